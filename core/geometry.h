@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace spillway {
+
+// Dense index of one expert of one layer: layer × experts_per_layer + expert. Policy state is a vector
+// indexed by it.
+enum class ExpertId : uint32_t {};
+
+constexpr uint32_t index_of(ExpertId id) {
+  return static_cast<uint32_t>(id);
+}
+
+// The shape of a mixture-of-experts model as storage sees it.
+struct ModelGeometry {
+  uint32_t layers = 0;
+  uint32_t experts_per_layer = 0;
+  uint32_t top_k = 0;       // experts a token uses in each layer, as the model was trained
+  uint32_t used_top_k = 0;  // experts a token really used in this run; smaller in reduced-K experiments
+  std::vector<uint64_t> expert_bytes;  // one entry a layer; 0: the layer has no routed experts
+
+  bool operator==(const ModelGeometry&) const = default;
+
+  uint32_t expert_count() const { return layers * experts_per_layer; }
+  ExpertId id(uint32_t layer, uint32_t expert) const { return ExpertId{layer * experts_per_layer + expert}; }
+  uint32_t layer_of(ExpertId id) const { return index_of(id) / experts_per_layer; }
+  uint32_t expert_of(ExpertId id) const { return index_of(id) % experts_per_layer; }
+  uint64_t bytes_of(ExpertId id) const { return expert_bytes[layer_of(id)]; }
+
+  uint64_t total_bytes() const;  // every expert of every layer
+  uint64_t largest_expert_bytes() const;
+  uint64_t token_cycle_bytes() const;         // what one token asks for: used_top_k experts of every layer
+  uint64_t largest_token_step_bytes() const;  // what one token asks for in its largest layer
+
+  // Refuses what no model has (no layers, more experts used than there are, more than 2^31 experts, sizes
+  // whose sum overflows), so that code behind it can index and add without checks.
+  Result<void> validate() const;
+
+  // `L12/E37`
+  std::string name(ExpertId id) const;
+  // `48 layers × 128 experts, top-6 of native top-8, 2.65–3.06 MB each`
+  std::string describe() const;
+};
+
+}  // namespace spillway

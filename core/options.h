@@ -1,0 +1,130 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <string>
+#include <vector>
+
+#include "core/spec.h"
+#include "core/units.h"
+
+// A plug-in declares its options once, as a struct of defaults with a `visit` member:
+//
+//   struct Options {
+//     uint32_t depth = 32;
+//     template <class V> void visit(V& v) { v("depth", depth, "requests in flight"); }
+//   };
+//
+// From that one list come the parser, the help text and the resolved options in the report. Fields may be
+// unsigned or signed integers, double, bool, Bytes, Nanoseconds and std::string.
+namespace spillway {
+
+struct OptionInfo {
+  std::string name;
+  std::string default_value;
+  std::string help;
+};
+
+std::string option_text(uint64_t value);
+std::string option_text(int64_t value);
+std::string option_text(double value);
+std::string option_text(bool value);
+std::string option_text(Bytes value);
+std::string option_text(Nanoseconds value);
+std::string option_text(const std::string& value);
+
+template <std::integral T>
+requires(!std::same_as<T, bool>) std::string option_text(T value) {
+  if constexpr (std::is_signed_v<T>) {
+    return option_text(int64_t(value));
+  } else {
+    return option_text(uint64_t(value));
+  }
+}
+
+Result<void> read_option(const std::string& text, uint64_t& value);
+Result<void> read_option(const std::string& text, int64_t& value);
+Result<void> read_option(const std::string& text, double& value);
+Result<void> read_option(const std::string& text, bool& value);
+Result<void> read_option(const std::string& text, Bytes& value);
+Result<void> read_option(const std::string& text, Nanoseconds& value);
+Result<void> read_option(const std::string& text, std::string& value);
+
+template <std::integral T>
+requires(!std::same_as<T, bool> && !std::same_as<T, uint64_t> &&
+         !std::same_as<T, int64_t>) Result<void> read_option(const std::string& text, T& value) {
+  using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
+  Wide wide = 0;
+  if (Result<void> read = read_option(text, wide); !read) {
+    return read;
+  }
+  value = T(wide);
+  if (Wide(value) != wide) {
+    return wrong_usage("{} is too large", text);
+  }
+  return {};
+}
+
+// What `O` can be told, with its defaults.
+template <class O>
+std::vector<OptionInfo> describe_options() {
+  std::vector<OptionInfo> list;
+  const auto add = [&](const char* name, const auto& value, const char* help) {
+    list.push_back({name, option_text(value), help});
+  };
+  O{}.visit(add);
+  return list;
+}
+
+// The defaults overridden by the spec's values. Fails on a key that `O` lacks, naming those it has.
+template <class O>
+Result<O> parse_options(const Spec& spec) {
+  O options;
+  std::string known;
+  size_t used = 0;
+  Result<void> outcome;
+  const auto read = [&](const char* name, auto& value, const char*) {
+    known += known.empty() ? name : std::string(", ") + name;
+    for (const auto& [key, text] : spec.values) {
+      if (key == name) {
+        ++used;
+        if (Result<void> done = read_option(text, value); !done && outcome) {
+          outcome = wrong_usage("{}: option {}: {}", spec.name, key, done.error().message);
+        }
+      }
+    }
+  };
+  options.visit(read);
+  if (!outcome) {
+    return propagate(outcome);
+  }
+  if (used != spec.values.size()) {
+    for (const auto& [key, text] : spec.values) {
+      const auto list = describe_options<O>();
+      if (std::none_of(list.begin(), list.end(), [&](const OptionInfo& o) { return o.name == key; })) {
+        return wrong_usage("{} has no option '{}'; it has: {}", spec.name, key,
+                           known.empty() ? "none" : known);
+      }
+    }
+  }
+  return options;
+}
+
+// The spec with every option spelled out, for the report: `uring:depth=64,chunk=1MiB,…`.
+template <class O>
+std::string resolved_spec(const std::string& name, O options) {
+  std::string text = name;
+  const auto add = [&](const char* key, const auto& value, const char*) {
+    text += fmt::format("{}{}={}", text == name ? ':' : ',', key, option_text(value));
+  };
+  options.visit(add);
+  return text;
+}
+
+// For plug-ins without options.
+struct NoOptions {
+  template <class V>
+  void visit(V&) {}
+};
+
+}  // namespace spillway

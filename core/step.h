@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "core/geometry.h"
+#include "core/units.h"
+
+namespace spillway {
+
+enum class Phase : uint8_t { prefill, decode };
+
+inline constexpr uint64_t kNeverUsedAgain = std::numeric_limits<uint64_t>::max();
+
+// One layer of one forward pass: the unit in which experts are asked for. A decode pass carries one token, a
+// prefill pass a batch of them. Vectors that a source cannot fill stay empty.
+struct Step {
+  uint64_t index = 0;  // 0-based position among the source's steps
+  uint64_t pass = 0;   // which forward pass; steps of one pass are adjacent
+  uint32_t layer = 0;
+  uint32_t sequence = 0;  // which prompt or conversation
+  uint32_t tokens = 1;    // tokens routed in this step
+  Phase phase = Phase::decode;
+
+  std::vector<ExpertId> experts;  // distinct, in the order in which the router first chose them
+  std::vector<uint64_t>
+      next_use;  // parallel to experts: index of the next step that uses it, or kNeverUsedAgain
+
+  std::vector<uint16_t> choices;   // [tokens][used_top_k] expert numbers within the layer, best first
+  std::vector<float> weights;      // the gate weight of each choice, same shape
+  std::vector<int32_t> token_ids;  // [tokens]
+  std::vector<ExpertId>
+      lookahead;  // experts a predictor expected, at this moment, for later steps; best first
+
+  std::optional<Nanoseconds>
+      attention_time;  // attention and router of this layer: before its experts are known
+  std::optional<Nanoseconds> experts_time;  // all expert FFNs of this layer together
+};
+
+// Writes the distinct experts of step.choices into step.experts. `seen` is scratch of experts_per_layer
+// entries, all false before and after.
+inline void collect_distinct(const ModelGeometry& geometry, std::vector<bool>& seen, Step& step) {
+  step.experts.clear();
+  for (const uint16_t choice : step.choices) {
+    if (!seen[choice]) {
+      seen[choice] = true;
+      step.experts.push_back(geometry.id(step.layer, choice));
+    }
+  }
+  for (const ExpertId id : step.experts) {
+    seen[geometry.expert_of(id)] = false;
+  }
+}
+
+}  // namespace spillway

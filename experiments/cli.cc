@@ -1,0 +1,40 @@
+#include "experiments/cli.h"
+
+#include <atomic>
+#include <csignal>
+
+namespace spillway {
+namespace {
+
+std::atomic<bool> interrupt_flag{false};  // the one thing a signal handler can reach
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_signal(int number) {
+  interrupt_flag.store(true, std::memory_order_relaxed);
+  // A second Ctrl-C ends the program at once.
+  std::signal(number, SIG_DFL);
+}
+
+}  // namespace
+
+bool interrupted() {
+  return interrupt_flag.load(std::memory_order_relaxed);
+}
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+CLI::Option* add_size(CLI::App& app, const std::string& name, Bytes& value, const std::string& help) {
+  const auto read = [&value](const std::string& text) {
+    const Result<Bytes> parsed = parse_bytes(text);
+    if (!parsed) {
+      throw CLI::ValidationError(parsed.error().message);
+    }
+    value = *parsed;
+  };
+  return app.add_option_function<std::string>(name, read, help)->type_name("SIZE");
+}
+
+}  // namespace spillway
