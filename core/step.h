@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -24,7 +25,7 @@ struct Step {
   uint32_t tokens = 1;    // tokens routed in this step
   Phase phase = Phase::decode;
 
-  std::vector<ExpertId> experts;  // distinct, in the order in which the router first chose them
+  std::vector<ExpertId> experts;  // distinct, in the order of their last choice (collect_distinct)
   std::vector<uint64_t>
       next_use;  // parallel to experts: index of the next step that uses it, or kNeverUsedAgain
 
@@ -39,16 +40,19 @@ struct Step {
   std::optional<Nanoseconds> experts_time;  // all expert FFNs of this layer together
 };
 
-// Writes the distinct experts of step.choices into step.experts. `seen` is scratch of experts_per_layer
-// entries, all false before and after.
+// Writes the distinct experts of step.choices into step.experts, in the order of their last choice: what is
+// most recent after the step is then what would be had its tokens come one by one. `seen` is scratch of
+// experts_per_layer entries, all false before and after.
 inline void collect_distinct(const ModelGeometry& geometry, std::vector<bool>& seen, Step& step) {
   step.experts.clear();
-  for (const uint16_t choice : step.choices) {
+  for (size_t i = step.choices.size(); i-- > 0;) {
+    const uint16_t choice = step.choices[i];
     if (!seen[choice]) {
       seen[choice] = true;
       step.experts.push_back(geometry.id(step.layer, choice));
     }
   }
+  std::reverse(step.experts.begin(), step.experts.end());
   for (const ExpertId id : step.experts) {
     seen[geometry.expert_of(id)] = false;
   }
