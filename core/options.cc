@@ -41,6 +41,9 @@ std::string option_text(bool value) {
 std::string option_text(Bytes value) {
   return exact_bytes(value);
 }
+std::string option_text(BytesPerSecond value) {
+  return exact_bytes(Bytes{value.count}) + "/s";
+}
 std::string option_text(Nanoseconds value) {
   return fmt::format("{}ns", value.count());
 }
@@ -71,6 +74,12 @@ Result<void> read_option(const std::string& text, bool& value) {
 
 Result<void> read_option(const std::string& text, Bytes& value) {
   return assign(parse_bytes(text), value);
+}
+Result<void> read_option(const std::string& text, BytesPerSecond& value) {
+  Bytes per_second;
+  Result<void> read = assign(parse_rate(text), per_second);
+  value.count = per_second.count;
+  return read;
 }
 Result<void> read_option(const std::string& text, Nanoseconds& value) {
   return assign(parse_duration(text), value);

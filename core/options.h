@@ -16,7 +16,7 @@
 //   };
 //
 // From that one list come the parser, the help text and the resolved options in the report. Fields may be
-// unsigned or signed integers, double, bool, Bytes, Nanoseconds and std::string.
+// unsigned or signed integers, double, bool, Bytes, BytesPerSecond, Nanoseconds and std::string.
 namespace spillway {
 
 struct OptionInfo {
@@ -30,6 +30,7 @@ std::string option_text(int64_t value);
 std::string option_text(double value);
 std::string option_text(bool value);
 std::string option_text(Bytes value);
+std::string option_text(BytesPerSecond value);
 std::string option_text(Nanoseconds value);
 std::string option_text(const std::string& value);
 
@@ -47,6 +48,7 @@ Result<void> read_option(const std::string& text, int64_t& value);
 Result<void> read_option(const std::string& text, double& value);
 Result<void> read_option(const std::string& text, bool& value);
 Result<void> read_option(const std::string& text, Bytes& value);
+Result<void> read_option(const std::string& text, BytesPerSecond& value);
 Result<void> read_option(const std::string& text, Nanoseconds& value);
 Result<void> read_option(const std::string& text, std::string& value);
 

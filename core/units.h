@@ -19,6 +19,12 @@ struct Bytes {
   auto operator<=>(const Bytes&) const = default;
 };
 
+// An amount per second, for options that parse `3.6GB/s` and print so.
+struct BytesPerSecond {
+  uint64_t count = 0;
+  auto operator<=>(const BytesPerSecond&) const = default;
+};
+
 inline constexpr uint64_t kKiB = 1024;
 inline constexpr uint64_t kMiB = 1024 * kKiB;
 inline constexpr uint64_t kGiB = 1024 * kMiB;
