@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "core/expects.h"
+#include "core/ports.h"
+
+namespace spillway {
+
+// Doubly linked lists of experts, each expert in at most one of them. The links are a vector indexed by
+// ExpertId with one sentinel a list behind it, so that every operation is a few writes and none allocates.
+class IdLists {
+ public:
+  explicit IdLists(uint32_t experts, uint32_t lists = 1)
+      : experts_(experts), links_(size_t(experts) + lists), sizes_(lists, 0) {
+    for (uint32_t list = 0; list < lists; ++list) {
+      links_[experts + list] = {experts + list, experts + list};
+    }
+  }
+
+  bool contains(ExpertId id) const { return links_[index_of(id)].next != kAbsent; }
+  uint32_t size(uint32_t list = 0) const { return sizes_[list]; }
+
+  void push_back(ExpertId id, uint32_t list = 0) {
+    Expects(!contains(id));
+    const uint32_t end = experts_ + list;
+    const uint32_t last = links_[end].previous;
+    links_[index_of(id)] = {last, end};
+    links_[last].next = index_of(id);
+    links_[end].previous = index_of(id);
+    ++sizes_[list];
+  }
+
+  // `list` is the one that `id` is in.
+  void erase(ExpertId id, uint32_t list = 0) {
+    Expects(contains(id));
+    const Link link = links_[index_of(id)];
+    links_[link.previous].next = link.next;
+    links_[link.next].previous = link.previous;
+    links_[index_of(id)] = {};
+    --sizes_[list];
+  }
+
+  void move_to_back(ExpertId id, uint32_t list = 0) {
+    erase(id, list);
+    push_back(id, list);
+  }
+
+  // The one nearest the front that may go.
+  std::optional<ExpertId> first(Evictable may_go, uint32_t list = 0) const {
+    const uint32_t end = experts_ + list;
+    for (uint32_t at = links_[end].next; at != end; at = links_[at].next) {
+      if (may_go(ExpertId{at})) {
+        return ExpertId{at};
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr uint32_t kAbsent = std::numeric_limits<uint32_t>::max();
+
+  struct Link {
+    uint32_t previous = kAbsent;
+    uint32_t next = kAbsent;
+  };
+
+  uint32_t experts_;
+  std::vector<Link> links_;  // [experts] and then [lists] sentinels, each of which is its list's end
+  std::vector<uint32_t> sizes_;
+};
+
+}  // namespace spillway

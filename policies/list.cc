@@ -1,0 +1,27 @@
+#include "policies/list.h"
+
+#include <array>
+
+namespace spillway {
+
+// Each name here is a file of that name in eviction/ or prefetch/.
+namespace eviction {
+EvictionPlugin fifo(), lru();
+}
+namespace prefetch {
+PrefetchPlugin none();
+}
+
+std::span<const EvictionPlugin> eviction_policies() {
+  using namespace eviction;
+  static const std::array list = {lru(), fifo()};
+  return list;
+}
+
+std::span<const PrefetchPlugin> prefetchers() {
+  using namespace prefetch;
+  static const std::array list = {none()};
+  return list;
+}
+
+}  // namespace spillway

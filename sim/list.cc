@@ -1,0 +1,18 @@
+#include "sim/list.h"
+
+#include <array>
+
+namespace spillway {
+
+// Each name here is a file of that name in devices/.
+namespace device {
+DevicePlugin linear();
+}
+
+std::span<const DevicePlugin> device_models() {
+  using namespace device;
+  static const std::array list = {linear()};
+  return list;
+}
+
+}  // namespace spillway

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/options.h"
+#include "sim/virtual_clock.h"
+
+namespace spillway {
+
+// A device model behind the port that real storage stands behind. It carries no bytes. Waiting in reap()
+// advances the clock to the earliest completion. What is due at one instant is handed out in the order of
+// submission, so a run has one outcome.
+class SimulatedBackend final : public Backend, private EventSource {
+ public:
+  struct Options {
+    uint32_t depth = 32;
+
+    template <class V>
+    void visit(V& v) {
+      v("depth", depth, "requests that the device takes at a time");
+    }
+  };
+
+  // `clock` must outlive the backend. Several backends may share it, as several drives share real time.
+  SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualClock& clock, Options options);
+  ~SimulatedBackend() override;
+  SimulatedBackend(const SimulatedBackend&) = delete;
+  SimulatedBackend& operator=(const SimulatedBackend&) = delete;
+
+  const BackendCaps& caps() const override { return caps_; }
+  Result<void> attach(std::span<std::byte>) override { return {}; }
+  size_t submit(std::span<const IoRequest> requests) override;
+  size_t reap(std::span<IoDone> out, size_t at_least) override;
+
+ private:
+  struct Pending {
+    Nanoseconds finish;
+    uint64_t submission;  // running number
+    uint64_t tag;
+  };
+  static bool later(const Pending& a, const Pending& b);
+
+  std::optional<Nanoseconds> next_event() const override;
+
+  std::unique_ptr<DeviceModel> device_;
+  VirtualClock& clock_;
+  BackendCaps caps_;
+  uint64_t submissions_ = 0;
+  std::vector<Pending> pending_;  // a heap, the next to finish in front
+};
+
+}  // namespace spillway
