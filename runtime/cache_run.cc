@@ -1,0 +1,43 @@
+#include "runtime/cache_run.h"
+
+#include "core/digest.h"
+#include "runtime/pager.h"
+#include "runtime/pass_meter.h"
+
+namespace spillway {
+
+Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t capacity_bytes,
+                           uint64_t warm_up_passes) {
+  Metrics metrics(warm_up_passes);
+  DecisionDigest digest;
+  Observers observers({&metrics, &digest});
+  Pager pager(source.info().geometry, {.capacity_bytes = capacity_bytes}, policy, observers);
+  PassMeter passes(observers);
+  Step step;
+  while (true) {
+    const Result<bool> more = source.next(step);
+    if (!more) {
+      return Unexpected(more.error());
+    }
+    if (!*more) {
+      passes.close(Nanoseconds(0));
+      return CacheRun{metrics.prefill(), metrics.decode(), digest.value()};
+    }
+    passes.enter(step, Nanoseconds(0));
+    pager.begin(step);
+    while (const std::optional<PagerCommand> command = pager.next_command()) {
+      if (command->kind == PagerCommand::Kind::load) {
+        pager.arrived(command->expert);
+      }
+    }
+    for (const ExpertId expert : step.experts) {
+      pager.used(expert);
+    }
+    while (pager.next_command()) {
+      // What a bypass leaves behind.
+    }
+    pager.end();
+  }
+}
+
+}  // namespace spillway

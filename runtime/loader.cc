@@ -1,0 +1,348 @@
+#include "runtime/loader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/expects.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint32_t kNoLoad = ~uint32_t(0);
+constexpr uint64_t kWhole = ~uint64_t(0);
+
+ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
+  const uint64_t begin = round_down(range.offset, alignment);
+  return {range.file, begin, round_up(range.offset + range.bytes, alignment) - begin};
+}
+
+uint64_t place_bytes(const std::vector<ByteRange>& ranges, uint64_t alignment) {
+  uint64_t sum = 0;
+  for (const ByteRange& range : ranges) {
+    sum += aligned_to(range, alignment).bytes;
+  }
+  return sum;
+}
+
+}  // namespace
+
+uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
+                         uint64_t bytes) {
+  double worst = 1.0;
+  std::vector<ByteRange> ranges;
+  for (uint32_t index = 0; index < geometry.expert_count(); ++index) {
+    const uint64_t own = geometry.bytes_of(ExpertId{index});
+    if (own > 0) {
+      ranges.clear();
+      store.ranges(ExpertId{index}, ranges);
+      worst = std::max(worst, double(place_bytes(ranges, alignment)) / double(own));
+    }
+  }
+  return round_up(uint64_t(double(bytes) * worst) + 1, std::max<uint64_t>(alignment, 4096));
+}
+
+Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,
+               Pager& pager, const Clock& clock, Observer& observer, const LoaderConfig& config)
+    : geometry_(geometry),
+      store_(store),
+      backend_(backend),
+      arena_(arena),
+      pager_(pager),
+      clock_(clock),
+      observer_(observer),
+      config_(config),
+      places_(geometry.expert_count()),
+      load_of_(geometry.expert_count(), kNoLoad),
+      flights_(backend.caps().depth),
+      done_(backend.caps().depth) {
+  Expects(arena != nullptr || backend.caps().zero_copy || !backend.caps().carries_bytes);
+  for (uint32_t tag = backend.caps().depth; tag-- > 0;) {
+    unused_tags_.push_back(tag);
+  }
+}
+
+Result<void> Loader::pump(bool idle) {
+  obey_pager(idle);
+  submit(idle);
+  return demands_in_flight_ + prefetches_in_flight_ > 0 ? reap(0) : Result<void>();
+}
+
+Result<void> Loader::wait() {
+  obey_pager(false);
+  submit(false);
+  return reap(1);
+}
+
+void Loader::drain() {
+  demands_.clear();
+  prefetches_.clear();
+  while (demands_in_flight_ + prefetches_in_flight_ > 0) {
+    const size_t count = backend_.reap(done_, 1);
+    for (const IoDone& done : std::span(done_).first(count)) {
+      const Load& load = loads_[flights_[done.tag].load];
+      --(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
+    }
+  }
+}
+
+// ---- commands
+
+void Loader::obey_pager(bool idle) {
+  const auto obey_all = [this] {
+    while (const std::optional<PagerCommand> command = pager_.next_command()) {
+      obey(*command);
+    }
+  };
+  obey_all();
+  while (idle && prefetches_.empty() && prefetches_in_flight_ < config_.prefetch_pieces_in_flight &&
+         pager_.start_prefetch()) {
+    obey_all();
+  }
+}
+
+void Loader::obey(const PagerCommand& command) {
+  switch (command.kind) {
+    case PagerCommand::Kind::load:
+      return start(command.expert, command.prefetch);
+    case PagerCommand::Kind::hurry:
+      return hurry(load_of(command.expert));
+    case PagerCommand::Kind::abandon:
+      return abandon(load_of(command.expert));
+    case PagerCommand::Kind::drop:
+      return drop(command.expert);
+  }
+}
+
+void Loader::start(ExpertId expert, bool prefetch) {
+  if (unused_loads_.empty()) {
+    unused_loads_.push_back(uint32_t(loads_.size()));
+    loads_.emplace_back();
+  }
+  const uint32_t index = unused_loads_.back();
+  unused_loads_.pop_back();
+  Load& load = loads_[index];
+  load.expert = expert;
+  load.prefetch = prefetch;
+  load.abandoned = false;
+  load.error = 0;
+  load.in_flight = 0;
+  load.next = 0;
+  load.ranges.clear();
+  load.pieces.clear();
+  store_.ranges(expert, load.ranges);
+
+  const uint64_t alignment = backend_.caps().alignment;
+  const uint64_t most = prefetch ? round_up(config_.prefetch_piece_bytes, alignment) : kWhole;
+  uint64_t at = 0;
+  for (uint32_t i = 0; i < load.ranges.size(); ++i) {
+    const ByteRange whole = aligned_to(load.ranges[i], alignment);
+    for (uint64_t done = 0; done < whole.bytes;) {
+      const uint64_t bytes = std::min(most, whole.bytes - done);
+      load.pieces.push_back({{whole.file, whole.offset + done, bytes}, i, at});
+      done += bytes;
+      at += bytes;
+    }
+  }
+  place(expert).spans.assign(load.ranges.size(), {});
+  load_of_[index_of(expert)] = index;
+  (prefetch ? prefetches_ : demands_).push_back(index);
+}
+
+void Loader::hurry(uint32_t index) {
+  Load& load = loads_[index];
+  if (load.prefetch) {
+    load.prefetch = false;
+    prefetches_in_flight_ -= load.in_flight;
+    demands_in_flight_ += load.in_flight;
+  }
+  std::erase(prefetches_, index);
+  load.abandoned = false;
+  if (load.next < load.pieces.size()) {
+    demands_.push_back(index);
+  }
+}
+
+void Loader::abandon(uint32_t index) {
+  Load& load = loads_[index];
+  if (load.next == load.pieces.size()) {
+    return;  // all of it is on its way already and may as well be kept
+  }
+  load.abandoned = true;
+  std::erase(prefetches_, index);
+  if (load.in_flight == 0) {
+    give_up(index);
+  }
+}
+
+void Loader::drop(ExpertId expert) {
+  if (config_.release_dropped) {
+    std::vector<ByteRange> ranges;
+    store_.ranges(expert, ranges);
+    for (const ByteRange& range : ranges) {
+      backend_.release(range);
+    }
+  }
+  if (std::byte* memory = std::exchange(place(expert).memory, nullptr)) {
+    arena_->free(memory);
+  }
+}
+
+// ---- submission
+
+bool Loader::find_place(Load& load) {
+  Place& own = place(load.expert);
+  if (arena_ == nullptr || own.memory != nullptr) {
+    return true;
+  }
+  const auto movable = [this](ExpertId other) { return pager_.ready(other); };
+  const auto moved = [this](ExpertId other, std::byte* to) {
+    Place& there = place(other);
+    for (std::span<const std::byte>& span : there.spans) {
+      span = {to + (span.data() - there.memory), span.size()};
+    }
+    there.memory = to;
+  };
+  own.memory = arena_->allocate_moving(load.expert, place_bytes(load.ranges, backend_.caps().alignment),
+                                       movable, moved);
+  return own.memory != nullptr;
+}
+
+void Loader::submit(bool idle) {
+  gather(demands_, flights_.size());
+  send();
+  if (idle && demands_.empty() && demands_in_flight_ == 0) {
+    gather(prefetches_, config_.prefetch_pieces_in_flight -
+                            std::min(config_.prefetch_pieces_in_flight, prefetches_in_flight_));
+    send();
+  }
+}
+
+// Moves up to `most` pieces from the front of the queue into the batch, as tags and memory allow.
+void Loader::gather(std::deque<uint32_t>& queue, size_t most) {
+  while (!queue.empty() && !unused_tags_.empty() && batch_.size() < most) {
+    const uint32_t index = queue.front();
+    Load& load = loads_[index];
+    if (!find_place(load)) {
+      return;
+    }
+    const Piece& piece = load.pieces[load.next];
+    const uint64_t tag = unused_tags_.back();
+    unused_tags_.pop_back();
+    flights_[tag] = {index, uint32_t(load.next), clock_.now()};
+    std::byte* memory = place(load.expert).memory;
+    batch_.push_back({tag, piece.aligned, memory == nullptr ? nullptr : memory + piece.at});
+    ++load.in_flight;
+    ++(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
+    if (++load.next == load.pieces.size()) {
+      queue.pop_front();
+    }
+  }
+}
+
+void Loader::send() {
+  // There are as many tags as the backend takes requests, so it has room for every gathered one.
+  const size_t taken = batch_.empty() ? 0 : backend_.submit(batch_);
+  Expects(taken == batch_.size());
+  batch_.clear();
+}
+
+// ---- completion
+
+Result<void> Loader::reap(size_t at_least) {
+  const size_t count = backend_.reap(done_, at_least);
+  Result<void> outcome;
+  for (const IoDone& done : std::span(done_).first(count)) {
+    // All of them are accounted for even when one has failed: drain() relies on it.
+    if (Result<void> taken = take_in(done); !taken && outcome) {
+      outcome = std::move(taken);
+    }
+  }
+  return outcome;
+}
+
+Result<void> Loader::take_in(const IoDone& done) {
+  const Flight flight = flights_[done.tag];
+  unused_tags_.push_back(done.tag);
+  Load& load = loads_[flight.load];
+  const Piece piece = load.pieces[flight.piece];
+  --load.in_flight;
+  --(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
+  counts_.bytes_read += done.error == 0 ? piece.aligned.bytes : 0;
+  observer_.on({.kind = EventKind::io,
+                .prefetch = load.prefetch,
+                .error = done.error,
+                .expert = load.expert,
+                .bytes = piece.aligned.bytes,
+                .start = flight.submitted,
+                .duration = clock_.now() - flight.submitted});
+  if (done.error != 0 && piece.attempt < config_.attempts && !load.abandoned) {
+    ++counts_.retries;
+    const bool queued = load.next < load.pieces.size();
+    load.pieces.push_back(piece);
+    ++load.pieces.back().attempt;
+    if (!queued) {
+      (load.prefetch ? prefetches_ : demands_).push_front(flight.load);
+    }
+    return {};
+  }
+  load.error = load.error != 0 ? load.error : done.error;
+  const ByteRange& range = load.ranges[piece.range];
+  if (done.data != nullptr && piece.aligned.offset <= range.offset) {
+    place(load.expert).spans[piece.range] = {done.data + (range.offset - piece.aligned.offset), range.bytes};
+  }
+  const bool all_submitted = load.next == load.pieces.size();
+  return load.in_flight == 0 && (all_submitted || load.abandoned || load.error != 0) ? complete(flight.load)
+                                                                                     : Result<void>();
+}
+
+Result<void> Loader::complete(uint32_t index) {
+  Load& load = loads_[index];
+  if (load.prefetch && (load.abandoned || load.error != 0)) {
+    std::erase(prefetches_, index);
+    give_up(index);
+    return {};
+  }
+  if (load.error != 0) {
+    const ByteRange& first = load.ranges.front();
+    return failed("{}: reading {} ({} bytes at offset {}) failed: {}", store_.files()[first.file],
+                  geometry_.name(load.expert), geometry_.bytes_of(load.expert), first.offset,
+                  std::strerror(load.error));
+  }
+  Result<void> verified = verify(load);
+  load_of_[index_of(load.expert)] = kNoLoad;
+  unused_loads_.push_back(index);
+  pager_.arrived(load.expert);
+  return verified;
+}
+
+// The load of a prefetch that cannot or need not be finished.
+void Loader::give_up(uint32_t index) {
+  Load& load = loads_[index];
+  load_of_[index_of(load.expert)] = kNoLoad;
+  unused_loads_.push_back(index);
+  drop(load.expert);
+  pager_.failed(load.expert);
+}
+
+Result<void> Loader::verify(const Load& load) {
+  if (config_.verify == Verify::off) {
+    return {};
+  }
+  const ExpertStore::Check how =
+      config_.verify == Verify::all ? ExpertStore::Check::all : ExpertStore::Check::sample;
+  const ExpertBytes spans = bytes(load.expert);
+  for (size_t i = 0; i < spans.size(); ++i) {
+    if (!store_.check(load.expert, load.ranges[i], spans[i], how)) {
+      return failed(
+          "{}: the {} bytes read at offset {} for {} are not what was stored there; the file or the read "
+          "path "
+          "is damaged",
+          store_.files()[load.ranges[i].file], load.ranges[i].bytes, load.ranges[i].offset,
+          geometry_.name(load.expert));
+    }
+  }
+  counts_.bytes_verified += geometry_.bytes_of(load.expert);
+  return {};
+}
+
+}  // namespace spillway

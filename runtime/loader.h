@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "core/ports.h"
+#include "runtime/arena.h"
+#include "runtime/pager.h"
+
+namespace spillway {
+
+enum class Verify { off, sample, all };
+
+struct LoaderConfig {
+  Verify verify = Verify::off;
+  // Hand an evicted expert's pages back (zero-copy backends). Off when there is no cache of ours, so that the
+  // page cache alone decides what stays.
+  bool release_dropped = false;
+  // A prefetch is read in pieces, few of which are in flight at a time: a demand that comes up waits for
+  // these at most.
+  uint64_t prefetch_piece_bytes = 1 << 20;
+  uint32_t prefetch_pieces_in_flight = 2;
+  uint32_t attempts = 3;  // of a failing request before its error counts
+};
+
+struct LoaderCounts {
+  uint64_t bytes_read = 0;      // of completed requests, what alignment adds included
+  uint64_t bytes_verified = 0;  // of experts compared with what the store knows, wholly or by sample
+  uint64_t retries = 0;
+};
+
+// The most memory that experts of `bytes` together can take in an arena, whose places are rounded to
+// `alignment` at both ends of each range.
+uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
+                         uint64_t bytes);
+
+// Carries out the pager's commands: finds each expert a place, turns it into requests, keeps the backend fed
+// (demands first; prefetch only while nobody waits), and tells the pager what has arrived.
+class Loader {
+ public:
+  // `arena` is null when the backend is zero-copy or carries no bytes. All references must outlive the
+  // loader.
+  Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,
+         Pager& pager, const Clock& clock, Observer& observer, const LoaderConfig& config);
+
+  // Obeys the pager, submits what may be submitted, takes in what is complete. `idle`: no demand is waited
+  // for, so prefetch may use the drive. Fails when a demanded expert cannot be read, or is not what was
+  // stored.
+  Result<void> pump(bool idle);
+
+  // As pump(false) after waiting for at least one completion; a demand must be under way.
+  Result<void> wait();
+
+  // Waits for everything in flight and forgets what was not submitted. The destructor of the memory that
+  // backends write to must not run before.
+  void drain();
+
+  // One span for each of the expert's ranges in the store, valid until the next pump() or wait().
+  ExpertBytes bytes(ExpertId expert) const { return places_[index_of(expert)].spans; }
+
+  const LoaderCounts& counts() const { return counts_; }
+
+ private:
+  struct Place {
+    std::byte* memory = nullptr;
+    std::vector<std::span<const std::byte>> spans;
+  };
+  struct Piece {  // one request's worth of one range
+    ByteRange aligned;
+    uint32_t range = 0;
+    uint64_t at = 0;  // where its bytes go, counted from the start of the expert's place
+    uint32_t attempt = 1;
+  };
+  struct Load {
+    ExpertId expert{};
+    bool prefetch = false;
+    bool abandoned = false;
+    int error = 0;
+    uint32_t in_flight = 0;
+    std::vector<ByteRange> ranges;
+    std::vector<Piece> pieces;
+    size_t next = 0;  // first piece not submitted
+  };
+  struct Flight {
+    uint32_t load = 0;
+    uint32_t piece = 0;
+    Nanoseconds submitted{0};
+  };
+
+  void obey_pager(bool idle);
+  void obey(const PagerCommand& command);
+  void start(ExpertId expert, bool prefetch);
+  void hurry(uint32_t index);
+  void abandon(uint32_t index);
+  void drop(ExpertId expert);
+  bool find_place(Load& load);
+  void submit(bool idle);
+  void gather(std::deque<uint32_t>& queue, size_t most);
+  void send();
+  Result<void> reap(size_t at_least);
+  Result<void> take_in(const IoDone& done);
+  Result<void> complete(uint32_t index);
+  Result<void> verify(const Load& load);
+  void give_up(uint32_t index);
+  uint32_t load_of(ExpertId expert) const { return load_of_[index_of(expert)]; }
+  Place& place(ExpertId expert) { return places_[index_of(expert)]; }
+
+  const ModelGeometry& geometry_;
+  const ExpertStore& store_;
+  Backend& backend_;
+  SlotArena* arena_;
+  Pager& pager_;
+  const Clock& clock_;
+  Observer& observer_;
+  LoaderConfig config_;
+  LoaderCounts counts_;
+
+  std::vector<Place> places_;      // by expert
+  std::vector<uint32_t> load_of_;  // by expert: its active load
+  std::vector<Load> loads_;        // reused
+  std::vector<uint32_t> unused_loads_;
+  std::deque<uint32_t> demands_;  // loads with pieces to submit, in order
+  std::deque<uint32_t> prefetches_;
+  std::vector<Flight> flights_;  // by tag
+  std::vector<uint64_t> unused_tags_;
+  std::vector<IoRequest> batch_;  // being gathered
+  std::vector<IoDone> done_;      // scratch of reap()
+  uint32_t demands_in_flight_ = 0;
+  uint32_t prefetches_in_flight_ = 0;
+};
+
+}  // namespace spillway

@@ -1,0 +1,103 @@
+#include "runtime/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace spillway {
+
+PhaseMetrics& PhaseMetrics::operator+=(const PhaseMetrics& other) {
+  passes += other.passes;
+  tokens += other.tokens;
+  accesses += other.accesses;
+  hits += other.hits;
+  late += other.late;
+  misses += other.misses;
+  bypasses += other.bypasses;
+  evictions += other.evictions;
+  bytes_demanded += other.bytes_demanded;
+  bytes_missed += other.bytes_missed;
+  prefetches_issued += other.prefetches_issued;
+  prefetches_useful += other.prefetches_useful;
+  prefetches_wasted += other.prefetches_wasted;
+  bytes_prefetched += other.bytes_prefetched;
+  bytes_wasted += other.bytes_wasted;
+  attention += other.attention;
+  experts += other.experts;
+  stall += other.stall;
+  wall += other.wall;
+  pass_latency.insert(pass_latency.end(), other.pass_latency.begin(), other.pass_latency.end());
+  return *this;
+}
+
+void Metrics::on(const Event& event) {
+  PhaseMetrics& phase = event.phase == Phase::prefill       ? prefill_
+                        : warm_up_.passes < warm_up_passes_ ? warm_up_
+                                                            : decode_;
+  switch (event.kind) {
+    case EventKind::hit:
+    case EventKind::late:
+    case EventKind::miss:
+      ++phase.accesses;
+      ++(event.kind == EventKind::hit    ? phase.hits
+         : event.kind == EventKind::late ? phase.late
+                                         : phase.misses);
+      phase.bytes_demanded += event.bytes;
+      phase.bytes_missed += event.kind == EventKind::miss ? event.bytes : 0;
+      break;
+    case EventKind::bypass:
+      ++phase.bypasses;
+      break;
+    case EventKind::evict:
+      ++phase.evictions;
+      break;
+    case EventKind::prefetch:
+      ++phase.prefetches_issued;
+      phase.bytes_prefetched += event.bytes;
+      break;
+    case EventKind::prefetch_used:
+      ++phase.prefetches_useful;
+      break;
+    case EventKind::prefetch_wasted:
+      ++phase.prefetches_wasted;
+      phase.bytes_wasted += event.bytes;
+      break;
+    case EventKind::attention:
+      phase.attention += event.duration;
+      break;
+    case EventKind::expert:
+      phase.experts += event.duration;
+      break;
+    case EventKind::stall:
+      phase.stall += event.duration;
+      break;
+    case EventKind::pass:
+      ++phase.passes;
+      phase.tokens += event.tokens;
+      phase.wall += event.duration;
+      phase.pass_latency.push_back(event.duration);
+      break;
+    case EventKind::admit:
+    case EventKind::io:
+    case EventKind::step:
+      break;
+  }
+}
+
+PhaseMetrics Metrics::total() const {
+  PhaseMetrics sum = prefill_;
+  sum += warm_up_;
+  sum += decode_;
+  return sum;
+}
+
+Nanoseconds quantile(std::vector<Nanoseconds> values, double share) {
+  if (values.empty()) {
+    return Nanoseconds(0);
+  }
+  const size_t rank = size_t(std::ceil(share * double(values.size())));
+  const size_t index = std::min(values.size() - 1, rank == 0 ? 0 : rank - 1);
+  std::nth_element(values.begin(), values.begin() + std::ptrdiff_t(index), values.end());
+  return values[index];
+}
+
+}  // namespace spillway

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/ports.h"
+
+namespace spillway {
+
+// Sums over one phase (prefill or decode) of a run.
+struct PhaseMetrics {
+  uint64_t passes = 0;
+  uint64_t tokens = 0;
+  uint64_t accesses = 0;  // distinct experts of each step
+  uint64_t hits = 0;      // found with their bytes there
+  uint64_t late = 0;      // found on their way
+  uint64_t misses = 0;
+  uint64_t bypasses = 0;  // of the misses: read but not kept
+  uint64_t evictions = 0;
+  uint64_t bytes_demanded = 0;  // asked for by steps, hits included
+  uint64_t bytes_missed = 0;    // of those, not there and not on their way
+  uint64_t prefetches_issued = 0;
+  uint64_t prefetches_useful = 0;  // there in time
+  uint64_t prefetches_wasted = 0;  // never demanded
+  uint64_t bytes_prefetched = 0;   // by prefetches issued
+  uint64_t bytes_wasted = 0;
+  Nanoseconds attention{0};
+  Nanoseconds experts{0};
+  Nanoseconds stall{0};
+  Nanoseconds wall{0};                    // of whole passes
+  std::vector<Nanoseconds> pass_latency;  // one a pass, in order
+
+  double hit_ratio() const { return accesses == 0 ? 0.0 : double(hits) / double(accesses); }
+  Nanoseconds compute() const { return attention + experts; }
+  PhaseMetrics& operator+=(const PhaseMetrics& other);
+};
+
+// Sums a run up. Decode passes up to `warm_up` are kept apart and not measured.
+class Metrics final : public Observer {
+ public:
+  explicit Metrics(uint64_t warm_up_passes = 0) : warm_up_passes_(warm_up_passes) {}
+  void on(const Event& event) override;
+
+  const PhaseMetrics& prefill() const { return prefill_; }
+  const PhaseMetrics& decode() const { return decode_; }    // measured
+  const PhaseMetrics& warm_up() const { return warm_up_; }  // decode passes before measuring
+  PhaseMetrics total() const;
+
+ private:
+  uint64_t warm_up_passes_;
+  PhaseMetrics prefill_;
+  PhaseMetrics warm_up_;
+  PhaseMetrics decode_;
+};
+
+// The value below which `share` (0 to 1) of the values lie: the nearest rank, so that a quantile is always
+// one of the measured values. Zero when there are none.
+Nanoseconds quantile(std::vector<Nanoseconds> values, double share);
+
+// Passes each event on to every observer of a list, in order.
+class Observers final : public Observer {
+ public:
+  explicit Observers(std::vector<Observer*> list) : list_(std::move(list)) {}
+  void on(const Event& event) override {
+    for (Observer* observer : list_) {
+      observer->on(event);
+    }
+  }
+
+ private:
+  std::vector<Observer*> list_;
+};
+
+}  // namespace spillway

@@ -1,0 +1,83 @@
+#include "runtime/paced_compute.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "core/options.h"
+
+namespace spillway {
+namespace {
+
+class PacedCompute final : public Compute {
+ public:
+  explicit PacedCompute(const ComputePace& pace) : pace_(pace) {}
+
+  Nanoseconds attention(const Step& step, Nanoseconds now) override {
+    return now + (pace_.kind == ComputePace::Kind::recorded ? scaled(step.attention_time) : Nanoseconds(0));
+  }
+
+  Nanoseconds expert(const Step& step, ExpertId, ExpertBytes, Nanoseconds now) override {
+    switch (pace_.kind) {
+      case ComputePace::Kind::recorded:
+        return now + scaled(step.experts_time) / int64_t(step.experts.size());
+      case ComputePace::Kind::fixed:
+        return now + pace_.per_layer / int64_t(step.experts.size());
+      case ComputePace::Kind::none:
+        break;
+    }
+    return now;
+  }
+
+ private:
+  Nanoseconds scaled(const std::optional<Nanoseconds>& recorded) const {
+    return Nanoseconds(std::llround(double(recorded.value_or(Nanoseconds(0)).count()) * pace_.scale));
+  }
+
+  ComputePace pace_;
+};
+
+}  // namespace
+
+Result<ComputePace> parse_compute(std::string_view text) {
+  if (text == "none") {
+    return ComputePace{};
+  }
+  if (text == "recorded") {
+    return ComputePace{.kind = ComputePace::Kind::recorded};
+  }
+  if (text.ends_with('x')) {
+    double scale = 0;
+    const char* end = text.data() + text.size() - 1;
+    const auto [stop, problem] = std::from_chars(text.data(), end, scale);
+    if (problem == std::errc{} && stop == end && scale >= 0 && scale <= 1e6) {
+      return ComputePace{.kind = ComputePace::Kind::recorded, .scale = scale};
+    }
+  } else if (const Result<Nanoseconds> time = parse_duration(text)) {
+    return ComputePace{.kind = ComputePace::Kind::fixed, .per_layer = *time};
+  }
+  return wrong_usage(
+      "--compute: '{}' is none of: none, recorded, a factor like 0.5x, a time per layer like 2ms", text);
+}
+
+std::string describe(const ComputePace& pace) {
+  switch (pace.kind) {
+    case ComputePace::Kind::none:
+      return "none";
+    case ComputePace::Kind::recorded:
+      return pace.scale == 1.0 ? "recorded" : fmt::format("{}x", pace.scale);
+    case ComputePace::Kind::fixed:
+      break;
+  }
+  return option_text(pace.per_layer);
+}
+
+Result<std::unique_ptr<Compute>> make_paced_compute(const ComputePace& pace, const SourceInfo& source) {
+  if (pace.kind == ComputePace::Kind::recorded && !source.has_compute_times) {
+    return wrong_usage(
+        "--compute {}: this trace has no compute times; give a time per layer like --compute 2ms, or none",
+        describe(pace));
+  }
+  return std::make_unique<PacedCompute>(pace);
+}
+
+}  // namespace spillway

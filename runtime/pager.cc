@@ -1,0 +1,244 @@
+#include "runtime/pager.h"
+
+#include <algorithm>
+
+#include "core/expects.h"
+
+namespace spillway {
+namespace {
+
+constexpr size_t kMostHints = 256;
+// The share of useful prefetches is averaged over about this many of them.
+constexpr double kShareMemory = 32;
+// While prefetching does not pay, one prefetch in so many steps finds out whether that has changed.
+constexpr uint32_t kTrialEvery = 64;
+
+}  // namespace
+
+Pager::Pager(const ModelGeometry& geometry, const PagerLimits& limits, EvictionPolicy& policy,
+             Observer& observer)
+    : geometry_(geometry),
+      limits_(limits),
+      policy_(policy),
+      observer_(observer),
+      entries_(geometry.expert_count()) {}
+
+void Pager::begin(const Step& step) {
+  Expects(!in_step_ && step.layer < geometry_.layers);
+  in_step_ = true;
+  step_ = step.index;
+  layer_ = step.layer;
+  phase_ = step.phase;
+  held_.assign(step.experts.begin(), step.experts.end());
+  for (const ExpertId expert : held_) {
+    Expects(geometry_.layer_of(expert) == layer_ && !entry(expert).held);
+    entry(expert).held = true;
+  }
+  drop_stale(step.layer);
+
+  const bool annotated = step.next_use.size() == step.experts.size();
+  for (size_t i = 0; i < held_.size(); ++i) {
+    look_up({held_[i], step_, annotated ? step.next_use[i] : kNeverUsedAgain});
+  }
+}
+
+void Pager::look_up(const Access& access) {
+  Entry& found = entry(access.expert);
+  if (found.state == State::absent) {
+    emit(EventKind::miss, access.expert);
+    admit_demand(access);
+    return;
+  }
+  const bool late = found.state == State::loading;
+  emit(late ? EventKind::late : EventKind::hit, access.expert);
+  if (late) {
+    found.abandoned = false;
+    std::erase(on_hint_, access.expert);
+    commands_.push_back({PagerCommand::Kind::hurry, false, access.expert});
+  }
+  if (found.unused_prefetch) {
+    found.unused_prefetch = false;
+    settle_prefetch(true);
+    if (!late) {
+      emit(EventKind::prefetch_used, access.expert);
+    }
+  }
+  policy_.touched(access);
+}
+
+void Pager::admit_demand(const Access& access) {
+  Entry& missed = entry(access.expert);
+  missed.state = State::loading;
+  missed.bypass = !make_room(access);
+  if (missed.bypass) {
+    emit(EventKind::bypass, access.expert);
+  } else {
+    used_bytes_ += geometry_.bytes_of(access.expert);
+    policy_.admitted(access);
+    emit(EventKind::admit, access.expert);
+  }
+  commands_.push_back({PagerCommand::Kind::load, false, access.expert});
+}
+
+bool Pager::make_room(const Access& incoming) {
+  const uint64_t bytes = geometry_.bytes_of(incoming.expert);
+  if (bytes > limits_.capacity_bytes) {
+    return false;
+  }
+  const auto may_go = [this](ExpertId expert) {
+    const Entry& candidate = entries_[index_of(expert)];
+    return candidate.state == State::resident && !candidate.held;
+  };
+  while (used_bytes_ + bytes > limits_.capacity_bytes) {
+    const std::optional<ExpertId> victim = policy_.victim(incoming, may_go);
+    if (!victim) {
+      return false;
+    }
+    Expects(may_go(*victim));
+    leave(*victim, EventKind::evict);
+    commands_.push_back({PagerCommand::Kind::drop, false, *victim});
+  }
+  return true;
+}
+
+void Pager::leave(ExpertId expert, EventKind why) {
+  Entry& leaving = entry(expert);
+  if (leaving.unused_prefetch) {
+    settle_prefetch(false);
+    emit(EventKind::prefetch_wasted, expert);
+  }
+  used_bytes_ -= geometry_.bytes_of(expert);
+  leaving = Entry{.hinted = leaving.hinted, .held = leaving.held};
+  policy_.removed(expert);
+  emit(why, expert);
+}
+
+void Pager::drop_stale(uint32_t layer) {
+  std::erase_if(hints_, [&](const Hint& hint) {
+    const bool stale = geometry_.layer_of(hint.expert) == layer;
+    if (stale) {
+      entry(hint.expert).hinted = false;
+    }
+    return stale;
+  });
+  for (const ExpertId expert : on_hint_) {
+    Entry& under_way = entry(expert);
+    if (geometry_.layer_of(expert) == layer && !under_way.held && !under_way.abandoned) {
+      under_way.abandoned = true;
+      commands_.push_back({PagerCommand::Kind::abandon, true, expert});
+    }
+  }
+}
+
+void Pager::hint(const HintList& hints) {
+  for (const Hint& hint : hints) {
+    Entry& proposed = entry(hint.expert);
+    if (proposed.state == State::absent && !proposed.hinted && hints_.size() < kMostHints) {
+      proposed.hinted = true;
+      hints_.push_back(hint);
+    }
+  }
+}
+
+bool Pager::prefetching_pays() {
+  if (useful_share_ >= limits_.least_useful_share) {
+    return true;
+  }
+  if (steps_without_trial_ < kTrialEvery) {
+    return false;
+  }
+  steps_without_trial_ = 0;
+  return true;
+}
+
+bool Pager::start_prefetch() {
+  if (on_hint_.size() >= limits_.prefetches_under_way || hints_.empty() || !prefetching_pays()) {
+    return false;
+  }
+  // The layer that comes up first goes first; within it the prefetcher's order stands.
+  const auto steps_ahead = [this](const Hint& hint) {
+    return (geometry_.layer_of(hint.expert) + geometry_.layers - layer_) % geometry_.layers;
+  };
+  const auto next = std::min_element(hints_.begin(), hints_.end(), [&](const Hint& a, const Hint& b) {
+    return steps_ahead(a) < steps_ahead(b);
+  });
+  const ExpertId expert = next->expert;
+  hints_.erase(next);
+  Entry& hinted = entry(expert);
+  hinted.hinted = false;
+  if (hinted.state != State::absent || !make_room({expert, step_, step_})) {
+    return false;
+  }
+  hinted.state = State::loading;
+  hinted.unused_prefetch = true;
+  used_bytes_ += geometry_.bytes_of(expert);
+  on_hint_.push_back(expert);
+  policy_.admitted({expert, step_, step_});
+  emit(EventKind::prefetch, expert);
+  commands_.push_back({PagerCommand::Kind::load, true, expert});
+  return true;
+}
+
+std::optional<PagerCommand> Pager::next_command() {
+  if (commands_.empty()) {
+    return std::nullopt;
+  }
+  const PagerCommand command = commands_.front();
+  commands_.pop_front();
+  return command;
+}
+
+void Pager::arrived(ExpertId expert) {
+  Expects(entry(expert).state == State::loading);
+  entry(expert).state = State::resident;
+  entry(expert).abandoned = false;
+  std::erase(on_hint_, expert);
+}
+
+void Pager::failed(ExpertId expert) {
+  Entry& lost = entry(expert);
+  Expects(lost.state == State::loading && !lost.held && !lost.bypass);
+  std::erase(on_hint_, expert);
+  leave(expert, EventKind::evict);
+}
+
+void Pager::used(ExpertId expert) {
+  Entry& done = entry(expert);
+  Expects(in_step_ && done.held && done.state == State::resident);
+  if (done.bypass) {
+    done = Entry{.held = true};
+    commands_.push_back({PagerCommand::Kind::drop, false, expert});
+  }
+}
+
+void Pager::end() {
+  Expects(in_step_);
+  for (const ExpertId expert : held_) {
+    Expects(entry(expert).state != State::loading);
+    entry(expert).held = false;
+  }
+  held_.clear();
+  in_step_ = false;
+  ++steps_without_trial_;
+}
+
+void Pager::finish() {
+  Expects(!in_step_);
+  for (uint32_t index = 0; index < entries_.size(); ++index) {
+    if (entries_[index].unused_prefetch) {
+      entries_[index].unused_prefetch = false;
+      emit(EventKind::prefetch_wasted, ExpertId{index});
+    }
+  }
+}
+
+void Pager::settle_prefetch(bool useful) {
+  useful_share_ += ((useful ? 1.0 : 0.0) - useful_share_) / kShareMemory;
+}
+
+void Pager::emit(EventKind kind, ExpertId expert) {
+  observer_.on(
+      {.kind = kind, .phase = phase_, .expert = expert, .step = step_, .bytes = geometry_.bytes_of(expert)});
+}
+
+}  // namespace spillway

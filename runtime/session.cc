@@ -1,0 +1,116 @@
+#include "runtime/session.h"
+
+#include <algorithm>
+
+#include "runtime/pass_meter.h"
+
+namespace spillway {
+
+Result<void> Session::run(FunctionRef<bool()> stop) {
+  PassMeter passes(ports_.observer);
+  Step step;
+  Result<void> outcome;
+  while (outcome) {
+    const Nanoseconds start = ports_.clock.now();
+    const Result<bool> more = ports_.source.next(step);
+    if (!more) {
+      outcome = Unexpected(more.error());
+      break;
+    }
+    if (!*more || (passes.begins_pass(step) && stop())) {
+      passes.close(start);
+      break;
+    }
+    passes.enter(step, start);
+    outcome = run_step(step);
+  }
+  ports_.loader.drain();
+  if (outcome) {
+    ports_.pager.finish();
+  }
+  return outcome;
+}
+
+Result<void> Session::run_step(const Step& step) {
+  const Nanoseconds start = ports_.clock.now();
+  if (Result<void> waited = await(ports_.compute.attention(step, start), true); !waited) {
+    return waited;
+  }
+  report(EventKind::attention, step, start);
+
+  ports_.pager.begin(step);
+  ports_.prefetcher.observe(step);
+  hints_.clear();
+  ports_.prefetcher.propose(step, hints_);
+  ports_.pager.hint(hints_);
+  if (Result<void> ran = run_experts(step); !ran) {
+    return ran;
+  }
+  ports_.pager.end();
+  report(EventKind::step, step, start);
+  return {};
+}
+
+Result<void> Session::run_experts(const Step& step) {
+  pending_.assign(step.experts.begin(), step.experts.end());
+  if (Result<void> pumped = ports_.loader.pump(false); !pumped) {
+    return pumped;
+  }
+  while (!pending_.empty()) {
+    ExpertId expert{};
+    if (!take_ready(expert)) {
+      const Nanoseconds start = ports_.clock.now();
+      if (Result<void> waited = ports_.loader.wait(); !waited) {
+        return waited;
+      }
+      report(EventKind::stall, step, start);
+      continue;
+    }
+    const Nanoseconds start = ports_.clock.now();
+    const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
+    // Once the step's last bytes are there the drive has nothing better to do than prefetch.
+    const bool all_here = std::all_of(pending_.begin(), pending_.end(),
+                                      [this](ExpertId other) { return ports_.pager.ready(other); });
+    if (Result<void> waited = await(end, all_here); !waited) {
+      return waited;
+    }
+    report(EventKind::expert, step, start, expert);
+    ports_.pager.used(expert);
+  }
+  return {};
+}
+
+// Pumps until `deadline`.
+Result<void> Session::await(Nanoseconds deadline, bool idle) {
+  while (ports_.clock.now() < deadline) {
+    if (Result<void> pumped = ports_.loader.pump(idle); !pumped) {
+      return pumped;
+    }
+    ports_.clock.wait_until(deadline);
+  }
+  return {};
+}
+
+// Takes the first expert in the step's order whose bytes are there.
+bool Session::take_ready(ExpertId& expert) {
+  const auto ready = std::find_if(pending_.begin(), pending_.end(),
+                                  [this](ExpertId candidate) { return ports_.pager.ready(candidate); });
+  if (ready == pending_.end()) {
+    return false;
+  }
+  expert = *ready;
+  pending_.erase(ready);
+  return true;
+}
+
+void Session::report(EventKind kind, const Step& step, Nanoseconds start, ExpertId expert) {
+  ports_.observer.on({.kind = kind,
+                      .phase = step.phase,
+                      .tokens = step.tokens,
+                      .expert = expert,
+                      .step = step.index,
+                      .start = start,
+                      .duration = ports_.clock.now() - start});
+}
+
+}  // namespace spillway

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/function_ref.h"
+#include "core/ports.h"
+#include "runtime/loader.h"
+#include "runtime/pager.h"
+
+namespace spillway {
+
+// What a run is made of. Exchanging these is the whole difference between replay, simulation and a live
+// model.
+struct SessionPorts {
+  StepSource& source;
+  Prefetcher& prefetcher;
+  Pager& pager;
+  Loader& loader;
+  Compute& compute;
+  Clock& clock;
+  Observer& observer;
+};
+
+// The one loop of the lab: takes steps from the source, has the pager decide and the loader read, computes
+// each expert as soon as its bytes are there, and reports what took how long.
+class Session {
+ public:
+  explicit Session(const SessionPorts& ports) : ports_(ports) {}
+
+  // Runs until the source ends or `stop`, which is asked before each forward pass, says so. Passes are
+  // reported whole: one that fails midway is not.
+  Result<void> run(FunctionRef<bool()> stop);
+
+ private:
+  Result<void> run_step(const Step& step);
+  Result<void> run_experts(const Step& step);
+  Result<void> await(Nanoseconds deadline, bool idle);
+  bool take_ready(ExpertId& expert);
+  void report(EventKind kind, const Step& step, Nanoseconds start, ExpertId expert = ExpertId{});
+
+  SessionPorts ports_;
+  std::vector<ExpertId> pending_;  // experts of the step that were not computed yet
+  HintList hints_;
+};
+
+}  // namespace spillway

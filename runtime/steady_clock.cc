@@ -1,0 +1,32 @@
+#include "runtime/steady_clock.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <ctime>
+
+namespace spillway {
+namespace {
+
+constexpr Nanoseconds kLongestSleep{200'000};
+constexpr Nanoseconds kSpin{30'000};
+
+}  // namespace
+
+SteadyClock::SteadyClock() : start_(std::chrono::steady_clock::now()) {
+  // The default slack of 50 us would turn every sleep into a late one.
+  prctl(PR_SET_TIMERSLACK, 1000UL);
+}
+
+void SteadyClock::wait_until(Nanoseconds deadline) {
+  const Nanoseconds left = deadline - now();
+  if (left > kSpin) {
+    const timespec sleep{0, long(std::min(left - kSpin, kLongestSleep).count())};
+    nanosleep(&sleep, nullptr);
+    return;
+  }
+  while (now() < deadline) {
+  }
+}
+
+}  // namespace spillway

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/ports.h"
+
+namespace spillway {
+
+// Real time. Waits in short sleeps, so that the session can pump I/O in between, and spins over the last
+// stretch, which the kernel's timers are too coarse for.
+class SteadyClock final : public Clock {
+ public:
+  SteadyClock();
+  Nanoseconds now() const override { return std::chrono::steady_clock::now() - start_; }
+  void wait_until(Nanoseconds deadline) override;
+
+ private:
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace spillway
