@@ -6,7 +6,7 @@ namespace spillway {
 
 // Each name here is a file of that name in eviction/ or prefetch/.
 namespace eviction {
-EvictionPlugin fifo(), lru();
+EvictionPlugin lru(), fifo(), lfu(), layer_lru(), random(), belady();
 }
 namespace prefetch {
 PrefetchPlugin none();
@@ -14,7 +14,7 @@ PrefetchPlugin none();
 
 std::span<const EvictionPlugin> eviction_policies() {
   using namespace eviction;
-  static const std::array list = {lru(), fifo()};
+  static const std::array list = {lru(), fifo(), lfu(), layer_lru(), random(), belady()};
   return list;
 }
 

@@ -1,0 +1,51 @@
+#include "core/plugins.h"
+#include "policies/id_heap.h"
+
+namespace spillway::eviction {
+namespace {
+
+// The farthest next use first: no policy that must make room for every miss misses less often (Belady, "A
+// study of replacement algorithms for a virtual-storage computer", IBM Systems Journal 5(2), 1966; Mattson et
+// al., 1970). That holds for experts of one size and without prefetch.
+class Belady final : public EvictionPolicy {
+ public:
+  explicit Belady(const ModelGeometry& geometry)
+      : order_(geometry.expert_count()), next_uses_(geometry.expert_count(), 0) {}
+
+  void admitted(const Access& access) override { order_.insert(access.expert, key(access)); }
+  void touched(const Access& access) override { order_.change(access.expert, key(access)); }
+  void removed(ExpertId expert) override { order_.erase(expert); }
+  std::optional<ExpertId> victim(const Access&, Evictable may_go) override { return order_.first(may_go); }
+
+ private:
+  // The heap has the smallest key in front. A prefetch tells no next use, but the demand before it did; an
+  // expert never demanded so far counts as wanted at once, for there must be a reason to fetch it.
+  uint64_t key(const Access& access) {
+    uint64_t& next_use = next_uses_[index_of(access.expert)];
+    const bool demanded = access.next_use > access.step;
+    if (demanded || next_use <= access.step) {
+      next_use = access.next_use;
+    }
+    return kNeverUsedAgain - next_use;
+  }
+
+  IdHeap<uint64_t> order_;
+  std::vector<uint64_t> next_uses_;  // by expert, as its last demand said
+};
+
+Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& env) {
+  if (!env.source->has_next_use) {
+    return wrong_usage(
+        "belady needs to know the next use of every expert, which this source of steps does not tell; "
+        "it can be had for a recorded trace only");
+  }
+  return std::make_unique<Belady>(env.source->geometry);
+}
+
+}  // namespace
+
+EvictionPlugin belady() {
+  return plugin("belady", "the expert whose next use is farthest away goes first: the bound", make);
+}
+
+}  // namespace spillway::eviction

@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <compare>
+
+#include "core/plugins.h"
+#include "policies/id_heap.h"
+
+namespace spillway::eviction {
+namespace {
+
+struct Options {
+  uint64_t halve_every = 0;
+  bool keep = false;
+
+  template <class V>
+  void visit(V& v) {
+    v("halve_every", halve_every, "steps after which all counts are halved; 0: never");
+    v("keep", keep, "an expert that was evicted finds its old count when it returns");
+  }
+};
+
+// Fewest uses first, the least recently used of those with equally many. Halving lets an expert that was
+// popular once leave in the end (the ageing of Robinson and Devarakonda, "Data cache management using
+// frequency-based replacement", SIGMETRICS 1990).
+class Lfu final : public EvictionPolicy {
+ public:
+  Lfu(const Options& options, const ModelGeometry& geometry)
+      : options_(options), order_(geometry.expert_count()), counts_(geometry.expert_count(), 0) {}
+
+  void admitted(const Access& access) override { order_.insert(access.expert, use(access)); }
+  void touched(const Access& access) override { order_.change(access.expert, use(access)); }
+
+  void removed(ExpertId expert) override {
+    order_.erase(expert);
+    if (!options_.keep) {
+      counts_[index_of(expert)] = 0;
+    }
+  }
+
+  std::optional<ExpertId> victim(const Access&, Evictable may_go) override { return order_.first(may_go); }
+
+ private:
+  struct Key {
+    uint64_t count = 0;
+    uint64_t last_use = 0;  // running number of the use
+    auto operator<=>(const Key&) const = default;
+  };
+
+  Key use(const Access& access) {
+    age(access.step);
+    return {++counts_[index_of(access.expert)], ++uses_};
+  }
+
+  void age(uint64_t step) {
+    const uint64_t due = options_.halve_every == 0 ? 0 : step / options_.halve_every;
+    if (due <= halvings_) {
+      return;
+    }
+    const uint64_t shift = std::min<uint64_t>(due - halvings_, 63);
+    halvings_ = due;
+    for (uint64_t& count : counts_) {
+      count >>= shift;
+    }
+    order_.change_all([shift](Key& key) { key.count >>= shift; });
+  }
+
+  Options options_;
+  IdHeap<Key> order_;
+  std::vector<uint64_t> counts_;  // by expert, whether it is in the cache or not
+  uint64_t uses_ = 0;
+  uint64_t halvings_ = 0;
+};
+
+Result<std::unique_ptr<EvictionPolicy>> make(const Options& options, const PolicyEnv& env) {
+  return std::make_unique<Lfu>(options, env.source->geometry);
+}
+
+}  // namespace
+
+EvictionPlugin lfu() {
+  return plugin("lfu", "the expert with the fewest uses goes first", make);
+}
+
+}  // namespace spillway::eviction

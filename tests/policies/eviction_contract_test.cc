@@ -1,0 +1,138 @@
+#include <set>
+
+#include "tests/policies/lab.h"
+
+// What every listed eviction policy promises, whatever its idea. A new policy is tested by being listed.
+namespace spillway {
+namespace {
+
+constexpr uint32_t kLayers = 4;
+constexpr uint32_t kExperts = 16;
+constexpr uint32_t kTopK = 2;
+constexpr size_t kSlots = 20;
+
+std::vector<std::string> names() {
+  return names_of(eviction_policies());
+}
+
+class EveryEvictionPolicy : public testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<EvictionPolicy> make(uint64_t seed = 1) const {
+    return lab.eviction(GetParam(), kSlots, seed);
+  }
+
+  Lab lab{kLayers, kExperts, kTopK};
+};
+
+INSTANTIATE_TEST_SUITE_P(Listed, EveryEvictionPolicy, testing::ValuesIn(names()), test_name);
+
+TEST_P(EveryEvictionPolicy, offers_nothing_when_nothing_was_admitted) {
+  EXPECT_EQ(make()->victim({ExpertId{0}}, [](ExpertId) { return true; }), std::nullopt);
+}
+
+TEST_P(EveryEvictionPolicy, offers_the_only_expert_that_may_go) {
+  for (uint32_t only = 0; only < kSlots; ++only) {
+    const auto policy = make();
+    for (uint32_t i = 0; i < kSlots; ++i) {
+      policy->admitted({ExpertId{i}, i, kNeverUsedAgain});
+    }
+    const auto may_go = [&](ExpertId id) { return index_of(id) == only; };
+    EXPECT_EQ(policy->victim({ExpertId{kSlots}, kSlots}, may_go), ExpertId{only});
+  }
+}
+
+TEST_P(EveryEvictionPolicy, forgets_what_was_removed) {
+  const auto policy = make();
+  std::set<uint32_t> admitted;
+  for (uint32_t i = 0; i < kSlots; ++i) {
+    policy->admitted({ExpertId{i}, i, kNeverUsedAgain});
+    admitted.insert(i);
+  }
+  while (!admitted.empty()) {
+    const auto victim = policy->victim({ExpertId{kSlots}, kSlots}, [](ExpertId) { return true; });
+    ASSERT_TRUE(victim.has_value());
+    ASSERT_EQ(admitted.erase(index_of(*victim)), 1U);
+    policy->removed(*victim);
+  }
+  EXPECT_EQ(policy->victim({ExpertId{kSlots}, kSlots}, [](ExpertId) { return true; }), std::nullopt);
+  policy->admitted({ExpertId{3}, kSlots, kNeverUsedAgain});
+  EXPECT_EQ(policy->victim({ExpertId{4}, kSlots}, [](ExpertId) { return true; }), ExpertId{3});
+}
+
+// Any order of calls that a pager can make: demands and prefetches, loads that fail, experts held for any
+// reason.
+TEST_P(EveryEvictionPolicy, offers_an_admitted_expert_that_may_go_whenever_there_is_one) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Rng rng(seed);
+    const auto policy = make(seed);
+    const std::vector<Step> steps = random_steps(lab, 500, rng);
+    std::set<ExpertId> admitted;
+    for (const Step& step : steps) {
+      const ExpertId id = step.experts[0];
+      const bool prefetch = rng.below(4) == 0;
+      const Access access{id, step.index, prefetch ? step.index : step.next_use[0]};
+      std::set<ExpertId> held;
+      for (const ExpertId other : admitted) {
+        if (rng.below(8) < seed % 9) {  // from none to all of them
+          held.insert(other);
+        }
+      }
+      const auto may_go = [&](ExpertId other) { return admitted.contains(other) && !held.contains(other); };
+      const std::optional<ExpertId> victim = policy->victim(access, may_go);
+      ASSERT_EQ(victim.has_value(), held.size() < admitted.size());
+      ASSERT_EQ(policy->victim(access, may_go), victim) << "asking changed the answer";
+      if (victim) {
+        ASSERT_TRUE(may_go(*victim));
+      }
+      if (admitted.contains(id)) {
+        if (!prefetch) {
+          policy->touched(access);
+        }
+      } else if (admitted.size() < kSlots || victim) {
+        if (admitted.size() == kSlots) {
+          policy->removed(*victim);
+          admitted.erase(*victim);
+        }
+        policy->admitted(access);
+        admitted.insert(id);
+        if (rng.below(10) == 0) {  // its load failed
+          policy->removed(id);
+          admitted.erase(id);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryEvictionPolicy, chooses_the_same_for_the_same_seed_however_often_it_is_asked) {
+  Rng rng(7);
+  const std::vector<Step> steps = random_steps(lab, 2000, rng);
+  const auto calm = make(3);
+  const auto pestered = make(3);
+  SlotCache calm_cache(lab, *calm, kSlots);
+  SlotCache pestered_cache(lab, *pestered, kSlots);
+  for (const Step& step : steps) {
+    calm_cache.run(step);
+    pestered->victim({step.experts[0], step.index}, [&](ExpertId id) { return index_of(id) % 3 != 0; });
+    pestered_cache.run(step);
+  }
+  EXPECT_EQ(calm_cache.victims, pestered_cache.victims);
+  EXPECT_GT(calm_cache.hits, 0U);
+}
+
+TEST_P(EveryEvictionPolicy, hits_always_once_everything_fits) {
+  const auto policy = make();
+  SlotCache cache(lab, *policy, lab.geometry().expert_count());
+  Rng rng(1);
+  cache.run(random_steps(lab, 4000, rng));
+  EXPECT_LE(cache.misses, lab.geometry().expert_count());
+  EXPECT_TRUE(cache.victims.empty());
+}
+
+TEST(EvictionList, has_each_name_once_and_every_file_of_the_folder) {
+  expect_a_file_for_each(names(), "policies/eviction");
+}
+
+}  // namespace
+}  // namespace spillway

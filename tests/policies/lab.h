@@ -1,0 +1,180 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "policies/list.h"
+
+// What the tests of policies share: a model whose experts are one byte each, streams of steps, and the
+// smallest cache that asks a policy for its victims.
+namespace spillway {
+
+struct Lab {
+  SourceInfo source;
+
+  Lab(uint32_t layers, uint32_t experts, uint32_t top_k) {
+    source.geometry = {layers, experts, top_k, top_k, std::vector<uint64_t>(layers, 1)};
+    source.has_lookahead = true;
+    source.has_next_use = true;
+  }
+
+  const ModelGeometry& geometry() const { return source.geometry; }
+  PolicyEnv env(uint64_t slots, uint64_t seed = 1) const { return {&source, slots, seed}; }
+
+  std::unique_ptr<EvictionPolicy> eviction(const std::string& text, uint64_t slots, uint64_t seed = 1) const {
+    auto made = make_plugin(eviction_policies(), "eviction policy", text, env(slots, seed));
+    EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
+    return std::move(made->port);
+  }
+
+  std::unique_ptr<Prefetcher> prefetcher(const std::string& text) const {
+    auto made = make_plugin(prefetchers(), "prefetcher", text, env(0));
+    EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
+    return std::move(made->port);
+  }
+
+  // A decode step of one token.
+  Step step(uint64_t index, std::vector<uint32_t> experts) const {
+    Step step;
+    step.index = index;
+    step.pass = index / geometry().layers;
+    step.layer = uint32_t(index % geometry().layers);
+    for (const uint32_t expert : experts) {
+      step.experts.push_back(geometry().id(step.layer, expert));
+      step.choices.push_back(uint16_t(expert));
+    }
+    return step;
+  }
+};
+
+template <class Plugin>
+std::vector<std::string> names_of(std::span<const Plugin> list) {
+  std::vector<std::string> names;
+  for (const Plugin& plugin : list) {
+    names.push_back(plugin.name);
+  }
+  return names;
+}
+
+// A plug-in's name as a test's: `layer-lru` becomes `layer_lru`.
+inline std::string test_name(const testing::TestParamInfo<std::string>& parameter) {
+  std::string name = parameter.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+// A file that nobody listed is as wrong as a name listed twice.
+inline void expect_a_file_for_each(const std::vector<std::string>& listed, const std::string& folder) {
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(SPILLWAY_SOURCE_DIR "/" + folder)) {
+    std::string stem = entry.path().stem();
+    std::replace(stem.begin(), stem.end(), '_', '-');
+    files.insert(stem);
+  }
+  EXPECT_EQ(std::set(listed.begin(), listed.end()), files);
+  EXPECT_EQ(listed.size(), files.size());
+}
+
+// Writes the next uses into `steps`, from behind.
+inline void annotate_next_use(const ModelGeometry& geometry, std::vector<Step>& steps) {
+  std::vector<uint64_t> next(geometry.expert_count(), kNeverUsedAgain);
+  for (size_t i = steps.size(); i-- > 0;) {
+    steps[i].next_use.clear();
+    for (const ExpertId id : steps[i].experts) {
+      steps[i].next_use.push_back(next[index_of(id)]);
+    }
+    for (const ExpertId id : steps[i].experts) {
+      next[index_of(id)] = steps[i].index;
+    }
+  }
+}
+
+// Token after token through all layers, each with top_k distinct experts, the low numbers more often.
+inline std::vector<Step> random_steps(const Lab& lab, size_t count, Rng& rng) {
+  std::vector<Step> steps;
+  const ModelGeometry& geometry = lab.geometry();
+  while (steps.size() < count) {
+    std::vector<uint32_t> experts;
+    while (experts.size() < geometry.top_k) {
+      const uint64_t bound = 1 + rng.below(geometry.experts_per_layer);
+      const uint32_t expert = uint32_t(rng.below(bound));
+      if (std::find(experts.begin(), experts.end(), expert) == experts.end()) {
+        experts.push_back(expert);
+      }
+    }
+    steps.push_back(lab.step(steps.size(), experts));
+  }
+  annotate_next_use(geometry, steps);
+  return steps;
+}
+
+// The classic page-reference string: one layer, one page a step.
+inline std::vector<Step> page_references(const Lab& lab, const std::vector<uint32_t>& pages) {
+  std::vector<Step> steps;
+  for (const uint32_t page : pages) {
+    steps.push_back(lab.step(steps.size(), {page}));
+  }
+  annotate_next_use(lab.geometry(), steps);
+  return steps;
+}
+
+// A cache of `slots` experts on demand only. The experts of a step are held until its end.
+class SlotCache {
+ public:
+  SlotCache(const Lab& lab, EvictionPolicy& policy, size_t slots)
+      : policy_(policy), slots_(slots), resident_(lab.geometry().expert_count(), false) {}
+
+  void run(const std::vector<Step>& steps) {
+    for (const Step& step : steps) {
+      run(step);
+    }
+  }
+
+  void run(const Step& step) {
+    const auto held = [&](ExpertId id) {
+      return std::find(step.experts.begin(), step.experts.end(), id) != step.experts.end();
+    };
+    const auto may_go = [&](ExpertId id) { return resident_[index_of(id)] && !held(id); };
+    for (size_t i = 0; i < step.experts.size(); ++i) {
+      const ExpertId id = step.experts[i];
+      const Access access{id, step.index, step.next_use.empty() ? kNeverUsedAgain : step.next_use[i]};
+      if (resident_[index_of(id)]) {
+        ++hits;
+        policy_.touched(access);
+        continue;
+      }
+      ++misses;
+      if (used_ == slots_) {
+        const std::optional<ExpertId> victim = policy_.victim(access, may_go);
+        ASSERT_TRUE(victim.has_value());
+        ASSERT_TRUE(may_go(*victim));
+        policy_.removed(*victim);
+        resident_[index_of(*victim)] = false;
+        victims.push_back(*victim);
+        --used_;
+      }
+      policy_.admitted(access);
+      resident_[index_of(id)] = true;
+      ++used_;
+    }
+  }
+
+  size_t hits = 0;
+  size_t misses = 0;
+  std::vector<ExpertId> victims;  // in order
+
+ private:
+  EvictionPolicy& policy_;
+  size_t slots_;
+  size_t used_ = 0;
+  std::vector<bool> resident_;
+};
+
+}  // namespace spillway
