@@ -1,0 +1,196 @@
+#include "runtime/session.h"
+
+#include <gtest/gtest.h>
+
+#include "core/digest.h"
+#include "runtime/cache_run.h"
+#include "runtime/metrics.h"
+#include "tests/support/fakes.h"
+
+namespace spillway {
+namespace {
+
+struct Rig {
+  ModelGeometry shape = fake::geometry({700, 1000, 400, 900}, 16, 3);
+  std::vector<Step> steps;
+  uint64_t capacity = 9000;
+  uint32_t ranges = 3;
+  fake::Faults faults;
+  uint64_t alignment = 64;
+  uint32_t depth = 8;
+  double prefetch_accuracy = -1;  // negative: none
+  Verify verify = Verify::all;
+  uint64_t seed = 1;
+};
+
+struct Outcome {
+  Result<void> run;
+  fake::EventLog log;
+  Metrics metrics;
+  DecisionDigest digest;
+  LoaderCounts counts;
+  uint64_t computed = 0;
+  uint64_t wrong = 0;
+  uint64_t failures = 0;
+  size_t most_in_flight = 0;
+};
+
+Outcome run_session(const Rig& rig) {
+  Outcome outcome;
+  Observers observers({&outcome.log, &outcome.metrics, &outcome.digest});
+  fake::ListSource source(rig.shape, rig.steps);
+  fake::PatternStore store(rig.shape, rig.ranges, 2);
+  fake::FaultBackend backend(rig.faults, rig.depth, rig.alignment, rig.seed);
+  fake::SlowLru policy;
+  fake::TickClock clock;
+  fake::CheckingCompute compute(store, Nanoseconds(20'000));
+  fake::NoPrefetch none;
+  fake::Oracle oracle(rig.steps, rig.shape, rig.prefetch_accuracy, rig.seed);
+  Pager pager(rig.shape, {.capacity_bytes = rig.capacity}, policy, observers);
+  std::vector<std::byte> memory(
+      arena_bytes_for(rig.shape, store, rig.alignment, rig.capacity + rig.shape.largest_token_step_bytes()));
+  SlotArena arena(memory, rig.alignment);
+  EXPECT_TRUE(backend.attach(memory));
+  Loader loader(rig.shape, store, backend, &arena, pager, clock, observers,
+                {.verify = rig.verify, .prefetch_piece_bytes = 128});
+  Prefetcher& prefetcher = rig.prefetch_accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
+  Session session({source, prefetcher, pager, loader, compute, clock, observers});
+  outcome.run = session.run([] { return false; });
+  outcome.counts = loader.counts();
+  outcome.computed = compute.computed;
+  outcome.wrong = compute.wrong;
+  outcome.failures = backend.failures;
+  outcome.most_in_flight = backend.most_in_flight;
+  return outcome;
+}
+
+uint64_t accesses(const std::vector<Step>& steps) {
+  uint64_t sum = 0;
+  for (const Step& step : steps) {
+    sum += step.experts.size();
+  }
+  return sum;
+}
+
+TEST(Session, ComputesEveryExpertOnItsOwnBytesWhateverTheDriveDoes) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    Rig rig;
+    rig.seed = seed;
+    rig.ranges = 1 + uint32_t(seed % 3);
+    rig.alignment = seed % 2 == 0 ? 1 : 64;
+    rig.depth = 1 + uint32_t(seed % 9);
+    rig.capacity = 3000 + 1500 * (seed % 5);
+    rig.faults = {.transient_errors = 0.1, .out_of_order = true, .delay_polls = uint32_t(seed % 4)};
+    rig.prefetch_accuracy = seed % 4 == 0 ? -1 : double(seed % 4) / 3;
+    rig.steps = fake::random_steps(rig.shape, 5, 60, 0.5, seed);
+    const Outcome outcome = run_session(rig);
+    ASSERT_TRUE(outcome.run) << outcome.run.error().message;
+    EXPECT_EQ(outcome.computed, accesses(rig.steps));
+    EXPECT_EQ(outcome.wrong, 0U);
+    EXPECT_GT(outcome.failures, 0U);
+    // A prefetch that is being abandoned is not tried again.
+    EXPECT_LE(outcome.counts.retries, outcome.failures);
+    EXPECT_GT(outcome.counts.retries, outcome.failures / 2);
+    EXPECT_LE(outcome.most_in_flight, rig.depth);
+  }
+}
+
+TEST(Session, DecidesTheSameWithoutPrefetchWhateverTheDriveDoes) {
+  Rig rig;
+  rig.steps = fake::random_steps(rig.shape, 4, 80, 0.4, 7);
+  fake::ListSource source(rig.shape, rig.steps);
+  fake::SlowLru policy;
+  const Result<CacheRun> instant = run_cache(source, policy, rig.capacity);
+  ASSERT_TRUE(instant);
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    rig.seed = seed;
+    rig.depth = uint32_t(1 + 2 * seed);
+    rig.faults = {
+        .transient_errors = 0.05 * double(seed), .out_of_order = seed > 2, .delay_polls = uint32_t(seed)};
+    const Outcome outcome = run_session(rig);
+    ASSERT_TRUE(outcome.run);
+    EXPECT_EQ(outcome.digest.value(), instant->digest);
+    EXPECT_EQ(outcome.metrics.decode().hits, instant->decode.hits);
+  }
+}
+
+TEST(Session, NamesTheExpertTheFileAndTheOffsetOfAReadThatKeepsFailing) {
+  Rig rig;
+  rig.steps = fake::random_steps(rig.shape, 0, 60, 0.0, 3);
+  rig.ranges = 1;
+  fake::PatternStore store(rig.shape, 1, 2);
+  std::vector<ByteRange> ranges;
+  const ExpertId victim = rig.steps.back().experts.front();
+  store.ranges(victim, ranges);
+  rig.faults.bad_offset = ranges.front().offset;
+  const Outcome outcome = run_session(rig);
+  ASSERT_FALSE(outcome.run);
+  const std::string& message = outcome.run.error().message;
+  EXPECT_NE(message.find(rig.shape.name(victim)), std::string::npos) << message;
+  EXPECT_NE(message.find(std::to_string(ranges.front().offset)), std::string::npos) << message;
+  EXPECT_NE(message.find("file"), std::string::npos) << message;
+  EXPECT_NE(message.find("Input/output error"), std::string::npos) << message;
+}
+
+TEST(Session, FailsWhenBytesAreNotWhatWasStored) {
+  Rig rig;
+  rig.steps = fake::random_steps(rig.shape, 0, 40, 0.0, 3);
+  rig.faults.corrupt = 0.02;
+  const Outcome outcome = run_session(rig);
+  ASSERT_FALSE(outcome.run);
+  EXPECT_NE(outcome.run.error().message.find("not what was stored"), std::string::npos)
+      << outcome.run.error().message;
+}
+
+TEST(Session, ReadsEverythingEveryTimeWithoutACache) {
+  Rig rig;
+  rig.capacity = 0;
+  rig.steps = fake::random_steps(rig.shape, 6, 30, 0.9, 11);
+  const Outcome outcome = run_session(rig);
+  ASSERT_TRUE(outcome.run) << outcome.run.error().message;
+  EXPECT_EQ(outcome.metrics.total().hits, 0U);
+  EXPECT_EQ(outcome.metrics.total().bypasses, accesses(rig.steps));
+  EXPECT_EQ(outcome.wrong, 0U);
+}
+
+TEST(Session, CountsEachPrefetchOnceAsUsefulLateOrWasted) {
+  for (const double accuracy : {0.0, 0.5, 1.0}) {
+    SCOPED_TRACE(accuracy);
+    Rig rig;
+    rig.capacity = 16000;
+    rig.prefetch_accuracy = accuracy;
+    rig.steps = fake::random_steps(rig.shape, 0, 150, 0.3, 5);
+    const Outcome outcome = run_session(rig);
+    ASSERT_TRUE(outcome.run);
+    const PhaseMetrics total = outcome.metrics.total();
+    EXPECT_GT(total.prefetches_issued, 0U);
+    EXPECT_EQ(total.prefetches_issued, total.prefetches_useful + total.late + total.prefetches_wasted);
+    EXPECT_EQ(total.accesses, total.hits + total.late + total.misses);
+  }
+}
+
+TEST(Session, StopsBetweenPassesAndReportsThoseItRan) {
+  Rig rig;
+  rig.steps = fake::random_steps(rig.shape, 0, 20, 0.5, 2);
+  fake::ListSource source(rig.shape, rig.steps);
+  fake::PatternStore store(rig.shape, 1, 1);
+  fake::FaultBackend backend({}, 4, 1, 1);
+  fake::SlowLru policy;
+  fake::TickClock clock;
+  fake::CheckingCompute compute(store, Nanoseconds(0));
+  fake::NoPrefetch none;
+  Metrics metrics;
+  Pager pager(rig.shape, {.capacity_bytes = rig.capacity}, policy, metrics);
+  std::vector<std::byte> memory(rig.capacity + 4000);
+  SlotArena arena(memory, 1);
+  ASSERT_TRUE(backend.attach(memory));
+  Loader loader(rig.shape, store, backend, &arena, pager, clock, metrics, {});
+  Session session({source, none, pager, loader, compute, clock, metrics});
+  int passes = 0;
+  ASSERT_TRUE(session.run([&] { return passes++ == 7; }));
+  EXPECT_EQ(metrics.decode().passes, 7U);
+}
+
+}  // namespace
+}  // namespace spillway
