@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <sstream>
 
 namespace spillway {
 namespace {
@@ -24,6 +25,20 @@ bool interrupted() {
 void catch_interrupts() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> list;
+  std::istringstream pieces(text);
+  for (std::string piece; std::getline(pieces, piece, ',');) {
+    const bool continues = piece.find('=') != std::string::npos && piece.find(':') == std::string::npos;
+    if (continues && !list.empty()) {
+      list.back() += ',' + piece;
+    } else if (!piece.empty()) {
+      list.push_back(piece);
+    }
+  }
+  return list;
 }
 
 CLI::Option* add_size(CLI::App& app, const std::string& name, Bytes& value, const std::string& help) {

@@ -1,0 +1,164 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "experiments/cli.h"
+#include "experiments/open_trace.h"
+#include "experiments/report.h"
+#include "policies/list.h"
+#include "runtime/cache_run.h"
+
+namespace spillway {
+namespace {
+
+struct CurveOptions {
+  std::string trace;
+  std::string policies = "lru,lfu,belady";
+  std::string sizes;
+  std::optional<uint64_t> tokens;
+  uint64_t seed = 1;
+  std::string json;
+};
+
+struct Point {
+  std::string policy;  // as asked for
+  uint64_t cache_bytes = 0;
+  CacheRun run;
+
+  uint64_t accesses() const { return run.prefill.accesses + run.decode.accesses; }
+  uint64_t hits() const { return run.prefill.hits + run.decode.hits; }
+  double hit_ratio() const { return accesses() == 0 ? 0 : double(hits()) / double(accesses()); }
+};
+
+// Without a wish: from one step's worth, below which nothing runs, to all experts, doubling.
+std::vector<uint64_t> default_sizes(const ModelGeometry& geometry) {
+  std::vector<uint64_t> sizes;
+  for (uint64_t size = geometry.total_bytes();
+       size >= geometry.largest_token_step_bytes() && sizes.size() < 12; size /= 2) {
+    sizes.insert(sizes.begin(), size);
+  }
+  return sizes;
+}
+
+Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const ModelGeometry& geometry) {
+  if (options.sizes.empty()) {
+    return default_sizes(geometry);
+  }
+  std::vector<uint64_t> sizes;
+  for (const std::string& text : split_list(options.sizes)) {
+    const Result<Bytes> size = parse_bytes(text);
+    if (!size) {
+      return wrong_usage("--cache: {}", size.error().message);
+    }
+    sizes.push_back(size->count);
+  }
+  return sizes;
+}
+
+Result<Point> run_point(const OpenTrace& trace, const std::string& policy, uint64_t cache_bytes,
+                        uint64_t seed) {
+  const PolicyEnv env{&trace.steps.info(), cache_bytes, seed};
+  Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
+  if (!made) {
+    return propagate(made);
+  }
+  const std::unique_ptr<StepSource> source = trace.steps.cursor();
+  Result<CacheRun> run = run_cache(*source, *made->port, cache_bytes);
+  if (!run) {
+    return propagate(run);
+  }
+  return Point{policy, cache_bytes, std::move(*run)};
+}
+
+nlohmann::ordered_json points_json(const OpenTrace& trace, const std::vector<Point>& points) {
+  nlohmann::ordered_json json = {{"schema", "spillway.curve/1"},
+                                 {"trace", {{"path", trace.path}, {"model", trace.header.model}}},
+                                 {"token_cycle_bytes", trace.header.geometry.token_cycle_bytes()},
+                                 {"semantics", "step"},
+                                 {"points", nlohmann::ordered_json::array()}};
+  for (const Point& point : points) {
+    json["points"].push_back(
+        {{"policy", point.policy},
+         {"cache_bytes", point.cache_bytes},
+         {"accesses", point.accesses()},
+         {"hits", point.hits()},
+         {"hit_ratio", point.hit_ratio()},
+         {"accesses_decode", point.run.decode.accesses},
+         {"hits_decode", point.run.decode.hits},
+         {"hit_ratio_decode", point.run.decode.hit_ratio()},
+         {"missed_bytes", point.run.prefill.bytes_missed + point.run.decode.bytes_missed}});
+  }
+  return json;
+}
+
+// One row a size, one column a policy; `points` go through the sizes within each policy.
+void print_points(const OpenTrace& trace, const std::vector<Point>& points,
+                  const std::vector<std::string>& policies) {
+  fmt::print("{}: {}\n", trace.path, trace.header.geometry.describe());
+  fmt::print("hit ratio of decode, % (with prefill); one token cycle is {}\n\n",
+             format_bytes(trace.header.geometry.token_cycle_bytes()));
+  fmt::print("{:>10}", "cache");
+  for (const std::string& policy : policies) {
+    fmt::print("  {:>16}", policy);
+  }
+  fmt::print("\n");
+  const size_t sizes = points.size() / policies.size();
+  for (size_t row = 0; row < sizes; ++row) {
+    fmt::print("{:>10}", format_bytes(points[row].cache_bytes));
+    for (size_t column = 0; column < policies.size(); ++column) {
+      const Point& point = points[column * sizes + row];
+      fmt::print("  {:>7.3f} ({:>6.3f})", 100 * point.run.decode.hit_ratio(), 100 * point.hit_ratio());
+    }
+    fmt::print("\n");
+  }
+}
+
+Result<void> run_curve(const CurveOptions& options) {
+  Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
+  if (!trace) {
+    return propagate(trace);
+  }
+  Result<std::vector<uint64_t>> sizes = parse_sizes(options, trace->header.geometry);
+  if (!sizes) {
+    return propagate(sizes);
+  }
+  const std::vector<std::string> policies = split_list(options.policies);
+  std::vector<Point> points;
+  for (const std::string& policy : policies) {
+    for (const uint64_t size : *sizes) {
+      Result<Point> point = run_point(*trace, policy, size, options.seed);
+      if (!point) {
+        return propagate(point);
+      }
+      points.push_back(std::move(*point));
+      if (interrupted()) {
+        return failed("interrupted after {} of {} points", points.size(), policies.size() * sizes->size());
+      }
+    }
+  }
+  if (options.json != "-") {
+    print_points(*trace, points, policies);
+  }
+  return options.json.empty() ? Result<void>() : write_json(points_json(*trace, points), options.json);
+}
+
+}  // namespace
+
+void add_curve_command(CLI::App& app, Invocation& invocation) {
+  auto options = std::make_shared<CurveOptions>();
+  CLI::App* command = app.add_subcommand("curve", "Hit ratios of cache policies at given cache sizes");
+  command->footer(
+      "Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
+  command->add_option("trace", options->trace, "A trace file")->required();
+  command->add_option("--policy", options->policies, "Eviction policies, comma-separated")
+      ->capture_default_str();
+  command->add_option("--cache", options->sizes,
+                      "Cache sizes, comma-separated (default: doubling, up to all experts)");
+  command->add_option("--tokens", options->tokens, "Only the first N decode tokens");
+  command->add_option("--seed", options->seed, "Of policies that draw lots")->capture_default_str();
+  command->add_option("--json", options->json, "Write the points as JSON to this file; - is stdout");
+  command->callback([options, &invocation] { invocation.run = [options] { return run_curve(*options); }; });
+}
+
+}  // namespace spillway

@@ -1,0 +1,77 @@
+#include "backends/list.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "experiments/cli.h"
+#include "experiments/report.h"
+#include "policies/list.h"
+#include "sim/list.h"
+
+namespace spillway {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class List>
+Json describe_family(const List& list) {
+  Json family = Json::array();
+  for (const auto& entry : list) {
+    Json options = Json::array();
+    for (const OptionInfo& option : entry.options) {
+      options.push_back({{"name", option.name}, {"default", option.default_value}, {"help", option.help}});
+    }
+    family.push_back({{"name", entry.name}, {"summary", entry.summary}, {"options", options}});
+  }
+  return family;
+}
+
+Json everything() {
+  return {{"backends", describe_family(backends())},
+          {"policies", describe_family(eviction_policies())},
+          {"prefetchers", describe_family(prefetchers())},
+          {"devices", describe_family(device_models())}};
+}
+
+Result<void> run_list(const std::string& family, const std::string& json) {
+  Json all = everything();
+  if (!family.empty()) {
+    all = Json{{family, all.at(family)}};
+  }
+  if (!json.empty()) {
+    all["schema"] = "spillway.list/1";
+    return write_json(all, json);
+  }
+  for (const auto& [name, members] : all.items()) {
+    fmt::print("{}\n", name);
+    for (const Json& member : members) {
+      fmt::print("  {:<12} {}\n", member["name"].get<std::string>(), member["summary"].get<std::string>());
+      for (const Json& option : member["options"]) {
+        const std::string setting =
+            fmt::format("{}={}", option["name"].get<std::string>(), option["default"].get<std::string>());
+        fmt::print("    {:<18} {}\n", setting, option["help"].get<std::string>());
+      }
+    }
+    fmt::print("\n");
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_list_command(CLI::App& app, Invocation& invocation) {
+  auto family = std::make_shared<std::string>();
+  auto json = std::make_shared<std::string>();
+  CLI::App* command =
+      app.add_subcommand("list", "Backends, policies, prefetchers and device models, with their options");
+  command->footer(
+      "Example:\n  spillway list backends\n\nAn option is given after a colon: --backend uring:depth=64");
+  command->add_option("family", *family, "Only this family")
+      ->check(CLI::IsMember({"backends", "policies", "prefetchers", "devices"}));
+  command->add_option("--json", *json, "Write the list as JSON to this file; - is stdout");
+  command->callback(
+      [family, json, &invocation] { invocation.run = [family, json] { return run_list(*family, *json); }; });
+}
+
+}  // namespace spillway

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace spillway {
+
+// A bar with rate and ETA on stderr while something long goes on. Silent when stderr is not a terminal.
+class Progress {
+ public:
+  enum class Unit { bytes, tokens };
+
+  Progress(std::string label, uint64_t total, Unit unit);
+  ~Progress();  // wipes the bar
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // Redraws at most ten times a second, so it may be called at any rate.
+  void at(uint64_t done);
+
+ private:
+  using Instant = std::chrono::steady_clock::time_point;
+
+  std::string label_;
+  uint64_t total_;
+  Unit unit_;
+  bool terminal_;
+  bool drawn_ = false;
+  Instant start_;
+  Instant last_;
+};
+
+}  // namespace spillway

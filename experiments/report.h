@@ -1,0 +1,91 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/geometry.h"
+#include "runtime/loader.h"
+#include "runtime/metrics.h"
+
+namespace spillway {
+
+// The machine and the storage behind a run, as far as the kernel tells.
+struct HostFacts {
+  std::string kernel;
+  std::string cpu;
+  uint32_t cores = 0;
+  uint64_t memory_bytes = 0;
+};
+
+struct StoreFacts {
+  std::vector<std::string> files;
+  std::string file_system;
+  std::string device;                        // name and model; empty when there is none behind the files
+  std::optional<uint64_t> read_ahead_bytes;  // what the kernel reads beyond a buffered or mapped read
+};
+
+// The bandwidth that ceilings are computed with, and how it was come by.
+struct DriveSpeed {
+  double bytes_per_s = 0;
+  std::string how;
+};
+
+// Tokens per second that something would allow, were it alone. All of decode.
+struct Ceilings {
+  DriveSpeed drive;
+  std::optional<double> seed_tok_per_s;      // every expert of every token is read
+  std::optional<double> policy_tok_per_s;    // this run's own misses, perfectly overlapped with compute
+  std::optional<double> physical_tok_per_s;  // the fewest misses any policy could have, the same
+};
+
+struct IoFacts {
+  LoaderCounts counts;
+  std::string verify;                    // off, sample or all
+  std::optional<uint64_t> device_bytes;  // what the kernel says this process took from storage meanwhile
+  uint64_t arena_bytes = 0;              // memory that holds experts, staging included
+  uint64_t arena_moved_bytes = 0;        // copied to join holes
+  std::string arena_pages;               // what that memory is made of
+  double cpu_s = 0;                      // user and system time of the whole process
+  Nanoseconds wall{0};                   // prefill, warm-up and decode
+};
+
+// One run, real or simulated: printed as a table and written as JSON (spillway.report/1) from here.
+struct Report {
+  std::string command;  // replay or simulate
+  std::string command_line;
+  std::string date;  // UTC, ISO 8601
+  HostFacts host;
+  StoreFacts store;
+  std::vector<std::pair<std::string, std::string>> config;  // every option, resolved
+  uint64_t seed = 0;
+  bool virtual_time = false;
+  bool interrupted = false;
+
+  std::string trace_path;
+  std::string model;
+  ModelGeometry geometry;
+
+  Metrics metrics;
+  IoFacts io;
+  Ceilings ceilings;
+  std::string backend_note;
+  std::string digest;
+  std::vector<std::string> warnings;
+};
+
+double achieved_tok_per_s(const Report& report);
+
+// The share of the bytes read that did not come from the device (0.2: a fifth came from RAM; −3: the device
+// delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.
+std::optional<double> share_from_ram(const Report& report);
+
+nlohmann::ordered_json to_json(const Report& report);
+std::string to_table(const Report& report);
+
+// Writes `json` to `path`, or to stdout when it is `-`.
+Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path);
+
+}  // namespace spillway

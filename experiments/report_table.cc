@@ -1,0 +1,146 @@
+#include <cmath>
+#include <iterator>
+
+#include "experiments/report.h"
+
+namespace spillway {
+namespace {
+
+using Out = std::back_insert_iterator<std::string>;
+
+// A difference between what was asked for and what the device delivered that is not worth a headline.
+constexpr double kColdTolerance = 0.02;
+
+std::string percent(double share) {
+  return fmt::format("{:.1f} %", 100 * share);
+}
+
+void row(Out out, std::string_view name, const std::string& text) {
+  fmt::format_to(out, "  {:<15} {}\n", name, text);
+}
+
+std::string coldness(const Report& report, double from_ram) {
+  const std::string bytes =
+      fmt::format("asked for {}, the device delivered {}", format_bytes(report.io.counts.bytes_read),
+                  format_bytes(report.io.device_bytes.value_or(0)));
+  if (from_ram > kColdTolerance) {
+    return fmt::format("{}: {} came from RAM", bytes, percent(from_ram));
+  }
+  if (from_ram < -kColdTolerance) {
+    return fmt::format("{}: {:.2f} times as much (read-ahead)", bytes, 1 - from_ram);
+  }
+  return fmt::format("{}: cold", bytes);
+}
+
+void headline(Out out, const Report& report) {
+  fmt::format_to(out, "{} {}: {}, {}\n", report.command, report.trace_path,
+                 report.model.empty() ? "unnamed model" : report.model, report.geometry.describe());
+  if (!report.backend_note.empty()) {
+    fmt::format_to(out, "{}\n", report.backend_note);
+  }
+  if (report.interrupted) {
+    fmt::format_to(out, "INTERRUPTED: what follows is the part that was run.\n");
+  }
+  if (const std::optional<double> from_ram = share_from_ram(report);
+      from_ram && std::abs(*from_ram) > kColdTolerance) {
+    fmt::format_to(out, "NOT WHAT WAS ASKED: {}.\n", coldness(report, *from_ram));
+  }
+  fmt::format_to(out, "\n");
+}
+
+void speed(Out out, const Report& report) {
+  const PhaseMetrics& decode = report.metrics.decode();
+  row(out, "achieved",
+      fmt::format("{:.2f} tok/s   ({} tokens in {})", achieved_tok_per_s(report), decode.tokens,
+                  format_duration(decode.wall)));
+  const auto at = [&](double share) { return format_duration(quantile(decode.pass_latency, share)); };
+  row(out, "token latency",
+      fmt::format("p50 {}   p95 {}   p99 {}   max {}", at(0.5), at(0.95), at(0.99), at(1.0)));
+  if (report.metrics.prefill().passes > 0) {
+    row(out, "prefill",
+        fmt::format("{} tokens in {}", report.metrics.prefill().tokens,
+                    format_duration(report.metrics.prefill().wall)));
+  }
+  row(out, "hit ratio",
+      fmt::format("{} decode, {} with prefill", percent(decode.hit_ratio()),
+                  percent(report.metrics.total().hit_ratio())));
+}
+
+void per_token(Out out, const PhaseMetrics& decode) {
+  if (decode.tokens == 0) {
+    return;
+  }
+  const auto bytes = [&](uint64_t sum) { return format_bytes(sum / decode.tokens); };
+  const auto time = [&](Nanoseconds sum) { return format_duration(sum / int64_t(decode.tokens)); };
+  row(out, "bytes per token",
+      fmt::format("{} demanded, {} missed, {} prefetched, {} wasted", bytes(decode.bytes_demanded),
+                  bytes(decode.bytes_missed), bytes(decode.bytes_prefetched), bytes(decode.bytes_wasted)));
+  const Nanoseconds rest = decode.wall - decode.stall - decode.compute();
+  row(out, "time per token",
+      fmt::format("{} stalled, {} compute, {} else", time(decode.stall), time(decode.compute()), time(rest)));
+  if (decode.prefetches_issued > 0) {
+    row(out, "prefetches",
+        fmt::format("{} issued, {} useful, {} late, {} wasted", decode.prefetches_issued,
+                    decode.prefetches_useful, decode.late, decode.prefetches_wasted));
+  }
+}
+
+void ceiling_row(Out out, const Report& report, std::string_view name, const std::optional<double>& ceiling) {
+  if (ceiling) {
+    fmt::format_to(out, "  {:<43} {:>10.2f} {:>12}\n", name, *ceiling,
+                   percent(achieved_tok_per_s(report) / *ceiling));
+  }
+}
+
+void ceilings(Out out, const Report& report) {
+  const Ceilings& all = report.ceilings;
+  if (all.drive.bytes_per_s <= 0) {
+    return;
+  }
+  fmt::format_to(out, "\n  {:<43} {:>10} {:>12}\n", "ceiling", "tok/s", "achieved is");
+  ceiling_row(out, report, "seed: every expert read, no cache", all.seed_tok_per_s);
+  ceiling_row(out, report, "policy: this run's own misses", all.policy_tok_per_s);
+  ceiling_row(out, report, "physical: the fewest misses any policy has", all.physical_tok_per_s);
+  row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
+}
+
+void proof(Out out, const Report& report) {
+  const IoFacts& io = report.io;
+  fmt::format_to(out, "\n");
+  if (const std::optional<double> from_ram = share_from_ram(report)) {
+    row(out, "coldness", coldness(report, *from_ram));
+  }
+  row(out, "verified",
+      io.verify == "off" ? "nothing"
+                         : fmt::format("{} ({})", format_bytes(io.counts.bytes_verified), io.verify));
+  if (io.arena_bytes > 0) {
+    row(out, "cache memory",
+        fmt::format("{} of {} pages{}", format_bytes(io.arena_bytes), io.arena_pages,
+                    io.arena_moved_bytes == 0
+                        ? std::string()
+                        : fmt::format(", {} moved to join holes", format_bytes(io.arena_moved_bytes))));
+  }
+  if (!report.virtual_time && io.counts.bytes_read > 0) {
+    row(out, "CPU",
+        fmt::format("{:.2f} s, {:.4f} s per GB read", io.cpu_s,
+                    io.cpu_s / (double(io.counts.bytes_read) / 1e9)));
+  }
+}
+
+}  // namespace
+
+std::string to_table(const Report& report) {
+  std::string text;
+  const Out out(text);
+  headline(out, report);
+  speed(out, report);
+  per_token(out, report.metrics.decode());
+  ceilings(out, report);
+  proof(out, report);
+  for (const std::string& warning : report.warnings) {
+    fmt::format_to(out, "\n  note: {}\n", warning);
+  }
+  return text;
+}
+
+}  // namespace spillway

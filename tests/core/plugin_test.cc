@@ -1,0 +1,93 @@
+#include "core/plugin.h"
+
+#include <gtest/gtest.h>
+
+namespace spillway {
+namespace {
+
+struct Thing {
+  uint32_t depth = 0;
+  Bytes chunk;
+  std::string colour;
+};
+
+struct Options {
+  uint32_t depth = 8;
+  Bytes chunk{kMiB};
+  bool loud = false;
+  std::string colour = "red";
+
+  template <class V>
+  void visit(V& v) {
+    v("depth", depth, "how deep");
+    v("chunk", chunk, "how large");
+    v("loud", loud, "say so");
+    v("colour", colour, "which");
+  }
+};
+
+Result<std::unique_ptr<Thing>> make(const Options& options, const int& limit) {
+  if (int(options.depth) > limit) {
+    return unavailable("depth {} is more than {}", options.depth, limit);
+  }
+  return std::make_unique<Thing>(Thing{options.depth, options.chunk, options.colour});
+}
+
+const std::vector<Plugin<Thing, int>>& things() {
+  static const std::vector<Plugin<Thing, int>> list = {plugin("thing", "does nothing", make)};
+  return list;
+}
+
+Result<Made<Thing>> make_thing(std::string_view text) {
+  return make_plugin(std::span<const Plugin<Thing, int>>(things()), "thing", text, 100);
+}
+
+TEST(Plugin, IsMadeFromDefaultsOverriddenByTheSpec) {
+  const Result<Made<Thing>> made = make_thing("thing:chunk=2MiB,colour=blue");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->port->depth, 8U);
+  EXPECT_EQ(made->port->chunk.count, 2 * kMiB);
+  EXPECT_EQ(made->resolved, "thing:depth=8,chunk=2MiB,loud=0,colour=blue");
+}
+
+TEST(Plugin, DescribesEachOptionOnce) {
+  const std::vector<OptionInfo>& options = things().front().options;
+  ASSERT_EQ(options.size(), 4U);
+  EXPECT_EQ(options[1].name, "chunk");
+  EXPECT_EQ(options[1].default_value, "1MiB");
+  EXPECT_EQ(options[1].help, "how large");
+}
+
+TEST(Plugin, NamesWhatIsWrongWithASpec) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"thin", "there is no thing 'thin'; there are: thing"},
+      {"thing:dept=3", "thing has no option 'dept'; it has: depth, chunk, loud, colour"},
+      {"thing:depth=many", "thing: option depth: 'many' is not a number this option takes"},
+      {"thing:depth=-1", "thing: option depth: '-1' is not a number this option takes"},
+      {"thing:depth=4294967296", "thing: option depth: 4294967296 is too large"},
+      {"thing:loud=maybe", "thing: option loud: 'maybe' is neither 1 nor 0"},
+      {"thing:depth=1,depth=2", "'thing:depth=1,depth=2' gives option depth twice"},
+      {"thing:=1", "'thing:=1' has an option without a name; write thing:key=value"},
+      {"", "'' names nothing; write NAME or NAME:key=value,key=value"},
+  };
+  for (const auto& [spec, message] : cases) {
+    const Result<Made<Thing>> made = make_thing(spec);
+    ASSERT_FALSE(made) << spec;
+    EXPECT_EQ(made.error().message, message);
+    EXPECT_EQ(made.error().kind, ErrorKind::usage);
+  }
+}
+
+TEST(Plugin, TakesAKeyWithoutAValueAsSwitchedOn) {
+  EXPECT_EQ(make_thing("thing:loud")->resolved, "thing:depth=8,chunk=1MiB,loud=1,colour=red");
+}
+
+TEST(Plugin, PassesOnWhyItCannotBeMade) {
+  const Result<Made<Thing>> made = make_thing("thing:depth=101");
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(made.error().message, "depth 101 is more than 100");
+}
+
+}  // namespace
+}  // namespace spillway
