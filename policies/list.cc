@@ -9,7 +9,7 @@ namespace eviction {
 EvictionPlugin lru(), fifo(), lfu(), layer_lru(), random(), belady();
 }
 namespace prefetch {
-PrefetchPlugin none();
+PrefetchPlugin none(), last_token(), popular(), markov(), recorded();
 }
 
 std::span<const EvictionPlugin> eviction_policies() {
@@ -20,7 +20,7 @@ std::span<const EvictionPlugin> eviction_policies() {
 
 std::span<const PrefetchPlugin> prefetchers() {
   using namespace prefetch;
-  static const std::array list = {none()};
+  static const std::array list = {none(), last_token(), popular(), markov(), recorded()};
   return list;
 }
 

@@ -1,0 +1,144 @@
+#include <algorithm>
+
+#include "core/plugins.h"
+#include "policies/hints.h"
+#include "policies/layer_ring.h"
+#include "policies/token_rows.h"
+
+namespace spillway::prefetch {
+namespace {
+
+constexpr uint64_t kMostTableBytes = 256 * kMiB;
+
+struct Options {
+  uint32_t count = 0;
+  uint16_t window = 4096;
+  double min_confidence = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v("count", count, "experts to propose; 0: as many as a token uses");
+    v("window", window, "uses of an expert after which what was learnt about it counts half");
+    v("min_confidence", min_confidence, "leaves out experts that are less likely than this, 0 to 1");
+  }
+};
+
+// Learns which experts of the next layer the tokens use that use a given expert of this one. The confidence
+// of a proposal is the mean, over the token's experts here, of the share of their tokens that used it there.
+class Markov final : public Prefetcher {
+ public:
+  Markov(const Options& options, const ModelGeometry& geometry)
+      : options_(options),
+        geometry_(geometry),
+        ring_(geometry),
+        uses_(geometry.expert_count(), 0),
+        together_(size_t(geometry.expert_count()) * geometry.experts_per_layer, 0),
+        probability_(geometry.experts_per_layer) {
+    if (options_.count == 0) {
+      options_.count = geometry.used_top_k;
+    }
+  }
+
+  void observe(const Step& step) override {
+    std::swap(before_, here_);
+    here_.rows.assign(geometry_, step);
+    here_.pass = step.pass;
+    here_.layer = step.layer;
+    here_.sequence = step.sequence;
+    if (before_.rows.empty() || here_.rows.empty() || here_.sequence != before_.sequence ||
+        here_.layer != ring_.after(before_.layer)) {
+      return;
+    }
+    if (here_.pass != before_.pass) {  // from the last layer of one token to the first of the next
+      learn(before_.rows.back(), here_.rows.front());
+      return;
+    }
+    for (uint32_t token = 0; token < std::min(before_.rows.size(), here_.rows.size()); ++token) {
+      learn(before_.rows[token], here_.rows[token]);
+    }
+  }
+
+  // When the step carries several tokens it is the last of them that is followed.
+  void propose(const Step& now, HintList& out) override {
+    if (here_.rows.empty()) {
+      return;
+    }
+    std::fill(probability_.begin(), probability_.end(), 0.0F);
+    const std::span<const uint16_t> experts = here_.rows.back();
+    for (const uint16_t number : experts) {
+      const uint32_t from = index_of(geometry_.id(now.layer, number));
+      // One use more than were seen: a single one makes nothing certain.
+      const float share = 1.0F / (float(experts.size()) * (float(uses_[from]) + 1.0F));
+      const std::span<const uint16_t> row = of_expert(from);
+      for (size_t to = 0; to < row.size(); ++to) {
+        probability_[to] += share * float(row[to]);
+      }
+    }
+    append_best(geometry_, ring_.after(now.layer), probability_, options_.count, options_.min_confidence,
+                out);
+  }
+
+ private:
+  struct Visit {
+    TokenRows rows;
+    uint64_t pass = 0;
+    uint32_t layer = 0;
+    uint32_t sequence = 0;
+  };
+
+  // `from` are experts of before_.layer, `to` of the layer after it, used by the same token.
+  void learn(std::span<const uint16_t> from, std::span<const uint16_t> to) {
+    for (const uint16_t number : from) {
+      const uint32_t expert = index_of(geometry_.id(before_.layer, number));
+      const std::span<uint16_t> row = of_expert(expert);
+      if (uses_[expert] == options_.window) {
+        uses_[expert] /= 2;
+        for (uint16_t& count : row) {
+          count /= 2;
+        }
+      }
+      ++uses_[expert];
+      for (const uint16_t next : to) {
+        ++row[next];
+      }
+    }
+  }
+
+  std::span<uint16_t> of_expert(uint32_t expert) {
+    const size_t experts = geometry_.experts_per_layer;
+    return std::span(together_).subspan(expert * experts, experts);
+  }
+
+  Options options_;
+  const ModelGeometry& geometry_;
+  LayerRing ring_;
+  Visit before_;
+  Visit here_;
+  std::vector<uint16_t> uses_;  // by expert
+  std::vector<uint16_t>
+      together_;  // [expert][expert of the next layer]: uses of the second among those of the first
+  std::vector<float> probability_;  // of each expert of the next layer
+};
+
+Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
+  const ModelGeometry& geometry = env.source->geometry;
+  const uint64_t table_bytes =
+      uint64_t(geometry.expert_count()) * geometry.experts_per_layer * sizeof(uint16_t);
+  if (table_bytes > kMostTableBytes) {
+    return wrong_usage("markov: its table for {} layers of {} experts would take {}; it takes {} at most",
+                       geometry.layers, geometry.experts_per_layer, format_bytes(table_bytes),
+                       format_bytes(kMostTableBytes));
+  }
+  if (options.window < 2) {
+    return wrong_usage("markov: window={} would forget at once; give at least 2", options.window);
+  }
+  return std::make_unique<Markov>(options, geometry);
+}
+
+}  // namespace
+
+PrefetchPlugin markov() {
+  return plugin("markov", "what the experts of this layer were followed by in the next", make);
+}
+
+}  // namespace spillway::prefetch
