@@ -33,6 +33,11 @@ constexpr std::array<TensorType, 11> kTensorTypes = {{{"F16", 1, 2},
                                                       {"Q2_K", 256, 84},
                                                       {"IQ2_XXS", 256, 66}}};
 
+std::string text_of(const Json& preset, const char* key) {
+  const auto found = preset.find(key);
+  return found != preset.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 // Presets come from users too, so a missing or misshapen key is an error of theirs and not of ours.
 Result<uint64_t> number_of(const Json& preset, const char* key) {
   const auto found = preset.find(key);
@@ -81,20 +86,22 @@ Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::strin
     }
     known += (known.empty() ? "" : ", ") + std::string(known_type.name);
   }
-  return wrong_usage("no sizes for {}; there are: {}", type.empty() ? "an unnamed type" : "type " + type, known);
+  return wrong_usage("no sizes for {}; there are: {}", type.empty() ? "an unnamed type" : "type " + type,
+                     known);
 }
 
 Result<ModelPreset> model_from_json(const Json& preset, const std::string& name, const std::string& type) {
-  if (!preset.is_object() || preset.value("schema", "") != "spillway.model/1") {
+  if (!preset.is_object() || text_of(preset, "schema") != "spillway.model/1") {
     return failed("not a JSON object of schema spillway.model/1");
   }
   ModelPreset model{name, type, {}};
   if (type.empty()) {
-    model.type = preset.value("default_type", "");
+    model.type = text_of(preset, "default_type");
   }
-  const std::pair<const char*, uint32_t*> fields[] = {{"layers", &model.geometry.layers},
-                                                      {"experts_per_layer", &model.geometry.experts_per_layer},
-                                                      {"top_k", &model.geometry.top_k}};
+  const std::pair<const char*, uint32_t*> fields[] = {
+      {"layers", &model.geometry.layers},
+      {"experts_per_layer", &model.geometry.experts_per_layer},
+      {"top_k", &model.geometry.top_k}};
   for (const auto& [key, value] : fields) {
     Result<uint64_t> number = number_of(preset, key);
     if (!number) {
@@ -180,7 +187,8 @@ Result<ModelPreset> load_model_preset(const std::string& text, const std::string
   }
   Result<ModelPreset> model = model_from_json(Json::parse(*contents, nullptr, false), name, type);
   if (!model) {
-    return Unexpected(Error{model.error().kind, fmt::format("model preset {}: {}", text, model.error().message)});
+    return Unexpected(
+        Error{model.error().kind, fmt::format("model preset {}: {}", text, model.error().message)});
   }
   return model;
 }

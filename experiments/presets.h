@@ -20,7 +20,8 @@ struct ModelPreset {
 std::vector<std::string> preset_directories(const std::string& directory);
 
 // Contents of the first `kind`/`name`.json on that path. The error lists the names there are.
-Result<std::string> read_preset(const std::string& kind, const std::string& name, const std::string& directory);
+Result<std::string> read_preset(const std::string& kind, const std::string& name,
+                                const std::string& directory);
 
 // The names of `kind`, sorted.
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory);

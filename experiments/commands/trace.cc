@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+
+#include "experiments/commands/trace_commands.h"
+
+namespace spillway {
+
+void add_trace_commands(CLI::App& app, Invocation& invocation) {
+  CLI::App* trace = app.add_subcommand("trace", "look at, convert, cut and make router traces");
+  trace->require_subcommand(1);
+  add_trace_info(*trace, invocation);
+  add_trace_import(*trace, invocation);
+}
+
+void OutputOptions::declare(CLI::App& command) {
+  command.add_option("-o,--output", path, "the trace to write")->required()->type_name("FILE");
+  command.add_flag("--force", force, "replace the file if it exists");
+}
+
+void ModelOptions::declare(CLI::App& command) {
+  const auto positive = CLI::Range(1U, 1U << 24);
+  command.add_option("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K")
+      ->type_name("PRESET");
+  command.add_option("--presets", presets_directory, "a directory of presets to look in first")
+      ->type_name("DIR");
+  command.add_option("--layers", layers, "layers of the model")->check(positive)->type_name("N");
+  command.add_option("--experts", experts, "experts in each layer")->check(positive)->type_name("N");
+  command.add_option("--top-k", top_k, "experts that a token uses in each layer")
+      ->check(positive)
+      ->type_name("N");
+  command.add_option("--native-top-k", native_top_k, "experts that the model was trained to use")
+      ->check(positive)
+      ->type_name("N");
+  add_size(command, "--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer");
+}
+
+Result<ImportOptions> ModelOptions::resolve() const {
+  ImportOptions options;
+  if (!preset.empty()) {
+    Result<ModelPreset> model = load_model_preset(preset, presets_directory);
+    if (!model) {
+      return propagate(model);
+    }
+    options.model = model->type.empty() ? model->name : model->name + ":" + model->type;
+    options.layers = model->geometry.layers;
+    options.experts_per_layer = model->geometry.experts_per_layer;
+    options.native_top_k = model->geometry.top_k;
+    options.expert_bytes = model->geometry.expert_bytes;
+  }
+  const auto override_with = [](std::optional<uint32_t>& value, uint32_t given) {
+    if (given != 0) {
+      value = given;
+    }
+  };
+  override_with(options.layers, layers);
+  override_with(options.experts_per_layer, experts);
+  override_with(options.used_top_k, top_k);
+  override_with(options.native_top_k, native_top_k);
+  if (expert_bytes.count != 0) {
+    options.expert_bytes = {expert_bytes.count};
+  }
+  return options;
+}
+
+Result<std::unique_ptr<TraceWriter>> create_trace(const OutputOptions& output, const TraceHeader& header) {
+  TraceWriterOptions options;
+  options.place = OutputFile::Place::rename_when_done;
+  options.replace = output.force;
+  return TraceWriter::create(output.path, header, options);
+}
+
+Result<void> copy_steps(StepSource& source, TraceWriter& writer) {
+  Step step;
+  for (;;) {
+    Result<bool> more = source.next(step);
+    if (!more) {
+      return propagate(more);
+    }
+    if (!*more) {
+      return {};
+    }
+    if (Result<void> appended = writer.append(step); !appended) {
+      return appended;
+    }
+    if (interrupted()) {
+      return failed("interrupted after {} steps; nothing was kept", writer.steps());
+    }
+  }
+}
+
+Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output) {
+  if (Result<void> finished = writer.finish(); !finished) {
+    return finished;
+  }
+  fmt::print(stderr, "{}: {} steps, {}\n", output.path, writer.steps(), format_bytes(writer.bytes_written()));
+  return {};
+}
+
+}  // namespace spillway

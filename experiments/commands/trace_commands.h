@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/ports.h"
+#include "experiments/cli.h"
+#include "experiments/presets.h"
+#include "traces/format.h"
+#include "traces/import/import.h"
+#include "traces/writer.h"
+
+// What the `spillway trace …` commands share.
+namespace spillway {
+
+void add_trace_info(CLI::App& trace, Invocation& invocation);
+void add_trace_import(CLI::App& trace, Invocation& invocation);
+
+// Where a command writes: -o FILE and --force.
+struct OutputOptions {
+  std::string path;
+  bool force = false;
+
+  void declare(CLI::App& command);
+};
+
+// The model behind a trace, by preset or by numbers; a number given wins over the preset's.
+struct ModelOptions {
+  std::string preset;
+  std::string presets_directory;
+  uint32_t layers = 0;  // 0: not given
+  uint32_t experts = 0;
+  uint32_t top_k = 0;
+  uint32_t native_top_k = 0;
+  Bytes expert_bytes;
+
+  void declare(CLI::App& command);
+  Result<ImportOptions> resolve() const;
+};
+
+// A trace file that is made in one go: it appears under its name when it is whole.
+Result<std::unique_ptr<TraceWriter>> create_trace(const OutputOptions& output, const TraceHeader& header);
+
+// Appends every step of `source`. Fails on Ctrl-C, so that nothing half-made is kept.
+Result<void> copy_steps(StepSource& source, TraceWriter& writer);
+
+// Finishes `writer` and tells stderr what was written.
+Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output);
+
+}  // namespace spillway

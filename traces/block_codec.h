@@ -1,0 +1,126 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/result.h"
+#include "core/step.h"
+#include "traces/bytes.h"
+#include "traces/format.h"
+#include "traces/recency.h"
+
+// Steps to the payload of a block and back. The payload is a directory of section sizes and then the
+// sections, one per column (and per byte of wider ones), each compressed for itself: unlike bytes never share
+// a table, and a column that is not wanted is not even decompressed.
+//
+// Encoder and decoder carry the recency lists and the last step's fields from block to block, which makes
+// small blocks nearly free. In exchange blocks can only be read in order.
+namespace spillway {
+
+enum class Section : uint8_t {
+  flags,      // per step: which fields differ from the predicted ones
+  fields,     // those fields
+  ranks_low,  // per choice: position in the layer's recency list, less the choice's place within its token
+  ranks_high,
+  weights0,  // per choice: the four bytes of the gate weight, low to high
+  weights1,
+  weights2,
+  weights3,
+  times,      // per step: two times of 0 = unknown, else ns + 1
+  lookahead,  // per step: a count and that many experts, relative to the next layer
+  token_ids,
+};
+inline constexpr size_t kSections = 11;
+
+// What a step is expected to look like after the one before: the next layer of the same pass.
+struct StepPrediction {
+  uint64_t pass = 0;
+  uint32_t layer = 0;
+  uint32_t sequence = 0;
+  uint32_t tokens = 1;
+  Phase phase = Phase::decode;
+  std::vector<int32_t> token_ids;
+
+  void advance(const Step& step, uint32_t layers);
+};
+
+class BlockEncoder {
+ public:
+  BlockEncoder(const ModelGeometry& geometry, TraceColumns columns);
+  ~BlockEncoder();
+
+  // `step` must be one that check_step() finds nothing wrong with. Columns that are not recorded are ignored.
+  void add(const Step& step);
+
+  uint32_t steps() const { return steps_; }
+  size_t raw_bytes() const;
+
+  // The payload of all steps since the last seal.
+  Buffer seal();
+
+ private:
+  struct Zstd;
+
+  Buffer& section(Section which) { return sections_[size_t(which)]; }
+  void add_fields(const Step& step);
+  uint8_t add_token_ids(const Step& step);
+  void add_choices(const Step& step);
+  void add_times(const Step& step);
+  void add_lookahead(const Step& step);
+
+  ModelGeometry geometry_;
+  TraceColumns columns_;
+  RecencyLists recency_;
+  StepPrediction predicted_;
+  uint32_t steps_ = 0;
+  std::array<Buffer, kSections> sections_;
+  std::unique_ptr<Zstd> zstd_;
+};
+
+class BlockDecoder {
+ public:
+  // Of the columns that the file has, those not `wanted` are left out of the steps.
+  BlockDecoder(const ModelGeometry& geometry, TraceColumns columns, TraceColumns wanted);
+  ~BlockDecoder();
+
+  // Takes over from the last block, all of whose steps were read. Allocates no more than `payload` can hold.
+  Result<void> load(std::span<const uint8_t> payload, uint32_t steps);
+
+  uint32_t steps_left() const { return steps_left_; }
+
+  // Fills all of `step` but its index. Only while there are steps left.
+  Result<void> next(Step& step);
+
+  // Bytes of each section in all blocks so far, as stored.
+  const std::array<uint64_t, kSections>& stored_bytes() const { return stored_bytes_; }
+
+ private:
+  struct Zstd;
+
+  ByteCursor& section(Section which) { return sections_[size_t(which)]; }
+  Result<void> unpack(std::span<const uint8_t> payload);
+  Result<void> read_fields(Step& step, uint8_t flags, uint64_t& listed);
+  Result<void> read_choices(Step& step, uint64_t listed);
+  bool read_experts(uint32_t layer, size_t count, uint32_t group, uint16_t* out);
+  void read_token_ids(Step& step, uint8_t flags);
+  void read_weights(Step& step);
+  void read_times(Step& step);
+  void read_lookahead(Step& step);
+
+  ModelGeometry geometry_;
+  TraceColumns columns_;
+  TraceColumns wanted_;
+  RecencyLists recency_;
+  StepPrediction predicted_;
+  uint32_t steps_left_ = 0;
+  Buffer raw_;
+  std::array<ByteCursor, kSections> sections_;
+  std::array<uint64_t, kSections> stored_bytes_{};
+  std::vector<uint16_t> listed_;  // scratch: the experts of a step that lists them without tokens
+  std::vector<bool> seen_;        // scratch of collect_distinct()
+  std::unique_ptr<Zstd> zstd_;
+};
+
+}  // namespace spillway

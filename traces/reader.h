@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/ports.h"
+#include "traces/block_codec.h"
+#include "traces/file.h"
+#include "traces/format.h"
+
+namespace spillway {
+
+// Reads a trace from front to back. A recording that was cut off is read up to its last whole block and ends
+// there as if it had been finished; truncated() tells the difference. Damage is an error that names block and
+// offset; the steps delivered before it are good.
+class TraceReader final : public StepSource {
+ public:
+  static constexpr TraceColumns kAllColumns{true, true, true, true};
+
+  // Columns that are not `wanted` are not decompressed and not in the steps.
+  static Result<std::unique_ptr<TraceReader>> open(const std::string& path,
+                                                   TraceColumns wanted = kAllColumns);
+
+  const TraceHeader& header() const { return header_; }
+  const SourceInfo& info() const override { return info_; }
+  Result<bool> next(Step& step) override;
+
+  // Valid once next() returned false.
+  bool truncated() const { return !truncation_.empty(); }
+  const std::string& truncation() const { return truncation_; }  // where it was cut off; empty: it was not
+
+  uint64_t steps_read() const { return steps_read_; }
+  uint32_t blocks_read() const { return blocks_read_; }
+  uint64_t file_bytes() const { return file_.size(); }
+  // As stored, of the blocks read so far.
+  uint64_t section_bytes(Section section) const { return decoder_.stored_bytes()[size_t(section)]; }
+
+ private:
+  TraceReader(InputFile file, TraceHeader header, uint64_t first_block, uint64_t seed, TraceColumns wanted);
+
+  Result<bool> load_block();
+  bool cut_off(uint64_t bytes_there);
+  Unexpected damaged(const std::string& what);
+
+  InputFile file_;
+  TraceHeader header_;
+  SourceInfo info_;
+  uint64_t hash_seed_;
+  BlockDecoder decoder_;
+  uint64_t offset_;        // of the next block
+  uint64_t block_offset_;  // of the one being read
+  uint64_t steps_read_ = 0;
+  uint32_t blocks_read_ = 0;
+  bool ended_ = false;
+  std::string damage_;  // the error that every later call repeats
+  std::string truncation_;
+  Buffer payload_;
+};
+
+}  // namespace spillway

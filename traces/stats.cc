@@ -1,0 +1,124 @@
+#include "traces/stats.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+namespace spillway {
+
+StatsCollector::StatsCollector(const ModelGeometry& geometry)
+    : geometry_(geometry), layers_(geometry.layers) {}
+
+void StatsCollector::observe(const Step& step) {
+  Layer& layer = layers_[step.layer];
+  if (layer.counts.empty()) {
+    layer.counts.resize(geometry_.experts_per_layer);
+    layer.history.resize(geometry_.experts_per_layer);
+  }
+  if (totals_.steps == 0 || step.pass != pass_) {
+    ++(step.phase == Phase::decode ? totals_.decode_passes : totals_.prefill_passes);
+    pass_ = step.pass;
+    pass_tokens_ = 0;
+  }
+  if (totals_.steps == 0 || step.sequence != sequence_) {
+    ++totals_.sequences;
+    sequence_ = step.sequence;
+  }
+  if (step.tokens > pass_tokens_) {
+    (step.phase == Phase::decode ? totals_.decode_tokens : totals_.prefill_tokens) +=
+        step.tokens - pass_tokens_;
+    pass_tokens_ = step.tokens;
+  }
+  ++totals_.steps;
+  totals_.accesses += step.experts.size();
+
+  const std::vector<uint16_t>* choices = &step.choices;
+  size_t per_token = geometry_.used_top_k;
+  if (step.choices.empty()) {
+    listed_.clear();
+    for (const ExpertId id : step.experts) {
+      listed_.push_back(uint16_t(geometry_.expert_of(id)));
+    }
+    choices = &listed_;
+    per_token = listed_.size();
+  }
+  totals_.choices += choices->size();
+  for (const uint16_t choice : *choices) {
+    ++layer.counts[choice];
+  }
+  if (step.phase == Phase::decode) {
+    for (size_t at = 0; at < choices->size(); at += per_token) {
+      observe_decode_token(layer, choices->data() + at, per_token);
+    }
+  }
+}
+
+void StatsCollector::observe_decode_token(Layer& layer, const uint16_t* experts, size_t count) {
+  const uint64_t now = layer.decode_tokens++;
+  for (uint64_t lag = 1; lag <= std::min<uint64_t>(now, kMaxLag); ++lag) {
+    layer.possible[lag - 1] += count;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    History& history = layer.history[experts[i]];
+    const uint64_t elapsed = now - history.at;
+    uint64_t chosen = elapsed < 64 ? history.chosen << elapsed : 0;
+    history = {chosen << 1 | 1, now + 1};
+    // `history` now speaks of the next token, `chosen` still of this one.
+    for (; chosen != 0; chosen &= chosen - 1) {
+      ++layer.reused[size_t(std::countr_zero(chosen))];
+    }
+  }
+}
+
+LayerStats StatsCollector::layer_stats(const Layer& layer) const {
+  LayerStats stats;
+  stats.choices = std::accumulate(layer.counts.begin(), layer.counts.end(), uint64_t(0));
+  if (stats.choices == 0) {
+    return stats;
+  }
+  const auto total = double(stats.choices);
+  for (const uint64_t count : layer.counts) {
+    if (count != 0) {
+      ++stats.distinct;
+      stats.entropy_bits -= double(count) / total * std::log2(double(count) / total);
+    }
+  }
+  std::vector<uint64_t> sorted = layer.counts;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const auto tenth = int64_t((sorted.size() + 9) / 10);
+  stats.top_tenth_share =
+      double(std::accumulate(sorted.begin(), sorted.begin() + tenth, uint64_t(0))) / total;
+  stats.lag1_reuse = layer.possible[0] == 0 ? 0 : double(layer.reused[0]) / double(layer.possible[0]);
+  return stats;
+}
+
+TraceStats StatsCollector::finish() const {
+  TraceStats stats = totals_;
+  std::array<uint64_t, kMaxLag> reused{};
+  std::array<uint64_t, kMaxLag> possible{};
+  uint64_t used_layers = 0;
+  for (const Layer& layer : layers_) {
+    const LayerStats one = layer_stats(layer);
+    stats.layers.push_back(one);
+    for (size_t i = 0; i < kMaxLag; ++i) {
+      reused[i] += layer.reused[i];
+      possible[i] += layer.possible[i];
+    }
+    const double share = stats.choices == 0 ? 0 : double(one.choices) / double(stats.choices);
+    stats.entropy_bits += share * one.entropy_bits;
+    stats.top_tenth_share += share * one.top_tenth_share;
+    stats.mean_distinct += one.distinct;
+    used_layers += one.choices != 0 ? 1 : 0;
+  }
+  for (size_t i = 0; i < kMaxLag; ++i) {
+    stats.reuse[i] = possible[i] == 0 ? 0 : double(reused[i]) / double(possible[i]);
+  }
+  stats.mean_distinct /= double(std::max<uint64_t>(used_layers, 1));
+  const double most_bits = std::log2(double(geometry_.experts_per_layer));
+  stats.entropy_share = most_bits == 0 ? 0 : stats.entropy_bits / most_bits;
+  return stats;
+}
+
+}  // namespace spillway

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/step.h"
+
+namespace spillway {
+
+inline constexpr uint32_t kMaxLag = 64;
+
+struct LayerStats {
+  uint64_t choices = 0;
+  uint32_t distinct = 0;    // experts chosen at least once
+  double entropy_bits = 0;  // of the choices, order 0: log2 of how many equally likely experts it feels like
+  double top_tenth_share = 0;  // of the choices that go to the most popular tenth of the experts (rounded up)
+  double lag1_reuse = 0;
+};
+
+// What a trace is like. "Reuse at lag n" is the mean share of a decode token's experts in a layer that the
+// decode token n places before it chose in the same layer too.
+struct TraceStats {
+  uint64_t steps = 0;
+  uint64_t prefill_passes = 0;
+  uint64_t decode_passes = 0;
+  uint64_t prefill_tokens = 0;  // of the largest step of each prefill pass: last layers are often pruned
+  uint64_t decode_tokens = 0;
+  uint32_t sequences = 0;               // times that the sequence changed, plus one
+  uint64_t choices = 0;                 // routing decisions: one per token, layer and place
+  uint64_t accesses = 0;                // distinct experts of each step, summed: what a cache is asked for
+  std::array<double, kMaxLag> reuse{};  // [lag - 1]
+  std::vector<LayerStats> layers;
+
+  double mean_distinct = 0;  // per layer that has experts
+  double entropy_bits = 0;   // per choice
+  double entropy_share = 0;  // of log2(experts per layer): 1 is uniform
+  double top_tenth_share = 0;
+
+  double reuse_at(uint32_t lag) const { return reuse[lag - 1]; }
+};
+
+// Fed with every step in order.
+class StatsCollector {
+ public:
+  explicit StatsCollector(const ModelGeometry& geometry);
+
+  void observe(const Step& step);
+  TraceStats finish() const;
+
+  // How often each expert of `layer` was chosen.
+  const std::vector<uint64_t>& popularity(uint32_t layer) const { return layers_[layer].counts; }
+
+ private:
+  // The last 64 decode tokens in which an expert was chosen: bit n-1 of `chosen` stands for token `at` - n.
+  struct History {
+    uint64_t chosen = 0;
+    uint64_t at = 0;
+  };
+  struct Layer {
+    std::vector<uint64_t> counts;
+    std::vector<History> history;
+    uint64_t decode_tokens = 0;
+    std::array<uint64_t, kMaxLag> reused{};
+    std::array<uint64_t, kMaxLag> possible{};
+  };
+
+  void observe_decode_token(Layer& layer, const uint16_t* experts, size_t count);
+  LayerStats layer_stats(const Layer& layer) const;
+
+  ModelGeometry geometry_;
+  std::vector<Layer> layers_;
+  TraceStats totals_;
+  uint64_t pass_ = 0;
+  uint32_t sequence_ = 0;
+  uint32_t pass_tokens_ = 0;  // of its largest step so far
+  std::vector<uint16_t> listed_;
+};
+
+}  // namespace spillway

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/step.h"
+#include "traces/block_codec.h"
+#include "traces/file.h"
+#include "traces/format.h"
+
+namespace spillway {
+
+struct TraceWriterOptions {
+  OutputFile::Place place = OutputFile::Place::rename_when_done;
+  bool replace = false;             // whether an existing file may go
+  uint32_t block_steps = 1U << 16;  // a block is written when it has this many steps,
+  size_t block_bytes = 1U << 20;    // or this many bytes before compression
+};
+
+// Writes a trace. Each block reaches the kernel when it is full and at flush(), so that a recording whose
+// process is killed keeps all but the current block. Destroyed without finish(), a file in place keeps its
+// blocks (and goes away if it has none); one to be renamed leaves nothing.
+class TraceWriter {
+ public:
+  // Fails when the geometry is not valid or the file cannot be made.
+  static Result<std::unique_ptr<TraceWriter>> create(const std::string& path, const TraceHeader& header,
+                                                     const TraceWriterOptions& options = {});
+  ~TraceWriter();
+  TraceWriter(const TraceWriter&) = delete;
+  TraceWriter& operator=(const TraceWriter&) = delete;
+
+  // Appends one step; its index must not be set, steps are numbered as they come. With choices, its experts
+  // are derived from them; a source that knows no choices lists experts alone. Columns that the header does
+  // not announce are left out; announced weights and token ids must be there for each choice and token, or
+  // not at all. Fails on a step that the geometry does not allow, which is then not in the file, and on a
+  // full disk, after which nothing more can be appended.
+  Result<void> append(const Step& step);
+
+  // Writes what was appended so far.
+  Result<void> flush();
+
+  // Flushes, and marks the end so that a reader can tell a finished recording from one that was cut off.
+  Result<void> finish();
+
+  uint64_t steps() const { return flushed_steps_ + encoder_.steps(); }
+  uint64_t bytes_written() const { return file_.bytes_written(); }
+
+ private:
+  TraceWriter(OutputFile file, const TraceHeader& header, const TraceWriterOptions& options, uint64_t seed);
+
+  Result<void> check(const Step& step);
+  Result<void> check_distinct(std::span<const uint16_t> experts, uint32_t group);
+  Result<void> write_block(BlockKind kind, uint32_t steps, const Buffer& payload);
+
+  OutputFile file_;
+  ModelGeometry geometry_;
+  TraceColumns columns_;
+  TraceWriterOptions options_;
+  uint64_t hash_seed_;
+  BlockEncoder encoder_;
+  uint32_t blocks_ = 0;
+  uint64_t flushed_steps_ = 0;
+  bool broken_ = false;              // the disk was full: the encoder is ahead of the file
+  std::vector<uint32_t> chosen_by_;  // per expert of a layer: the last token (by number) that chose it
+  uint32_t token_number_ = 0;
+  std::vector<uint16_t> listed_;  // scratch
+};
+
+}  // namespace spillway
