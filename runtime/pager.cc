@@ -25,6 +25,9 @@ Pager::Pager(const ModelGeometry& geometry, const PagerLimits& limits, EvictionP
 
 void Pager::begin(const Step& step) {
   Expects(!in_step_ && step.layer < geometry_.layers);
+  if (log_ != nullptr) {
+    log_->emplace_back(step);
+  }
   in_step_ = true;
   step_ = step.index;
   layer_ = step.layer;
@@ -131,6 +134,9 @@ void Pager::drop_stale(uint32_t layer) {
 }
 
 void Pager::hint(const HintList& hints) {
+  if (log_ != nullptr) {
+    log_->emplace_back(hints);
+  }
   for (const Hint& hint : hints) {
     Entry& proposed = entry(hint.expert);
     if (proposed.state == State::absent && !proposed.hinted && hints_.size() < kMostHints) {
@@ -152,6 +158,7 @@ bool Pager::prefetching_pays() {
 }
 
 bool Pager::start_prefetch() {
+  note(PagerCall::Kind::start_prefetch);
   if (on_hint_.size() >= limits_.prefetches_under_way || hints_.empty() || !prefetching_pays()) {
     return false;
   }
@@ -190,6 +197,7 @@ std::optional<PagerCommand> Pager::next_command() {
 
 void Pager::arrived(ExpertId expert) {
   Expects(entry(expert).state == State::loading);
+  note(PagerCall::Kind::arrived, expert);
   entry(expert).state = State::resident;
   entry(expert).abandoned = false;
   std::erase(on_hint_, expert);
@@ -198,6 +206,7 @@ void Pager::arrived(ExpertId expert) {
 void Pager::failed(ExpertId expert) {
   Entry& lost = entry(expert);
   Expects(lost.state == State::loading && !lost.held && !lost.bypass);
+  note(PagerCall::Kind::failed, expert);
   std::erase(on_hint_, expert);
   leave(expert, EventKind::evict);
 }
@@ -205,6 +214,7 @@ void Pager::failed(ExpertId expert) {
 void Pager::used(ExpertId expert) {
   Entry& done = entry(expert);
   Expects(in_step_ && done.held && done.state == State::resident);
+  note(PagerCall::Kind::used, expert);
   if (done.bypass) {
     done = Entry{.held = true};
     commands_.push_back({PagerCommand::Kind::drop, false, expert});
@@ -213,6 +223,7 @@ void Pager::used(ExpertId expert) {
 
 void Pager::end() {
   Expects(in_step_);
+  note(PagerCall::Kind::end);
   for (const ExpertId expert : held_) {
     Expects(entry(expert).state != State::loading);
     entry(expert).held = false;
@@ -224,6 +235,7 @@ void Pager::end() {
 
 void Pager::finish() {
   Expects(!in_step_);
+  note(PagerCall::Kind::finish);
   for (uint32_t index = 0; index < entries_.size(); ++index) {
     if (entries_[index].unused_prefetch) {
       entries_[index].unused_prefetch = false;
@@ -234,6 +246,12 @@ void Pager::finish() {
 
 void Pager::settle_prefetch(bool useful) {
   useful_share_ += ((useful ? 1.0 : 0.0) - useful_share_) / kShareMemory;
+}
+
+void Pager::note(PagerCall::Kind kind, ExpertId expert) {
+  if (log_ != nullptr) {
+    log_->emplace_back(PagerCall{kind, expert});
+  }
 }
 
 void Pager::emit(EventKind kind, ExpertId expert) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ports.h"
+#include "runtime/pager_log.h"
 
 namespace spillway {
 
@@ -73,6 +74,10 @@ class Pager {
 
   uint64_t resident_bytes() const { return used_bytes_; }
 
+  // From now on appends what this pager is told to `log`, which must outlive it: to find out later why it
+  // decided so.
+  void keep_log(PagerLog& log) { log_ = &log; }
+
  private:
   enum class State : uint8_t { absent, loading, resident };
 
@@ -93,12 +98,14 @@ class Pager {
   void leave(ExpertId expert, EventKind why);
   void settle_prefetch(bool useful);
   bool prefetching_pays();
+  void note(PagerCall::Kind kind, ExpertId expert = ExpertId{});
   void emit(EventKind kind, ExpertId expert);
 
   const ModelGeometry& geometry_;
   PagerLimits limits_;
   EvictionPolicy& policy_;
   Observer& observer_;
+  PagerLog* log_ = nullptr;
 
   std::vector<Entry> entries_;
   std::vector<ExpertId> held_;     // the current step's experts

@@ -29,6 +29,7 @@ struct Outcome {
   Metrics metrics;
   DecisionDigest digest;
   LoaderCounts counts;
+  PagerLog told;
   uint64_t computed = 0;
   uint64_t wrong = 0;
   uint64_t failures = 0;
@@ -47,6 +48,7 @@ Outcome run_session(const Rig& rig) {
   fake::NoPrefetch none;
   fake::Oracle oracle(rig.steps, rig.shape, rig.prefetch_accuracy, rig.seed);
   Pager pager(rig.shape, {.capacity_bytes = rig.capacity}, policy, observers);
+  pager.keep_log(outcome.told);
   std::vector<std::byte> memory(
       arena_bytes_for(rig.shape, store, rig.alignment, rig.capacity + rig.shape.largest_token_step_bytes()));
   SlotArena arena(memory, rig.alignment);
@@ -112,6 +114,25 @@ TEST(Session, DecidesTheSameWithoutPrefetchWhateverTheDriveDoes) {
     ASSERT_TRUE(outcome.run);
     EXPECT_EQ(outcome.digest.value(), instant->digest);
     EXPECT_EQ(outcome.metrics.decode().hits, instant->decode.hits);
+  }
+}
+
+TEST(Session, DecidesTheSameAgainWhenAFreshPagerIsToldTheSame) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    Rig rig;
+    rig.seed = seed;
+    rig.prefetch_accuracy = double(seed % 3) / 2;
+    rig.faults = {.transient_errors = 0.1, .out_of_order = true, .delay_polls = 2};
+    rig.steps = fake::random_steps(rig.shape, 4, 80, 0.5, seed);
+    const Outcome outcome = run_session(rig);
+    ASSERT_TRUE(outcome.run);
+    ASSERT_GT(outcome.metrics.total().prefetches_issued, 0U);
+    fake::SlowLru policy;
+    DecisionDigest digest;
+    Pager fresh(rig.shape, {.capacity_bytes = rig.capacity}, policy, digest);
+    retell(outcome.told, fresh);
+    EXPECT_EQ(digest.value(), outcome.digest.value());
   }
 }
 

@@ -1,0 +1,191 @@
+#include "experiments/run.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/digest.h"
+#include "experiments/host.h"
+#include "experiments/progress.h"
+#include "policies/list.h"
+#include "runtime/cache_run.h"
+#include "runtime/session.h"
+#include "traces/limit.h"
+
+namespace spillway {
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  command.add_option("trace", options.trace, "A trace file (see: spillway trace)")->required();
+  add_size(command, "--cache", options.cache,
+           "Memory for experts; 0: every expert is read whenever it is used")
+      ->required();
+  command.add_option("--evict", options.evict, "Eviction policy (see: spillway list policies)")
+      ->capture_default_str();
+  command.add_option("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--compute", options.compute,
+          "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
+      ->capture_default_str();
+  command.add_option("--tokens", options.tokens, "Only the first N decode tokens of the trace")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--warm-up", options.warm_up, "Decode tokens to run before measuring")
+      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Of everything that draws lots")->capture_default_str();
+  command.add_option("--json", options.json,
+                     "Write the report as JSON to this file; - is stdout, instead of the table");
+}
+
+Result<Composition> compose(const RunOptions& options) {
+  Composition parts;
+  Result<ComputePace> pace = parse_compute(options.compute);
+  if (!pace) {
+    return propagate(pace);
+  }
+  parts.pace = *pace;
+  Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
+  if (!trace) {
+    return propagate(trace);
+  }
+  parts.trace = std::make_unique<OpenTrace>(std::move(*trace));
+  const SourceInfo& info = parts.trace->steps.info();
+  const ModelGeometry& geometry = info.geometry;
+
+  const uint64_t least = geometry.largest_token_step_bytes();
+  if (options.cache.count > 0 && options.cache.count < least) {
+    return wrong_usage(
+        "--cache {}: one step of {} needs {} ({} experts of {}); give at least that, or 0 for no cache",
+        exact_bytes(options.cache), options.trace, format_bytes(least), geometry.used_top_k,
+        format_bytes(geometry.largest_expert_bytes()));
+  }
+  if (options.cache.count == 0 && !options.prefetch.starts_with("none")) {
+    return wrong_usage(
+        "--prefetch {}: without a cache there is nowhere to put what is prefetched; give --cache a size",
+        options.prefetch);
+  }
+  if (options.warm_up >= parts.trace->steps.decode_passes() && options.warm_up > 0) {
+    return wrong_usage("--warm-up {}: the run has only {} decode tokens", options.warm_up,
+                       parts.trace->steps.decode_passes());
+  }
+  parts.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
+
+  const PolicyEnv env{&info, parts.cache_bytes, options.seed};
+  Result<Made<EvictionPolicy>> eviction =
+      make_plugin(eviction_policies(), "eviction policy", options.evict, env);
+  if (!eviction) {
+    return propagate(eviction);
+  }
+  parts.eviction = std::move(*eviction);
+  Result<Made<Prefetcher>> prefetcher = make_plugin(prefetchers(), "prefetcher", options.prefetch, env);
+  if (!prefetcher) {
+    return propagate(prefetcher);
+  }
+  parts.prefetcher = std::move(*prefetcher);
+  Result<std::unique_ptr<Compute>> compute = make_paced_compute(parts.pace, info);
+  if (!compute) {
+    return propagate(compute);
+  }
+  parts.compute = std::move(*compute);
+  return parts;
+}
+
+Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
+                    const Invocation& invocation) {
+  Report report;
+  report.command = std::move(command);
+  report.command_line = invocation.command_line;
+  report.date = utc_date();
+  report.host = describe_host();
+  report.seed = options.seed;
+  report.trace_path = options.trace;
+  report.model = parts.trace->header.model;
+  report.geometry = parts.trace->header.geometry;
+  report.metrics = Metrics(options.warm_up);
+  report.config = {{"cache_bytes", fmt::format("{}", options.cache.count)},
+                   {"evict", parts.eviction.resolved},
+                   {"prefetch", parts.prefetcher.resolved},
+                   {"compute", describe(parts.pace)},
+                   {"tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all"},
+                   {"warm_up", fmt::format("{}", options.warm_up)}};
+  if (!parts.trace->truncation.empty()) {
+    report.warnings.push_back(fmt::format("the trace is incomplete: {}", parts.trace->truncation));
+  }
+  return report;
+}
+
+Result<void> run_trace(Composition& parts, const Storage& storage, const RunOptions& options,
+                       Report& report) {
+  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
+  const ModelGeometry& geometry = source->info().geometry;
+  DecisionDigest digest;
+  Observers observers({&report.metrics, &digest});
+  Pager pager(geometry, {.capacity_bytes = parts.cache_bytes}, *parts.eviction.port, observers);
+  Loader loader(geometry, storage.store, storage.backend, storage.arena, pager, storage.clock, observers,
+                storage.config);
+  Session session({*source, *parts.prefetcher.port, pager, loader, *parts.compute, storage.clock, observers});
+
+  const uint64_t passes = parts.trace->steps.decode_passes();
+  Progress progress(options.evict, std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
+  const auto stop = [&] {
+    progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
+    return interrupted();
+  };
+  const double cpu_before = process_cpu_seconds();
+  Result<void> ran = session.run(stop);
+  report.io.cpu_s = process_cpu_seconds() - cpu_before;
+  report.io.counts = loader.counts();
+  report.io.wall = report.metrics.total().wall;
+  report.io.arena_moved_bytes = storage.arena == nullptr ? 0 : storage.arena->moved_bytes();
+  report.digest = digest.hex();
+  report.interrupted = interrupted();
+  return ran;
+}
+
+Result<void> add_ceilings(const Composition& parts, const RunOptions& options, Report& report) {
+  const double bandwidth = report.ceilings.drive.bytes_per_s;
+  const PhaseMetrics& decode = report.metrics.decode();
+  if (bandwidth <= 0 || decode.tokens == 0) {
+    return {};
+  }
+  const double tokens = double(decode.tokens);
+  const double compute_s = seconds(decode.compute()) / tokens;
+  const auto ceiling = [&](double bytes_per_token) -> std::optional<double> {
+    const double time = std::max(compute_s, bytes_per_token / bandwidth);
+    return time > 0 ? std::optional(1 / time) : std::nullopt;
+  };
+  report.ceilings.seed_tok_per_s = bandwidth / double(report.geometry.token_cycle_bytes());
+  report.ceilings.policy_tok_per_s = ceiling(double(decode.bytes_missed) / tokens);
+
+  // The optimum for the same tokens: those that ran, with the same warm-up.
+  const PolicyEnv env{&parts.trace->steps.info(), parts.cache_bytes, options.seed};
+  Result<Made<EvictionPolicy>> belady = make_plugin(eviction_policies(), "eviction policy", "belady", env);
+  if (!belady) {
+    return propagate(belady);
+  }
+  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
+  LimitedSource same_tokens(*source, report.metrics.warm_up().passes + decode.passes);
+  Result<CacheRun> optimum = run_cache(same_tokens, *belady->port, parts.cache_bytes, options.warm_up);
+  if (!optimum) {
+    return propagate(optimum);
+  }
+  report.ceilings.physical_tok_per_s = ceiling(double(optimum->decode.bytes_missed) / tokens);
+  return {};
+}
+
+Result<void> print_report(const Report& report, const RunOptions& options) {
+  if (options.json != "-") {
+    fmt::print("{}", to_table(report));
+  }
+  if (!options.json.empty()) {
+    if (Result<void> written = write_json(to_json(report), options.json); !written) {
+      return written;
+    }
+  }
+  if (report.interrupted) {
+    return failed("interrupted after {} decode tokens; the report covers these",
+                  report.metrics.decode().tokens);
+  }
+  return {};
+}
+
+}  // namespace spillway

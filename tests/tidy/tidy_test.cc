@@ -1,0 +1,138 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+// Rules of the house that a compiler does not check.
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kFolders = {"core",    "sim",         "traces", "backends", "policies",
+                                           "runtime", "experiments", "tests",  "bench"};
+
+struct SourceFile {
+  std::string path;  // from the root
+  std::string folder;
+  std::vector<std::string> lines;
+};
+
+std::vector<SourceFile> sources() {
+  std::vector<SourceFile> list;
+  const fs::path root = SPILLWAY_SOURCE_DIR;
+  for (const std::string& folder : kFolders) {
+    if (!fs::exists(root / folder)) {
+      continue;
+    }
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
+      const std::string extension = entry.path().extension();
+      if (extension != ".cc" && extension != ".h") {
+        continue;
+      }
+      SourceFile file{fs::relative(entry.path(), root), folder, {}};
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) {
+        file.lines.push_back(line);
+      }
+      list.push_back(std::move(file));
+    }
+  }
+  return list;
+}
+
+TEST(Tidy, FoldersIncludeOnlyWhatTheyMay) {
+  const std::map<std::string, std::set<std::string>> may_include = {{"core", {"core"}},
+                                                                    {"sim", {"sim", "core"}},
+                                                                    {"traces", {"traces", "core"}},
+                                                                    {"backends", {"backends", "core"}},
+                                                                    {"policies", {"policies", "core"}},
+                                                                    {"runtime", {"runtime", "core"}}};
+  const std::regex include(R"re(^#include "([a-z]+)/)re");
+  for (const SourceFile& file : sources()) {
+    const auto allowed = may_include.find(file.folder);
+    if (allowed == may_include.end()) {
+      continue;
+    }
+    for (const std::string& line : file.lines) {
+      std::smatch match;
+      if (std::regex_search(line, match, include)) {
+        EXPECT_TRUE(allowed->second.contains(match[1])) << file.path << " includes " << match[1];
+      }
+    }
+  }
+}
+
+// `library` is known to these folders alone.
+TEST(Tidy, EachLibraryIsKnownToItsFolderAlone) {
+  const std::map<std::string, std::set<std::string>> known_to = {
+      {"liburing.h", {"backends"}},
+      {"zstd.h", {"traces"}},
+      {"xxhash.h", {"traces", "backends"}},
+      {"CLI/", {"experiments"}},
+      {"nlohmann/", {"experiments", "traces", "backends", "tests"}}};
+  for (const SourceFile& file : sources()) {
+    for (const std::string& line : file.lines) {
+      for (const auto& [library, folders] : known_to) {
+        if (line.starts_with("#include <" + library)) {
+          EXPECT_TRUE(folders.contains(file.folder)) << file.path << " includes " << library;
+        }
+      }
+    }
+  }
+}
+
+TEST(Tidy, NoLineIsLongerThanItsLimit) {
+  constexpr size_t kLongest = 120;
+  for (const SourceFile& file : sources()) {
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      EXPECT_LE(file.lines[i].size(), kLongest) << file.path << ":" << i + 1;
+    }
+  }
+}
+
+TEST(Tidy, NoFileIsLongerThanItsLimit) {
+  constexpr size_t kMostLines = 450;
+  for (const SourceFile& file : sources()) {
+    EXPECT_LE(file.lines.size(), kMostLines) << file.path;
+  }
+}
+
+TEST(Tidy, NobodyCallsWhatMakesRunsDifferOrHidesState) {
+  const std::regex banned(R"(\b(srand|std::rand|random_device|system_clock|usleep|getenv_s|shared_ptr)\b)");
+  for (const SourceFile& file : sources()) {
+    if (file.path == "tests/tidy/tidy_test.cc") {
+      continue;
+    }
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      const std::string code = file.lines[i].substr(0, file.lines[i].find("//"));
+      EXPECT_FALSE(std::regex_search(code, banned)) << file.path << ":" << i + 1 << ": " << code;
+    }
+  }
+}
+
+TEST(Tidy, NoWorkIsLeftForLaterWithoutAnIssue) {
+  const std::regex marker(R"(\b(TODO|FIXME|XXX)\b)");
+  for (const SourceFile& file : sources()) {
+    if (file.path == "tests/tidy/tidy_test.cc") {
+      continue;
+    }
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      EXPECT_FALSE(std::regex_search(file.lines[i], marker)) << file.path << ":" << i + 1;
+    }
+  }
+}
+
+TEST(Tidy, EveryHeaderIsGuarded) {
+  for (const SourceFile& file : sources()) {
+    if (file.path.ends_with(".h")) {
+      EXPECT_TRUE(!file.lines.empty() && file.lines.front() == "#pragma once") << file.path;
+    }
+  }
+}
+
+}  // namespace
