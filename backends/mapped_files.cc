@@ -1,0 +1,173 @@
+#include "backends/mapped_files.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+
+#include "backends/proc_text.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint64_t kHugePage = 2 * kMiB;
+constexpr uint64_t kSmallPage = 4 * kKiB;
+
+// A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
+// to the process, hence these two. A thread that expects the signal says where it wants to land.
+thread_local sigjmp_buf* landing = nullptr;
+struct sigaction earlier_action;
+
+void on_sigbus(int signal, siginfo_t*, void*) {
+  if (landing != nullptr) {
+    siglongjmp(*landing, 1);
+  }
+  // Not ours: the access is repeated under whatever handled the signal before.
+  ::sigaction(signal, &earlier_action, nullptr);
+}
+
+void install_sigbus_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action = {};
+    action.sa_sigaction = on_sigbus;
+    // SA_NODEFER since the jump leaves the handler without the kernel's knowing, and saving the signal mask
+    // in sigsetjmp() would be two system calls for every touch.
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGBUS, &action, &earlier_action);
+  });
+}
+
+// Not inlined, so that the jump out of it cannot confuse the caller's variables.
+[[gnu::noinline]] void read_each_page(const std::byte* begin, const std::byte* end) {
+  for (const volatile std::byte* page = begin; page < end; page += kSmallPage) {
+    static_cast<void>(*page);
+  }
+  static_cast<void>(*static_cast<const volatile std::byte*>(end - 1));
+}
+
+// False when a page could not be read. Holds nothing that the jump would leak.
+bool touch_pages(const std::byte* begin, const std::byte* end) {
+  sigjmp_buf here;
+  if (sigsetjmp(here, 0) != 0) {
+    landing = nullptr;
+    return false;
+  }
+  landing = &here;
+  read_each_page(begin, end);
+  landing = nullptr;
+  return true;
+}
+
+// Address space for `bytes` at a multiple of 2 MiB, filled by the file.
+std::byte* map_aligned(const StoreFile& file) {
+  const uint64_t room = file.bytes + kHugePage;
+  void* reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) {
+    return nullptr;
+  }
+  const uint64_t begin = reinterpret_cast<uint64_t>(reserved);
+  const uint64_t aligned = round_up(begin, kHugePage);
+  const uint64_t end = aligned + round_up(file.bytes, kSmallPage);
+  void* base = ::mmap(reinterpret_cast<void*>(aligned), file.bytes, PROT_READ, MAP_SHARED | MAP_FIXED,
+                      file.handle.get(), 0);
+  if (base == MAP_FAILED) {
+    const int error = errno;
+    ::munmap(reserved, room);
+    errno = error;
+    return nullptr;
+  }
+  if (aligned > begin) {
+    ::munmap(reserved, aligned - begin);
+  }
+  if (begin + room > end) {
+    ::munmap(reinterpret_cast<void*>(end), begin + room - end);
+  }
+  return static_cast<std::byte*>(base);
+}
+
+}  // namespace
+
+Result<MappedFiles> MappedFiles::map(StoreFiles store) {
+  install_sigbus_handler();
+  MappedFiles mapped(std::move(store));
+  for (const StoreFile& file : mapped.store_.files) {
+    std::byte* base = nullptr;
+    if (file.bytes > 0) {
+      base = map_aligned(file);
+      if (base == nullptr) {
+        return failed("cannot map {} ({}): {}", file.path, format_bytes(file.bytes), error_text(errno));
+      }
+    }
+    mapped.bases_.push_back(base);
+  }
+  return mapped;
+}
+
+MappedFiles::~MappedFiles() {
+  for (size_t i = 0; i < bases_.size(); ++i) {
+    if (bases_[i] != nullptr) {
+      ::munmap(bases_[i], store_.files[i].bytes);
+    }
+  }
+}
+
+int MappedFiles::advise_all(int advice) const {
+  for (size_t i = 0; i < bases_.size(); ++i) {
+    if (bases_[i] != nullptr && ::madvise(bases_[i], store_.files[i].bytes, advice) != 0) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+int MappedFiles::advise(const ByteRange& range, int advice, uint64_t unit) const {
+  const uint64_t file_end = round_up(store_.files[range.file].bytes, kSmallPage);
+  const uint64_t begin = round_down(range.offset, unit);
+  const uint64_t end = std::min(round_up(range.offset + range.bytes, unit), file_end);
+  if (begin >= end) {
+    return 0;
+  }
+  return ::madvise(bases_[range.file] + begin, end - begin, advice) == 0 ? 0 : errno;
+}
+
+int MappedFiles::touch(const ByteRange& range) const {
+  const ReadExtent extent = read_extent(store_, range);
+  if (extent.error != 0 || extent.need == 0) {
+    return extent.error;
+  }
+  const std::byte* begin = at(range);
+  return touch_pages(begin, begin + extent.need) ? 0 : EIO;
+}
+
+uint64_t MappedFiles::huge_mapped_bytes(const ByteRange& range) const {
+  const uint64_t begin = reinterpret_cast<uint64_t>(at(range));
+  // A file system's pages count as FilePmdMapped, those of tmpfs as ShmemPmdMapped.
+  return smaps_bytes(begin, begin + range.bytes, "FilePmdMapped") +
+         smaps_bytes(begin, begin + range.bytes, "ShmemPmdMapped");
+}
+
+void MappedFiles::release(const ByteRange& range) const {
+  const uint64_t size = store_.files[range.file].bytes;
+  const uint64_t begin = round_up(range.offset, kSmallPage);
+  const uint64_t range_end = range.offset + range.bytes;
+  // The page in which the file ends has no neighbour behind it.
+  const uint64_t end = range_end >= size ? round_up(size, kSmallPage) : round_down(range_end, kSmallPage);
+  if (begin >= end) {
+    return;
+  }
+  // In this order: the page cache keeps pages that are mapped. Failure of either leaves the memory to the
+  // kernel's own reclaim and is nothing to stop a run for.
+  ::madvise(bases_[range.file] + begin, end - begin, MADV_DONTNEED);
+  ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
+                  POSIX_FADV_DONTNEED);
+}
+
+}  // namespace spillway

@@ -1,0 +1,115 @@
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "backends/list.h"
+#include "backends/mapped_files.h"
+#include "backends/worker_pool.h"
+
+namespace spillway {
+namespace {
+
+struct MmapOptions {
+  std::string advice = "normal";
+  uint32_t threads = 8;
+  uint32_t depth = 64;
+
+  template <class V>
+  void visit(V& v) {
+    v("advice", advice, "what the kernel is told: normal, random, sequential, willneed or populate");
+    v("threads", threads, "threads that take the page faults");
+    v("depth", depth, "requests accepted at a time; more than threads wait their turn");
+  }
+};
+
+struct Advice {
+  const char* name;
+  int for_all;    // said once of the whole mapping
+  int for_range;  // said of each request before it is touched; MADV_NORMAL: nothing
+};
+
+constexpr std::array<Advice, 5> kAdvice = {{{"normal", MADV_NORMAL, MADV_NORMAL},
+                                            {"random", MADV_RANDOM, MADV_NORMAL},
+                                            {"sequential", MADV_SEQUENTIAL, MADV_NORMAL},
+                                            {"willneed", MADV_NORMAL, MADV_WILLNEED},
+                                            {"populate", MADV_NORMAL, MADV_POPULATE_READ}}};
+
+// The store mapped by ordinary pages. Worker threads take the page faults, so that a completed request is in
+// memory; what is evicted under pressure later faults again where it is used.
+class MmapBackend final : public Backend {
+ public:
+  MmapBackend(const MmapOptions& options, const Advice& advice, MappedFiles mapped)
+      : advice_(advice),
+        mapped_(std::move(mapped)),
+        pool_(options.threads, options.depth,
+              [this](const IoRequest& request) { return fault_in(request); }) {
+    caps_.depth = options.depth;
+    caps_.zero_copy = true;
+    caps_.note =
+        fmt::format("page cache mapped, advice {}, {} threads take the faults", advice.name, options.threads);
+  }
+
+  const BackendCaps& caps() const override { return caps_; }
+  Result<void> attach(std::span<std::byte>) override { return {}; }
+  size_t submit(std::span<const IoRequest> requests) override { return pool_.submit(requests); }
+  size_t reap(std::span<IoDone> out, size_t at_least) override { return pool_.reap(out, at_least); }
+  void release(const ByteRange& range) override { mapped_.release(range); }
+
+ private:
+  IoDone fault_in(const IoRequest& request) const {
+    const ReadExtent extent = read_extent(mapped_.store(), request.range);
+    IoDone done = {.tag = request.tag, .error = extent.error};
+    if (extent.error != 0 || extent.need == 0) {
+      return done;
+    }
+    if (advice_.for_range != MADV_NORMAL) {
+      // Only advice: where the kernel cannot follow it, the touch below brings the bytes or the error.
+      mapped_.advise(request.range, advice_.for_range, kPage);
+    }
+    done.error = mapped_.touch(request.range);
+    done.data = mapped_.at(request.range);
+    return done;
+  }
+
+  static constexpr uint64_t kPage = 4 * kKiB;
+
+  BackendCaps caps_;
+  const Advice& advice_;
+  const MappedFiles mapped_;
+  WorkerPool pool_;  // last: its threads use the rest
+};
+
+Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendEnv& env) {
+  const auto advice = std::find_if(kAdvice.begin(), kAdvice.end(),
+                                   [&](const Advice& entry) { return entry.name == options.advice; });
+  if (advice == kAdvice.end()) {
+    return wrong_usage("mmap: advice={} is none of normal, random, sequential, willneed, populate",
+                       options.advice);
+  }
+  if (Result<void> sane = check_pool("mmap", options.threads, options.depth); !sane) {
+    return propagate(sane);
+  }
+  Result<StoreFiles> store = open_store_files(env.files, false);
+  if (!store) {
+    return propagate(store);
+  }
+  Result<MappedFiles> mapped = MappedFiles::map(std::move(*store));
+  if (!mapped) {
+    return propagate(mapped);
+  }
+  if (const int error = mapped->advise_all(advice->for_all); error != 0) {
+    return unavailable("mmap: advice={} refused: {}; use advice=normal", options.advice, error_text(error));
+  }
+  return std::make_unique<MmapBackend>(options, *advice, std::move(*mapped));
+}
+
+}  // namespace
+
+BackendPlugin mmap_backend() {
+  return plugin<Backend, BackendEnv, MmapOptions>(
+      "mmap", "the store mapped into memory: no copy, the page cache is the cache", make);
+}
+
+}  // namespace spillway

@@ -1,0 +1,173 @@
+#include "backends/packed_format.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/rng.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kSchema = "spillway.store/1";
+constexpr uint64_t kMostHeaderBytes = kMiB;
+constexpr uint32_t kMostPieces = 1024;
+
+struct Preamble {
+  std::array<char, kPackedMagic.size()> magic;
+  uint64_t json_bytes;
+  uint64_t checksum;
+};
+static_assert(sizeof(Preamble) == 32);
+
+uint64_t checksum(std::string_view text) {
+  uint64_t state = mix64(text.size());
+  for (const char byte : text) {
+    state = mix64(state ^ uint8_t(byte));
+  }
+  return state;
+}
+
+// Reads what a header must have; throws nlohmann's exceptions on the wrong type or a missing key.
+PackedHeader parse(const Json& json) {
+  const Json& geometry = json.at("geometry");
+  PackedHeader header;
+  header.layers = geometry.at("layers").get<uint32_t>();
+  header.experts_per_layer = geometry.at("experts_per_layer").get<uint32_t>();
+  header.expert_bytes = geometry.at("expert_bytes").get<std::vector<uint64_t>>();
+  header.parts = json.at("ranges_per_expert").get<uint32_t>();
+  header.piece = json.at("piece").at("index").get<uint32_t>();
+  header.pieces = json.at("piece").at("count").get<uint32_t>();
+  if (const Json& content = json.at("content"); content.contains("generated")) {
+    header.seed = content.at("generated").get<uint64_t>();
+  }
+  return header;
+}
+
+// What parse() cannot see; the layout can then be computed without overflow.
+Result<void> validate(const std::string& path, const PackedHeader& header, const Json& json) {
+  if (json.at("schema") != kSchema || json.at("alignment") != kPackedAlignment ||
+      json.at("data_offset") != kPackedDataOffset) {
+    return failed("{}: this program reads {} with alignment {} and data at {}; the file says otherwise", path,
+                  kSchema, kPackedAlignment, kPackedDataOffset);
+  }
+  const ModelGeometry shape = {.layers = header.layers,
+                               .experts_per_layer = header.experts_per_layer,
+                               .top_k = 1,
+                               .used_top_k = 1,
+                               .expert_bytes = header.expert_bytes};
+  if (Result<void> valid = shape.validate(); !valid) {
+    return failed("{}: {}", path, valid.error().message);
+  }
+  if (header.parts != 1 && header.parts != 3) {
+    return failed("{}: ranges_per_expert is {}, not 1 or 3", path, header.parts);
+  }
+  if (header.pieces == 0 || header.pieces > kMostPieces || header.piece >= header.pieces) {
+    return failed("{}: says it is piece {} of {}; at most {} are possible", path, header.piece + 1,
+                  header.pieces, kMostPieces);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> write_packed_header(const PackedHeader& header) {
+  const Json content = header.seed ? Json{{"generated", *header.seed}} : Json::object();
+  const Json json = {{"schema", kSchema},
+                     {"alignment", kPackedAlignment},
+                     {"data_offset", kPackedDataOffset},
+                     {"geometry",
+                      {{"layers", header.layers},
+                       {"experts_per_layer", header.experts_per_layer},
+                       {"expert_bytes", header.expert_bytes}}},
+                     {"ranges_per_expert", header.parts},
+                     {"piece", {{"index", header.piece}, {"count", header.pieces}}},
+                     {"content", content}};
+  const std::string text = json.dump();
+  if (text.size() > kMostHeaderBytes) {
+    return failed("{} layers need a store header of {}; at most {} are possible", header.layers,
+                  format_bytes(text.size()), format_bytes(kMostHeaderBytes));
+  }
+  Preamble preamble = {.magic = {}, .json_bytes = text.size(), .checksum = checksum(text)};
+  std::copy(kPackedMagic.begin(), kPackedMagic.end(), preamble.magic.begin());
+  std::string bytes(sizeof preamble, '\0');
+  std::memcpy(bytes.data(), &preamble, sizeof preamble);
+  return bytes + text;
+}
+
+Result<PackedHeader> read_packed_header(const std::string& path, const FileHandle& file) {
+  Preamble preamble = {};
+  const ReadOutcome start = read_at(file.get(), std::as_writable_bytes(std::span(&preamble, 1)), 0);
+  if (start.error != 0) {
+    return failed("cannot read {}: {}", path, error_text(start.error));
+  }
+  if (start.bytes < sizeof preamble) {
+    return failed("{}: cut off at {} bytes, within the header", path, start.bytes);
+  }
+  if (preamble.json_bytes > kMostHeaderBytes) {
+    return failed("{}: offset 16: claims a header of {} bytes; at most {} are possible", path,
+                  preamble.json_bytes, kMostHeaderBytes);
+  }
+  std::string text(preamble.json_bytes, '\0');
+  const ReadOutcome rest = read_at(file.get(), std::as_writable_bytes(std::span(text)), sizeof preamble);
+  if (rest.error != 0 || rest.bytes < text.size()) {
+    return failed("{}: cut off at {} bytes, within the header of {}", path, sizeof preamble + rest.bytes,
+                  sizeof preamble + text.size());
+  }
+  if (checksum(text) != preamble.checksum) {
+    return failed("{}: the header is damaged: its checksum at offset 24 does not match", path);
+  }
+  try {
+    const Json json = Json::parse(text);
+    const PackedHeader header = parse(json);
+    if (Result<void> valid = validate(path, header, json); !valid) {
+      return propagate(valid);
+    }
+    return header;
+  } catch (const Json::exception& problem) {
+    return failed("{}: the header cannot be understood: {}", path, problem.what());
+  }
+}
+
+std::string describe_shape(uint32_t layers, uint32_t experts_per_layer,
+                           const std::vector<uint64_t>& expert_bytes) {
+  if (expert_bytes.empty()) {
+    return fmt::format("{} layers × {} experts", layers, experts_per_layer);
+  }
+  const auto [low, high] = std::minmax_element(expert_bytes.begin(), expert_bytes.end());
+  return *low == *high ? fmt::format("{} layers × {} experts of {} bytes", layers, experts_per_layer, *high)
+                       : fmt::format("{} layers × {} experts of {} to {} bytes", layers, experts_per_layer,
+                                     *low, *high);
+}
+
+PackedLayout::PackedLayout(const PackedHeader& header) : parts_(header.parts), pieces_(header.pieces) {
+  uint64_t offset = kPackedDataOffset;
+  for (const uint64_t expert_bytes : header.expert_bytes) {
+    const uint64_t each = expert_bytes / parts_;
+    for (uint32_t part = 0; part < parts_; ++part) {
+      const uint64_t bytes = part + 1 < parts_ ? each : expert_bytes - each * (parts_ - 1);
+      const uint64_t slot = round_up((bytes + pieces_ - 1) / pieces_, kPackedAlignment);
+      tables_.push_back({offset, bytes, slot});
+      offset += slot * header.experts_per_layer;
+    }
+  }
+  file_bytes_ = offset;
+}
+
+void PackedLayout::ranges(uint32_t layer, uint32_t expert, std::vector<ByteRange>& out) const {
+  for (uint32_t part = 0; part < parts_; ++part) {
+    const Table& table = tables_[size_t(layer) * parts_ + part];
+    uint64_t left = table.bytes;
+    for (uint32_t piece = 0; left > 0; ++piece) {
+      const uint64_t bytes = std::min(left, table.slot);
+      out.push_back({piece, table.offset + expert * table.slot, bytes});
+      left -= bytes;
+    }
+  }
+}
+
+}  // namespace spillway

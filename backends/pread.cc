@@ -1,0 +1,79 @@
+#include <cerrno>
+
+#include "backends/list.h"
+#include "backends/store_files.h"
+#include "backends/worker_pool.h"
+
+namespace spillway {
+namespace {
+
+struct PreadOptions {
+  bool direct = false;
+  uint32_t threads = 8;
+  uint32_t depth = 64;
+
+  template <class V>
+  void visit(V& v) {
+    v("direct", direct, "read with O_DIRECT, past the page cache");
+    v("threads", threads, "threads that read");
+    v("depth", depth, "requests accepted at a time; more than threads wait their turn");
+  }
+};
+
+class PreadBackend final : public Backend {
+ public:
+  PreadBackend(const PreadOptions& options, StoreFiles store)
+      : store_(std::move(store)),
+        pool_(options.threads, options.depth, [this](const IoRequest& request) { return read(request); }) {
+    caps_.alignment = store_.alignment;
+    caps_.depth = options.depth;
+    caps_.note = fmt::format("{}, {} threads", options.direct ? "O_DIRECT" : "through the page cache",
+                             options.threads);
+  }
+
+  const BackendCaps& caps() const override { return caps_; }
+  Result<void> attach(std::span<std::byte>) override { return {}; }
+  size_t submit(std::span<const IoRequest> requests) override { return pool_.submit(requests); }
+  size_t reap(std::span<IoDone> out, size_t at_least) override { return pool_.reap(out, at_least); }
+
+ private:
+  IoDone read(const IoRequest& request) const {
+    IoDone done = {.tag = request.tag, .data = request.destination};
+    const ReadExtent extent = read_extent(store_, request.range);
+    if (extent.error != 0) {
+      done.error = extent.error;
+      return done;
+    }
+    const ReadOutcome outcome = read_at(store_.files[request.range.file].handle.get(),
+                                        {request.destination, extent.ask}, request.range.offset, extent.need);
+    done.error = outcome.error;
+    if (done.error == 0 && outcome.bytes < extent.need) {
+      done.error = EIO;  // the file has shrunk since it was opened
+    }
+    return done;
+  }
+
+  BackendCaps caps_;
+  const StoreFiles store_;
+  WorkerPool pool_;  // last: its threads use the rest
+};
+
+Result<std::unique_ptr<Backend>> make(const PreadOptions& options, const BackendEnv& env) {
+  if (Result<void> sane = check_pool("pread", options.threads, options.depth); !sane) {
+    return propagate(sane);
+  }
+  Result<StoreFiles> store = open_store_files(env.files, options.direct);
+  if (!store) {
+    return propagate(store);
+  }
+  return std::make_unique<PreadBackend>(options, std::move(*store));
+}
+
+}  // namespace
+
+BackendPlugin pread_backend() {
+  return plugin<Backend, BackendEnv, PreadOptions>(
+      "pread", "threads that call pread(), through the page cache or past it", make);
+}
+
+}  // namespace spillway

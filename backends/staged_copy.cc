@@ -1,0 +1,100 @@
+#include "backends/staged_copy.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+#include "backends/memory_limit.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint64_t kHugePage = 2 * kMiB;
+constexpr uint64_t kBlock = 8 * kMiB;
+
+// What must stay free for everything else, lest filling the copy calls the kernel's out-of-memory killer.
+constexpr uint64_t kMargin = 512 * kMiB;
+
+struct Block {
+  ByteRange range;
+  uint64_t place = 0;  // in memory
+};
+
+std::vector<Block> cut(const StoreFiles& store, std::span<const uint64_t> bases) {
+  std::vector<Block> blocks;
+  for (uint32_t file = 0; file < store.files.size(); ++file) {
+    for (uint64_t offset = 0; offset < store.files[file].bytes; offset += kBlock) {
+      blocks.push_back({{file, offset, kBlock}, bases[file] + offset});  // the last one ends behind the file
+    }
+  }
+  return blocks;
+}
+
+}  // namespace
+
+Result<StagedCopy> StagedCopy::make(const StoreFiles& store, uint32_t threads) {
+  StagedCopy copy;
+  uint64_t total = 0;
+  for (const StoreFile& file : store.files) {
+    copy.bases_.push_back(total);
+    // One page more than the file needs: a direct read of its end is rounded up to a block.
+    total += round_up(file.bytes + store.alignment, kHugePage);
+  }
+  Result<PageMemory> memory = PageMemory::allocate(total, std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  // Pages of the hugetlb pool are ours already, the others are only promised.
+  const std::optional<uint64_t> available = memory_within_reach();
+  if (memory->kind() != PageKind::hugetlb && available && *available < total + kMargin) {
+    return unavailable(
+        "hugepage: stage=1 copies the store into memory and needs {} of it, but only {} can be had; free "
+        "some, use a smaller store or stage=0",
+        format_bytes(total + kMargin), format_bytes(*available));
+  }
+  copy.memory_ = std::move(*memory);
+  if (Result<void> touched = copy.memory_.touch(); !touched) {
+    return propagate(touched);
+  }
+  if (Result<void> filled = copy.fill(store, threads); !filled) {
+    return propagate(filled);
+  }
+  return copy;
+}
+
+Result<void> StagedCopy::fill(const StoreFiles& store, uint32_t threads) {
+  const std::vector<Block> blocks = cut(store, bases_);
+  std::atomic<size_t> next = 0;
+  std::atomic<int> error = 0;
+  std::atomic<size_t> culprit = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < blocks.size() && error == 0; i = next++) {
+      const ReadExtent extent = read_extent(store, blocks[i].range);
+      const ReadOutcome outcome =
+          read_at(store.files[blocks[i].range.file].handle.get(),
+                  memory_.bytes().subspan(blocks[i].place, extent.ask), blocks[i].range.offset, extent.need);
+      if (outcome.error != 0 || outcome.bytes < extent.need) {
+        culprit = i;
+        error = outcome.error != 0 ? outcome.error : EIO;
+      }
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (uint32_t i = 1; i < threads; ++i) {
+    helpers.emplace_back(work);
+  }
+  work();
+  for (std::thread& helper : helpers) {
+    helper.join();
+  }
+  if (error != 0) {
+    const ByteRange& range = blocks[culprit].range;
+    return failed("cannot read {} at offset {}: {}", store.files[range.file].path, range.offset,
+                  error_text(error));
+  }
+  return {};
+}
+
+}  // namespace spillway

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace spillway {
+
+struct RingOptions {
+  uint32_t entries = 64;
+  bool sqpoll = false;
+  bool iopoll = false;
+};
+
+// An io_uring with whatever the running kernel grants of what makes it cheap. Belongs to the thread that
+// makes it.
+class UringRing {
+ public:
+  static Result<UringRing> open(const RingOptions& options);
+
+  UringRing(UringRing&& other) noexcept;
+  UringRing& operator=(UringRing&&) = delete;
+  ~UringRing();
+
+  io_uring* get() { return &ring_; }
+  const std::string& granted() const { return granted_; }  // for the report: "DEFER_TASKRUN"
+
+  // Whether reads may name files by their index from here on.
+  bool register_files(std::span<const int> descriptors);
+
+  // Makes reads into `memory` cheaper; its pieces of kRegisteredPiece become buffers 0, 1, … The result is
+  // an errno. Replaces what was registered before.
+  int register_memory(std::span<std::byte> memory);
+
+  // The kernel's limit on one registered buffer.
+  static constexpr uint64_t kRegisteredPiece = uint64_t(1) << 30;
+
+ private:
+  UringRing() = default;
+
+  io_uring ring_ = {};
+  bool open_ = false;
+  bool has_memory_ = false;
+  std::string granted_;
+};
+
+}  // namespace spillway
