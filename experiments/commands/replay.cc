@@ -1,0 +1,296 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "backends/device_bytes.h"
+#include "backends/list.h"
+#include "backends/memory_limit.h"
+#include "backends/page_memory.h"
+#include "backends/probe.h"
+#include "backends/scratch_store.h"
+#include "backends/store.h"
+#include "experiments/cli.h"
+#include "experiments/progress.h"
+#include "experiments/run.h"
+#include "runtime/steady_clock.h"
+
+namespace spillway {
+namespace {
+
+struct ReplayOptions : RunOptions {
+  std::string backend = "uring";
+  std::vector<std::string> stores;
+  uint32_t ranges = 1;
+  std::string pages;
+  std::string verify = "sample";
+  Bytes memory{0};
+  bool warm = false;
+  bool no_probe = false;
+};
+
+// Everything between the ports and the kernel. Declared in the order in which it is made: what comes later
+// uses what came before and must be gone first.
+struct Rig {
+  std::unique_ptr<MemoryLimit> limit;
+  std::unique_ptr<ExpertStore> store;
+  PageMemory memory;
+  Made<Backend> backend;
+  std::optional<SlotArena> arena;
+};
+
+// The files named by --store; or, where it names directories or nothing, those of a scratch store there.
+Result<std::vector<std::string>> find_store(const ReplayOptions& options, const ModelGeometry& geometry) {
+  ScratchOptions scratch{.directories = options.stores, .ranges_per_expert = options.ranges};
+  if (options.stores.empty()) {
+    Result<std::string> directory = default_cache_directory();
+    if (!directory) {
+      return propagate(directory);
+    }
+    scratch.directories = {*directory};
+  } else if (!std::all_of(options.stores.begin(), options.stores.end(),
+                          [](const std::string& path) { return std::filesystem::is_directory(path); })) {
+    return options.stores;
+  }
+  Progress progress("making the store", geometry.total_bytes(), Progress::Unit::bytes);
+  return make_scratch_store(geometry, scratch, [&](uint64_t done, uint64_t) {
+    progress.at(done);
+    return !interrupted();
+  });
+}
+
+Result<Verify> parse_verify(const ReplayOptions& options, const Rig& rig, Report& report) {
+  const BackendCaps& caps = rig.backend.port->caps();
+  const bool can = rig.store->can_check() && caps.carries_bytes;
+  if (options.verify == "all" && !can) {
+    return wrong_usage("--verify all: {}",
+                       caps.carries_bytes ? "this store has no checksums to compare with; use --verify off"
+                                          : "this backend carries no bytes; use --verify off");
+  }
+  const Verify verify = !can || options.verify == "off" ? Verify::off
+                        : options.verify == "all"       ? Verify::all
+                                                        : Verify::sample;
+  report.io.verify = verify == Verify::off ? "off" : options.verify;
+  return verify;
+}
+
+// The cache's memory: the budget, and beside it one step of experts for what a step uses beyond the budget.
+Result<void> make_arena(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+  const BackendCaps& caps = rig.backend.port->caps();
+  if (caps.zero_copy || !caps.carries_bytes) {
+    return {};
+  }
+  const ModelGeometry& geometry = parts.trace->header.geometry;
+  const uint64_t granule = std::max<uint64_t>(caps.alignment, 4096);
+  const uint64_t bytes =
+      arena_bytes_for(geometry, *rig.store, granule, parts.cache_bytes + geometry.largest_token_step_bytes());
+  if (const std::optional<uint64_t> reach = memory_within_reach(); reach && bytes > *reach) {
+    return failed("--cache {}: the cache needs {} of memory and {} can be had; give a smaller one",
+                  exact_bytes(options.cache), format_bytes(bytes), format_bytes(*reach));
+  }
+  std::optional<PageKind> wanted;
+  if (!options.pages.empty()) {
+    Result<PageKind> kind = parse_page_kind(options.pages);
+    if (!kind) {
+      return propagate(kind);
+    }
+    wanted = *kind;
+  }
+  Result<PageMemory> memory = PageMemory::allocate(bytes, wanted);
+  if (!memory) {
+    return propagate(memory);
+  }
+  rig.memory = std::move(*memory);
+  rig.arena.emplace(rig.memory.bytes(), granule);
+  return {};
+}
+
+Result<void> limit_memory(const ReplayOptions& options, Rig& rig) {
+  if (options.memory.count == 0) {
+    return {};
+  }
+  const uint64_t hugetlb = rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0;
+  if (hugetlb >= options.memory.count) {
+    return wrong_usage("--memory {}: the cache alone takes {}", exact_bytes(options.memory),
+                       format_bytes(hugetlb));
+  }
+  Result<std::unique_ptr<MemoryLimit>> limit = limit_process_memory(options.memory.count, hugetlb);
+  if (!limit) {
+    return propagate(limit);
+  }
+  rig.limit = std::move(*limit);
+  return {};
+}
+
+Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+  const ModelGeometry& geometry = parts.trace->header.geometry;
+  // Before a store of gigabytes is made for it.
+  if (Result<std::string> resolved = resolve_plugin(backends(), "backend", options.backend); !resolved) {
+    return propagate(resolved);
+  }
+  Result<std::vector<std::string>> paths = find_store(options, geometry);
+  if (!paths) {
+    return propagate(paths);
+  }
+  Result<std::unique_ptr<ExpertStore>> store = open_store(*paths, geometry);
+  if (!store) {
+    return propagate(store);
+  }
+  rig.store = std::move(*store);
+  Result<Made<Backend>> backend =
+      make_plugin(backends(), "backend", options.backend, BackendEnv{rig.store->files()});
+  if (!backend) {
+    return propagate(backend);
+  }
+  rig.backend = std::move(*backend);
+  if (Result<void> made = make_arena(options, parts, rig); !made) {
+    return made;
+  }
+  // Before the memory is touched: what was touched outside the limit would not count.
+  if (Result<void> limited = limit_memory(options, rig); !limited) {
+    return limited;
+  }
+  if (Result<void> touched = rig.memory.touch(); !touched) {
+    return touched;
+  }
+  return rig.backend.port->attach(rig.memory.bytes());
+}
+
+// A short measurement of the best that the drive does on the store's files, beside the run and not on another
+// day.
+Result<void> probe(const ReplayOptions& options, const Rig& rig, Report& report) {
+  if (options.no_probe || !rig.backend.port->caps().carries_bytes) {
+    return {};
+  }
+  Result<DriveProbe> best = probe_drive(rig.store->files());
+  if (!best) {
+    report.warnings.push_back(fmt::format("the drive could not be probed: {}", best.error().message));
+    return {};
+  }
+  if (best->bytes_per_s > report.ceilings.drive.bytes_per_s) {
+    report.ceilings.drive = {best->bytes_per_s, best->how};
+  }
+  return {};
+}
+
+Result<void> start_cold(const ReplayOptions& options, const Rig& rig, Report& report) {
+  if (options.warm || !rig.backend.port->caps().carries_bytes) {
+    return {};
+  }
+  if (Result<void> dropped = drop_page_cache(rig.store->files()); !dropped) {
+    return dropped;
+  }
+  uint64_t cached = 0;
+  for (const std::string& file : rig.store->files()) {
+    cached += cached_bytes(file).value_or(0);
+  }
+  if (cached > 0) {
+    report.warnings.push_back(fmt::format("{} of the store stayed in the page cache", format_bytes(cached)));
+  }
+  return {};
+}
+
+void describe_storage(const ReplayOptions& options, const Rig& rig, Report& report) {
+  report.store = describe_store(rig.store->files());
+  report.backend_note = fmt::format("{}: {}", options.backend, rig.backend.port->caps().note);
+  report.io.arena_bytes = rig.memory.size();
+  report.io.arena_pages = rig.memory.size() == 0 ? "" : page_kind_name(rig.memory.kind());
+  report.config.emplace_back("backend", rig.backend.resolved);
+  report.config.emplace_back("pages", options.pages.empty() ? "default" : options.pages);
+  report.config.emplace_back("memory_bytes", fmt::format("{}", options.memory.count));
+  report.config.emplace_back("start", options.warm ? "warm" : "cold");
+}
+
+Result<void> run_replay(const ReplayOptions& options, const Invocation& invocation) {
+  Result<Composition> parts = compose(options);
+  if (!parts) {
+    return propagate(parts);
+  }
+  Rig rig;
+  if (Result<void> made = make_rig(options, *parts, rig); !made) {
+    return made;
+  }
+  Report report = begin_report("replay", options, *parts, invocation);
+  describe_storage(options, rig, report);
+  Result<Verify> verify = parse_verify(options, rig, report);
+  if (!verify) {
+    return propagate(verify);
+  }
+  if (Result<void> probed = probe(options, rig, report); !probed) {
+    return probed;
+  }
+  if (Result<void> dropped = start_cold(options, rig, report); !dropped) {
+    return dropped;
+  }
+
+  SteadyClock clock;
+  const bool zero_copy_cache = rig.backend.port->caps().zero_copy && parts->cache_bytes > 0;
+  const Storage storage{*rig.backend.port,
+                        *rig.store,
+                        rig.arena ? &*rig.arena : nullptr,
+                        clock,
+                        {.verify = *verify, .release_dropped = zero_copy_cache}};
+  const std::optional<uint64_t> before = process_read_bytes();
+  if (Result<void> ran = run_trace(*parts, storage, options, report); !ran) {
+    return ran;
+  }
+  if (const std::optional<uint64_t> after = process_read_bytes();
+      before && after && rig.backend.port->caps().carries_bytes) {
+    report.io.device_bytes = *after - *before;
+  }
+  // A drive that others use drifts: its best is the better of the two moments.
+  if (Result<void> probed = interrupted() ? Result<void>() : probe(options, rig, report); !probed) {
+    return probed;
+  }
+  if (Result<void> added = add_ceilings(*parts, options, report); !added) {
+    return added;
+  }
+  return print_report(report, options);
+}
+
+}  // namespace
+
+void add_replay_command(CLI::App& app, Invocation& invocation) {
+  auto options = std::make_shared<ReplayOptions>();
+  CLI::App* command = app.add_subcommand("replay", "Run a trace against real storage: the main job");
+  command->footer(
+      "Examples:\n"
+      "  spillway replay trace.bin --backend uring --cache 10GB\n"
+      "  spillway replay trace.bin --backend pread --cache 0 --memory 10GB     the page cache instead\n"
+      "  spillway replay trace.bin --store model.gguf --cache 4GB --compute 2ms");
+  add_run_options(*command, *options);
+  command->add_option("--backend", options->backend, "Storage backend (see: spillway list backends)")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--store", options->stores,
+          "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
+          "or directories in which a scratch store is made, or found\n"
+          "(default: a scratch store in ~/.cache/spillway)")
+      ->delimiter(',');
+  command
+      ->add_option("--ranges", options->ranges, "Of a scratch store: 1 range per expert, or 3 as in a GGUF")
+      ->check(CLI::IsMember({1, 3}))
+      ->capture_default_str();
+  command
+      ->add_option("--pages", options->pages,
+                   "What the cache's memory is made of (default: hugetlb if allowed, else thp)")
+      ->check(CLI::IsMember({"small", "thp", "hugetlb"}));
+  command
+      ->add_option("--verify", options->verify,
+                   "Compare what was read with what was stored: all, sample or off")
+      ->check(CLI::IsMember({"all", "sample", "off"}))
+      ->capture_default_str();
+  add_size(*command, "--memory", options->memory, "Limit of the whole process, page cache included");
+  const CLI::Option* cold =
+      command->add_flag("--cold", "Drop the store from the page cache first (the default)");
+  command->add_flag("--warm", options->warm, "Leave the page cache as it is")
+      ->excludes(const_cast<CLI::Option*>(cold));
+  command->add_flag("--no-probe", options->no_probe, "Do not measure the drive's own best beside the run");
+  command->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return run_replay(*options, invocation); };
+  });
+}
+
+}  // namespace spillway

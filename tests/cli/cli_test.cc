@@ -1,0 +1,264 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/support/program.h"
+
+namespace spillway::test {
+namespace {
+
+using Json = nlohmann::json;
+
+// A small trace, and a store that fits beside it: 4 layers of 16 experts of 64 KiB, top-4.
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Ran made =
+        spillway({"trace",          "synth", "--layers", "4",   "--experts", "16",  "--top-k", "4",
+                  "--expert-bytes", "64KiB", "--tokens", "40",  "--zipf",    "0.8", "--reuse", "0.3",
+                  "--seed",         "7",     "-o",       trace_});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+
+  Ran replay(std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"replay", trace_, "--store", scratch_.path(), "--no-probe"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return spillway(arguments);
+  }
+
+  Json replay_json(std::vector<std::string> more) {
+    more.insert(more.end(), {"--json", "-"});
+    const Ran ran = replay(more);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return Json::parse(ran.out, nullptr, false);
+  }
+
+  TemporaryDirectory scratch_;
+  std::string trace_ = scratch_ / "trace.bin";
+};
+
+void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
+  EXPECT_EQ(ran.status, status) << ran.err;
+  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  for (const std::string& mention : mentions) {
+    EXPECT_NE(ran.err.find(mention), std::string::npos) << "no '" << mention << "' in: " << ran.err;
+  }
+}
+
+TEST(CliHelp, ShowsAnExampleForEveryCommand) {
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"replay"},
+                                                                                       {"simulate"},
+                                                                                       {"curve"},
+                                                                                       {"list"},
+                                                                                       {"trace", "info"},
+                                                                                       {"trace", "import"},
+                                                                                       {"trace", "export"},
+                                                                                       {"trace", "cut"},
+                                                                                       {"trace", "synth"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.push_back("--help");
+    const Ran ran = spillway(arguments);
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_NE(ran.out.find("xample"), std::string::npos) << command.back() << ":\n" << ran.out;
+    EXPECT_EQ(ran.err, "");
+  }
+}
+
+TEST(CliHelp, WrongUsageEndsWithTwo) {
+  EXPECT_EQ(spillway({}).status, 2);
+  EXPECT_EQ(spillway({"fly"}).status, 2);
+  EXPECT_EQ(spillway({"replay", "--wings", "2"}).status, 2);
+  EXPECT_EQ(spillway({"list", "wings"}).status, 2);
+}
+
+TEST(CliHelp, ReplayIsTheMainJobsSecondName) {
+  const std::string second_name = (std::filesystem::path(SPILLWAY_BINARY).parent_path() / "replay").string();
+  EXPECT_EQ(Program({second_name, "--help"}).wait().out, spillway({"replay", "--help"}).out);
+}
+
+TEST_F(Cli, ReplaysFromAColdStoreThatItMakesAndReadsWhatItStored) {
+  for (const std::string backend : {"pread", "pread:direct=1", "mmap", "uring", "null", "hugepage:stage=1"}) {
+    SCOPED_TRACE(backend);
+    const Ran ran =
+        replay({"--backend", backend, "--cache", "1MiB", "--verify", backend == "null" ? "off" : "all"});
+    if (ran.status == 77 || ran.err.find("O_DIRECT") != std::string::npos) {
+      continue;  // not to be had on this machine or file system
+    }
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("tok/s"), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.err.find('\033'), std::string::npos) << "a progress bar without a terminal";
+  }
+}
+
+TEST_F(Cli, DecidesTheSameInReplayAndSimulationWhenOnlyDemandsAreRead) {
+  for (const std::string policy : {"lru", "lfu", "fifo", "random", "layer-lru", "belady"}) {
+    SCOPED_TRACE(policy);
+    const Ran simulated = spillway({"simulate", trace_, "--cache", "1MiB", "--evict", policy, "--json", "-"});
+    ASSERT_EQ(simulated.status, 0) << simulated.err;
+    const std::string digest = Json::parse(simulated.out)["digest"];
+    for (const std::string backend : {"null", "pread", "mmap"}) {
+      EXPECT_EQ(replay_json({"--backend", backend, "--cache", "1MiB", "--evict", policy})["digest"], digest)
+          << backend;
+    }
+  }
+}
+
+TEST_F(Cli, SimulatesTwiceToTheSameBytes) {
+  const auto simulate = [&](const std::string& seed) {
+    const Ran ran = spillway({"simulate", trace_, "--cache", "1MiB", "--evict", "random", "--prefetch",
+                              "markov", "--compute", "1ms", "--seed", seed, "--json", "-"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    nlohmann::ordered_json json = nlohmann::ordered_json::parse(ran.out);
+    json.erase("run");
+    return json.dump();
+  };
+  EXPECT_EQ(simulate("3"), simulate("3"));
+  EXPECT_NE(simulate("3"), simulate("4"));
+}
+
+TEST_F(Cli, PrefetchesBehindComputeAndSaysWhatBecameOfIt) {
+  const Json report =
+      replay_json({"--backend", "pread", "--cache", "2MiB", "--prefetch", "last-token", "--compute", "1ms"});
+  const Json& measured = report["phases"]["measured"];
+  EXPECT_GT(measured["prefetches_issued"], 0);
+  EXPECT_GE(measured["experts_ns"].get<int64_t>(), 40 * 4 * 1'000'000LL);
+}
+
+TEST_F(Cli, RefusesABackendOrAnOptionThatIsNotThere) {
+  expect_one_line(replay({"--backend", "floppy", "--cache", "1MiB"}), 2, {"floppy", "uring", "pread"});
+  expect_one_line(replay({"--backend", "uring:dept=3", "--cache", "1MiB"}), 2, {"dept", "depth"});
+  expect_one_line(replay({"--evict", "lur", "--cache", "1MiB"}), 2, {"lur", "lru"});
+  expect_one_line(replay({"--prefetch", "psychic", "--cache", "1MiB"}), 2, {"psychic", "markov"});
+  expect_one_line(replay({"--cache", "1MiB", "--compute", "fast"}), 2, {"--compute", "fast", "2ms"});
+  expect_one_line(replay({"--cache", "1MiB", "--compute", "recorded"}), 2, {"recorded", "2ms"});
+  expect_one_line(replay({"--cache", "1MiB", "--prefetch", "recorded"}), 2, {"recorded"});
+  EXPECT_TRUE(std::filesystem::exists(trace_));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch_.path()), {}), 1)
+      << "a refusal made a store";
+}
+
+TEST_F(Cli, RefusesACacheSmallerThanOneStep) {
+  expect_one_line(replay({"--cache", "100KiB"}), 2, {"100KiB", trace_, "262 kB"});
+  expect_one_line(replay({"--cache", "0", "--prefetch", "markov"}), 2, {"--prefetch", "--cache"});
+}
+
+TEST_F(Cli, SaysWhichFileIsMissing) {
+  expect_one_line(spillway({"replay", scratch_ / "no.bin", "--cache", "1MiB"}), 1, {scratch_ / "no.bin"});
+  expect_one_line(replay({"--cache", "1MiB", "--store", scratch_ / "no.store"}), 1, {scratch_ / "no.store"});
+  expect_one_line(replay({"--cache", "1MiB", "--json", "/no/such/dir/r.json", "--backend", "null"}), 1,
+                  {"/no/such/dir/r.json"});
+}
+
+TEST_F(Cli, RefusesAStoreOfAnotherModel) {
+  const std::string other = scratch_ / "other.bin";
+  ASSERT_EQ(spillway({"trace", "synth", "--layers", "5", "--experts", "16", "--top-k", "4", "--expert-bytes",
+                      "64KiB", "--tokens", "4", "-o", other})
+                .status,
+            0);
+  replay({"--backend", "pread", "--cache", "1MiB"});
+  std::string store;
+  for (const auto& entry : std::filesystem::directory_iterator(scratch_.path())) {
+    if (entry.path().extension() != ".bin") {
+      store = entry.path();
+    }
+  }
+  ASSERT_FALSE(store.empty());
+  expect_one_line(spillway({"replay", other, "--cache", "1MiB", "--store", store}), 1, {store, "4", "5"});
+  std::filesystem::resize_file(store, std::filesystem::file_size(store) - 4096);
+  expect_one_line(spillway({"replay", trace_, "--cache", "1MiB", "--store", store}), 1, {store});
+}
+
+TEST_F(Cli, RunsATraceThatWasCutOffUpToWhereItIsWhole) {
+  const std::string cut = scratch_ / "cut.bin";
+  std::filesystem::copy_file(trace_, cut);
+  std::filesystem::resize_file(cut, std::filesystem::file_size(cut) - 1);
+  const Ran ran = spillway({"simulate", cut, "--cache", "1MiB"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("incomplete"), std::string::npos) << ran.out;
+  for (const uintmax_t size : {0, 10, 30, 200}) {
+    std::filesystem::resize_file(cut, size);
+    expect_one_line(spillway({"simulate", cut, "--cache", "1MiB"}), 1, {cut});
+  }
+}
+
+TEST_F(Cli, PrintsTheResultSoFarOnCtrlC) {
+  Program program({SPILLWAY_BINARY, "replay", trace_, "--store", scratch_.path(), "--no-probe", "--backend",
+                   "pread", "--cache", "1MiB", "--compute", "50ms"});
+  for (int i = 0; i < 100 && std::distance(std::filesystem::directory_iterator(scratch_.path()), {}) < 2;
+       ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  program.signal(SIGINT);
+  const Ran ran = program.wait();
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_NE(ran.out.find("INTERRUPTED"), std::string::npos) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("tok/s"), std::string::npos);
+}
+
+TEST_F(Cli, LeavesNoHalfAStoreBehindOnCtrlC) {
+  const std::string big = scratch_ / "big.bin";
+  ASSERT_EQ(spillway({"trace", "synth", "--layers", "8", "--experts", "128", "--top-k", "4", "--expert-bytes",
+                      "2MB", "--tokens", "2", "-o", big})
+                .status,
+            0);
+  const std::string stores = scratch_ / "stores";
+  std::filesystem::create_directory(stores);
+  Program program({SPILLWAY_BINARY, "replay", big, "--store", stores, "--cache", "20MB"});
+  for (int i = 0; i < 500 && std::filesystem::is_empty(stores); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  program.signal(SIGINT);
+  const Ran ran = program.wait();
+  EXPECT_EQ(ran.status, 1) << ran.out;
+  EXPECT_TRUE(std::filesystem::is_empty(stores)) << ran.err;
+}
+
+TEST_F(Cli, ListsEveryFamilyWithItsOptions) {
+  const Ran text = spillway({"list"});
+  EXPECT_EQ(text.status, 0);
+  for (const char* word : {"uring", "depth=", "lru", "belady", "markov", "linear"}) {
+    EXPECT_NE(text.out.find(word), std::string::npos) << word;
+  }
+  const Json json = Json::parse(spillway({"list", "backends", "--json", "-"}).out);
+  EXPECT_EQ(json["backends"].size(), 5U);
+}
+
+TEST_F(Cli, PrintsACurveAsTableAndAsJson) {
+  const Ran ran = spillway({"curve", trace_, "--policy", "lru,lfu:halve_every=9,keep=0,belady", "--cache",
+                            "1MiB,2MiB", "--json", "-"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json json = Json::parse(ran.out);
+  ASSERT_EQ(json["points"].size(), 6U);
+  EXPECT_EQ(json["points"][2]["policy"], "lfu:halve_every=9,keep=0");
+  const Ran table = spillway({"curve", trace_});
+  EXPECT_EQ(table.status, 0);
+  EXPECT_NE(table.out.find("belady"), std::string::npos);
+}
+
+TEST_F(Cli, WritesAReportThatItsSchemaDescribes) {
+  if (std::system("python3 -c 'import jsonschema' 2>/dev/null") != 0) {
+    GTEST_SKIP() << "python3-jsonschema is not installed";
+  }
+  const std::string root = SPILLWAY_SOURCE_DIR;
+  const auto check = [&](const std::string& schema, const std::string& document) {
+    return Program({"/usr/bin/env", "python3", root + "/tests/cli/check_schema.py",
+                    root + "/experiments/schema/" + schema, document})
+        .wait();
+  };
+  const std::string report = scratch_ / "report.json";
+  ASSERT_EQ(replay({"--backend", "pread", "--cache", "1MiB", "--json", report}).status, 0);
+  EXPECT_EQ(check("report-1.json", report).status, 0) << check("report-1.json", report).err;
+  ASSERT_EQ(spillway({"simulate", trace_, "--cache", "0", "--json", report}).status, 0);
+  EXPECT_EQ(check("report-1.json", report).status, 0) << check("report-1.json", report).err;
+  ASSERT_EQ(spillway({"curve", trace_, "--json", report}).status, 0);
+  EXPECT_EQ(check("curve-1.json", report).status, 0) << check("curve-1.json", report).err;
+
+  std::ofstream(report) << R"({"schema": "spillway.report/2"})";
+  EXPECT_NE(check("report-1.json", report).status, 0) << "a wrong document passes";
+}
+
+}  // namespace
+}  // namespace spillway::test

@@ -1,0 +1,84 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+namespace spillway::test {
+namespace {
+
+// The recording project's own replays of its two traces: hit percentages by policy and cache size, which
+// nobody here wrote. Our pager with the same policies has to come to the same.
+struct Published {
+  uint64_t cache_bytes = 0;
+  std::string policy;
+  double hit_percent = 0;
+  double hit_percent_decode = 0;
+};
+
+std::vector<Published> read_published(const std::string& path) {
+  std::vector<Published> rows;
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  while (std::getline(in, line)) {
+    std::istringstream fields(line);
+    std::string mib, policy, all, decode;
+    std::getline(fields, mib, ',');
+    std::getline(fields, policy, ',');
+    std::getline(fields, all, ',');
+    std::getline(fields, decode, ',');
+    if (policy == "lru" || policy == "lfu" || policy == "belady") {
+      rows.push_back({std::stoull(mib) << 20, policy, std::stod(all), std::stod(decode)});
+    }
+  }
+  return rows;
+}
+
+void expect_published_curve(const std::string& model) {
+  const std::string shared = std::string(SPILLWAY_SHARED_DIR) + "/traces/bigmoe-" + model;
+  if (!std::filesystem::exists(shared + ".curve.csv")) {
+    GTEST_SKIP() << shared << ".curve.csv is not here";
+  }
+  const std::vector<Published> rows = read_published(shared + ".curve.csv");
+  ASSERT_EQ(rows.size(), 33U);
+  const TemporaryDirectory scratch;
+  const std::string trace = scratch / "trace.bin";
+  const Ran imported = spillway({"trace", "import", shared + ".route.csv", "-o", trace});
+  ASSERT_EQ(imported.status, 0) << imported.err;
+  const Ran ran =
+      spillway({"curve", trace, "--policy", "lru,lfu,belady", "--cache",
+                "250MiB,500MiB,750MiB,1000MiB,1500MiB,2000MiB,2500MiB,3000MiB,4000MiB,6000MiB,8000MiB",
+                "--json", "-"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const nlohmann::json points = nlohmann::json::parse(ran.out)["points"];
+  ASSERT_EQ(points.size(), rows.size());
+  for (const Published& row : rows) {
+    // All come out to the last printed digit but one: Belady on Gemma at 250 MiB, where a prefill step's
+    // experts do not fit (264.7 MiB) and the publisher lets the cache grow beyond its budget for the step
+    // while we do not.
+    const double tolerance = row.policy == "belady" && row.cache_bytes == 250U << 20 ? 0.01 : 0.00051;
+    bool found = false;
+    for (const nlohmann::json& point : points) {
+      if (point["policy"] == row.policy && point["cache_bytes"] == row.cache_bytes) {
+        found = true;
+        EXPECT_NEAR(100 * point["hit_ratio"].get<double>(), row.hit_percent, tolerance)
+            << row.policy << " at " << row.cache_bytes;
+        EXPECT_NEAR(100 * point["hit_ratio_decode"].get<double>(), row.hit_percent_decode, tolerance)
+            << row.policy << " at " << row.cache_bytes;
+      }
+    }
+    EXPECT_TRUE(found) << row.policy << " at " << row.cache_bytes;
+  }
+}
+
+TEST(PublishedCurves, AreReproducedForQwen3OnThePhone) {
+  expect_published_curve("qwen");
+}
+TEST(PublishedCurves, AreReproducedForGemma4OnThePhone) {
+  expect_published_curve("gemma");
+}
+
+}  // namespace
+}  // namespace spillway::test

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+// Runs the built program as a user would, without a terminal.
+namespace spillway::test {
+
+struct Ran {
+  int status = -1;  // exit status; 128 + signal when killed
+  std::string out;
+  std::string err;
+};
+
+// A directory of its own that is gone at the end of the scope.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "spillway-test-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// A program under way, its output going to files.
+class Program {
+ public:
+  explicit Program(const std::vector<std::string>& arguments) {
+    std::vector<char*> argv;
+    for (const std::string& argument : arguments) {
+      argv.push_back(const_cast<char*>(argument.c_str()));
+    }
+    argv.push_back(nullptr);
+    const std::string out = scratch_ / "out";
+    const std::string err = scratch_ / "err";
+    pid_ = fork();
+    if (pid_ == 0) {
+      if (std::freopen(out.c_str(), "w", stdout) == nullptr ||
+          std::freopen(err.c_str(), "w", stderr) == nullptr) {
+        _exit(126);
+      }
+      execv(argv.front(), argv.data());
+      _exit(127);
+    }
+  }
+
+  void signal(int number) const { kill(pid_, number); }
+  std::string output_so_far() const { return read_file(scratch_ / "out"); }
+
+  Ran wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(scratch_ / "out"),
+            read_file(scratch_ / "err")};
+  }
+
+ private:
+  TemporaryDirectory scratch_;
+  pid_t pid_ = -1;
+};
+
+inline Ran spillway(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), SPILLWAY_BINARY);
+  return Program(arguments).wait();
+}
+
+}  // namespace spillway::test
