@@ -48,28 +48,44 @@ void StatsCollector::observe(const Step& step) {
   for (const uint16_t choice : *choices) {
     ++layer.counts[choice];
   }
-  if (step.phase == Phase::decode) {
-    for (size_t at = 0; at < choices->size(); at += per_token) {
-      observe_decode_token(layer, choices->data() + at, per_token);
-    }
+  for (size_t at = 0; at < choices->size(); at += per_token) {
+    observe_token(layer, step.phase, {choices->data() + at, per_token});
   }
 }
 
-void StatsCollector::observe_decode_token(Layer& layer, const uint16_t* experts, size_t count) {
-  const uint64_t now = layer.decode_tokens++;
-  for (uint64_t lag = 1; lag <= std::min<uint64_t>(now, kMaxLag); ++lag) {
-    layer.possible[lag - 1] += count;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    History& history = layer.history[experts[i]];
+void StatsCollector::observe_token(Layer& layer, Phase phase, std::span<const uint16_t> experts) {
+  const uint64_t now = layer.tokens++;
+  LagCounts seen;
+  const auto lags = int64_t(std::min<uint64_t>(now, kMaxLag));
+  std::fill(seen.possible.begin(), seen.possible.begin() + lags, experts.size());
+  for (const uint16_t expert : experts) {
+    History& history = layer.history[expert];
     const uint64_t elapsed = now - history.at;
     uint64_t chosen = elapsed < 64 ? history.chosen << elapsed : 0;
     history = {chosen << 1 | 1, now + 1};
-    // `history` now speaks of the next token, `chosen` still of this one.
     for (; chosen != 0; chosen &= chosen - 1) {
-      ++layer.reused[size_t(std::countr_zero(chosen))];
+      ++seen.reused[size_t(std::countr_zero(chosen))];
     }
   }
+  layer.all.add(seen);
+  if (phase == Phase::decode) {
+    layer.decode.add(seen);
+  }
+}
+
+void StatsCollector::LagCounts::add(const LagCounts& other) {
+  for (size_t i = 0; i < kMaxLag; ++i) {
+    reused[i] += other.reused[i];
+    possible[i] += other.possible[i];
+  }
+}
+
+std::array<double, kMaxLag> StatsCollector::LagCounts::shares() const {
+  std::array<double, kMaxLag> shares{};
+  for (size_t i = 0; i < kMaxLag; ++i) {
+    shares[i] = possible[i] == 0 ? 0 : double(reused[i]) / double(possible[i]);
+  }
+  return shares;
 }
 
 LayerStats StatsCollector::layer_stats(const Layer& layer) const {
@@ -90,31 +106,28 @@ LayerStats StatsCollector::layer_stats(const Layer& layer) const {
   const auto tenth = int64_t((sorted.size() + 9) / 10);
   stats.top_tenth_share =
       double(std::accumulate(sorted.begin(), sorted.begin() + tenth, uint64_t(0))) / total;
-  stats.lag1_reuse = layer.possible[0] == 0 ? 0 : double(layer.reused[0]) / double(layer.possible[0]);
+  stats.lag1_reuse = layer.all.shares().front();
   return stats;
 }
 
 TraceStats StatsCollector::finish() const {
   TraceStats stats = totals_;
-  std::array<uint64_t, kMaxLag> reused{};
-  std::array<uint64_t, kMaxLag> possible{};
+  LagCounts all;
+  LagCounts decode;
   uint64_t used_layers = 0;
   for (const Layer& layer : layers_) {
     const LayerStats one = layer_stats(layer);
     stats.layers.push_back(one);
-    for (size_t i = 0; i < kMaxLag; ++i) {
-      reused[i] += layer.reused[i];
-      possible[i] += layer.possible[i];
-    }
+    all.add(layer.all);
+    decode.add(layer.decode);
     const double share = stats.choices == 0 ? 0 : double(one.choices) / double(stats.choices);
     stats.entropy_bits += share * one.entropy_bits;
     stats.top_tenth_share += share * one.top_tenth_share;
     stats.mean_distinct += one.distinct;
     used_layers += one.choices != 0 ? 1 : 0;
   }
-  for (size_t i = 0; i < kMaxLag; ++i) {
-    stats.reuse[i] = possible[i] == 0 ? 0 : double(reused[i]) / double(possible[i]);
-  }
+  stats.reuse = all.shares();
+  stats.reuse_decode = decode.shares();
   stats.mean_distinct /= double(std::max<uint64_t>(used_layers, 1));
   const double most_bits = std::log2(double(geometry_.experts_per_layer));
   stats.entropy_share = most_bits == 0 ? 0 : stats.entropy_bits / most_bits;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/step.h"
@@ -15,11 +16,12 @@ struct LayerStats {
   uint32_t distinct = 0;    // experts chosen at least once
   double entropy_bits = 0;  // of the choices, order 0: log2 of how many equally likely experts it feels like
   double top_tenth_share = 0;  // of the choices that go to the most popular tenth of the experts (rounded up)
-  double lag1_reuse = 0;
+  double lag1_reuse = 0;       // all tokens
 };
 
-// What a trace is like. "Reuse at lag n" is the mean share of a decode token's experts in a layer that the
-// decode token n places before it chose in the same layer too.
+// What a trace is like. "Reuse at lag n" is the mean share of a token's experts in a layer that the token n
+// places before it chose in the same layer too. Published figures count every token, prefill included; the
+// one of decode tokens alone (whatever was n places before them) is what a decode run lives on.
 struct TraceStats {
   uint64_t steps = 0;
   uint64_t prefill_passes = 0;
@@ -29,15 +31,14 @@ struct TraceStats {
   uint32_t sequences = 0;               // times that the sequence changed, plus one
   uint64_t choices = 0;                 // routing decisions: one per token, layer and place
   uint64_t accesses = 0;                // distinct experts of each step, summed: what a cache is asked for
-  std::array<double, kMaxLag> reuse{};  // [lag - 1]
+  std::array<double, kMaxLag> reuse{};  // [lag - 1], all tokens
+  std::array<double, kMaxLag> reuse_decode{};  // [lag - 1]
   std::vector<LayerStats> layers;
 
   double mean_distinct = 0;  // per layer that has experts
   double entropy_bits = 0;   // per choice
   double entropy_share = 0;  // of log2(experts per layer): 1 is uniform
   double top_tenth_share = 0;
-
-  double reuse_at(uint32_t lag) const { return reuse[lag - 1]; }
 };
 
 // Fed with every step in order.
@@ -52,20 +53,27 @@ class StatsCollector {
   const std::vector<uint64_t>& popularity(uint32_t layer) const { return layers_[layer].counts; }
 
  private:
-  // The last 64 decode tokens in which an expert was chosen: bit n-1 of `chosen` stands for token `at` - n.
+  // The last 64 tokens in which an expert was chosen: bit n-1 of `chosen` stands for token `at` - n.
   struct History {
     uint64_t chosen = 0;
     uint64_t at = 0;
   };
+  struct LagCounts {  // by lag - 1
+    std::array<uint64_t, kMaxLag> reused{};
+    std::array<uint64_t, kMaxLag> possible{};
+
+    void add(const LagCounts& other);
+    std::array<double, kMaxLag> shares() const;
+  };
   struct Layer {
     std::vector<uint64_t> counts;
     std::vector<History> history;
-    uint64_t decode_tokens = 0;
-    std::array<uint64_t, kMaxLag> reused{};
-    std::array<uint64_t, kMaxLag> possible{};
+    uint64_t tokens = 0;
+    LagCounts all;
+    LagCounts decode;
   };
 
-  void observe_decode_token(Layer& layer, const uint16_t* experts, size_t count);
+  static void observe_token(Layer& layer, Phase phase, std::span<const uint16_t> experts);
   LayerStats layer_stats(const Layer& layer) const;
 
   ModelGeometry geometry_;

@@ -9,6 +9,9 @@ void add_trace_commands(CLI::App& app, Invocation& invocation) {
   trace->require_subcommand(1);
   add_trace_info(*trace, invocation);
   add_trace_import(*trace, invocation);
+  add_trace_export(*trace, invocation);
+  add_trace_cut(*trace, invocation);
+  add_trace_synth(*trace, invocation);
 }
 
 void OutputOptions::declare(CLI::App& command) {

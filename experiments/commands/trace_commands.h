@@ -15,6 +15,9 @@ namespace spillway {
 
 void add_trace_info(CLI::App& trace, Invocation& invocation);
 void add_trace_import(CLI::App& trace, Invocation& invocation);
+void add_trace_export(CLI::App& trace, Invocation& invocation);
+void add_trace_cut(CLI::App& trace, Invocation& invocation);
+void add_trace_synth(CLI::App& trace, Invocation& invocation);
 
 // Where a command writes: -o FILE and --force.
 struct OutputOptions {

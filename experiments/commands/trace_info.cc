@@ -105,12 +105,15 @@ void print_table(const TraceInfo& info) {
   fmt::print("\nlocality\n");
   std::string lags;
   std::string reuse;
+  std::string decode;
   for (const uint32_t lag : kShownLags) {
     lags += fmt::format("{:>8}", lag);
-    reuse += fmt::format("{:>7.1f}%", 100 * stats.reuse_at(lag));
+    reuse += fmt::format("{:>7.1f}%", 100 * stats.reuse[lag - 1]);
+    decode += fmt::format("{:>7.1f}%", 100 * stats.reuse_decode[lag - 1]);
   }
   print_row("tokens back", lags);
   print_row("experts reused", reuse);
+  print_row("  by decode tokens", decode);
   print_row("distinct per layer",
             fmt::format("{:.1f} of {}", stats.mean_distinct, geometry.experts_per_layer));
   print_row(
@@ -145,8 +148,10 @@ Json to_json(const TraceInfo& info) {
   const TraceStats& stats = info.stats;
   const ModelGeometry& geometry = info.header.geometry;
   Json reuse = Json::object();
+  Json decode = Json::object();
   for (const uint32_t lag : kShownLags) {
-    reuse[fmt::format("{}", lag)] = stats.reuse_at(lag);
+    reuse[fmt::format("{}", lag)] = stats.reuse[lag - 1];
+    decode[fmt::format("{}", lag)] = stats.reuse_decode[lag - 1];
   }
   Json layers = Json::array();
   for (size_t layer = 0; layer < stats.layers.size(); ++layer) {
@@ -175,6 +180,7 @@ Json to_json(const TraceInfo& info) {
           {"experts_bytes", geometry.total_bytes()},
           {"token_cycle_bytes", geometry.token_cycle_bytes()},
           {"reuse_at_lag", reuse},
+          {"reuse_at_lag_decode", decode},
           {"distinct_per_layer", stats.mean_distinct},
           {"top_tenth_share", stats.top_tenth_share},
           {"entropy_bits_per_choice", stats.entropy_bits},

@@ -43,6 +43,7 @@ std::span<const Importer> importers();
 // The importer of that name, or with an empty name the one that recognises the file.
 Result<const Importer*> find_importer(const std::string& name, const std::string& path);
 
+Importer csv_importer();
 Importer bigmoe_importer();
 Importer warp_importer();
 Importer oracle_general_importer();

@@ -6,7 +6,8 @@
 namespace spillway {
 
 std::span<const Importer> importers() {
-  static const std::array<Importer, 3> list = {bigmoe_importer(), warp_importer(), oracle_general_importer()};
+  static const std::array<Importer, 4> list = {csv_importer(), bigmoe_importer(), warp_importer(),
+                                               oracle_general_importer()};
   return list;
 }
 

@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "experiments/commands/trace_commands.h"
+#include "traces/cut.h"
+#include "traces/limit.h"
+#include "traces/reader.h"
+
+namespace spillway {
+namespace {
+
+struct CutArguments {
+  std::string input;
+  uint64_t tokens = UINT64_MAX;
+  std::string passes;
+  std::string sequences;
+  OutputOptions output;
+};
+
+// `3:10`, `3:`, `:10` or `7`; first and last are both included.
+Result<CutRange> parse_range(const std::string& text) {
+  CutRange range;
+  const size_t colon = text.find(':');
+  const auto read = [](std::string_view part, uint64_t& value) {
+    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return part.empty() || (problem == std::errc{} && end == part.data() + part.size());
+  };
+  const std::string_view all = text;
+  bool good = read(all.substr(0, colon), range.first);
+  if (colon == std::string::npos) {
+    range.last = text.empty() ? range.last : range.first;
+  } else {
+    good = good && read(all.substr(colon + 1), range.last);
+  }
+  if (!good || range.first > range.last) {
+    return wrong_usage("'{}' is not a range; write it like 3:10, 3:, :10 or 7", text);
+  }
+  return range;
+}
+
+Result<void> run_cut(const CutArguments& arguments, const std::string& command_line) {
+  Result<CutRange> passes = parse_range(arguments.passes);
+  Result<CutRange> sequences = parse_range(arguments.sequences);
+  if (!passes || !sequences) {
+    return propagate(passes ? sequences : passes);
+  }
+  Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);
+  if (!reader) {
+    return propagate(reader);
+  }
+  TraceHeader header = (*reader)->header();
+  header.provenance.emplace_back("cut_from", arguments.input);
+  header.provenance.emplace_back("cut_command", command_line);
+  Result<std::unique_ptr<TraceWriter>> writer = create_trace(arguments.output, header);
+  if (!writer) {
+    return propagate(writer);
+  }
+  CutSource range(**reader, *passes, *sequences);
+  LimitedSource limited(range, arguments.tokens);
+  if (Result<void> copied = copy_steps(limited, **writer); !copied) {
+    return copied;
+  }
+  if ((*reader)->truncated()) {
+    fmt::print(stderr, "{}: {}\n", arguments.input, (*reader)->truncation());
+  }
+  if ((*writer)->steps() == 0) {
+    return failed("{}: has no steps in these ranges; nothing was written", arguments.input);
+  }
+  return finish_trace(**writer, arguments.output);
+}
+
+}  // namespace
+
+void add_trace_cut(CLI::App& trace, Invocation& invocation) {
+  CLI::App* command = trace.add_subcommand("cut", "take a part of a trace, or what is left of a broken one");
+  auto arguments = std::make_shared<CutArguments>();
+  command->add_option("trace", arguments->input, "a trace file")->required()->type_name("TRACE");
+  command->add_option("--tokens", arguments->tokens, "the first N decode passes, and the prefill before them")
+      ->type_name("N");
+  command->add_option("--passes", arguments->passes, "passes FIRST:LAST, both included")->type_name("RANGE");
+  command->add_option("--sequences", arguments->sequences, "sequences FIRST:LAST, both included")
+      ->type_name("RANGE");
+  arguments->output.declare(*command);
+  command->footer(
+      "Passes and sequences keep their numbers. Without a range, a recording that was cut off becomes a\n"
+      "finished one.\n\nExample:\n  spillway trace cut qwen.bin --tokens 32 -o qwen-32.bin");
+  command->callback([arguments, &invocation] {
+    invocation.run = [arguments, &invocation] { return run_cut(*arguments, invocation.command_line); };
+  });
+}
+
+}  // namespace spillway

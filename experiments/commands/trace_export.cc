@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+#include "experiments/commands/trace_commands.h"
+#include "traces/export.h"
+#include "traces/reader.h"
+
+namespace spillway {
+namespace {
+
+struct ExportArguments {
+  std::string input;
+  std::string format = "csv";
+  OutputOptions output;
+};
+
+Result<void> to_stdout(std::span<const uint8_t> bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
+    return failed("stdout: cannot be written: {}", std::strerror(errno));
+  }
+  return {};
+}
+
+Result<void> export_as(const std::string& format, TraceReader& reader, ByteSink out) {
+  if (format == "csv") {
+    return export_csv(reader, reader.header(), out);
+  }
+  Result<MemoryTrace> trace = MemoryTrace::load(reader);
+  if (!trace) {
+    return propagate(trace);
+  }
+  return export_oracle_general(*trace, out);
+}
+
+Result<void> run_export(const ExportArguments& arguments) {
+  Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);
+  if (!reader) {
+    return propagate(reader);
+  }
+  if (arguments.output.path == "-") {
+    return export_as(arguments.format, **reader, to_stdout);
+  }
+  Result<OutputFile> file =
+      OutputFile::create(arguments.output.path, OutputFile::Place::rename_when_done, arguments.output.force);
+  if (!file) {
+    return propagate(file);
+  }
+  const auto to_file = [&](std::span<const uint8_t> bytes) -> Result<void> {
+    return interrupted() ? failed("interrupted; nothing was kept") : file->write(bytes);
+  };
+  if (Result<void> exported = export_as(arguments.format, **reader, to_file); !exported) {
+    return exported;
+  }
+  if ((*reader)->truncated()) {
+    fmt::print(stderr, "{}: {}\n", arguments.input, (*reader)->truncation());
+  }
+  return file->finish();
+}
+
+}  // namespace
+
+void add_trace_export(CLI::App& trace, Invocation& invocation) {
+  CLI::App* command = trace.add_subcommand("export", "write a trace in another project's format");
+  auto arguments = std::make_shared<ExportArguments>();
+  command->add_option("trace", arguments->input, "a trace file")->required()->type_name("TRACE");
+  command->add_option("--to", arguments->format, "csv (default) or oraclegeneral")
+      ->check(CLI::IsMember({"csv", "oraclegeneral"}))
+      ->type_name("FORMAT");
+  arguments->output.declare(*command);
+  command->footer(
+      "csv holds everything and can be imported again; oraclegeneral is for libCacheSim: 24-byte records of\n"
+      "time (the step), object (layer × experts + expert), size and next request. -o - writes to stdout.\n\n"
+      "Example:\n  spillway trace export qwen.bin --to oraclegeneral -o qwen.oracleGeneral");
+  command->callback(
+      [arguments, &invocation] { invocation.run = [arguments] { return run_export(*arguments); }; });
+}
+
+}  // namespace spillway
