@@ -8,46 +8,56 @@ namespace {
 // The memory of a rate: long enough to be steady, short enough to notice that the text has changed.
 constexpr uint32_t kWindow = 256;
 
+// What is expected weighs as much as this many proposals, or the first few would make up a prefetcher's mind.
+constexpr uint32_t kPriorSamples = 4;
+
 }  // namespace
 
-Scorecard::Scorecard(const ModelGeometry& geometry, double least)
-    : geometry_(geometry),
-      least_(least),
-      proposals_(geometry.layers),
-      rates_(geometry.expert_count(), {float(geometry.used_top_k) / float(geometry.experts_per_layer), 1}) {}
+Scorecard::Scorecard(const ModelGeometry& geometry, const std::vector<float>& expected, double least)
+    : geometry_(geometry), least_(least), proposals_(geometry.layers) {
+  for (const float value : expected) {
+    rates_.push_back({value, kPriorSamples});
+  }
+}
 
 void Scorecard::observe(const Step& step) {
-  std::vector<ExpertId>& ranked = proposals_[step.layer].ranked;
+  std::vector<Proposal>& list = proposals_[step.layer].list;
   if (step.tokens == 1) {
-    for (size_t rank = 0; rank < ranked.size(); ++rank) {
-      const auto found = std::find(step.experts.begin(), step.experts.end(), ranked[rank]);
-      Rate& measured = rate(step.layer, rank);
-      measured.samples = std::min(measured.samples + 1, kWindow);
+    for (const Proposal& proposal : list) {
+      const auto found = std::find(step.experts.begin(), step.experts.end(), proposal.expert);
       const float outcome = found != step.experts.end() ? 1.0F : 0.0F;
-      measured.value += (outcome - measured.value) / float(measured.samples);
+      Rate& rate = rates_[proposal.group];
+      rate.samples = std::min(rate.samples + 1, kWindow);
+      rate.value += (outcome - rate.value) / float(rate.samples);
     }
   }
-  ranked.clear();
+  list.clear();
 }
 
-void Scorecard::propose(const Step& now, ExpertId expert, HintList& out) {
-  const uint32_t layer = geometry_.layer_of(expert);
-  Proposals& proposals = proposals_[layer];
+void Scorecard::propose(const Step& now, ExpertId expert, size_t group, HintList& out) {
+  Proposals& proposals = proposals_[geometry_.layer_of(expert)];
   if (proposals.made_at != now.index) {
     proposals.made_at = now.index;
-    proposals.ranked.clear();
+    proposals.list.clear();
   }
-  const float confidence = rate(layer, proposals.ranked.size()).value;
-  proposals.ranked.push_back(expert);
-  if (confidence >= least_) {
-    out.push_back({expert, confidence});
+  proposals.list.push_back({expert, group});
+  if (rates_[group].value >= least_) {
+    out.push_back({expert, rates_[group].value});
   }
 }
 
-Scorecard::Rate& Scorecard::rate(uint32_t layer, size_t rank) {
-  // A list longer than the layer, which only a recorded one can be, has its tail in one.
-  return rates_[size_t(layer) * geometry_.experts_per_layer +
-                std::min<size_t>(rank, geometry_.experts_per_layer - 1)];
+RankScorecard::RankScorecard(const ModelGeometry& geometry, double least)
+    : geometry_(geometry),
+      scorecard_(geometry,
+                 std::vector<float>(geometry.expert_count(),
+                                    float(geometry.used_top_k) / float(geometry.experts_per_layer)),
+                 least) {}
+
+void RankScorecard::propose(const Step& now, ExpertId expert, size_t rank, HintList& out) {
+  // A list longer than the layer, which only a recorded one can be, has its tail in one group.
+  const size_t last = geometry_.experts_per_layer - 1;
+  const size_t layer = geometry_.layer_of(expert);
+  scorecard_.propose(now, expert, layer * geometry_.experts_per_layer + std::min(rank, last), out);
 }
 
 void append_best(const ModelGeometry& geometry, uint32_t layer, std::span<const float> probability,

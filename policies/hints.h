@@ -8,36 +8,54 @@
 
 namespace spillway {
 
-// Confidence for proposals that come as a mere ranking: the share of what was proposed at this rank of this
-// layer that the layer then used. It starts at the share that blind choice would have.
+// Turns what a prefetcher knows of its proposals into confidence. Each proposal belongs to a group that the
+// prefetcher chooses (its rank, say); its confidence is the share of the group's earlier proposals that the
+// layer they were for then used.
 class Scorecard {
  public:
-  // Proposals with less confidence than `least` are scored but not made.
-  Scorecard(const ModelGeometry& geometry, double least);
+  // One group for each entry of `expected`, which is its confidence before there is evidence. Proposals with
+  // less confidence than `least` are scored but not made.
+  Scorecard(const ModelGeometry& geometry, const std::vector<float>& expected, double least);
 
   // Scores what was last proposed for the step's layer. A step of several tokens is no evidence: it may use
   // nearly everything.
   void observe(const Step& step);
 
-  // Appends `expert` to `out`; `now` is the step it is proposed at. Within a layer the best comes first.
-  void propose(const Step& now, ExpertId expert, HintList& out);
+  // Appends `expert` to `out`; `now` is the step it is proposed at.
+  void propose(const Step& now, ExpertId expert, size_t group, HintList& out);
 
  private:
   struct Rate {
     float value = 0;
     uint32_t samples = 0;
   };
-  struct Proposals {
-    uint64_t made_at = 0;  // index of the step
-    std::vector<ExpertId> ranked;
+  struct Proposal {
+    ExpertId expert{};
+    size_t group = 0;
   };
-
-  Rate& rate(uint32_t layer, size_t rank);
+  struct Proposals {
+    uint64_t made_at = 0;  // index of the step; those of a later one replace them
+    std::vector<Proposal> list;
+  };
 
   const ModelGeometry& geometry_;
   double least_;
   std::vector<Proposals> proposals_;  // by layer
-  std::vector<Rate> rates_;           // [layer][rank]
+  std::vector<Rate> rates_;           // by group
+};
+
+// The groups of a prefetcher that knows nothing but an order: a group for each rank of each layer, expected
+// to be right as often as blind choice.
+class RankScorecard {
+ public:
+  RankScorecard(const ModelGeometry& geometry, double least);
+
+  void observe(const Step& step) { scorecard_.observe(step); }
+  void propose(const Step& now, ExpertId expert, size_t rank, HintList& out);
+
+ private:
+  const ModelGeometry& geometry_;
+  Scorecard scorecard_;
 };
 
 // Appends the `count` experts of `layer` with the highest probability, best first and equal ones by number;

@@ -9,16 +9,18 @@ namespace {
 
 struct Options {
   uint64_t halve_every = 0;
-  bool keep = false;
+  bool keep = true;
 
   template <class V>
   void visit(V& v) {
     v("halve_every", halve_every, "steps after which all counts are halved; 0: never");
-    v("keep", keep, "an expert that was evicted finds its old count when it returns");
+    v("keep", keep, "an expert that returns finds the count it left with");
   }
 };
 
-// Fewest uses first, the least recently used of those with equally many. Halving lets an expert that was
+// Fewest uses first, the least recently used of those with equally many. By default counts outlive eviction,
+// which Breslau et al. call perfect LFU, against in-cache LFU ("Web caching and Zipf-like distributions",
+// INFOCOM 1999); it is the rule of the published curves in shared/traces. Halving lets an expert that was
 // popular once leave in the end (the ageing of Robinson and Devarakonda, "Data cache management using
 // frequency-based replacement", SIGMETRICS 1990).
 class Lfu final : public EvictionPolicy {

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "core/plugins.h"
 #include "policies/hints.h"
 #include "policies/layer_ring.h"
@@ -49,8 +47,9 @@ class LastToken final : public Prefetcher {
 
   void propose(const Step& now, HintList& out) override {
     for (uint32_t distance = 1; distance <= ahead_; ++distance) {
-      for (const ExpertId expert : last_[ring_.after(now.layer, distance)]) {
-        scorecard_.propose(now, expert, out);
+      const std::vector<ExpertId>& experts = last_[ring_.after(now.layer, distance)];
+      for (size_t rank = 0; rank < experts.size(); ++rank) {
+        scorecard_.propose(now, experts[rank], rank, out);
       }
     }
   }
@@ -62,7 +61,7 @@ class LastToken final : public Prefetcher {
   uint32_t sequence_ = 0;
   TokenRows rows_;
   std::vector<std::vector<ExpertId>> last_;  // by layer
-  Scorecard scorecard_;
+  RankScorecard scorecard_;
 };
 
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {

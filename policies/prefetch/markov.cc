@@ -23,8 +23,26 @@ struct Options {
   }
 };
 
-// Learns which experts of the next layer the tokens use that use a given expert of this one. The confidence
-// of a proposal is the mean, over the token's experts here, of the share of their tokens that used it there.
+// Proposals are grouped by their estimated probability into this many classes.
+constexpr size_t kClasses = 16;
+
+size_t class_of(float probability) {
+  return std::min(size_t(probability * float(kClasses)), kClasses - 1);
+}
+
+std::vector<float> middle_of_each_class() {
+  std::vector<float> middles;
+  for (size_t i = 0; i < kClasses; ++i) {
+    middles.push_back((float(i) + 0.5F) / float(kClasses));
+  }
+  return middles;
+}
+
+// Learns which experts of the next layer the tokens use that use a given expert of this one. The estimate for
+// a proposal is the mean, over the token's experts here, of the share of their tokens that used it there. It
+// ranks well but is too modest, since experts that agree are more than their mean: on the traces of two
+// models what was estimated at 0.45 came true in 0.62 and 0.69 of all cases. So the confidence is what
+// proposals of about that estimate were worth.
 class Markov final : public Prefetcher {
  public:
   Markov(const Options& options, const ModelGeometry& geometry)
@@ -33,13 +51,15 @@ class Markov final : public Prefetcher {
         ring_(geometry),
         uses_(geometry.expert_count(), 0),
         together_(size_t(geometry.expert_count()) * geometry.experts_per_layer, 0),
-        probability_(geometry.experts_per_layer) {
+        probability_(geometry.experts_per_layer),
+        scorecard_(geometry, middle_of_each_class(), options.min_confidence) {
     if (options_.count == 0) {
       options_.count = geometry.used_top_k;
     }
   }
 
   void observe(const Step& step) override {
+    scorecard_.observe(step);
     std::swap(before_, here_);
     here_.rows.assign(geometry_, step);
     here_.pass = step.pass;
@@ -74,8 +94,11 @@ class Markov final : public Prefetcher {
         probability_[to] += share * float(row[to]);
       }
     }
-    append_best(geometry_, ring_.after(now.layer), probability_, options_.count, options_.min_confidence,
-                out);
+    best_.clear();
+    append_best(geometry_, ring_.after(now.layer), probability_, options_.count, 0, best_);
+    for (const Hint& hint : best_) {
+      scorecard_.propose(now, hint.expert, class_of(hint.confidence), out);
+    }
   }
 
  private:
@@ -118,6 +141,8 @@ class Markov final : public Prefetcher {
   std::vector<uint16_t>
       together_;  // [expert][expert of the next layer]: uses of the second among those of the first
   std::vector<float> probability_;  // of each expert of the next layer
+  HintList best_;
+  Scorecard scorecard_;
 };
 
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {

@@ -22,13 +22,13 @@ class Recorded final : public Prefetcher {
   void observe(const Step& step) override { scorecard_.observe(step); }
 
   void propose(const Step& now, HintList& out) override {
-    for (const ExpertId expert : now.lookahead) {
-      scorecard_.propose(now, expert, out);
+    for (size_t rank = 0; rank < now.lookahead.size(); ++rank) {
+      scorecard_.propose(now, now.lookahead[rank], rank, out);
     }
   }
 
  private:
-  Scorecard scorecard_;
+  RankScorecard scorecard_;
 };
 
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {

@@ -94,15 +94,15 @@ TEST(Fifo, takes_the_oldest_time_of_arrival) {
   expect_same("fifo", ranked_by([](const Record& r, const Access&) { return std::vector{r.arrival}; }));
 }
 
-TEST(Lfu, takes_the_smallest_count_and_of_equals_the_oldest_time_of_use) {
-  expect_same("lfu", ranked_by([](const Record& r, const Access&) {
+TEST(Lfu, without_keep_takes_the_smallest_count_since_arrival_and_of_equals_the_oldest_time_of_use) {
+  expect_same("lfu:keep=0", ranked_by([](const Record& r, const Access&) {
                 return std::vector{r.count, r.last_use};
               }));
 }
 
 // The count is looked up in the history of the stream instead of being kept.
-TEST(Lfu, with_keep_counts_the_uses_of_the_whole_past) {
-  expect_same("lfu:keep=1", [](const Lab&, const std::vector<Step>& steps, size_t) {
+TEST(Lfu, counts_the_uses_of_the_whole_past) {
+  expect_same("lfu", [](const Lab&, const std::vector<Step>& steps, size_t) {
     return std::make_unique<Obvious>([&steps](const Record& r, const Access& incoming) {
       uint64_t count = 0;
       for (const Step& step : steps) {
@@ -147,7 +147,7 @@ class ObviousAgeingLfu final : public Obvious {
 };
 
 TEST(Lfu, with_halve_every_halves_all_counts_at_each_multiple_of_the_step_index) {
-  expect_same("lfu:halve_every=50", [](const Lab&, const std::vector<Step>&, size_t) {
+  expect_same("lfu:keep=0,halve_every=50", [](const Lab&, const std::vector<Step>&, size_t) {
     return std::make_unique<ObviousAgeingLfu>(50);
   });
 }
