@@ -13,7 +13,7 @@ SimulatedBackend::SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualC
   caps_.depth = options.depth;
   caps_.carries_bytes = false;
   caps_.note = "simulated";
-  pending_.reserve(options.depth);
+  pending_.reserve(std::min(options.depth, 1024U));  // whatever the depth claims
   clock_.watch(*this);
 }
 

@@ -22,7 +22,8 @@ class SimulatedBackend final : public Backend, private EventSource {
     }
   };
 
-  // `clock` must outlive the backend. Several backends may share it, as several drives share real time.
+  // `clock` must outlive the backend, and options.depth be at least 1. Several backends may share it, as
+  // several drives share real time.
   SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualClock& clock, Options options);
   ~SimulatedBackend() override;
   SimulatedBackend(const SimulatedBackend&) = delete;
