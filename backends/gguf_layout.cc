@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 
+#include "backends/ggml_types.h"
 #include "backends/gguf_cursor.h"
 #include "core/units.h"
 
@@ -21,20 +22,6 @@ constexpr uint64_t kMostFiles = 65535;
 // What the smallest key-value pair and tensor entry take: no more of them than the file has bytes for.
 constexpr uint64_t kLeastPairBytes = 8 + 1 + 4 + 1;
 constexpr uint64_t kLeastTensorBytes = 8 + 4 + 8 + 4 + 8;
-
-struct Block {
-  uint32_t type;
-  uint32_t elements;
-  uint32_t bytes;
-};
-
-constexpr std::array<Block, 34> kBlocks = {
-    {{0, 1, 4},      {1, 1, 2},      {2, 32, 18},   {3, 32, 20},    {6, 32, 22},    {7, 32, 24},
-     {8, 32, 34},    {9, 32, 36},    {10, 256, 84}, {11, 256, 110}, {12, 256, 144}, {13, 256, 176},
-     {14, 256, 210}, {15, 256, 292}, {16, 256, 66}, {17, 256, 74},  {18, 256, 98},  {19, 256, 50},
-     {20, 32, 18},   {21, 256, 110}, {22, 256, 82}, {23, 256, 136}, {24, 1, 1},     {25, 1, 2},
-     {26, 1, 4},     {27, 1, 8},     {28, 1, 8},    {29, 256, 56},  {30, 1, 2},     {34, 256, 54},
-     {35, 256, 66},  {39, 32, 17},   {40, 64, 36}}};
 
 // What the key-value pairs say that matters here.
 struct Facts {
@@ -224,6 +211,7 @@ void keep_expert_tensor(GgufCursor& cursor, const Tensor& tensor, uint32_t file,
 void read_tensors(GgufCursor& cursor, uint64_t count, uint64_t alignment, uint32_t file, GgufLayout& layout) {
   std::vector<Tensor> experts;
   uint64_t expected = 0;
+  uint64_t end = 0;  // of the last tensor, whose padding may be missing
   for (uint64_t i = 0; i < count && !cursor.problem(); ++i) {
     Tensor tensor = read_tensor(cursor);
     if (!cursor.problem() && tensor.offset != expected) {
@@ -232,7 +220,8 @@ void read_tensors(GgufCursor& cursor, uint64_t count, uint64_t alignment, uint32
                       tensor.name, tensor.offset, expected));
     }
     // Neither addend is larger than a file.
-    expected = round_up(tensor.offset + tensor.bytes, alignment);
+    end = tensor.offset + tensor.bytes;
+    expected = round_up(end, alignment);
     if (!cursor.problem() && expected > 2 * cursor.size()) {
       cursor.fail(fmt::format("tensor {} ends beyond the end of the file", tensor.name));
     }
@@ -244,10 +233,9 @@ void read_tensors(GgufCursor& cursor, uint64_t count, uint64_t alignment, uint32
     return;
   }
   const uint64_t data_begin = round_up(cursor.position(), alignment);
-  // The last tensor's padding may be missing.
-  if (data_begin > cursor.size() || expected > round_up(cursor.size() - data_begin, alignment)) {
-    cursor.fail(fmt::format("the tensors need {} bytes from {} on, but the file has only {}", expected,
-                            data_begin, cursor.size()));
+  if (data_begin > cursor.size() || end > cursor.size() - data_begin) {
+    cursor.fail(fmt::format("the tensors need {} bytes from {} on, but the file has only {}", end, data_begin,
+                            cursor.size()));
     return;
   }
   for (const Tensor& tensor : experts) {
@@ -367,23 +355,6 @@ std::vector<uint64_t> GgufLayout::expert_bytes() const {
       sum += part.bytes;
     }
     bytes.push_back(sum);
-  }
-  return bytes;
-}
-
-Result<uint64_t> ggml_row_bytes(uint32_t type, uint64_t elements) {
-  const auto block =
-      std::find_if(kBlocks.begin(), kBlocks.end(), [&](const Block& entry) { return entry.type == type; });
-  if (block == kBlocks.end()) {
-    return failed("unknown ggml type {}", type);
-  }
-  if (elements == 0 || elements % block->elements != 0) {
-    return failed("rows of {} elements are no whole blocks of {} as ggml type {} has", elements,
-                  block->elements, type);
-  }
-  uint64_t bytes = 0;
-  if (__builtin_mul_overflow(elements / block->elements, uint64_t(block->bytes), &bytes)) {
-    return failed("rows of {} elements are impossible", elements);
   }
   return bytes;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,9 +40,5 @@ struct GgufLayout {
 
 // Reads the tensor tables. `path` is the model, or the first file (NAME-00001-of-000NN.gguf) of a split one.
 Result<GgufLayout> read_gguf_layout(const std::string& path);
-
-// A row of `elements` values of a ggml type takes this many bytes; fails on an unknown type and on a row that
-// is not a whole number of the type's blocks.
-Result<uint64_t> ggml_row_bytes(uint32_t type, uint64_t elements);
 
 }  // namespace spillway
