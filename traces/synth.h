@@ -19,6 +19,10 @@ inline constexpr size_t kOctaves = 7;
 struct RouterModel {
   std::array<double, kOctaves> copy{};          // probability that a choice is copied from that far back
   std::vector<std::vector<double>> popularity;  // per layer: relative odds of each expert when drawn
+  // Draws come from a deck of this many cards, dealt to the last before it is shuffled anew: after so many
+  // draws every expert has had its share, rare ones too, as in the trace that the model was fitted to. 0:
+  // each draw is independent.
+  uint32_t deck = 0;
 
   double copy_total() const;
 };
@@ -50,13 +54,18 @@ class SynthSource final : public StepSource {
   // What a layer's last 64 tokens chose, and how to draw from its popularity.
   struct Layer {
     std::vector<double> cumulative;
+    std::vector<uint16_t> deck;
+    size_t dealt = 0;
     std::vector<uint16_t> recent;  // ring of 64 × top-k
     uint64_t tokens = 0;
   };
 
-  void route_token(Layer& layer, std::vector<uint16_t>& choices);
-  uint16_t draw(const Layer& layer);
-  uint16_t copy_or_draw(const Layer& layer);
+  void route_token(uint32_t number, std::vector<uint16_t>& choices);
+  // Each of these returns an expert that the current token has not chosen yet.
+  uint16_t copy_or_draw(Layer& layer, const std::vector<double>& odds);
+  uint16_t draw(Layer& layer, const std::vector<double>& odds);
+  uint16_t deal(Layer& layer, const std::vector<double>& odds);
+  uint16_t next_unchosen(uint32_t expert) const;
 
   SourceInfo info_;
   RouterModel model_;

@@ -14,7 +14,8 @@ constexpr double kMostCopied = 0.95;
 
 struct Target {
   ReuseProfile reuse{};
-  std::array<bool, kOctaves> wanted{};          // the octaves to be matched; no copies from the others
+  std::array<bool, kOctaves> wanted{};  // the octaves to be matched; no copies from the others
+  double choices_per_layer = 0;         // of the trace to be like: its length deals the deck once; 0: no deck
   std::vector<std::vector<double>> popularity;  // share of the choices per layer; empty: as it comes
 };
 
@@ -78,6 +79,9 @@ RouterModel fit(const ModelGeometry& geometry, const Target& target, RouterModel
       best = model;
     }
     move_copies(target, measured, model);
+    if (target.choices_per_layer != 0) {
+      model.deck = std::max(1U, uint32_t(target.choices_per_layer * (1 - model.copy_total())));
+    }
     if (round < kRounds / 2) {
       move_popularity(target, trial, model);
     }
@@ -152,6 +156,10 @@ Result<RouterModel> fit_router_model(const ModelGeometry& geometry, const StatsC
     model.popularity.push_back(shares);
     target.popularity.push_back(std::move(shares));
   }
+  const auto layers = double(std::count_if(geometry.expert_bytes.begin(), geometry.expert_bytes.end(),
+                                           [](uint64_t bytes) { return bytes != 0; }));
+  target.choices_per_layer = std::min(double(stats.choices) / layers, 1e6);
+  model.deck = uint32_t(target.choices_per_layer);
   for (size_t octave = 0; octave < kOctaves; ++octave) {
     // An octave that the trace is too short to know has no reuse to be matched.
     target.wanted[octave] = target.reuse[octave] > 0;

@@ -131,7 +131,9 @@ Result<void> TraceWriter::flush() {
   if (Result<void> written = write_block(BlockKind::steps, steps, encoder_.seal()); !written) {
     return written;
   }
-  file_.keep();
+  if (options_.place == OutputFile::Place::in_place) {
+    file_.keep();
+  }
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "backends/device_bytes.h"
 #include "backends/list.h"
 #include "backends/memory_limit.h"
+#include "backends/page_cache.h"
 #include "backends/page_memory.h"
 #include "backends/probe.h"
 #include "backends/scratch_store.h"
@@ -75,7 +76,6 @@ Result<Verify> parse_verify(const ReplayOptions& options, const Rig& rig, Report
   return verify;
 }
 
-// The cache's memory: the budget, and beside it one step of experts for what a step uses beyond the budget.
 Result<void> make_arena(const ReplayOptions& options, const Composition& parts, Rig& rig) {
   const BackendCaps& caps = rig.backend.port->caps();
   if (caps.zero_copy || !caps.carries_bytes) {
@@ -83,8 +83,7 @@ Result<void> make_arena(const ReplayOptions& options, const Composition& parts, 
   }
   const ModelGeometry& geometry = parts.trace->header.geometry;
   const uint64_t granule = std::max<uint64_t>(caps.alignment, 4096);
-  const uint64_t bytes =
-      arena_bytes_for(geometry, *rig.store, granule, parts.cache_bytes + geometry.largest_token_step_bytes());
+  const uint64_t bytes = arena_bytes_for(geometry, *rig.store, granule, parts.cache_bytes);
   if (const std::optional<uint64_t> reach = memory_within_reach(); reach && bytes > *reach) {
     return failed("--cache {}: the cache needs {} of memory and {} can be had; give a smaller one",
                   exact_bytes(options.cache), format_bytes(bytes), format_bytes(*reach));
@@ -158,20 +157,26 @@ Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Ri
 }
 
 // A short measurement of the best that the drive does on the store's files, beside the run and not on another
-// day.
-Result<void> probe(const ReplayOptions& options, const Rig& rig, Report& report) {
+// day. That it could not be had is no reason not to run.
+void probe(const ReplayOptions& options, const Rig& rig, Report& report) {
+  constexpr Nanoseconds kDuration{1'000'000'000};
+  constexpr uint64_t kMemory = 256 * kMiB;
   if (options.no_probe || !rig.backend.port->caps().carries_bytes) {
-    return {};
+    return;
   }
-  Result<DriveProbe> best = probe_drive(rig.store->files());
+  Result<PageMemory> memory = PageMemory::allocate(kMemory, std::nullopt);
+  if (memory) {
+    if (Result<void> touched = memory->touch(); !touched) {
+      memory = propagate(touched);
+    }
+  }
+  Result<ProbeResult> best =
+      memory ? probe_drive(rig.store->files(), kDuration, memory->bytes()) : propagate(memory);
   if (!best) {
     report.warnings.push_back(fmt::format("the drive could not be probed: {}", best.error().message));
-    return {};
+  } else if (best->bytes_per_second > report.ceilings.drive.bytes_per_s) {
+    report.ceilings.drive = {best->bytes_per_second, best->setting};
   }
-  if (best->bytes_per_s > report.ceilings.drive.bytes_per_s) {
-    report.ceilings.drive = {best->bytes_per_s, best->how};
-  }
-  return {};
 }
 
 Result<void> start_cold(const ReplayOptions& options, const Rig& rig, Report& report) {
@@ -192,7 +197,15 @@ Result<void> start_cold(const ReplayOptions& options, const Rig& rig, Report& re
 }
 
 void describe_storage(const ReplayOptions& options, const Rig& rig, Report& report) {
-  report.store = describe_store(rig.store->files());
+  const std::span<const std::string> files = rig.store->files();
+  report.store.files.assign(files.begin(), files.end());
+  if (const Result<DeviceInfo> device = device_below(files.front())) {
+    report.store.file_system = device->file_system;
+    report.store.device = describe(*device);
+    if (device->read_ahead_kb) {
+      report.store.read_ahead_bytes = *device->read_ahead_kb * kKiB;
+    }
+  }
   report.backend_note = fmt::format("{}: {}", options.backend, rig.backend.port->caps().note);
   report.io.arena_bytes = rig.memory.size();
   report.io.arena_pages = rig.memory.size() == 0 ? "" : page_kind_name(rig.memory.kind());
@@ -217,9 +230,7 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
   if (!verify) {
     return propagate(verify);
   }
-  if (Result<void> probed = probe(options, rig, report); !probed) {
-    return probed;
-  }
+  probe(options, rig, report);
   if (Result<void> dropped = start_cold(options, rig, report); !dropped) {
     return dropped;
   }
@@ -231,17 +242,17 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
                         rig.arena ? &*rig.arena : nullptr,
                         clock,
                         {.verify = *verify, .release_dropped = zero_copy_cache}};
-  const std::optional<uint64_t> before = process_read_bytes();
+  const std::optional<uint64_t> before = process_device_bytes();
   if (Result<void> ran = run_trace(*parts, storage, options, report); !ran) {
     return ran;
   }
-  if (const std::optional<uint64_t> after = process_read_bytes();
+  if (const std::optional<uint64_t> after = process_device_bytes();
       before && after && rig.backend.port->caps().carries_bytes) {
     report.io.device_bytes = *after - *before;
   }
   // A drive that others use drifts: its best is the better of the two moments.
-  if (Result<void> probed = interrupted() ? Result<void>() : probe(options, rig, report); !probed) {
-    return probed;
+  if (!interrupted()) {
+    probe(options, rig, report);
   }
   if (Result<void> added = add_ceilings(*parts, options, report); !added) {
     return added;
@@ -283,10 +294,8 @@ void add_replay_command(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"all", "sample", "off"}))
       ->capture_default_str();
   add_size(*command, "--memory", options->memory, "Limit of the whole process, page cache included");
-  const CLI::Option* cold =
-      command->add_flag("--cold", "Drop the store from the page cache first (the default)");
-  command->add_flag("--warm", options->warm, "Leave the page cache as it is")
-      ->excludes(const_cast<CLI::Option*>(cold));
+  command->add_flag("--warm,!--cold", options->warm,
+                    "Leave the page cache as it is; --cold, the default, drops the store from it first");
   command->add_flag("--no-probe", options->no_probe, "Do not measure the drive's own best beside the run");
   command->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return run_replay(*options, invocation); };

@@ -1,0 +1,262 @@
+#include <sys/resource.h>
+
+#include "tests/traces/trace_testing.h"
+#include "traces/block_codec.h"
+
+// What a reader makes of files that are not what a writer finished.
+namespace spillway::testing {
+namespace {
+
+constexpr uint32_t kBlockSteps = 8;
+constexpr size_t kSteps = 28;  // three whole blocks and a part of one
+
+class DamagedTrace : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Rng rng(42);
+    header_ = {small_geometry(), "m", {true, true, true, true}, {}, {}};
+    steps_ = random_steps(header_.geometry, header_.columns, kSteps, rng);
+    write_trace(path(), header_, steps_, kBlockSteps);
+    bytes_ = read_bytes(path());
+    uint64_t seed = 0;
+    header_bytes_ = encode_file_head(header_, seed)->size();
+  }
+
+  std::string path() const { return scratch_.file("t.bin"); }
+
+  // Steps that are delivered must be the original ones, however the file ends. Returns how many were.
+  size_t check_delivered(TraceReader& reader, std::string& error) {
+    const std::vector<Step> delivered = drain(reader, &error);
+    EXPECT_LE(delivered.size(), steps_.size());
+    expect_same(delivered,
+                {steps_.begin(), steps_.begin() + int64_t(std::min(delivered.size(), steps_.size()))});
+    return delivered.size();
+  }
+
+  ScratchDirectory scratch_;
+  TraceHeader header_;
+  std::vector<Step> steps_;
+  Buffer bytes_;
+  size_t header_bytes_ = 0;
+};
+
+TEST_F(DamagedTrace, ReadsUpToTheLastWholeBlockWhenCutAnywhere) {
+  size_t last_delivered = kSteps;
+  for (size_t size = bytes_.size(); size-- > 0;) {
+    SCOPED_TRACE(fmt::format("cut at {} of {}", size, bytes_.size()));
+    std::filesystem::resize_file(path(), size);
+    auto reader = TraceReader::open(path());
+    ASSERT_EQ(bool(reader), size >= header_bytes_);
+    if (!reader) {
+      continue;
+    }
+    std::string error;
+    const size_t delivered = check_delivered(**reader, error);
+    EXPECT_EQ(error, "");
+    EXPECT_TRUE((*reader)->truncated());
+    EXPECT_NE((*reader)->truncation().find(fmt::format("{}", size)), std::string::npos)
+        << (*reader)->truncation();
+    EXPECT_TRUE(delivered % kBlockSteps == 0 || delivered == kSteps);
+    EXPECT_LE(delivered, last_delivered);
+    if (size + 1 == bytes_.size()) {
+      EXPECT_EQ(delivered, kSteps) << "only a byte of the end mark is missing";
+    }
+    last_delivered = delivered;
+    if (HasFailure()) {
+      return;
+    }
+  }
+}
+
+TEST_F(DamagedTrace, NeverDeliversAWrongStepWhenABitFlips) {
+  std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
+  const auto put = [&](size_t at, uint8_t byte) {
+    file.seekp(std::streamoff(at));
+    file.put(char(byte));
+    file.flush();
+  };
+  for (size_t bit = 0; bit < bytes_.size() * 8; ++bit) {
+    SCOPED_TRACE(fmt::format("bit {} of byte {}", bit % 8, bit / 8));
+    if (bit >= 8) {
+      put(bit / 8 - 1, bytes_[bit / 8 - 1]);
+    }
+    put(bit / 8, uint8_t(bytes_[bit / 8] ^ (1U << (bit % 8))));
+    auto reader = TraceReader::open(path());
+    if (!reader) {
+      EXPECT_LT(bit / 8, header_bytes_);
+      continue;
+    }
+    std::string error;
+    check_delivered(**reader, error);
+    EXPECT_NE(error.find("offset"), std::string::npos) << "a flipped bit went unnoticed: " << error;
+    EXPECT_NE(error.find("block"), std::string::npos) << error;
+    std::string again;
+    drain(**reader, &again);
+    EXPECT_EQ(again, error) << "the error stays";
+    if (HasFailure()) {
+      return;
+    }
+  }
+}
+
+TEST_F(DamagedTrace, NoticesABlockThatIsMissingOrFromAnotherFile) {
+  TraceHeader other = header_;
+  other.model = "n";
+  write_trace(path(), other, steps_, kBlockSteps);
+  const Buffer theirs = read_bytes(path());
+  ASSERT_EQ(theirs.size(), bytes_.size());
+  Buffer mixed(bytes_.begin(), bytes_.begin() + int64_t(header_bytes_));
+  mixed.insert(mixed.end(), theirs.begin() + int64_t(header_bytes_), theirs.end());
+  write_bytes(path(), mixed);
+  std::string error;
+  EXPECT_EQ(check_delivered(**TraceReader::open(path()), error), 0U);
+  EXPECT_NE(error.find("block 0"), std::string::npos) << error;
+
+  uint32_t payload = 0;
+  std::memcpy(&payload, bytes_.data() + header_bytes_ + 4, 4);
+  Buffer shorter = bytes_;
+  shorter.erase(shorter.begin() + int64_t(header_bytes_),
+                shorter.begin() + int64_t(header_bytes_ + kBlockHeadBytes + payload));
+  write_bytes(path(), shorter);
+  EXPECT_EQ(check_delivered(**TraceReader::open(path()), error), 0U);
+  EXPECT_NE(error.find("number 1"), std::string::npos) << error;
+}
+
+TEST_F(DamagedTrace, RefusesBytesAfterTheEndMark) {
+  Buffer longer = bytes_;
+  longer.push_back(0);
+  write_bytes(path(), longer);
+  std::string error;
+  EXPECT_EQ(check_delivered(**TraceReader::open(path()), error), kSteps);
+  EXPECT_NE(error.find("after the end mark"), std::string::npos) << error;
+}
+
+TEST_F(DamagedTrace, SaysWhatAForeignFileIs) {
+  write_text(path(), "turn,phase,step\n0,0,0\n and some more text so that it is long enough\n");
+  const auto reader = TraceReader::open(path());
+  ASSERT_FALSE(reader);
+  EXPECT_NE(reader.error().message.find("not a Spillway trace"), std::string::npos);
+  EXPECT_NE(reader.error().message.find(path()), std::string::npos);
+  EXPECT_FALSE(TraceReader::open(scratch_.file("absent.bin")));
+  EXPECT_FALSE(TraceReader::open("/dev/zero")) << "has no size to hold claims against";
+}
+
+// Heads and directories whose checksums fit but whose counts lie, as only malice makes them.
+class LyingBlock : public DamagedTrace {
+ protected:
+  void write_block(BlockHead head, const Buffer& payload) {
+    uint64_t seed = 0;
+    Buffer file = *encode_file_head(header_, seed);
+    head.payload_bytes = uint32_t(payload.size());
+    head.payload_hash = trace_hash(payload, seed);
+    const auto bytes = encode_block_head(head, seed);
+    file.insert(file.end(), bytes.begin(), bytes.end());
+    file.insert(file.end(), payload.begin(), payload.end());
+    write_bytes(path(), file);
+  }
+
+  std::string error_of_reading() {
+    std::string error;
+    EXPECT_TRUE(drain(**TraceReader::open(path()), &error).empty());
+    return error;
+  }
+
+  static long peak_kib() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  }
+};
+
+TEST_F(LyingBlock, CannotMakeUsAllocateWhatItClaims) {
+  const long before = peak_kib();
+  for (const uint64_t claim : {uint64_t(1) << 25, uint64_t(1) << 26, uint64_t(1) << 40, UINT64_MAX}) {
+    for (size_t section = 0; section < kSections; ++section) {
+      Buffer payload;
+      for (size_t i = 0; i < kSections; ++i) {
+        put_varint(payload, i == section ? claim : 0);
+        put_varint(payload, i == section ? 9 : 0);
+      }
+      payload.insert(payload.end(), 9, 0);
+      write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload);
+      EXPECT_NE(error_of_reading().find("claim"), std::string::npos);
+    }
+  }
+  EXPECT_LT(peak_kib() - before, 8 * 1024);
+}
+
+TEST_F(LyingBlock, IsRefusedWhenItsStepsAreNotThere) {
+  Buffer payload(2 * kSections, 0);
+  write_block({BlockKind::steps, 0, UINT32_MAX, 0, 0, 0}, payload);
+  EXPECT_NE(error_of_reading().find("claims 4294967295 steps"), std::string::npos);
+}
+
+TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
+  // Seeded noise behind a plausible directory: every section stored as it is.
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    std::array<size_t, kSections> sizes{};
+    for (size_t& size : sizes) {
+      size = rng.below(40);
+    }
+    Buffer payload;
+    size_t total = 0;
+    for (const size_t size : sizes) {
+      put_varint(payload, size);
+      put_varint(payload, size);
+      total += size;
+    }
+    for (size_t i = 0; i < total; ++i) {
+      payload.push_back(rng.below(3) == 0 ? 0 : uint8_t(rng.next()));
+    }
+    write_block({BlockKind::steps, 0, uint32_t(sizes[0]), 0, 0, 0}, payload);
+    auto reader = TraceReader::open(path());
+    std::string error;
+    for (const Step& step : drain(**reader, &error)) {
+      EXPECT_LT(step.layer, header_.geometry.layers);
+      for (const ExpertId id : step.experts) {
+        EXPECT_EQ(header_.geometry.layer_of(id), step.layer);
+      }
+    }
+  }
+}
+
+TEST(LyingHeader, OfTooManyBytesIsRefusedUnread) {
+  const ScratchDirectory scratch;
+  uint64_t seed = 0;
+  Buffer bytes = *encode_file_head({small_geometry(), "", {}, {}, {}}, seed);
+  for (const uint32_t claim : {UINT32_MAX, kMaxHeaderBytes + 1, kMaxHeaderBytes}) {
+    std::memcpy(bytes.data() + 12, &claim, 4);
+    write_bytes(scratch.file("t.bin"), bytes);
+    EXPECT_FALSE(TraceReader::open(scratch.file("t.bin")));
+  }
+}
+
+TEST(LyingHeader, OfAnImpossibleGeometryIsRefused) {
+  const std::string good = header_to_json({small_geometry(), "", {}, {}, {}});
+  ASSERT_TRUE(header_from_json(good));
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"\"layers\":3", "\"layers\":4"},
+           {"\"layers\":3", "\"layers\":4294967295"},
+           {"\"layers\":3", "\"layers\":-3"},
+           {"\"layers\":3", "\"layers\":\"3\""},
+           {"\"experts_per_layer\":8", "\"experts_per_layer\":70000"},
+           {"\"used_top_k\":2", "\"used_top_k\":3"},
+           {"\"used_top_k\":2", "\"used_top_k\":0"},
+           {"4096", "99999999999999999999"},
+           {"[4096", "[[4096]"},
+           {"spillway.trace/1", "spillway.trace/2"},
+           {"\"columns\":[]", "\"columns\":[\"colour\"]"},
+           {"{", "["}}) {
+    std::string bad = good;
+    const size_t at = bad.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    bad.replace(at, from.size(), to);
+    EXPECT_FALSE(header_from_json(bad)) << bad;
+  }
+  EXPECT_FALSE(header_from_json(std::string(100'000, '[')));
+}
+
+}  // namespace
+}  // namespace spillway::testing

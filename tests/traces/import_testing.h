@@ -1,0 +1,56 @@
+#pragma once
+
+#include "tests/traces/trace_testing.h"
+#include "traces/import/import.h"
+
+namespace spillway::testing {
+
+struct Imported {
+  TraceHeader header;
+  std::vector<Step> steps;
+  std::string error;
+};
+
+// Imports with the importer that recognises the file, or the named one.
+inline Imported import_all(const std::string& path, const ImportOptions& options = {},
+                           const std::string& format = {}) {
+  Imported imported;
+  const Result<const Importer*> importer = find_importer(format, path);
+  if (!importer) {
+    imported.error = importer.error().message;
+    return imported;
+  }
+  ImportSink sink;
+  sink.begin = [&](const TraceHeader& header) -> Result<void> {
+    imported.header = header;
+    return {};
+  };
+  sink.append = [&](const Step& step) -> Result<void> {
+    imported.steps.push_back(step);
+    imported.steps.back().index = imported.steps.size() - 1;
+    return {};
+  };
+  if (const Result<void> outcome = (*importer)->import_file(path, options, sink); !outcome) {
+    imported.error = outcome.error().message;
+  }
+  return imported;
+}
+
+// As `spillway trace import` does it: through a trace file, so that experts are filled in. Empty when the
+// file is not there.
+inline std::unique_ptr<TraceReader> import_to_reader(const ScratchDirectory& scratch, const std::string& path,
+                                                     const ImportOptions& options = {}) {
+  const Imported imported = import_all(path, options);
+  EXPECT_EQ(imported.error, "");
+  write_trace(scratch.file("imported.bin"), imported.header, imported.steps);
+  auto reader = TraceReader::open(scratch.file("imported.bin"));
+  EXPECT_TRUE(reader) << reader.error().message;
+  return std::move(*reader);
+}
+
+#define SPILLWAY_NEEDS_SHARED(name)                                                  \
+  if (!std::filesystem::exists(shared_file(name))) {                                 \
+    GTEST_SKIP() << shared_file(name) << " is not there; it comes with the project"; \
+  }
+
+}  // namespace spillway::testing
