@@ -110,30 +110,36 @@ void remove_leftovers(const std::string& directory) {
   ::closedir(listing);
 }
 
-void leave(const std::string& home, const std::string& cage, int version) {
-  write_text(home + "/cgroup.procs", "0");
-  if (version == 1) {
-    write_text(cage + "/memory.force_empty", "0");
+void leave(const MemoryLimit::Places& places) {
+  // A cgroup that lends a controller takes no process back.
+  if (!places.lender.empty()) {
+    write_text(places.lender + "/cgroup.subtree_control", "-memory");
   }
-  ::rmdir(cage.c_str());
+  write_text(places.home + "/cgroup.procs", "0");
+  if (places.version == 1) {
+    write_text(places.cage + "/memory.force_empty", "0");
+  }
+  ::rmdir(places.cage.c_str());
 }
 
 // The limit itself. In version 2 its file is there once the parent lends its children the controller, which
 // it only can when no process is in it any more, hence after the move.
-int set_limit(const std::string& cage, int version, uint64_t bytes) {
+int set_limit(MemoryLimit::Places& places, uint64_t bytes) {
   const std::string text = std::to_string(bytes);
-  if (version == 1) {
-    const int error = write_text(cage + "/memory.limit_in_bytes", text);
-    write_text(cage + "/memory.memsw.limit_in_bytes", text);  // there only where swap is counted
+  if (places.version == 1) {
+    const int error = write_text(places.cage + "/memory.limit_in_bytes", text);
+    write_text(places.cage + "/memory.memsw.limit_in_bytes", text);  // there only where swap is counted
     return error;
   }
-  if (::access((cage + "/memory.max").c_str(), F_OK) != 0) {
-    if (const int error = write_text(parent_of(cage) + "/cgroup.subtree_control", "+memory"); error != 0) {
+  if (::access((places.cage + "/memory.max").c_str(), F_OK) != 0) {
+    const std::string parent = parent_of(places.cage);
+    if (const int error = write_text(parent + "/cgroup.subtree_control", "+memory"); error != 0) {
       return error;
     }
+    places.lender = parent;
   }
-  write_text(cage + "/memory.swap.max", "0");
-  return write_text(cage + "/memory.max", text);
+  write_text(places.cage + "/memory.swap.max", "0");
+  return write_text(places.cage + "/memory.max", text);
 }
 
 struct Attempt {
@@ -147,17 +153,16 @@ Attempt enter_cage(const MemoryCgroup& own, const std::string& parent, uint64_t 
   if (::mkdir(cage.c_str(), 0755) != 0 && errno != EEXIST) {
     return {nullptr, fmt::format("cannot make {}: {}", cage, error_text(errno))};
   }
-  int error = write_text(cage + "/cgroup.procs", "0");
-  if (error != 0) {
+  if (const int error = write_text(cage + "/cgroup.procs", "0"); error != 0) {
     ::rmdir(cage.c_str());
     return {nullptr, fmt::format("cannot move into {}: {}", cage, error_text(error))};
   }
-  error = set_limit(cage, own.version, bytes);
-  if (error != 0) {
-    leave(own.directory, cage, own.version);
+  MemoryLimit::Places places = {.version = own.version, .home = own.directory, .cage = cage, .lender = {}};
+  if (const int error = set_limit(places, bytes); error != 0) {
+    leave(places);
     return {nullptr, fmt::format("cannot limit {}: {}", cage, error_text(error))};
   }
-  return {std::make_unique<MemoryLimit>(own.directory, cage, own.version), {}};
+  return {std::make_unique<MemoryLimit>(std::move(places)), {}};
 }
 
 }  // namespace
@@ -191,11 +196,8 @@ std::optional<MemoryCgroup> find_memory_cgroup(std::string_view proc_cgroup,
   return std::nullopt;
 }
 
-MemoryLimit::MemoryLimit(std::string home, std::string cage, int version)
-    : home_(std::move(home)), cage_(std::move(cage)), version_(version) {}
-
 MemoryLimit::~MemoryLimit() {
-  leave(home_, cage_, version_);
+  leave(places_);
 }
 
 Result<std::unique_ptr<MemoryLimit>> limit_process_memory(uint64_t bytes, uint64_t uncharged_bytes) {

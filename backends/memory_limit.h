@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/result.h"
 
@@ -14,18 +15,24 @@ namespace spillway {
 // its own. Destroying it moves the process back and removes the cgroup.
 class MemoryLimit {
  public:
-  MemoryLimit(std::string home, std::string cage, int version);
+  // What it takes to undo it.
+  struct Places {
+    int version = 0;
+    std::string home;    // the cgroup the process came from
+    std::string cage;    // ours
+    std::string lender;  // the cgroup that was made to lend the controller to ours; empty when it did already
+  };
+
+  explicit MemoryLimit(Places places) : places_(std::move(places)) {}
   ~MemoryLimit();
 
   MemoryLimit(const MemoryLimit&) = delete;
   MemoryLimit& operator=(const MemoryLimit&) = delete;
 
-  const std::string& directory() const { return cage_; }
+  const std::string& directory() const { return places_.cage; }
 
  private:
-  const std::string home_;  // the cgroup the process came from
-  const std::string cage_;  // ours
-  const int version_;
+  const Places places_;
 };
 
 // Limits the process to `bytes`. Call it before the memory that it shall cover is touched, since pages stay

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -94,6 +93,7 @@ class PartialFile {
     }
   }
 
+  const std::string& path() const { return path_; }
   std::string name() const { return path_ + ".partial"; }
   int descriptor() const { return file_.get(); }
 
@@ -232,6 +232,41 @@ Result<void> make_directory(const std::string& directory) {
   return {};
 }
 
+// One file of the store, to be written.
+struct Piece {
+  PackedHeader header;
+  uint64_t bytes = 0;
+  PartialFile file;
+};
+
+Result<Piece> begin_piece(const std::string& directory, const std::string& path, const PackedHeader& header) {
+  if (Result<void> made = make_directory(directory); !made) {
+    return propagate(made);
+  }
+  Result<PartialFile> file = PartialFile::create(path, true);
+  if (!file) {
+    return propagate(file);
+  }
+  const uint64_t bytes = PackedLayout(header).file_bytes();
+  if (Result<void> room = file->reserve(bytes); !room) {
+    return propagate(room);
+  }
+  return Piece{header, bytes, std::move(*file)};
+}
+
+// `before` bytes of the store's data lie in pieces that are done, and there are `pieces` to write in all.
+Result<void> write_piece(Piece& piece, std::span<std::byte> memory, uint64_t before, uint64_t pieces,
+                         StoreProgress progress) {
+  StoreWriter writer(piece.file, piece.header, piece.bytes);
+  const uint64_t total = (piece.bytes - kPackedDataOffset) * pieces;
+  if (const int error = writer.run(memory, before, total, progress); error == ECANCELED) {
+    return failed("making store {} was stopped; nothing of it is left", piece.file.path());
+  } else if (error != 0) {
+    return failed("cannot write {}: {}", piece.file.name(), error_text(error));
+  }
+  return write_header(piece.file, piece.header, memory);
+}
+
 }  // namespace
 
 Result<std::string> default_cache_directory() {
@@ -273,52 +308,36 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     return propagate(valid);
   }
   const std::vector<std::string> paths = scratch_store_paths(geometry, options);
-  std::vector<std::optional<PartialFile>> partials(paths.size());
-  const uint64_t file_bytes = PackedLayout(header_for(geometry, options, 0)).file_bytes();
-  uint64_t total = 0;
+  std::vector<Piece> missing;
   // All room is taken before the first block is written.
-  for (uint32_t piece = 0; piece < paths.size(); ++piece) {
-    if (is_made(paths[piece], header_for(geometry, options, piece))) {
+  for (uint32_t i = 0; i < paths.size(); ++i) {
+    const PackedHeader header = header_for(geometry, options, i);
+    if (is_made(paths[i], header)) {
       continue;
     }
-    if (Result<void> directory = make_directory(options.directories[piece]); !directory) {
-      return propagate(directory);
+    Result<Piece> piece = begin_piece(options.directories[i], paths[i], header);
+    if (!piece) {
+      return propagate(piece);
     }
-    Result<PartialFile> partial = PartialFile::create(paths[piece], true);
-    if (!partial) {
-      return propagate(partial);
-    }
-    if (Result<void> room = partial->reserve(file_bytes); !room) {
-      return propagate(room);
-    }
-    partials[piece].emplace(std::move(*partial));
-    total += file_bytes - kPackedDataOffset;
-  }
-  if (total == 0) {
-    return paths;
+    missing.push_back(std::move(*piece));
   }
   Result<PageMemory> memory = PageMemory::allocate(kWriters * kBlock, std::nullopt);
   if (!memory) {
     return propagate(memory);
   }
   uint64_t before = 0;
-  for (uint32_t piece = 0; piece < paths.size(); ++piece) {
-    if (!partials[piece]) {
-      continue;
+  for (Piece& piece : missing) {
+    // All have the same tables and therefore the same size.
+    if (Result<void> made = write_piece(piece, memory->bytes(), before, missing.size(), progress); !made) {
+      return propagate(made);
     }
-    const PackedHeader header = header_for(geometry, options, piece);
-    StoreWriter writer(*partials[piece], header, file_bytes);
-    if (const int error = writer.run(memory->bytes(), before, total, progress); error != 0) {
-      return error == ECANCELED ? failed("making store {} was stopped; nothing of it is left", paths[piece])
-                                : failed("cannot write {}: {}", partials[piece]->name(), error_text(error));
-    }
-    if (Result<void> written = write_header(*partials[piece], header, memory->bytes()); !written) {
-      return propagate(written);
-    }
-    if (Result<void> published = partials[piece]->publish(); !published) {
+    before += piece.bytes - kPackedDataOffset;
+  }
+  // Only when all are whole, so that stopping leaves none of them.
+  for (Piece& piece : missing) {
+    if (Result<void> published = piece.file.publish(); !published) {
       return propagate(published);
     }
-    before += file_bytes - kPackedDataOffset;
   }
   return paths;
 }

@@ -14,6 +14,11 @@
 
 namespace spillway::testing {
 
+// Where many small files are written fastest.
+inline std::string memory_directory() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string();
+}
+
 // A directory of the test's own, gone with it.
 class TestDirectory {
  public:
@@ -56,6 +61,17 @@ inline void flip_byte(const std::string& path, uint64_t offset) {
   const char byte = char(file.get() ^ 0x10);
   file.seekp(int64_t(offset));
   file.put(byte);
+}
+
+// Bytes that nothing compresses.
+inline std::string filled(uint64_t bytes) {
+  std::string text(bytes, '\0');
+  GeneratedContent(1, 0).fill(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+inline bool mentions(const std::string& message, const std::string& part) {
+  return message.find(part) != std::string::npos;
 }
 
 inline ModelGeometry geometry(uint32_t layers, uint32_t experts, uint64_t bytes) {

@@ -91,7 +91,7 @@ class GgufLayoutTest : public ::testing::Test {
     return layout ? "" : layout.error().message;
   }
 
-  TestDirectory directory_;
+  TestDirectory directory_{testing::memory_directory()};
 };
 
 TEST_F(GgufLayoutTest, finds_the_three_ranges_of_each_expert) {

@@ -14,6 +14,8 @@ namespace spillway {
 namespace {
 
 using testing::geometry;
+using testing::memory_directory;
+using testing::mentions;
 using testing::TestDirectory;
 
 constexpr auto kGoOn = [](uint64_t, uint64_t) { return true; };
@@ -119,10 +121,6 @@ class OneStore : public ::testing::Test {
   std::vector<std::string> paths_;
 };
 
-bool mentions(const std::string& message, const std::string& part) {
-  return message.find(part) != std::string::npos;
-}
-
 TEST_F(OneStore, check_catches_a_byte_that_was_flipped_on_disk) {
   const auto store = open_store(paths_, geometry_);
   ASSERT_TRUE(store);
@@ -169,7 +167,8 @@ TEST_F(OneStore, a_store_of_another_shape_is_refused_showing_both) {
 
 TEST_F(OneStore, a_header_cut_off_anywhere_is_refused) {
   const std::string whole = testing::read_file(paths_[0]);
-  const std::string path = directory_.file("cut");
+  const TestDirectory memory(memory_directory());
+  const std::string path = memory.file("cut");
   for (size_t length = 0; length < 600; ++length) {
     testing::write_file(path, whole.substr(0, length));
     EXPECT_TRUE(mentions(refusal({path}, geometry_), path));
@@ -178,7 +177,8 @@ TEST_F(OneStore, a_header_cut_off_anywhere_is_refused) {
 
 TEST_F(OneStore, a_flipped_bit_anywhere_in_the_header_is_refused) {
   const std::string whole = testing::read_file(paths_[0]).substr(0, 600);
-  const std::string path = directory_.file("flipped");
+  const TestDirectory memory(memory_directory());
+  const std::string path = memory.file("flipped");
   const Result<FileHandle> file = open_file(paths_[0], O_RDONLY);
   const size_t header = write_packed_header(*read_packed_header(paths_[0], *file))->size();
   for (size_t bit = 0; bit < header * 8; bit += 3) {
@@ -288,7 +288,7 @@ TEST(ScratchStoreErrors, a_file_system_without_direct_io_will_do) {
   if (::access("/dev/shm", W_OK) != 0) {
     GTEST_SKIP() << "no tmpfs at /dev/shm";
   }
-  const TestDirectory directory("/dev/shm");
+  const TestDirectory directory(memory_directory());
   ScratchOptions options;
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(2, 4, 300'000);

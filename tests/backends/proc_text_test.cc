@@ -1,0 +1,23 @@
+#include "backends/proc_text.h"
+
+#include "tests/backends/fixture.h"
+
+namespace spillway {
+namespace {
+
+TEST(ProcTextTest, reads_numbers_by_their_keys) {
+  const std::string text = "rchar: 5\nread_bytes: 4096\nMemAvailable:   12 kB\n";
+  EXPECT_EQ(number_of(text, "read_bytes"), 4096U);
+  EXPECT_EQ(kilobytes_of(text, "MemAvailable"), 12'288U);
+  EXPECT_EQ(number_of(text, "char"), std::nullopt);
+  EXPECT_EQ(number_of("", "x"), std::nullopt);
+}
+
+TEST(ProcTextTest, undoes_the_escapes_of_mount_points) {
+  const auto mounts = parse_mountinfo("1 2 8:1 / /my\\040disk rw - ext4 /dev/sda1 rw\n");
+  ASSERT_EQ(mounts.size(), 1U);
+  EXPECT_EQ(mounts[0].where, "/my disk");
+}
+
+}  // namespace
+}  // namespace spillway
