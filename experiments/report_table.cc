@@ -43,7 +43,8 @@ void headline(Out out, const Report& report) {
   }
   if (const std::optional<double> from_ram = share_from_ram(report);
       from_ram && std::abs(*from_ram) > kColdTolerance) {
-    fmt::format_to(out, "NOT WHAT WAS ASKED: {}.\n", coldness(report, *from_ram));
+    fmt::format_to(out, "{}: {}.\n", *from_ram > 0 ? "NOT COLD" : "READ MORE THAN WAS ASKED FOR",
+                   coldness(report, *from_ram));
   }
   fmt::format_to(out, "\n");
 }

@@ -27,8 +27,11 @@ uint64_t place_bytes(const std::vector<ByteRange>& ranges, uint64_t alignment) {
 }  // namespace
 
 uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
-                         uint64_t bytes) {
+                         uint64_t capacity) {
+  constexpr uint64_t kMostHoles = 128'000'000;
+  constexpr uint64_t kHolesShare = 25;
   double worst = 1.0;
+  bool mixed = false;
   std::vector<ByteRange> ranges;
   for (uint32_t index = 0; index < geometry.expert_count(); ++index) {
     const uint64_t own = geometry.bytes_of(ExpertId{index});
@@ -36,9 +39,12 @@ uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store
       ranges.clear();
       store.ranges(ExpertId{index}, ranges);
       worst = std::max(worst, double(place_bytes(ranges, alignment)) / double(own));
+      mixed = mixed || own != geometry.largest_expert_bytes();
     }
   }
-  return round_up(uint64_t(double(bytes) * worst) + 1, std::max<uint64_t>(alignment, 4096));
+  const uint64_t beside =
+      std::max(geometry.largest_token_step_bytes(), mixed ? std::min(kMostHoles, capacity / kHolesShare) : 0);
+  return round_up(uint64_t(double(capacity + beside) * worst) + 1, std::max<uint64_t>(alignment, 4096));
 }
 
 Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,

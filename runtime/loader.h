@@ -31,10 +31,13 @@ struct LoaderCounts {
   uint64_t retries = 0;
 };
 
-// The most memory that experts of `bytes` together can take in an arena, whose places are rounded to
-// `alignment` at both ends of each range.
+// The memory that a cache of `capacity` needs: the experts with what rounding to `alignment` adds at both
+// ends of each range; one token's experts of one layer, for what a step reads beyond the budget; and, when
+// experts differ in size, a few percent of holes (128 MB at most), without which nearly every load would have
+// to move others together. On the Qwen3-30B trace with 4 GB, 3 % make it 0.4 MB moved per load instead
+// of 5.9.
 uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
-                         uint64_t bytes);
+                         uint64_t capacity);
 
 // Carries out the pager's commands: finds each expert a place, turns it into requests, keeps the backend fed
 // (demands first; prefetch only while nobody waits), and tells the pager what has arrived.

@@ -49,8 +49,7 @@ Outcome run_session(const Rig& rig) {
   fake::Oracle oracle(rig.steps, rig.shape, rig.prefetch_accuracy, rig.seed);
   Pager pager(rig.shape, {.capacity_bytes = rig.capacity}, policy, observers);
   pager.keep_log(outcome.told);
-  std::vector<std::byte> memory(
-      arena_bytes_for(rig.shape, store, rig.alignment, rig.capacity + rig.shape.largest_token_step_bytes()));
+  std::vector<std::byte> memory(arena_bytes_for(rig.shape, store, rig.alignment, rig.capacity));
   SlotArena arena(memory, rig.alignment);
   EXPECT_TRUE(backend.attach(memory));
   Loader loader(rig.shape, store, backend, &arena, pager, clock, observers,
