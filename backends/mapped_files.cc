@@ -20,8 +20,9 @@ constexpr uint64_t kHugePage = 2 * kMiB;
 constexpr uint64_t kSmallPage = 4 * kKiB;
 
 // A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
-// to the process, hence these two. A thread that expects the signal says where it wants to land.
-thread_local sigjmp_buf* landing = nullptr;
+// to the process, hence these two. A thread that expects the signal says where it wants to land; volatile,
+// since the compiler cannot see that a page's read may look at it.
+thread_local sigjmp_buf* volatile landing = nullptr;
 struct sigaction earlier_action;
 
 void on_sigbus(int signal, siginfo_t*, void*) {
@@ -37,9 +38,7 @@ void install_sigbus_handler() {
   std::call_once(once, [] {
     struct sigaction action = {};
     action.sa_sigaction = on_sigbus;
-    // SA_NODEFER since the jump leaves the handler without the kernel's knowing, and saving the signal mask
-    // in sigsetjmp() would be two system calls for every touch.
-    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO;
     sigemptyset(&action.sa_mask);
     ::sigaction(SIGBUS, &action, &earlier_action);
   });
@@ -56,7 +55,8 @@ void install_sigbus_handler() {
 // False when a page could not be read. Holds nothing that the jump would leak.
 bool touch_pages(const std::byte* begin, const std::byte* end) {
   sigjmp_buf here;
-  if (sigsetjmp(here, 0) != 0) {
+  // The signal mask is saved too, since the jump leaves the handler without the kernel's knowing.
+  if (sigsetjmp(here, 1) != 0) {
     landing = nullptr;
     return false;
   }
