@@ -34,6 +34,11 @@ enum class Section : uint8_t {
 };
 inline constexpr size_t kSections = 11;
 
+// Whether a layer's expert numbers need two bytes.
+inline bool is_wide(const ModelGeometry& geometry) {
+  return geometry.experts_per_layer > 256;
+}
+
 // What a step is expected to look like after the one before: the next layer of the same pass.
 struct StepPrediction {
   uint64_t pass = 0;
@@ -67,12 +72,14 @@ class BlockEncoder {
   void add_fields(const Step& step);
   uint8_t add_token_ids(const Step& step);
   void add_choices(const Step& step);
+  void add_choice(uint32_t layer, uint16_t expert, uint32_t place);
   void add_times(const Step& step);
   void add_lookahead(const Step& step);
 
   ModelGeometry geometry_;
   TraceColumns columns_;
-  RecencyLists recency_;
+  RecencyLists<uint8_t> narrow_;  // one of the two is used
+  RecencyLists<uint16_t> wide_;
   StepPrediction predicted_;
   uint32_t steps_ = 0;
   std::array<Buffer, kSections> sections_;
@@ -103,7 +110,8 @@ class BlockDecoder {
   Result<void> unpack(std::span<const uint8_t> payload);
   Result<void> read_fields(Step& step, uint8_t flags, uint64_t& listed);
   Result<void> read_choices(Step& step, uint64_t listed);
-  bool read_experts(uint32_t layer, size_t count, uint32_t group, uint16_t* out);
+  template <class T>
+  bool read_experts(std::vector<T>& list, uint32_t group, std::span<uint16_t> out);
   void read_token_ids(Step& step, uint8_t flags);
   void read_weights(Step& step);
   void read_times(Step& step);
@@ -112,7 +120,8 @@ class BlockDecoder {
   ModelGeometry geometry_;
   TraceColumns columns_;
   TraceColumns wanted_;
-  RecencyLists recency_;
+  RecencyLists<uint8_t> narrow_;  // one of the two is used
+  RecencyLists<uint16_t> wide_;
   StepPrediction predicted_;
   uint32_t steps_left_ = 0;
   Buffer raw_;

@@ -46,7 +46,8 @@ BlockDecoder::BlockDecoder(const ModelGeometry& geometry, TraceColumns columns, 
       columns_(columns),
       wanted_{columns.weights && wanted.weights, columns.times && wanted.times,
               columns.lookahead && wanted.lookahead, columns.token_ids && wanted.token_ids},
-      recency_(geometry.layers, geometry.experts_per_layer),
+      narrow_(geometry.layers, geometry.experts_per_layer),
+      wide_(geometry.layers, geometry.experts_per_layer),
       seen_(geometry.experts_per_layer),
       zstd_(std::make_unique<Zstd>()) {
   Expects(zstd_->context != nullptr);
@@ -197,7 +198,9 @@ Result<void> BlockDecoder::read_choices(Step& step, uint64_t listed) {
   std::vector<uint16_t>& into = listed != 0 ? listed_ : step.choices;
   into.resize(count);
   const uint32_t group = listed != 0 ? uint32_t(listed) : geometry_.used_top_k;
-  if (!read_experts(step.layer, count, group, into.data())) {
+  const bool exist = is_wide(geometry_) ? read_experts(wide_.list_of(step.layer), group, into)
+                                        : read_experts(narrow_.list_of(step.layer), group, into);
+  if (!exist) {
     return failed("one of its steps chooses an expert that does not exist");
   }
   if (step.tokens > 1 && listed == 0) {
@@ -214,20 +217,20 @@ Result<void> BlockDecoder::read_choices(Step& step, uint64_t listed) {
   return {};
 }
 
-bool BlockDecoder::read_experts(uint32_t layer, size_t count, uint32_t group, uint16_t* out) {
-  const uint8_t* low = section(Section::ranks_low).take(count);
-  const uint8_t* high =
-      geometry_.experts_per_layer > 256 ? section(Section::ranks_high).take(count) : nullptr;
-  if (high == nullptr && geometry_.experts_per_layer > 256) {
+template <class T>
+bool BlockDecoder::read_experts(std::vector<T>& list, uint32_t group, std::span<uint16_t> out) {
+  const uint8_t* low = section(Section::ranks_low).take(out.size());
+  const uint8_t* high = sizeof(T) == 1 ? low : section(Section::ranks_high).take(out.size());
+  if (low == nullptr || high == nullptr) {
     return false;
   }
   uint32_t place = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t position = low[i] + (high != nullptr ? uint32_t(high[i]) << 8 : 0) + place;
-    if (position >= geometry_.experts_per_layer) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    const uint32_t rank = sizeof(T) == 1 ? low[i] : low[i] | uint32_t(high[i]) << 8;
+    if (rank + place >= list.size()) {
       return false;
     }
-    out[i] = recency_.expert_at(layer, position);
+    out[i] = RecencyLists<T>::move_to_front(list, rank + place);
     place = place + 1 == group ? 0 : place + 1;
   }
   return true;

@@ -34,7 +34,8 @@ void StepPrediction::advance(const Step& step, uint32_t layers) {
 BlockEncoder::BlockEncoder(const ModelGeometry& geometry, TraceColumns columns)
     : geometry_(geometry),
       columns_(columns),
-      recency_(geometry.layers, geometry.experts_per_layer),
+      narrow_(geometry.layers, geometry.experts_per_layer),
+      wide_(geometry.layers, geometry.experts_per_layer),
       zstd_(std::make_unique<Zstd>()) {
   Expects(zstd_->context != nullptr);
 }
@@ -108,24 +109,26 @@ uint8_t BlockEncoder::add_token_ids(const Step& step) {
   return kNewTokenIds;
 }
 
-void BlockEncoder::add_choices(const Step& step) {
-  const bool wide = geometry_.experts_per_layer > 256;
-  const auto add_one = [&](uint16_t expert, uint32_t place) {
-    // The `place` experts that the token chose before are at the front of the list and none is chosen twice.
-    const uint32_t rank = recency_.position_of(step.layer, expert) - place;
+void BlockEncoder::add_choice(uint32_t layer, uint16_t expert, uint32_t place) {
+  // The `place` experts that the token chose before are at the front of the list and none is chosen twice.
+  if (is_wide(geometry_)) {
+    const uint32_t rank = wide_.position_of(layer, expert) - place;
     section(Section::ranks_low).push_back(uint8_t(rank));
-    if (wide) {
-      section(Section::ranks_high).push_back(uint8_t(rank >> 8));
-    }
-  };
+    section(Section::ranks_high).push_back(uint8_t(rank >> 8));
+  } else {
+    section(Section::ranks_low).push_back(uint8_t(narrow_.position_of(layer, uint8_t(expert)) - place));
+  }
+}
+
+void BlockEncoder::add_choices(const Step& step) {
   uint32_t place = 0;
   for (const uint16_t choice : step.choices) {
-    add_one(choice, place);
+    add_choice(step.layer, choice, place);
     place = place + 1 == geometry_.used_top_k ? 0 : place + 1;
   }
   if (step.choices.empty()) {
     for (const ExpertId id : step.experts) {
-      add_one(uint16_t(geometry_.expert_of(id)), place++);
+      add_choice(step.layer, uint16_t(geometry_.expert_of(id)), place++);
     }
   }
   if (columns_.weights) {
