@@ -10,13 +10,13 @@ using testing::filled;
 using testing::mentions;
 using testing::TestDirectory;
 
-TEST(Refusals, a_registration_beyond_the_lock_limit_goes_on_without_and_says_so) {
+TEST(Refusals, a_registration_of_memory_that_is_refused_goes_on_without_and_says_so) {
   const TestDirectory directory;
   const std::vector<std::string> files = {directory.file("data")};
   testing::write_file(files[0], filled(64 * kKiB));
   auto backend = make_plugin(backends(), "backend", "uring", BackendEnv{files});
   SKIP_IF_UNAVAILABLE(backend);
-  // Memory that may not be written to cannot be registered, whoever asks.
+  // Root has no lock limit, but an address with nothing behind it is refused whoever asks.
   Result<PageMemory> memory = PageMemory::allocate(2 * kMiB, std::nullopt);
   ASSERT_TRUE(memory);
   const std::span<std::byte> nowhere(reinterpret_cast<std::byte*>(uint64_t(1) << 21), 4096);
