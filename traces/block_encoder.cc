@@ -9,7 +9,9 @@
 namespace spillway {
 namespace {
 
-constexpr int kCompressionLevel = 5;
+// The sections hold next to no repetitions, only uneven frequencies. Levels that search for repetitions find
+// chance ones, and on the shared traces make the routing column up to 3 % larger.
+constexpr int kCompressionLevel = 1;
 
 }  // namespace
 

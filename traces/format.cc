@@ -1,7 +1,5 @@
 #include "traces/format.h"
 
-// Header-only: one hash of a few bytes per block is not worth a shared library.
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>

@@ -15,11 +15,15 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path, 
   if (!got) {
     return propagate(got);
   }
+  if (*got < kFileHeadBytes) {
+    return failed("{}: {} bytes are too few for a trace; it was cut off at offset {}, or never was one", path,
+                  *got, *got);
+  }
   Result<FileHead> head = decode_file_head(head_bytes);
   if (!head) {
     return failed("{}: {}", path, head.error().message);
   }
-  if (*got < kFileHeadBytes || head->header_bytes > file->size() - kFileHeadBytes) {
+  if (head->header_bytes > file->size() - kFileHeadBytes) {
     return failed("{}: cut off at offset {}, inside its header; there are no steps in it", path,
                   file->size());
   }

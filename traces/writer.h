@@ -15,7 +15,9 @@ struct TraceWriterOptions {
   OutputFile::Place place = OutputFile::Place::rename_when_done;
   bool replace = false;             // whether an existing file may go
   uint32_t block_steps = 1U << 16;  // a block is written when it has this many steps,
-  size_t block_bytes = 1U << 20;    // or this many bytes before compression
+  // or this many bytes before compression. A block is what a cut or a crash can cost, and larger ones are
+  // hardly smaller in sum.
+  size_t block_bytes = 64U << 10;
 };
 
 // Writes a trace. Each block reaches the kernel when it is full and at flush(), so that a recording whose
