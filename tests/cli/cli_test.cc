@@ -17,7 +17,7 @@ class Cli : public testing::Test {
   void SetUp() override {
     const Ran made =
         spillway({"trace",          "synth", "--layers", "4",   "--experts", "16",  "--top-k", "4",
-                  "--expert-bytes", "64KiB", "--tokens", "40",  "--zipf",    "0.8", "--reuse", "0.3",
+                  "--expert-bytes", "64KiB", "--tokens", "40",  "--skew",    "0.8", "--reuse", "0.5",
                   "--seed",         "7",     "-o",       trace_});
     ASSERT_EQ(made.status, 0) << made.err;
   }
@@ -120,7 +120,7 @@ TEST_F(Cli, SimulatesTwiceToTheSameBytes) {
 
 TEST_F(Cli, PrefetchesBehindComputeAndSaysWhatBecameOfIt) {
   const Json report =
-      replay_json({"--backend", "pread", "--cache", "2MiB", "--prefetch", "last-token", "--compute", "1ms"});
+      replay_json({"--backend", "pread", "--cache", "2MiB", "--prefetch", "markov", "--compute", "1ms"});
   const Json& measured = report["phases"]["measured"];
   EXPECT_GT(measured["prefetches_issued"], 0);
   EXPECT_GE(measured["experts_ns"].get<int64_t>(), 40 * 4 * 1'000'000LL);
@@ -146,7 +146,8 @@ TEST_F(Cli, RefusesACacheSmallerThanOneStep) {
 
 TEST_F(Cli, SaysWhichFileIsMissing) {
   expect_one_line(spillway({"replay", scratch_ / "no.bin", "--cache", "1MiB"}), 1, {scratch_ / "no.bin"});
-  expect_one_line(replay({"--cache", "1MiB", "--store", scratch_ / "no.store"}), 1, {scratch_ / "no.store"});
+  expect_one_line(spillway({"replay", trace_, "--cache", "1MiB", "--store", scratch_ / "no.store"}), 1,
+                  {scratch_ / "no.store"});
   expect_one_line(replay({"--cache", "1MiB", "--json", "/no/such/dir/r.json", "--backend", "null"}), 1,
                   {"/no/such/dir/r.json"});
 }
