@@ -67,15 +67,15 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
   }
 }
 
-Result<void> Loader::pump(bool idle) {
-  obey_pager(idle);
-  submit(idle);
+Result<void> Loader::pump(Nanoseconds idle_until) {
+  obey_pager(idle_until);
+  submit(idle_until);
   return demands_in_flight_ + prefetches_in_flight_ > 0 ? reap(0) : Result<void>();
 }
 
 Result<void> Loader::wait() {
-  obey_pager(false);
-  submit(false);
+  obey_pager(kBusy);
+  submit(kBusy);
   return reap(1);
 }
 
@@ -93,17 +93,35 @@ void Loader::drain() {
 
 // ---- commands
 
-void Loader::obey_pager(bool idle) {
+void Loader::obey_pager(Nanoseconds idle_until) {
   const auto obey_all = [this] {
     while (const std::optional<PagerCommand> command = pager_.next_command()) {
       obey(*command);
     }
   };
   obey_all();
-  while (idle && prefetches_.empty() && prefetches_in_flight_ < config_.prefetch_pieces_in_flight &&
-         pager_.start_prefetch()) {
+  while (prefetches_.empty() && prefetches_in_flight_ < config_.prefetch_pieces_in_flight &&
+         time_for_prefetch(idle_until) && pager_.start_prefetch()) {
     obey_all();
   }
+}
+
+// A piece that is still being read when the next demand comes delays it, and at low accuracy that is all it
+// does.
+bool Loader::time_for_prefetch(Nanoseconds idle_until) {
+  if (idle_until == kBusy) {
+    return false;
+  }
+  if (clock_.now() + piece_time_ <= idle_until) {
+    return true;
+  }
+  if (refused_until_ != idle_until) {
+    // The average learns only from pieces that are read: let it fade, or one slow piece would end prefetching
+    // for good.
+    refused_until_ = idle_until;
+    piece_time_ -= piece_time_ / 64;
+  }
+  return false;
 }
 
 void Loader::obey(const PagerCommand& command) {
@@ -213,10 +231,10 @@ bool Loader::find_place(Load& load) {
   return own.memory != nullptr;
 }
 
-void Loader::submit(bool idle) {
+void Loader::submit(Nanoseconds idle_until) {
   gather(demands_, flights_.size());
   send();
-  if (idle && demands_.empty() && demands_in_flight_ == 0) {
+  if (!prefetches_.empty() && demands_.empty() && demands_in_flight_ == 0 && time_for_prefetch(idle_until)) {
     gather(prefetches_, config_.prefetch_pieces_in_flight -
                             std::min(config_.prefetch_pieces_in_flight, prefetches_in_flight_));
     send();
@@ -271,6 +289,10 @@ Result<void> Loader::take_in(const IoDone& done) {
   unused_tags_.push_back(done.tag);
   Load& load = loads_[flight.load];
   const Piece piece = load.pieces[flight.piece];
+  const Nanoseconds took = clock_.now() - flight.submitted;
+  if (load.prefetch) {
+    piece_time_ += (took - piece_time_) / 8;
+  }
   --load.in_flight;
   --(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
   counts_.bytes_read += done.error == 0 ? piece.aligned.bytes : 0;
@@ -280,7 +302,7 @@ Result<void> Loader::take_in(const IoDone& done) {
                 .expert = load.expert,
                 .bytes = piece.aligned.bytes,
                 .start = flight.submitted,
-                .duration = clock_.now() - flight.submitted});
+                .duration = took});
   if (done.error != 0 && piece.attempt < config_.attempts && !load.abandoned) {
     ++counts_.retries;
     const bool queued = load.next < load.pieces.size();

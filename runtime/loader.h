@@ -20,7 +20,7 @@ struct LoaderConfig {
   bool release_dropped = false;
   // A prefetch is read in pieces, few of which are in flight at a time: a demand that comes up waits for
   // these at most.
-  uint64_t prefetch_piece_bytes = 1 << 20;
+  uint64_t prefetch_piece_bytes = 1 << 19;
   uint32_t prefetch_pieces_in_flight = 2;
   uint32_t attempts = 3;  // of a failing request before its error counts
 };
@@ -48,12 +48,13 @@ class Loader {
   Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,
          Pager& pager, const Clock& clock, Observer& observer, const LoaderConfig& config);
 
-  // Obeys the pager, submits what may be submitted, takes in what is complete. `idle`: no demand is waited
-  // for, so prefetch may use the drive. Fails when a demanded expert cannot be read, or is not what was
-  // stored.
-  Result<void> pump(bool idle);
+  // Obeys the pager, submits what may be submitted, takes in what is complete. Until `idle_until` no demand
+  // will be waited for: prefetch may use the drive for reads that are likely to be over by then. Fails when a
+  // demanded expert cannot be read, or is not what was stored.
+  Result<void> pump(Nanoseconds idle_until);
+  static constexpr Nanoseconds kBusy = Nanoseconds::min();  // a demand is waited for now
 
-  // As pump(false) after waiting for at least one completion; a demand must be under way.
+  // As pump(kBusy) after waiting for at least one completion; a demand must be under way.
   Result<void> wait();
 
   // Waits for everything in flight and forgets what was not submitted. The destructor of the memory that
@@ -92,14 +93,15 @@ class Loader {
     Nanoseconds submitted{0};
   };
 
-  void obey_pager(bool idle);
+  void obey_pager(Nanoseconds idle_until);
+  bool time_for_prefetch(Nanoseconds idle_until);
   void obey(const PagerCommand& command);
   void start(ExpertId expert, bool prefetch);
   void hurry(uint32_t index);
   void abandon(uint32_t index);
   void drop(ExpertId expert);
   bool find_place(Load& load);
-  void submit(bool idle);
+  void submit(Nanoseconds idle_until);
   void gather(std::deque<uint32_t>& queue, size_t most);
   void send();
   Result<void> reap(size_t at_least);
@@ -132,6 +134,8 @@ class Loader {
   std::vector<IoDone> done_;      // scratch of reap()
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
+  Nanoseconds piece_time_{0};          // running average of what a prefetch piece takes
+  Nanoseconds refused_until_ = kBusy;  // the idle time for which a prefetch was last found too slow
 };
 
 }  // namespace spillway

@@ -33,7 +33,8 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
 
 Result<void> Session::run_step(const Step& step) {
   const Nanoseconds start = ports_.clock.now();
-  if (Result<void> waited = await(ports_.compute.attention(step, start), true); !waited) {
+  const Nanoseconds routed = ports_.compute.attention(step, start);
+  if (Result<void> waited = await(routed, routed); !waited) {
     return waited;
   }
   report(EventKind::attention, step, start);
@@ -53,7 +54,7 @@ Result<void> Session::run_step(const Step& step) {
 
 Result<void> Session::run_experts(const Step& step) {
   pending_.assign(step.experts.begin(), step.experts.end());
-  if (Result<void> pumped = ports_.loader.pump(false); !pumped) {
+  if (Result<void> pumped = ports_.loader.pump(Loader::kBusy); !pumped) {
     return pumped;
   }
   while (!pending_.empty()) {
@@ -68,10 +69,11 @@ Result<void> Session::run_experts(const Step& step) {
     }
     const Nanoseconds start = ports_.clock.now();
     const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
-    // Once the step's last bytes are there the drive has nothing better to do than prefetch.
+    // Once the step's last bytes are there the drive is idle until all that is left has been computed.
     const bool all_here = std::all_of(pending_.begin(), pending_.end(),
                                       [this](ExpertId other) { return ports_.pager.ready(other); });
-    if (Result<void> waited = await(end, all_here); !waited) {
+    const Nanoseconds idle_until = all_here ? end + (end - start) * int64_t(pending_.size()) : Loader::kBusy;
+    if (Result<void> waited = await(end, idle_until); !waited) {
       return waited;
     }
     report(EventKind::expert, step, start, expert);
@@ -80,10 +82,10 @@ Result<void> Session::run_experts(const Step& step) {
   return {};
 }
 
-// Pumps until `deadline`.
-Result<void> Session::await(Nanoseconds deadline, bool idle) {
+// Pumps until `deadline`; prefetch may use the drive until `idle_until`.
+Result<void> Session::await(Nanoseconds deadline, Nanoseconds idle_until) {
   while (ports_.clock.now() < deadline) {
-    if (Result<void> pumped = ports_.loader.pump(idle); !pumped) {
+    if (Result<void> pumped = ports_.loader.pump(idle_until); !pumped) {
       return pumped;
     }
     ports_.clock.wait_until(deadline);

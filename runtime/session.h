@@ -34,7 +34,7 @@ class Session {
  private:
   Result<void> run_step(const Step& step);
   Result<void> run_experts(const Step& step);
-  Result<void> await(Nanoseconds deadline, bool idle);
+  Result<void> await(Nanoseconds deadline, Nanoseconds idle_until);
   bool take_ready(ExpertId& expert);
   void report(EventKind kind, const Step& step, Nanoseconds start, ExpertId expert = ExpertId{});
 
