@@ -188,7 +188,7 @@ size_t UringBackend::reap(std::span<IoDone> out, size_t at_least) {
     if (count >= at_least) {
       return count;
     }
-    enter(1);
+    enter(unsigned(std::min(at_least - count, reads_.size() - free_reads_.size())));
   }
 }
 

@@ -62,8 +62,9 @@ struct Backend {
   // first".
   virtual size_t submit(std::span<const IoRequest> requests) = 0;
 
-  // Fills a prefix of `out` with completions and returns its length. at_least = 0 polls; 1 waits until there
-  // is one and is the only call in the lab that blocks. Waiting with nothing in flight is a broken contract.
+  // Fills a prefix of `out` with completions and returns its length. at_least = 0 polls; more waits until
+  // there are so many, and is the only call in the lab that blocks. Waiting for more than is in flight, or
+  // than `out` holds, is a broken contract.
   virtual size_t reap(std::span<IoDone> out, size_t at_least) = 0;
 
   // A zero-copy backend may give back the memory behind `range`, which is not in flight. Others do nothing.
@@ -206,7 +207,7 @@ enum class EventKind : uint8_t {
   expert,     // the FFN of `expert`
   stall,      // nothing to compute, waiting for the store
   io,         // one request: `bytes` long, of `expert`; `error` is its errno; prefetch tells why it was read
-  step,       // a whole step, from the end of the one before
+  step,       // a whole step, from when its layer began
   pass,       // a whole forward pass
 };
 

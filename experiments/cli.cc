@@ -25,6 +25,7 @@ bool interrupted() {
 void catch_interrupts() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  std::signal(SIGHUP, on_signal);  // a closed terminal must not leave half a store or a cgroup behind
 }
 
 std::vector<std::string> split_list(const std::string& text) {

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +52,10 @@ int run(int argc, char** argv) {
   if (const spillway::Result<void> outcome = invocation.run(); !outcome) {
     fmt::print(stderr, "spillway: {}\n", outcome.error().message);
     return int(outcome.error().kind);
+  }
+  if (std::fflush(stdout) != 0) {
+    fmt::print(stderr, "spillway: stdout: the output cannot be written: {}\n", std::strerror(errno));
+    return int(ErrorKind::failed);
   }
   return 0;
 }

@@ -20,9 +20,12 @@ std::optional<double> share_from_ram(const Report& report) {
 }
 
 Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path) {
-  const std::string text = json.dump(2) + "\n";
+  // Paths need not be UTF-8; what is not is replaced rather than thrown over.
+  const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   if (path == "-") {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+      return failed("stdout: the JSON cannot be written: {}", std::strerror(errno));
+    }
     return {};
   }
   std::ofstream file(path, std::ios::binary);

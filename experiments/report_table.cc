@@ -101,7 +101,7 @@ void ceilings(Out out, const Report& report) {
   fmt::format_to(out, "\n  {:<43} {:>10} {:>12}\n", "ceiling", "tok/s", "achieved is");
   ceiling_row(out, report, "seed: every expert read, no cache", all.seed_tok_per_s);
   ceiling_row(out, report, "policy: this run's own misses", all.policy_tok_per_s);
-  ceiling_row(out, report, "physical: the fewest misses any policy has", all.physical_tok_per_s);
+  ceiling_row(out, report, "physical: the misses of Belady's policy", all.physical_tok_per_s);
   row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
 }
 
@@ -116,7 +116,7 @@ void proof(Out out, const Report& report) {
                          : fmt::format("{} ({})", format_bytes(io.counts.bytes_verified), io.verify));
   if (io.arena_bytes > 0) {
     row(out, "cache memory",
-        fmt::format("{} of {} pages{}", format_bytes(io.arena_bytes), io.arena_pages,
+        fmt::format("{}{}", io.arena_pages,
                     io.arena_moved_bytes == 0
                         ? std::string()
                         : fmt::format(", {} moved to join holes", format_bytes(io.arena_moved_bytes))));

@@ -107,14 +107,19 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
                    {"compute", describe(parts.pace)},
                    {"tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all"},
                    {"warm_up", fmt::format("{}", options.warm_up)}};
+  const bool no_compute = parts.pace.kind == ComputePace::Kind::none ||
+                          (parts.pace.kind == ComputePace::Kind::recorded && parts.pace.scale == 0);
+  if (no_compute && !options.prefetch.starts_with("none")) {
+    report.warnings.emplace_back(
+        "nothing is prefetched without --compute: the drive has no idle time that a prefetch could use");
+  }
   if (!parts.trace->truncation.empty()) {
     report.warnings.push_back(fmt::format("the trace is incomplete: {}", parts.trace->truncation));
   }
   return report;
 }
 
-Result<void> run_trace(Composition& parts, const Storage& storage, const RunOptions& options,
-                       Report& report) {
+Result<void> run_trace(Composition& parts, const Storage& storage, Report& report) {
   const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
   const ModelGeometry& geometry = source->info().geometry;
   DecisionDigest digest;
@@ -125,10 +130,11 @@ Result<void> run_trace(Composition& parts, const Storage& storage, const RunOpti
   Session session({*source, *parts.prefetcher.port, pager, loader, *parts.compute, storage.clock, observers});
 
   const uint64_t passes = parts.trace->steps.decode_passes();
-  Progress progress(options.evict, std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
+  Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
   const auto stop = [&] {
     progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
-    return interrupted();
+    report.interrupted = interrupted();
+    return report.interrupted;
   };
   const double cpu_before = process_cpu_seconds();
   Result<void> ran = session.run(stop);
@@ -137,7 +143,6 @@ Result<void> run_trace(Composition& parts, const Storage& storage, const RunOpti
   report.io.wall = report.metrics.total().wall;
   report.io.arena_moved_bytes = storage.arena == nullptr ? 0 : storage.arena->moved_bytes();
   report.digest = digest.hex();
-  report.interrupted = interrupted();
   return ran;
 }
 
@@ -154,7 +159,9 @@ Result<void> add_ceilings(const Composition& parts, const RunOptions& options, R
     return time > 0 ? std::optional(1 / time) : std::nullopt;
   };
   report.ceilings.seed_tok_per_s = bandwidth / double(report.geometry.token_cycle_bytes());
-  report.ceilings.policy_tok_per_s = ceiling(double(decode.bytes_missed) / tokens);
+  // A useful prefetch is a miss read early; what was read for nothing is no part of what is needed.
+  report.ceilings.policy_tok_per_s =
+      ceiling(double(decode.bytes_missed + decode.bytes_prefetched - decode.bytes_wasted) / tokens);
 
   // The optimum for the same tokens: those that ran, with the same warm-up.
   const PolicyEnv env{&parts.trace->steps.info(), parts.cache_bytes, options.seed};

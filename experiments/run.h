@@ -55,7 +55,7 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
 
 // Runs the whole trace, until Ctrl-C at most, with a progress bar; fills in the report's metrics, I/O counts
 // and digest.
-Result<void> run_trace(Composition& parts, const Storage& storage, const RunOptions& options, Report& report);
+Result<void> run_trace(Composition& parts, const Storage& storage, Report& report);
 
 // Works out what the drive's speed in `report` would allow.
 Result<void> add_ceilings(const Composition& parts, const RunOptions& options, Report& report);

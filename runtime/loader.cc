@@ -32,14 +32,17 @@ uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store
   constexpr uint64_t kHolesShare = 25;
   double worst = 1.0;
   bool mixed = false;
+  uint64_t place = 0;
   std::vector<ByteRange> ranges;
   for (uint32_t index = 0; index < geometry.expert_count(); ++index) {
     const uint64_t own = geometry.bytes_of(ExpertId{index});
     if (own > 0) {
       ranges.clear();
       store.ranges(ExpertId{index}, ranges);
-      worst = std::max(worst, double(place_bytes(ranges, alignment)) / double(own));
-      mixed = mixed || own != geometry.largest_expert_bytes();
+      const uint64_t bytes = place_bytes(ranges, alignment);
+      worst = std::max(worst, double(bytes) / double(own));
+      mixed = mixed || (place != 0 && place != bytes);
+      place = bytes;
     }
   }
   const uint64_t beside =
@@ -70,13 +73,26 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
 Result<void> Loader::pump(Nanoseconds idle_until) {
   obey_pager(idle_until);
   submit(idle_until);
-  return demands_in_flight_ + prefetches_in_flight_ > 0 ? reap(0) : Result<void>();
+  if (demands_in_flight_ + prefetches_in_flight_ == 0) {
+    return {};
+  }
+  Result<void> reaped = reap(0);
+  if (reaped && reaped_ > 0) {
+    obey_pager(idle_until);
+    submit(idle_until);
+  }
+  return reaped;
 }
 
 Result<void> Loader::wait() {
   obey_pager(kBusy);
   submit(kBusy);
-  return reap(1);
+  if (demands_in_flight_ + prefetches_in_flight_ == 0) {
+    // A prefetch that is half read holds the room in which the demand would fit: finish it.
+    gather(prefetches_, flights_.size());
+    send();
+  }
+  return reap(completions_to_wait_for());
 }
 
 void Loader::drain() {
@@ -167,6 +183,7 @@ void Loader::start(ExpertId expert, bool prefetch) {
       at += bytes;
     }
   }
+  Expects(!load.pieces.empty());
   place(expert).spans.assign(load.ranges.size(), {});
   load_of_[index_of(expert)] = index;
   (prefetch ? prefetches_ : demands_).push_back(index);
@@ -272,8 +289,21 @@ void Loader::send() {
 
 // ---- completion
 
+// No expert that is waited for can be complete before so many requests are: to wake up for fewer would be for
+// nothing.
+size_t Loader::completions_to_wait_for() const {
+  size_t fewest = demands_in_flight_ + prefetches_in_flight_;
+  for (const Load& load : loads_) {
+    if (!load.pieces.empty() && !load.prefetch) {
+      fewest = std::min(fewest, load.in_flight + (load.pieces.size() - load.next));
+    }
+  }
+  return fewest;
+}
+
 Result<void> Loader::reap(size_t at_least) {
   const size_t count = backend_.reap(done_, at_least);
+  reaped_ = count;
   Result<void> outcome;
   for (const IoDone& done : std::span(done_).first(count)) {
     // All of them are accounted for even when one has failed: drain() relies on it.
@@ -303,15 +333,15 @@ Result<void> Loader::take_in(const IoDone& done) {
                 .bytes = piece.aligned.bytes,
                 .start = flight.submitted,
                 .duration = took});
-  if (done.error != 0 && piece.attempt < config_.attempts && !load.abandoned) {
+  if (done.error != 0 && piece.attempt < config_.attempts) {
     ++counts_.retries;
     const bool queued = load.next < load.pieces.size();
     load.pieces.push_back(piece);
     ++load.pieces.back().attempt;
-    if (!queued) {
+    if (!queued && !load.abandoned) {
       (load.prefetch ? prefetches_ : demands_).push_front(flight.load);
     }
-    return {};
+    return load.abandoned && load.in_flight == 0 ? complete(flight.load) : Result<void>();
   }
   load.error = load.error != 0 ? load.error : done.error;
   const ByteRange& range = load.ranges[piece.range];
@@ -337,8 +367,7 @@ Result<void> Loader::complete(uint32_t index) {
                   std::strerror(load.error));
   }
   Result<void> verified = verify(load);
-  load_of_[index_of(load.expert)] = kNoLoad;
-  unused_loads_.push_back(index);
+  retire(index);
   pager_.arrived(load.expert);
   return verified;
 }
@@ -346,10 +375,15 @@ Result<void> Loader::complete(uint32_t index) {
 // The load of a prefetch that cannot or need not be finished.
 void Loader::give_up(uint32_t index) {
   Load& load = loads_[index];
-  load_of_[index_of(load.expert)] = kNoLoad;
-  unused_loads_.push_back(index);
+  retire(index);
   drop(load.expert);
   pager_.failed(load.expert);
+}
+
+void Loader::retire(uint32_t index) {
+  load_of_[index_of(loads_[index].expert)] = kNoLoad;
+  loads_[index].pieces.clear();
+  unused_loads_.push_back(index);
 }
 
 Result<void> Loader::verify(const Load& load) {

@@ -54,7 +54,8 @@ class Loader {
   Result<void> pump(Nanoseconds idle_until);
   static constexpr Nanoseconds kBusy = Nanoseconds::min();  // a demand is waited for now
 
-  // As pump(kBusy) after waiting for at least one completion; a demand must be under way.
+  // As pump(kBusy) after waiting for as many completions as an expert can be ready with at the earliest; a
+  // demand must be under way.
   Result<void> wait();
 
   // Waits for everything in flight and forgets what was not submitted. The destructor of the memory that
@@ -84,8 +85,8 @@ class Loader {
     int error = 0;
     uint32_t in_flight = 0;
     std::vector<ByteRange> ranges;
-    std::vector<Piece> pieces;
-    size_t next = 0;  // first piece not submitted
+    std::vector<Piece> pieces;  // empty: this load is not in use
+    size_t next = 0;            // first piece not submitted
   };
   struct Flight {
     uint32_t load = 0;
@@ -109,6 +110,8 @@ class Loader {
   Result<void> complete(uint32_t index);
   Result<void> verify(const Load& load);
   void give_up(uint32_t index);
+  void retire(uint32_t index);
+  size_t completions_to_wait_for() const;
   uint32_t load_of(ExpertId expert) const { return load_of_[index_of(expert)]; }
   Place& place(ExpertId expert) { return places_[index_of(expert)]; }
 
@@ -132,6 +135,7 @@ class Loader {
   std::vector<uint64_t> unused_tags_;
   std::vector<IoRequest> batch_;  // being gathered
   std::vector<IoDone> done_;      // scratch of reap()
+  size_t reaped_ = 0;             // by the last reap()
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
   Nanoseconds piece_time_{0};          // running average of what a prefetch piece takes

@@ -164,7 +164,7 @@ bool Pager::start_prefetch() {
   }
   // The layer that comes up first goes first; within it the prefetcher's order stands.
   const auto steps_ahead = [this](const Hint& hint) {
-    return (geometry_.layer_of(hint.expert) + geometry_.layers - layer_) % geometry_.layers;
+    return (geometry_.layer_of(hint.expert) + geometry_.layers - layer_ - 1) % geometry_.layers;
   };
   const auto next = std::min_element(hints_.begin(), hints_.end(), [&](const Hint& a, const Hint& b) {
     return steps_ahead(a) < steps_ahead(b);

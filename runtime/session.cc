@@ -17,8 +17,14 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
       outcome = Unexpected(more.error());
       break;
     }
-    if (!*more || (passes.begins_pass(step) && stop())) {
+    if (!*more) {
       passes.close(start);
+      break;
+    }
+    if (stop()) {
+      if (passes.begins_pass(step)) {
+        passes.close(start);
+      }
       break;
     }
     passes.enter(step, start);
@@ -37,7 +43,7 @@ Result<void> Session::run_step(const Step& step) {
   if (Result<void> waited = await(routed, routed); !waited) {
     return waited;
   }
-  report(EventKind::attention, step, start);
+  report(EventKind::attention, step, start, routed - start);
 
   ports_.pager.begin(step);
   ports_.prefetcher.observe(step);
@@ -48,7 +54,7 @@ Result<void> Session::run_step(const Step& step) {
     return ran;
   }
   ports_.pager.end();
-  report(EventKind::step, step, start);
+  report(EventKind::step, step, start, ports_.clock.now() - start);
   return {};
 }
 
@@ -64,7 +70,7 @@ Result<void> Session::run_experts(const Step& step) {
       if (Result<void> waited = ports_.loader.wait(); !waited) {
         return waited;
       }
-      report(EventKind::stall, step, start);
+      report(EventKind::stall, step, start, ports_.clock.now() - start);
       continue;
     }
     const Nanoseconds start = ports_.clock.now();
@@ -76,7 +82,7 @@ Result<void> Session::run_experts(const Step& step) {
     if (Result<void> waited = await(end, idle_until); !waited) {
       return waited;
     }
-    report(EventKind::expert, step, start, expert);
+    report(EventKind::expert, step, start, end - start, expert);
     ports_.pager.used(expert);
   }
   return {};
@@ -105,14 +111,15 @@ bool Session::take_ready(ExpertId& expert) {
   return true;
 }
 
-void Session::report(EventKind kind, const Step& step, Nanoseconds start, ExpertId expert) {
+void Session::report(EventKind kind, const Step& step, Nanoseconds start, Nanoseconds duration,
+                     ExpertId expert) {
   ports_.observer.on({.kind = kind,
                       .phase = step.phase,
                       .tokens = step.tokens,
                       .expert = expert,
                       .step = step.index,
                       .start = start,
-                      .duration = ports_.clock.now() - start});
+                      .duration = duration});
 }
 
 }  // namespace spillway

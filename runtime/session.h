@@ -27,8 +27,8 @@ class Session {
  public:
   explicit Session(const SessionPorts& ports) : ports_(ports) {}
 
-  // Runs until the source ends or `stop`, which is asked before each forward pass, says so. Passes are
-  // reported whole: one that fails midway is not.
+  // Runs until the source ends or `stop`, which is asked before each step, says so. Forward passes are
+  // reported whole: one that fails or is stopped midway is not.
   Result<void> run(FunctionRef<bool()> stop);
 
  private:
@@ -36,7 +36,8 @@ class Session {
   Result<void> run_experts(const Step& step);
   Result<void> await(Nanoseconds deadline, Nanoseconds idle_until);
   bool take_ready(ExpertId& expert);
-  void report(EventKind kind, const Step& step, Nanoseconds start, ExpertId expert = ExpertId{});
+  void report(EventKind kind, const Step& step, Nanoseconds start, Nanoseconds duration,
+              ExpertId expert = ExpertId{});
 
   SessionPorts ports_;
   std::vector<ExpertId> pending_;  // experts of the step that were not computed yet

@@ -33,12 +33,14 @@ size_t SimulatedBackend::submit(std::span<const IoRequest> requests) {
 }
 
 size_t SimulatedBackend::reap(std::span<IoDone> out, size_t at_least) {
-  if (at_least > 0) {
-    Expects(!pending_.empty() && !out.empty());
-    clock_.advance_to(pending_.front().finish);
-  }
+  Expects(at_least <= pending_.size() && at_least <= out.size());
   size_t count = 0;
-  while (count < out.size() && !pending_.empty() && pending_.front().finish <= clock_.now()) {
+  while (count < out.size() && !pending_.empty()) {
+    if (count < at_least) {
+      clock_.advance_to(pending_.front().finish);
+    } else if (pending_.front().finish > clock_.now()) {
+      break;
+    }
     std::pop_heap(pending_.begin(), pending_.end(), later);
     out[count++] = {.tag = pending_.back().tag};
     pending_.pop_back();

@@ -184,6 +184,9 @@ Result<void> BlockDecoder::read_fields(Step& step, uint8_t flags, uint64_t& list
   if (layer >= geometry_.layers || tokens == 0 || tokens > kMaxPayloadBytes || sequence > UINT32_MAX) {
     return failed("one of its steps has layer {}, {} tokens, sequence {}", layer, tokens, sequence);
   }
+  if (geometry_.expert_bytes[layer] == 0) {
+    return failed("one of its steps is of layer {}, which has no experts", layer);
+  }
   step.layer = uint32_t(layer);
   step.tokens = uint32_t(tokens);
   step.sequence = uint32_t(sequence);

@@ -51,7 +51,14 @@ Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const Mod
     if (!size) {
       return wrong_usage("--cache: {}", size.error().message);
     }
+    if (size->count < geometry.largest_token_step_bytes()) {
+      return wrong_usage("--cache {}: one step needs {}; give at least that", text,
+                         format_bytes(geometry.largest_token_step_bytes()));
+    }
     sizes.push_back(size->count);
+  }
+  if (sizes.empty()) {
+    return wrong_usage("--cache '{}' names no size", options.sizes);
   }
   return sizes;
 }
@@ -119,11 +126,17 @@ Result<void> run_curve(const CurveOptions& options) {
   if (!trace) {
     return propagate(trace);
   }
+  if (!trace->truncation.empty()) {
+    fmt::print(stderr, "spillway: {}: the trace is incomplete: {}\n", options.trace, trace->truncation);
+  }
   Result<std::vector<uint64_t>> sizes = parse_sizes(options, trace->header.geometry);
   if (!sizes) {
     return propagate(sizes);
   }
   const std::vector<std::string> policies = split_list(options.policies);
+  if (policies.empty()) {
+    return wrong_usage("--policy '{}' names no policy", options.policies);
+  }
   std::vector<Point> points;
   for (const std::string& policy : policies) {
     for (const uint64_t size : *sizes) {
@@ -133,7 +146,8 @@ Result<void> run_curve(const CurveOptions& options) {
       }
       points.push_back(std::move(*point));
       if (interrupted()) {
-        return failed("interrupted after {} of {} points", points.size(), policies.size() * sizes->size());
+        return failed("interrupted after {} of {} points; give fewer --cache sizes", points.size(),
+                      policies.size() * sizes->size());
       }
     }
   }
@@ -155,7 +169,8 @@ void add_curve_command(CLI::App& app, Invocation& invocation) {
       ->capture_default_str();
   command->add_option("--cache", options->sizes,
                       "Cache sizes, comma-separated (default: doubling, up to all experts)");
-  command->add_option("--tokens", options->tokens, "Only the first N decode tokens");
+  command->add_option("--tokens", options->tokens, "Only the first N decode tokens")
+      ->check(CLI::PositiveNumber);
   command->add_option("--seed", options->seed, "Of policies that draw lots")->capture_default_str();
   command->add_option("--json", options->json, "Write the points as JSON to this file; - is stdout");
   command->callback([options, &invocation] { invocation.run = [options] { return run_curve(*options); }; });

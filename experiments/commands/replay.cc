@@ -84,10 +84,6 @@ Result<void> make_arena(const ReplayOptions& options, const Composition& parts, 
   const ModelGeometry& geometry = parts.trace->header.geometry;
   const uint64_t granule = std::max<uint64_t>(caps.alignment, 4096);
   const uint64_t bytes = arena_bytes_for(geometry, *rig.store, granule, parts.cache_bytes);
-  if (const std::optional<uint64_t> reach = memory_within_reach(); reach && bytes > *reach) {
-    return failed("--cache {}: the cache needs {} of memory and {} can be had; give a smaller one",
-                  exact_bytes(options.cache), format_bytes(bytes), format_bytes(*reach));
-  }
   std::optional<PageKind> wanted;
   if (!options.pages.empty()) {
     Result<PageKind> kind = parse_page_kind(options.pages);
@@ -100,6 +96,12 @@ Result<void> make_arena(const ReplayOptions& options, const Composition& parts, 
   if (!memory) {
     return propagate(memory);
   }
+  // Nothing of it is touched yet. Huge pages of the pool are reserved by now; the others may not be there.
+  const std::optional<uint64_t> reach = memory_within_reach();
+  if (memory->kind() != PageKind::hugetlb && reach && memory->size() > *reach) {
+    return failed("--cache {}: the cache needs {} of memory and {} can be had; give a smaller one",
+                  exact_bytes(options.cache), format_bytes(memory->size()), format_bytes(*reach));
+  }
   rig.memory = std::move(*memory);
   rig.arena.emplace(rig.memory.bytes(), granule);
   return {};
@@ -109,11 +111,20 @@ Result<void> limit_memory(const ReplayOptions& options, Rig& rig) {
   if (options.memory.count == 0) {
     return {};
   }
-  const uint64_t hugetlb = rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0;
-  if (hugetlb >= options.memory.count) {
-    return wrong_usage("--memory {}: the cache alone takes {}", exact_bytes(options.memory),
-                       format_bytes(hugetlb));
+  constexpr uint64_t kProgram = 32 * kMiB;  // the trace, code and stacks
+  if (rig.memory.size() + kProgram > options.memory.count) {
+    return wrong_usage(
+        "--memory {}: the cache's memory alone is {}, and {} beside it are needed for the rest",
+        exact_bytes(options.memory), format_bytes(rig.memory.size()), format_bytes(kProgram));
   }
+  if (options.warm) {
+    return wrong_usage(
+        "--memory with --warm: what is in the page cache already is outside of the limit; use --cold");
+  }
+  if (rig.backend.resolved.find("stage=1") != std::string::npos) {
+    return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend);
+  }
+  const uint64_t hugetlb = rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0;
   Result<std::unique_ptr<MemoryLimit>> limit = limit_process_memory(options.memory.count, hugetlb);
   if (!limit) {
     return propagate(limit);
@@ -157,26 +168,49 @@ Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Ri
 }
 
 // A short measurement of the best that the drive does on the store's files, beside the run and not on another
-// day. That it could not be had is no reason not to run.
-void probe(const ReplayOptions& options, const Rig& rig, Report& report) {
+// day. That it could not be had is no reason not to run. It reads into the cache's memory, which is not in
+// use before and after the run, so that a probe takes no more memory than the run does.
+void probe(const ReplayOptions& options, Rig& rig, Report& report) {
   constexpr Nanoseconds kDuration{1'000'000'000};
-  constexpr uint64_t kMemory = 256 * kMiB;
+  constexpr uint64_t kMost = 256 * kMiB;
+  constexpr uint64_t kLeast = 64 * kMiB;
   if (options.no_probe || !rig.backend.port->caps().carries_bytes) {
     return;
   }
-  Result<PageMemory> memory = PageMemory::allocate(kMemory, std::nullopt);
-  if (memory) {
-    if (Result<void> touched = memory->touch(); !touched) {
-      memory = propagate(touched);
+  PageMemory own;
+  std::span<std::byte> memory = rig.memory.bytes();
+  if (memory.size() < kLeast) {
+    Result<PageMemory> made = PageMemory::allocate(kLeast, std::nullopt);
+    if (!made || !made->touch()) {
+      report.warnings.emplace_back("the drive could not be probed: no memory to read into");
+      return;
     }
+    own = std::move(*made);
+    memory = own.bytes();
   }
-  Result<ProbeResult> best =
-      memory ? probe_drive(rig.store->files(), kDuration, memory->bytes()) : propagate(memory);
+  const Result<ProbeResult> best =
+      probe_drive(rig.store->files(), kDuration, memory.first(std::min<uint64_t>(memory.size(), kMost)));
   if (!best) {
     report.warnings.push_back(fmt::format("the drive could not be probed: {}", best.error().message));
   } else if (best->bytes_per_second > report.ceilings.drive.bytes_per_s) {
     report.ceilings.drive = {best->bytes_per_second, best->setting};
   }
+}
+
+// What the kernel says the device delivered since `before`. A count of zero tells something only where there
+// is a device whose reads it counts, or where there certainly is none.
+std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, const Rig& rig,
+                                        const Report& report) {
+  const std::optional<uint64_t> now = process_device_bytes();
+  if (!before || !now || !rig.backend.port->caps().carries_bytes) {
+    return std::nullopt;
+  }
+  const Result<DeviceInfo> device = device_below(rig.store->files().front());
+  const bool in_memory = report.store.file_system == "tmpfs" || report.store.file_system == "ramfs";
+  if (*now == *before && !in_memory && (!device || device->name.empty())) {
+    return std::nullopt;
+  }
+  return *now - *before;
 }
 
 Result<void> start_cold(const ReplayOptions& options, const Rig& rig, Report& report) {
@@ -208,10 +242,11 @@ void describe_storage(const ReplayOptions& options, const Rig& rig, Report& repo
   }
   report.backend_note = fmt::format("{}: {}", options.backend, rig.backend.port->caps().note);
   report.io.arena_bytes = rig.memory.size();
-  report.io.arena_pages = rig.memory.size() == 0 ? "" : page_kind_name(rig.memory.kind());
+  report.io.arena_pages = rig.memory.size() == 0 ? "" : rig.memory.describe();
   report.config.emplace_back("backend", rig.backend.resolved);
   report.config.emplace_back("pages", options.pages.empty() ? "default" : options.pages);
   report.config.emplace_back("memory_bytes", fmt::format("{}", options.memory.count));
+  report.config.emplace_back("ranges", fmt::format("{}", options.ranges));
   report.config.emplace_back("start", options.warm ? "warm" : "cold");
 }
 
@@ -243,13 +278,10 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
                         clock,
                         {.verify = *verify, .release_dropped = zero_copy_cache}};
   const std::optional<uint64_t> before = process_device_bytes();
-  if (Result<void> ran = run_trace(*parts, storage, options, report); !ran) {
+  if (Result<void> ran = run_trace(*parts, storage, report); !ran) {
     return ran;
   }
-  if (const std::optional<uint64_t> after = process_device_bytes();
-      before && after && rig.backend.port->caps().carries_bytes) {
-    report.io.device_bytes = *after - *before;
-  }
+  report.io.device_bytes = delivered_since(before, rig, report);
   // A drive that others use drifts: its best is the better of the two moments.
   if (!interrupted()) {
     probe(options, rig, report);

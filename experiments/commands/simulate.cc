@@ -57,7 +57,7 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   VirtualClock clock;
   SimulatedBackend backend(std::move(device->port), clock, {options.depth});
   report.backend_note = backend.caps().note;
-  if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, options, report); !ran) {
+  if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
     return ran;
   }
   report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates

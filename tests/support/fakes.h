@@ -230,7 +230,9 @@ class FaultBackend final : public Backend {
       return 0;
     }
     polls_ = 0;
-    const size_t count = std::min(out.size(), in_flight_.empty() ? 0 : 1 + rng_.below(in_flight_.size()));
+    Expects(at_least <= in_flight_.size());
+    const size_t most = std::min(out.size(), in_flight_.size());
+    const size_t count = std::max(at_least, most == 0 ? 0 : 1 + rng_.below(most));
     for (size_t i = 0; i < count; ++i) {
       const size_t pick = faults_.out_of_order ? rng_.below(in_flight_.size()) : 0;
       out[i] = complete(in_flight_[pick]);

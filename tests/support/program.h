@@ -60,6 +60,9 @@ class Program {
     const std::string out = scratch_ / "out";
     const std::string err = scratch_ / "err";
     pid_ = fork();
+    if (pid_ < 0) {
+      std::abort();
+    }
     if (pid_ == 0) {
       if (std::freopen(out.c_str(), "w", stdout) == nullptr ||
           std::freopen(err.c_str(), "w", stderr) == nullptr) {
