@@ -23,7 +23,7 @@ struct HostFacts {
 struct StoreFacts {
   std::vector<std::string> files;
   std::string file_system;
-  std::string device;                        // name and model; empty when there is none behind the files
+  std::string device;                        // the file system, and the drive below it when there is one
   std::optional<uint64_t> read_ahead_bytes;  // what the kernel reads beyond a buffered or mapped read
 };
 
@@ -77,6 +77,9 @@ struct Report {
 };
 
 double achieved_tok_per_s(const Report& report);
+
+// A difference between what was asked for and what the device delivered that is not worth a headline.
+inline constexpr double kColdTolerance = 0.02;
 
 // The share of the bytes read that did not come from the device (0.2: a fifth came from RAM; −3: the device
 // delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.

@@ -8,9 +8,6 @@ namespace {
 
 using Out = std::back_insert_iterator<std::string>;
 
-// A difference between what was asked for and what the device delivered that is not worth a headline.
-constexpr double kColdTolerance = 0.02;
-
 std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);
 }

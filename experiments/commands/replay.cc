@@ -221,7 +221,6 @@ std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, c
 
 // A run that got more out of the drive than the probes did is itself the best that was measured.
 void learn_from_run(Report& report) {
-  constexpr double kColdTolerance = 0.02;
   const PhaseMetrics& decode = report.metrics.decode();
   const std::optional<double> from_ram = share_from_ram(report);
   if (report.ceilings.drive.bytes_per_s <= 0 || !from_ram || std::abs(*from_ram) > kColdTolerance ||
