@@ -84,7 +84,7 @@ Result<void> Loader::pump(Nanoseconds idle_until) {
   return reaped;
 }
 
-Result<void> Loader::wait() {
+Result<void> Loader::wait(Until until) {
   obey_pager(kBusy);
   submit(kBusy);
   if (demands_in_flight_ + prefetches_in_flight_ == 0) {
@@ -92,7 +92,7 @@ Result<void> Loader::wait() {
     gather(prefetches_, flights_.size());
     send();
   }
-  return reap(completions_to_wait_for());
+  return reap(completions_to_wait_for(until));
 }
 
 void Loader::drain() {
@@ -291,8 +291,11 @@ void Loader::send() {
 
 // No expert that is waited for can be complete before so many requests are: to wake up for fewer would be for
 // nothing.
-size_t Loader::completions_to_wait_for() const {
+size_t Loader::completions_to_wait_for(Until until) const {
   size_t fewest = demands_in_flight_ + prefetches_in_flight_;
+  if (until == Until::last_expert && demands_.empty()) {
+    return fewest;  // with requests still to be submitted this would let the queue run dry
+  }
   for (const Load& load : loads_) {
     if (!load.pieces.empty() && !load.prefetch) {
       fewest = std::min(fewest, load.in_flight + (load.pieces.size() - load.next));

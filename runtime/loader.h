@@ -54,9 +54,10 @@ class Loader {
   Result<void> pump(Nanoseconds idle_until);
   static constexpr Nanoseconds kBusy = Nanoseconds::min();  // a demand is waited for now
 
-  // As pump(kBusy) after waiting for as many completions as an expert can be ready with at the earliest; a
-  // demand must be under way.
-  Result<void> wait();
+  // As pump(kBusy), but waits: until as many requests are complete as it takes for the first expert, or until
+  // all that the step waits for is there. A demand must be under way.
+  enum class Until { first_expert, last_expert };
+  Result<void> wait(Until until);
 
   // Waits for everything in flight and forgets what was not submitted. The destructor of the memory that
   // backends write to must not run before.
@@ -111,7 +112,7 @@ class Loader {
   Result<void> verify(const Load& load);
   void give_up(uint32_t index);
   void retire(uint32_t index);
-  size_t completions_to_wait_for() const;
+  size_t completions_to_wait_for(Until until) const;
   uint32_t load_of(ExpertId expert) const { return load_of_[index_of(expert)]; }
   Place& place(ExpertId expert) { return places_[index_of(expert)]; }
 

@@ -67,7 +67,9 @@ Result<void> Session::run_experts(const Step& step) {
     ExpertId expert{};
     if (!take_ready(expert)) {
       const Nanoseconds start = ports_.clock.now();
-      if (Result<void> waited = ports_.loader.wait(); !waited) {
+      // Where computing takes no time, waking up for each expert gains nothing and costs a context switch.
+      const Loader::Until until = instant_ ? Loader::Until::last_expert : Loader::Until::first_expert;
+      if (Result<void> waited = ports_.loader.wait(until); !waited) {
         return waited;
       }
       report(EventKind::stall, step, start, ports_.clock.now() - start);
@@ -75,6 +77,7 @@ Result<void> Session::run_experts(const Step& step) {
     }
     const Nanoseconds start = ports_.clock.now();
     const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
+    instant_ = end == start;
     // Once the step's last bytes are there the drive is idle until all that is left has been computed.
     const bool all_here = std::all_of(pending_.begin(), pending_.end(),
                                       [this](ExpertId other) { return ports_.pager.ready(other); });

@@ -42,6 +42,7 @@ class Session {
   SessionPorts ports_;
   std::vector<ExpertId> pending_;  // experts of the step that were not computed yet
   HintList hints_;
+  bool instant_ = false;  // the last expert took no time to compute
 };
 
 }  // namespace spillway
