@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace spillway {
+
+// How a tensor's values are stored, by the numbers GGUF files use. Those that are missing were withdrawn.
+enum class TensorType : uint32_t {
+  f32 = 0,
+  f16 = 1,
+  q4_0 = 2,
+  q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
+  q8_0 = 8,
+  q8_1 = 9,
+  q2_k = 10,
+  q3_k = 11,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
+  q8_k = 15,
+  iq2_xxs = 16,
+  iq2_xs = 17,
+  iq3_xxs = 18,
+  iq1_s = 19,
+  iq4_nl = 20,
+  iq3_s = 21,
+  iq2_s = 22,
+  iq4_xs = 23,
+  i8 = 24,
+  i16 = 25,
+  i32 = 26,
+  i64 = 27,
+  f64 = 28,
+  iq1_m = 29,
+  bf16 = 30,
+  tq1_0 = 34,
+  tq2_0 = 35,
+  mxfp4 = 39,
+  nvfp4 = 40,
+};
+
+// A row is a whole number of blocks, and no block is shared between rows.
+struct TensorTypeInfo {
+  TensorType type{};
+  std::string_view name;  // as the field writes it: `Q4_K`
+  uint32_t block_elements = 0;
+  uint32_t block_bytes = 0;
+};
+
+// nullptr when there is no type of that number.
+const TensorTypeInfo* find_tensor_type(uint32_t number);
+// Of a type that find_tensor_type() knows.
+const TensorTypeInfo& tensor_type_info(TensorType type);
+
+// A row of `elements` values takes this many bytes; fails on a row that is not a whole number of blocks.
+Result<uint64_t> row_bytes(TensorType type, uint64_t elements);
+
+}  // namespace spillway
