@@ -35,10 +35,28 @@ constexpr uint64_t kHugePage = 2 * kMiB;
 
 // What the kernel made of the wish to have the files mapped by huge pages.
 struct FileHugePages {
-  bool mapped = false;       // a trial page came out huge by itself
+  bool mapped = false;       // a trial page came out huge, by itself or collapsed
   bool collapsible = false;  // MADV_COLLAPSE makes huge pages of small ones
   std::string note;
 };
+
+// Pages can become huge when they are first touched, after MADV_HUGEPAGE, or when MADV_COLLAPSE joins them:
+// which of the two it was, and what the other said. One trial page stands for all.
+std::string describe_trial(bool huge, bool by_itself, int advised, int collapsed) {
+  const std::string advice = advised == 0 ? "accepted" : "refused: " + error_text(advised);
+  const std::string collapse = collapsed == 0 ? "works" : "refused: " + error_text(collapsed);
+  if (by_itself) {
+    return fmt::format(
+        "page cache mapped by 2 MiB pages as they are touched (MADV_HUGEPAGE {}); MADV_COLLAPSE {}{}", advice,
+        collapse, collapsed == 0 ? "" : ", and is not needed");
+  }
+  if (huge) {
+    return fmt::format("page cache mapped by 2 MiB pages that MADV_COLLAPSE joins; MADV_HUGEPAGE {}", advice);
+  }
+  return fmt::format(
+      "page cache mapped by small pages (huge ones refused); MADV_HUGEPAGE {}, MADV_COLLAPSE {}", advice,
+      collapse);
+}
 
 // Tries with the second 2 MiB of the first file that is long enough, since no kernel says beforehand.
 FileHugePages try_huge_pages(const MappedFiles& mapped) {
@@ -55,14 +73,11 @@ FileHugePages try_huge_pages(const MappedFiles& mapped) {
     if (mapped.touch(trial) != 0) {
       break;
     }
-    got.mapped = mapped.huge_mapped_bytes(trial) > 0;
+    const bool by_itself = mapped.huge_mapped_bytes(trial) > 0;
     const int collapsed = mapped.advise(trial, MADV_COLLAPSE, kHugePage);
     got.collapsible = collapsed == 0;
-    got.mapped = got.mapped || mapped.huge_mapped_bytes(trial) > 0;
-    got.note = fmt::format("page cache mapped {}; MADV_HUGEPAGE {}, MADV_COLLAPSE {}",
-                           got.mapped ? "by 2 MiB pages" : "by small pages (huge ones refused)",
-                           advised == 0 ? "accepted" : "refused: " + error_text(advised),
-                           collapsed == 0 ? "works" : "refused: " + error_text(collapsed));
+    got.mapped = by_itself || mapped.huge_mapped_bytes(trial) > 0;
+    got.note = describe_trial(got.mapped, by_itself, advised, collapsed);
     return got;
   }
   got.note = "page cache mapped; the store is too small for a huge page";

@@ -110,16 +110,18 @@ void remove_leftovers(const std::string& directory) {
   ::closedir(listing);
 }
 
-void leave(const MemoryLimit::Places& places) {
+std::vector<EndStep> steps_out_of(const MemoryLimit::Places& places) {
+  std::vector<EndStep> steps;
   // A cgroup that lends a controller takes no process back.
   if (!places.lender.empty()) {
-    write_text(places.lender + "/cgroup.subtree_control", "-memory");
+    steps.push_back({EndStep::Kind::write, places.lender + "/cgroup.subtree_control", "-memory"});
   }
-  write_text(places.home + "/cgroup.procs", "0");
+  steps.push_back({EndStep::Kind::write, places.home + "/cgroup.procs", "0"});
   if (places.version == 1) {
-    write_text(places.cage + "/memory.force_empty", "0");
+    steps.push_back({EndStep::Kind::write, places.cage + "/memory.force_empty", "0"});
   }
-  ::rmdir(places.cage.c_str());
+  steps.push_back({EndStep::Kind::rmdir, places.cage});
+  return steps;
 }
 
 // The limit itself. In version 2 its file is there once the parent lends its children the controller, which
@@ -159,7 +161,7 @@ Attempt enter_cage(const MemoryCgroup& own, const std::string& parent, uint64_t 
   }
   MemoryLimit::Places places = {.version = own.version, .home = own.directory, .cage = cage, .lender = {}};
   if (const int error = set_limit(places, bytes); error != 0) {
-    leave(places);
+    take_steps(steps_out_of(places));
     return {nullptr, fmt::format("cannot limit {}: {}", cage, error_text(error))};
   }
   return {std::make_unique<MemoryLimit>(std::move(places)), {}};
@@ -196,8 +198,10 @@ std::optional<MemoryCgroup> find_memory_cgroup(std::string_view proc_cgroup,
   return std::nullopt;
 }
 
+MemoryLimit::MemoryLimit(Places places) : places_(std::move(places)), on_sudden_end_(steps_out_of(places_)) {}
+
 MemoryLimit::~MemoryLimit() {
-  leave(places_);
+  take_steps(steps_out_of(places_));
 }
 
 Result<std::unique_ptr<MemoryLimit>> limit_process_memory(uint64_t bytes, uint64_t uncharged_bytes) {

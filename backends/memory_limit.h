@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/result.h"
+#include "core/sudden_end.h"
 
 namespace spillway {
 
@@ -23,7 +24,7 @@ class MemoryLimit {
     std::string lender;  // the cgroup that was made to lend the controller to ours; empty when it did already
   };
 
-  explicit MemoryLimit(Places places) : places_(std::move(places)) {}
+  explicit MemoryLimit(Places places);
   ~MemoryLimit();
 
   MemoryLimit(const MemoryLimit&) = delete;
@@ -33,6 +34,7 @@ class MemoryLimit {
 
  private:
   const Places places_;
+  const OnSuddenEnd on_sudden_end_;
 };
 
 // Limits the process to `bytes`. Call it before the memory that it shall cover is touched, since pages stay

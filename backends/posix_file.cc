@@ -34,7 +34,9 @@ std::string error_text(int error) {
 }
 
 Result<FileHandle> open_file(const std::string& path, int flags, unsigned mode) {
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, mode_t(mode));
+  // Opening a pipe to read it would otherwise wait for its other end; regular files never notice.
+  const int waiting = (flags & O_ACCMODE) == O_RDONLY ? O_NONBLOCK : 0;
+  const int descriptor = ::open(path.c_str(), flags | waiting | O_CLOEXEC, mode_t(mode));
   if (descriptor < 0) {
     return failed("cannot open {}: {}", path, error_text(errno));
   }

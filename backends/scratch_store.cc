@@ -17,6 +17,7 @@
 #include "backends/generated_content.h"
 #include "backends/packed_format.h"
 #include "backends/page_memory.h"
+#include "core/sudden_end.h"
 #include "core/units.h"
 
 namespace spillway {
@@ -73,6 +74,7 @@ class PartialFile {
       return failed("{} is being made by another process; wait for it to end", name);
     }
     partial.made_ = true;
+    partial.on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, name}});
     // What a killed run may have left in it.
     if (::ftruncate(descriptor, 0) != 0) {
       return failed("cannot empty {}: {}", name, error_text(errno));
@@ -84,7 +86,8 @@ class PartialFile {
       : path_(std::move(other.path_)),
         file_(std::move(other.file_)),
         direct_(other.direct_),
-        made_(std::exchange(other.made_, false)) {}
+        made_(std::exchange(other.made_, false)),
+        on_sudden_end_(std::move(other.on_sudden_end_)) {}
   PartialFile& operator=(PartialFile&&) = delete;
 
   ~PartialFile() {
@@ -153,6 +156,7 @@ class PartialFile {
   FileHandle file_;
   bool direct_ = false;
   bool made_ = false;
+  OnSuddenEnd on_sudden_end_;
 };
 
 // Writers that share out the blocks of a file among them. The calling thread is one and alone reports

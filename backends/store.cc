@@ -30,12 +30,7 @@ Result<std::unique_ptr<ExpertStore>> open_store(const std::vector<std::string>& 
   if (begin == kPackedMagic) {
     return open_packed_store(paths, geometry);
   }
-  if (begin.starts_with("GGUF")) {
-    if (paths.size() > 1) {
-      return wrong_usage("--store: {} is a GGUF; name the first file of a split one alone", paths.front());
-    }
-    return open_gguf_store(paths.front(), geometry);
-  }
+  // Of GGUFs the composition root has made a range store before it asks here.
   return failed("{} is no expert store: it begins neither as a packed store nor as a GGUF", paths.front());
 }
 
