@@ -1,0 +1,219 @@
+#include "runtime/model/decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/expects.h"
+
+namespace spillway {
+namespace {
+
+// Where the chosen experts' probabilities sum to less, they are divided by this instead.
+constexpr float kLeastSum = 6.103515625e-5F;
+
+}  // namespace
+
+Decoder::Decoder(Model& model, Engine& engine, TokenFeed& feed, const Clock& clock, uint32_t context,
+                 Recorder recorder)
+    : model_(model),
+      engine_(engine),
+      feed_(feed),
+      clock_(clock),
+      context_(context),
+      recorder_(std::move(recorder)),
+      info_{.geometry = model.geometry, .has_compute_times = true},
+      feed_forward_(engine),
+      seen_(model.geometry.experts_per_layer) {}
+
+Result<bool> Decoder::next(Step& step) {
+  const Nanoseconds start = clock_.now();
+  if (Result<void> ended = end_step(); !ended) {
+    return propagate(ended);
+  }
+  if (next_layer_ == model_.geometry.layers) {
+    if (Result<void> ended = end_pass(); !ended) {
+      return propagate(ended);
+    }
+    next_layer_ = 0;
+  }
+  if (next_layer_ == 0) {
+    Result<bool> more = feed_.next(batch_);
+    if (!more || !*more) {
+      return more;
+    }
+    if (Result<void> begun = begin_pass(); !begun) {
+      return propagate(begun);
+    }
+  }
+  step_.index = next_step_++;
+  step_.layer = next_layer_++;
+  Layer& layer = model_.layers[step_.layer];
+  mix(layer);
+  route(layer);
+  collect_distinct(model_.geometry, seen_, step_);
+  step_.attention_time = clock_.now() - start;
+  experts_time_ = Nanoseconds(0);
+  in_step_ = true;
+  step = step_;
+  return true;
+}
+
+// All of it was done in next(), when the experts were not known yet.
+Nanoseconds Decoder::attention(const Step& /*step*/, Nanoseconds now) {
+  return now;
+}
+
+Result<void> Decoder::begin_pass() {
+  Expects(!batch_.tokens.empty());
+  const auto tokens = uint32_t(batch_.tokens.size());
+  if (batch_.begins_sequence) {
+    position_ = 0;
+    for (Layer& layer : model_.layers) {
+      layer.mixer->reset();
+    }
+  }
+  if (position_ + uint64_t{tokens} > context_) {
+    return failed("{} tokens do not fit into a context of {}", position_ + uint64_t{tokens}, context_);
+  }
+  residual_.resize(size_t{tokens} * model_.width);
+  mixed_.resize(residual_.size());
+  for (uint32_t token = 0; token < tokens; ++token) {
+    const TokenId id = batch_.tokens[token];
+    if (id < 0 || uint32_t(id) >= model_.vocabulary) {
+      return failed("token {} is none of the model's {}", id, model_.vocabulary);
+    }
+    const Matrix& table = model_.embedding;
+    dequantize(table.type, table.data + uint64_t(id) * table.row_bytes, {residual(token), model_.width});
+  }
+  step_.pass = next_pass_++;
+  step_.sequence = batch_.sequence;
+  step_.tokens = tokens;
+  step_.phase = batch_.phase;
+  step_.token_ids.assign(batch_.tokens.begin(), batch_.tokens.end());
+  return {};
+}
+
+void Decoder::mix(Layer& layer) {
+  const uint32_t tokens = step_.tokens;
+  const Kernels& k = engine_.k();
+  normed_.reshape(tokens, model_.width);
+  for (uint32_t token = 0; token < tokens; ++token) {
+    k.rms_norm(residual(token), layer.mixer_norm.data(), model_.epsilon, normed_.row(token), model_.width);
+  }
+  layer.mixer->forward(engine_, normed_, position_, mixed_.data());
+  normed_.reshape(tokens, model_.width);
+  for (uint32_t token = 0; token < tokens; ++token) {
+    k.add_scaled(1, mixed_.data() + size_t{token} * model_.width, residual(token), model_.width);
+    k.rms_norm(residual(token), layer.ffn_norm.data(), model_.epsilon, normed_.row(token), model_.width);
+  }
+}
+
+// Softmax over all experts; the most probable are chosen, of equals the one that comes first.
+void Decoder::route(const Layer& layer) {
+  const uint32_t experts = model_.geometry.experts_per_layer;
+  const uint32_t chosen = model_.geometry.used_top_k;
+  probability_.resize(size_t{step_.tokens} * experts);
+  engine_.multiply(layer.router, normed_, probability_.data(), experts);
+  step_.choices.clear();
+  step_.weights.clear();
+  std::vector<uint16_t> order(experts);
+  for (uint32_t token = 0; token < step_.tokens; ++token) {
+    float* p = probability_.data() + size_t{token} * experts;
+    engine_.k().softmax(p, experts);
+    std::iota(order.begin(), order.end(), uint16_t{0});
+    std::partial_sort(order.begin(), order.begin() + chosen, order.end(),
+                      [p](uint16_t a, uint16_t b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
+    float sum = 0;
+    for (uint32_t i = 0; i < chosen; ++i) {
+      sum += p[order[i]];
+    }
+    const float divisor = model_.normalise_weights ? std::max(sum, kLeastSum) : 1.0F;
+    for (uint32_t i = 0; i < chosen; ++i) {
+      step_.choices.push_back(order[i]);
+      step_.weights.push_back(p[order[i]] / divisor);
+    }
+  }
+  results_.resize(step_.choices.size() * model_.width);
+}
+
+Nanoseconds Decoder::expert(const Step& step, ExpertId id, ExpertBytes bytes, Nanoseconds now) {
+  Expects(in_step_ && step.index == step_.index);
+  const uint32_t number = model_.geometry.expert_of(id);
+  const uint32_t chosen = model_.geometry.used_top_k;
+  rows_.clear();
+  slots_.clear();
+  for (uint32_t slot = 0; slot < step_.choices.size(); ++slot) {
+    if (step_.choices[slot] == number) {
+      rows_.push_back(slot / chosen);
+      slots_.push_back(slot);
+    }
+  }
+  expert_out_.resize(rows_.size() * model_.width);
+  feed_forward_.run(model_.layers[step_.layer].experts.view(bytes), normed_, rows_, expert_out_.data());
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    std::copy_n(expert_out_.data() + i * model_.width, model_.width,
+                results_.data() + size_t{slots_[i]} * model_.width);
+  }
+  const Nanoseconds end = clock_.now();
+  experts_time_ += end - now;
+  return end;
+}
+
+Result<void> Decoder::end_step() {
+  if (!in_step_) {
+    return {};
+  }
+  in_step_ = false;
+  const Nanoseconds start = clock_.now();
+  const Layer& layer = model_.layers[step_.layer];
+  add_experts();
+  if (layer.shared) {
+    add_shared(*layer.shared);
+  }
+  step_.experts_time = experts_time_ + (clock_.now() - start);
+  return recorder_ ? recorder_(step_) : Result<void>();
+}
+
+void Decoder::add_experts() {
+  const uint32_t chosen = model_.geometry.used_top_k;
+  for (uint32_t token = 0; token < step_.tokens; ++token) {
+    float* sum = mixed_.data() + size_t{token} * model_.width;
+    std::fill_n(sum, model_.width, 0.0F);
+    for (uint32_t i = 0; i < chosen; ++i) {
+      const size_t slot = size_t{token} * chosen + i;
+      engine_.k().add_scaled(step_.weights[slot], results_.data() + slot * model_.width, sum, model_.width);
+    }
+    engine_.k().add_scaled(1, sum, residual(token), model_.width);
+  }
+}
+
+void Decoder::add_shared(const SharedExpert& shared) {
+  rows_.resize(step_.tokens);
+  std::iota(rows_.begin(), rows_.end(), 0U);
+  expert_out_.resize(size_t{step_.tokens} * model_.width);
+  feed_forward_.run(shared.matrices, normed_, rows_, expert_out_.data());
+  for (uint32_t token = 0; token < step_.tokens; ++token) {
+    const float gate = engine_.k().dot(shared.gate.data(), normed_.row(token), model_.width);
+    engine_.k().add_scaled(1.0F / (1.0F + std::exp(-gate)), expert_out_.data() + size_t{token} * model_.width,
+                           residual(token), model_.width);
+  }
+}
+
+Result<void> Decoder::end_pass() {
+  const uint32_t first = batch_.all_logits ? 0 : step_.tokens - 1;
+  logits_.resize(model_.vocabulary);
+  for (uint32_t token = first; token < step_.tokens; ++token) {
+    last_.reshape(1, model_.width);
+    engine_.k().rms_norm(residual(token), model_.output_norm.data(), model_.epsilon, last_.row(0),
+                         model_.width);
+    engine_.multiply(model_.head, last_, logits_.data(), model_.vocabulary);
+    if (Result<void> taken = feed_.logits(token, logits_); !taken) {
+      return taken;
+    }
+  }
+  position_ += step_.tokens;
+  return {};
+}
+
+}  // namespace spillway
