@@ -1,6 +1,8 @@
 #include "core/options.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace spillway {
 namespace {
@@ -13,6 +15,14 @@ Result<void> read_number(const std::string& text, T& value) {
     return wrong_usage("'{}' is not a number this option takes", text);
   }
   return {};
+}
+
+std::string name_list(const std::vector<OptionInfo>& options) {
+  std::string names;
+  for (const OptionInfo& option : options) {
+    names += names.empty() ? option.name : ", " + option.name;
+  }
+  return names;
 }
 
 template <class T>
@@ -58,7 +68,16 @@ Result<void> read_option(const std::string& text, int64_t& value) {
   return read_number(text, value);
 }
 Result<void> read_option(const std::string& text, double& value) {
-  return read_number(text, value);
+  double number = 0;
+  if (Result<void> read = read_number(text, number); !read) {
+    return read;
+  }
+  // `nan` and `inf` are numbers to the library, and nothing here is measured in less than nothing.
+  if (!std::isfinite(number) || number < 0) {
+    return wrong_usage("'{}' is not a number this option takes", text);
+  }
+  value = number;
+  return {};
 }
 
 Result<void> read_option(const std::string& text, bool& value) {
@@ -87,6 +106,28 @@ Result<void> read_option(const std::string& text, Nanoseconds& value) {
 
 Result<void> read_option(const std::string& text, std::string& value) {
   value = text;
+  return {};
+}
+
+Result<void> check_keys(const Spec& spec, const std::vector<OptionInfo>& options) {
+  for (const auto& [key, text] : spec.values) {
+    if (options.empty()) {
+      return wrong_usage("{} has no options; write it without ':'", spec.name);
+    }
+    if (key.empty()) {
+      return wrong_usage("{}: there is an option without a name; write {}:NAME=VALUE with one of: {}",
+                         spec.name, spec.name, name_list(options));
+    }
+    const auto found = std::find_if(options.begin(), options.end(),
+                                    [&name = key](const OptionInfo& option) { return option.name == name; });
+    if (found == options.end()) {
+      return wrong_usage("{} has no option '{}'; it has: {}", spec.name, key, name_list(options));
+    }
+    if (text ? text->empty() : !found->is_switch) {
+      return wrong_usage("{}: option {} has no value; write it like {}={} (the options are: {})", spec.name,
+                         key, key, found->default_value, name_list(options));
+    }
+  }
   return {};
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <string>
 #include <vector>
@@ -23,6 +22,7 @@ struct OptionInfo {
   std::string name;
   std::string default_value;
   std::string help;
+  bool is_switch = false;  // on without a value: `pread:direct`
 };
 
 std::string option_text(uint64_t value);
@@ -45,7 +45,7 @@ requires(!std::same_as<T, bool>) std::string option_text(T value) {
 
 Result<void> read_option(const std::string& text, uint64_t& value);
 Result<void> read_option(const std::string& text, int64_t& value);
-Result<void> read_option(const std::string& text, double& value);
+Result<void> read_option(const std::string& text, double& value);  // finite, never negative
 Result<void> read_option(const std::string& text, bool& value);
 Result<void> read_option(const std::string& text, Bytes& value);
 Result<void> read_option(const std::string& text, BytesPerSecond& value);
@@ -72,42 +72,37 @@ template <class O>
 std::vector<OptionInfo> describe_options() {
   std::vector<OptionInfo> list;
   const auto add = [&](const char* name, const auto& value, const char* help) {
-    list.push_back({name, option_text(value), help});
+    list.push_back({name, option_text(value), help, std::same_as<decltype(value), const bool&>});
   };
   O{}.visit(add);
   return list;
 }
 
-// The defaults overridden by the spec's values. Fails on a key that `O` lacks, naming those it has.
+// Fails on a key of the spec that is not one of `options`, and on one that lacks a value and is no switch;
+// the error tells which options there are.
+Result<void> check_keys(const Spec& spec, const std::vector<OptionInfo>& options);
+
+// The defaults overridden by the spec's values.
 template <class O>
 Result<O> parse_options(const Spec& spec) {
+  if (Result<void> good = check_keys(spec, describe_options<O>()); !good) {
+    return propagate(good);
+  }
   O options;
-  std::string known;
-  size_t used = 0;
   Result<void> outcome;
   const auto read = [&](const char* name, auto& value, const char*) {
-    known += known.empty() ? name : std::string(", ") + name;
     for (const auto& [key, text] : spec.values) {
-      if (key == name) {
-        ++used;
-        if (Result<void> done = read_option(text, value); !done && outcome) {
-          outcome = wrong_usage("{}: option {}: {}", spec.name, key, done.error().message);
-        }
+      if (key != name || !outcome) {
+        continue;
+      }
+      if (Result<void> done = read_option(text.value_or("1"), value); !done) {
+        outcome = wrong_usage("{}: option {}: {}", spec.name, key, done.error().message);
       }
     }
   };
   options.visit(read);
   if (!outcome) {
     return propagate(outcome);
-  }
-  if (used != spec.values.size()) {
-    for (const auto& [key, text] : spec.values) {
-      const auto list = describe_options<O>();
-      if (std::none_of(list.begin(), list.end(), [&](const OptionInfo& o) { return o.name == key; })) {
-        return wrong_usage("{} has no option '{}'; it has: {}", spec.name, key,
-                           known.empty() ? "none" : known);
-      }
-    }
   }
   return options;
 }

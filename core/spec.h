@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,13 +10,15 @@
 
 namespace spillway {
 
-// A plug-in as named on the command line: `uring:depth=64,chunk=1MiB`. A key without `=` means `key=1`.
+// A plug-in as named on the command line: `uring:depth=64,chunk=1MiB`. A key without `=` has no value, which
+// a switch takes for on.
 struct Spec {
   std::string name;
-  std::vector<std::pair<std::string, std::string>> values;
+  std::vector<std::pair<std::string, std::optional<std::string>>> values;
 };
 
-// Fails on an empty name, an empty key or a key given twice.
+// Fails on an empty name or a key given twice. An empty key, as in `uring:` or `uring:=3`, is left to who
+// reads the values, since only there the error can tell which keys there are.
 Result<Spec> parse_spec(std::string_view text);
 
 }  // namespace spillway

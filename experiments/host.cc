@@ -4,8 +4,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
+
+#include "backends/device_bytes.h"
 
 namespace spillway {
 namespace {
@@ -19,6 +22,12 @@ std::string cpu_model() {
     }
   }
   return "unknown";
+}
+
+void add_once(std::vector<std::string>& list, const std::string& item) {
+  if (std::find(list.begin(), list.end(), item) == list.end()) {
+    list.push_back(item);
+  }
 }
 
 double timeval_seconds(const timeval& time) {
@@ -37,6 +46,27 @@ HostFacts describe_host() {
   host.cores = uint32_t(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
   host.memory_bytes = uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
   return host;
+}
+
+StoreFacts describe_files(std::span<const std::string> files) {
+  StoreFacts store;
+  store.files.assign(files.begin(), files.end());
+  std::vector<std::string> file_systems;
+  std::vector<std::string> devices;
+  for (const std::string& file : files) {
+    const Result<DeviceInfo> device = device_below(file);
+    if (!device) {
+      continue;
+    }
+    add_once(file_systems, device->file_system);
+    add_once(devices, describe(*device));
+    if (device->read_ahead_kb) {
+      store.read_ahead_bytes = std::max(store.read_ahead_bytes.value_or(0), *device->read_ahead_kb * kKiB);
+    }
+  }
+  store.file_system = fmt::format("{}", fmt::join(file_systems, ", "));
+  store.device = fmt::format("{}", fmt::join(devices, "; "));
+  return store;
 }
 
 std::string utc_date() {

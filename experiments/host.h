@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "experiments/report.h"
@@ -7,6 +8,9 @@
 namespace spillway {
 
 HostFacts describe_host();
+
+// What the files of a store lie on: every file system and drive that is among them, once.
+StoreFacts describe_files(std::span<const std::string> files);
 
 // The time now, UTC, ISO 8601 to the second.
 std::string utc_date();

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -6,24 +8,61 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "experiments/cli.h"
+#include "experiments/printable.h"
 
 namespace {
 
+using spillway::ErrorKind;
+
 // `replay ARGS` is `spillway replay ARGS`.
 std::vector<std::string> arguments(int argc, char** argv) {
-  std::vector<std::string> list(argv + 1, argv + argc);
-  const std::string_view program = argv[0];
+  std::vector<std::string> list(argv + std::min(argc, 1), argv + argc);
+  const std::string_view program = argc > 0 ? argv[0] : "";
   if (program.substr(program.find_last_of('/') + 1) == "replay") {
     list.insert(list.begin(), "replay");
   }
   return list;
 }
 
+// A standard descriptor that is closed would be the number of the next file opened, and what is printed would
+// go into that. One that can be neither read nor written says so instead.
+void keep_standard_descriptors() {
+  for (int number = 0; number <= 2; ++number) {
+    if (::fcntl(number, F_GETFD) < 0 && errno == EBADF) {
+      ::open("/dev/null", number == 0 ? O_WRONLY : O_RDONLY);
+    }
+  }
+}
+
+// One line, whatever the message quotes.
+int complain(std::string_view message, ErrorKind kind) {
+  std::fputs(fmt::format("spillway: {}\n", spillway::printable(message)).c_str(), stderr);
+  return int(kind);
+}
+
+int flush_output(int status) {
+  if (std::fflush(stdout) != 0 && status == 0) {
+    return complain(fmt::format("stdout: the output cannot be written: {}", std::strerror(errno)),
+                    ErrorKind::failed);
+  }
+  return status;
+}
+
+// The innermost command that was recognised, as the user would type it.
+std::string command_path(const CLI::App& app) {
+  std::string path = app.get_name();
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  return path;
+}
+
 int run(int argc, char** argv) {
-  using spillway::ErrorKind;
   CLI::App app(
       "A storage-tiering laboratory for mixture-of-experts models: how fast can a model decode when its\n"
       "experts live on an SSD, and where does the rest of the time go?");
@@ -40,33 +79,37 @@ int run(int argc, char** argv) {
   spillway::add_trace_commands(app, invocation);
   spillway::add_list_command(app, invocation);
 
+  if (const spillway::Result<void> known = spillway::check_commands(app, list); !known) {
+    return complain(known.error().message, known.error().kind);
+  }
   try {
     std::reverse(list.begin(), list.end());  // the order in which CLI11 takes a vector
     app.parse(list);
   } catch (const CLI::ParseError& problem) {
-    const bool asked_for_help = problem.get_exit_code() == int(CLI::ExitCodes::Success);
-    app.exit(problem);
-    return asked_for_help ? 0 : int(ErrorKind::usage);
+    if (problem.get_exit_code() == int(CLI::ExitCodes::Success)) {  // --help or --version
+      app.exit(problem);
+      return flush_output(0);
+    }
+    return complain(fmt::format("{}; see {} --help", problem.what(), command_path(app)), ErrorKind::usage);
   }
-  spillway::catch_interrupts();
   if (const spillway::Result<void> outcome = invocation.run(); !outcome) {
-    fmt::print(stderr, "spillway: {}\n", outcome.error().message);
-    return int(outcome.error().kind);
+    return flush_output(complain(outcome.error().message, outcome.error().kind));
   }
-  if (std::fflush(stdout) != 0) {
-    fmt::print(stderr, "spillway: stdout: the output cannot be written: {}\n", std::strerror(errno));
-    return int(ErrorKind::failed);
-  }
-  return 0;
+  return flush_output(0);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_standard_descriptors();
+  spillway::catch_interrupts();
   try {
     return run(argc, argv);
+  } catch (const std::system_error& problem) {
+    // What fmt throws when stdout takes no more.
+    return complain(fmt::format("the output cannot be written: {}", problem.code().message()),
+                    ErrorKind::failed);
   } catch (const std::exception& problem) {
-    fmt::print(stderr, "spillway: {}\n", problem.what());
-    return 1;
+    return complain(problem.what(), ErrorKind::failed);
   }
 }

@@ -1,5 +1,6 @@
 #include "experiments/open_trace.h"
 
+#include "experiments/interruptible.h"
 #include "traces/limit.h"
 #include "traces/reader.h"
 
@@ -11,7 +12,8 @@ Result<OpenTrace> open_trace(const std::string& path, std::optional<uint64_t> to
     return propagate(reader);
   }
   LimitedSource limited(**reader, tokens.value_or(std::numeric_limits<uint64_t>::max()));
-  Result<MemoryTrace> steps = MemoryTrace::load(limited);
+  Interruptible source(limited, fmt::format("reading {}", path));
+  Result<MemoryTrace> steps = MemoryTrace::load(source);
   if (!steps) {
     return propagate(steps);
   }

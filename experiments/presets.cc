@@ -62,32 +62,46 @@ Result<std::vector<uint64_t>> listed_bytes(const Json& sizes, uint32_t layers) {
   return bytes;
 }
 
+// gate and up have rows of `hidden` elements, down has rows of `ffn`; both must be whole blocks.
+std::vector<TensorType> fitting_types(const Result<uint64_t>& hidden, const Result<uint64_t>& ffn) {
+  std::vector<TensorType> fitting;
+  for (const TensorType& type : kTensorTypes) {
+    if (hidden && ffn && *hidden % type.elements == 0 && *ffn % type.elements == 0) {
+      fitting.push_back(type);
+    }
+  }
+  return fitting;
+}
+
+// What can stand after NAME: its mixes, then the types that fit its shape.
+std::string known_types(const Json& preset) {
+  std::string known;
+  if (const auto listed = preset.find("expert_bytes"); listed != preset.end() && listed->is_object()) {
+    for (const auto& [mix, sizes] : listed->items()) {
+      known += (known.empty() ? "" : ", ") + mix;
+    }
+  }
+  for (const TensorType& type : fitting_types(number_of(preset, "hidden"), number_of(preset, "expert_ffn"))) {
+    known += (known.empty() ? "" : ", ") + std::string(type.name);
+  }
+  return known;
+}
+
 Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::string& type, uint32_t layers) {
   const auto listed = preset.find("expert_bytes");
   const bool has_mixes = listed != preset.end() && listed->is_object();
   if (has_mixes && listed->contains(type)) {
     return listed_bytes((*listed)[type], layers);
   }
-  Result<uint64_t> hidden = number_of(preset, "hidden");
-  Result<uint64_t> ffn = number_of(preset, "expert_ffn");
-  std::string known;
-  if (has_mixes) {
-    for (const auto& [mix, sizes] : listed->items()) {
-      known += (known.empty() ? "" : ", ") + mix;
+  const Result<uint64_t> hidden = number_of(preset, "hidden");
+  const Result<uint64_t> ffn = number_of(preset, "expert_ffn");
+  for (const TensorType& fitting : fitting_types(hidden, ffn)) {
+    if (type == fitting.name) {
+      return std::vector<uint64_t>(layers, 3 * *hidden * *ffn / fitting.elements * fitting.bytes);
     }
-  }
-  for (const TensorType& known_type : kTensorTypes) {
-    // gate and up have rows of `hidden` elements, down has rows of `ffn`.
-    if (!hidden || !ffn || *hidden % known_type.elements != 0 || *ffn % known_type.elements != 0) {
-      continue;
-    }
-    if (type == known_type.name) {
-      return std::vector<uint64_t>(layers, 3 * *hidden * *ffn / known_type.elements * known_type.bytes);
-    }
-    known += (known.empty() ? "" : ", ") + std::string(known_type.name);
   }
   return wrong_usage("no sizes for {}; there are: {}", type.empty() ? "an unnamed type" : "type " + type,
-                     known);
+                     known_types(preset));
 }
 
 Result<ModelPreset> model_from_json(const Json& preset, const std::string& name, const std::string& type) {
@@ -148,8 +162,10 @@ Result<std::string> read_preset(const std::string& kind, const std::string& name
   // A name is not a path: `../../etc/passwd` is no model.
   if (name.find('/') == std::string::npos) {
     for (const std::string& where : preset_directories(directory)) {
-      std::ifstream file(fs::path(where) / kind / (name + ".json"), std::ios::binary);
-      if (file) {
+      const fs::path path = fs::path(where) / kind / (name + ".json");
+      std::error_code ignored;
+      std::ifstream file(path, std::ios::binary);
+      if (file && fs::is_regular_file(path, ignored)) {
         return std::string(std::istreambuf_iterator<char>(file), {});
       }
     }
@@ -175,6 +191,27 @@ std::vector<std::string> list_presets(const std::string& kind, const std::string
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
+}
+
+Result<std::string> describe_model_preset(const std::string& name, const std::string& directory) {
+  Result<std::string> contents = read_preset("models", name, directory);
+  if (!contents) {
+    return propagate(contents);
+  }
+  const Json preset = Json::parse(*contents, nullptr, false);
+  if (!preset.is_object() || text_of(preset, "schema") != "spillway.model/1") {
+    return failed("not a JSON object of schema spillway.model/1");
+  }
+  std::vector<uint64_t> numbers;
+  for (const char* key : {"layers", "experts_per_layer", "top_k"}) {
+    Result<uint64_t> number = number_of(preset, key);
+    if (!number) {
+      return propagate(number);
+    }
+    numbers.push_back(*number);
+  }
+  return fmt::format("{} layers × {} experts, top-{}; types: {}", numbers[0], numbers[1], numbers[2],
+                     known_types(preset));
 }
 
 Result<ModelPreset> load_model_preset(const std::string& text, const std::string& directory) {

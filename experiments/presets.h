@@ -26,6 +26,9 @@ Result<std::string> read_preset(const std::string& kind, const std::string& name
 // The names of `kind`, sorted.
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory);
 
+// `16 layers × 64 experts, top-8; types: Q8_0, Q4_K, …`, the preset's own mixes first.
+Result<std::string> describe_model_preset(const std::string& name, const std::string& directory = {});
+
 // `text` is NAME or NAME:TYPE, where TYPE is a mix that the preset has sizes for or the one GGUF type of all
 // three tensors, whose size follows from the shape.
 Result<ModelPreset> load_model_preset(const std::string& text, const std::string& directory = {});

@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
+
+#include "traces/file.h"
 
 namespace spillway {
 
@@ -19,6 +21,24 @@ std::optional<double> share_from_ram(const Report& report) {
   return 1.0 - double(*report.io.device_bytes) / double(report.io.counts.bytes_read);
 }
 
+Result<void> check_json_path(const std::string& path, const std::string& source) {
+  if (path.empty() || path == "-") {
+    return {};
+  }
+  std::error_code ignored;
+  if (!source.empty() && std::filesystem::equivalent(path, source, ignored)) {
+    return wrong_usage("--json {}: that is the trace itself; name another file", path);
+  }
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status)) {
+    return {};  // a device or a pipe: opening it could block or be noticed at its other end
+  }
+  // Made for a moment and gone again: no rule tells as surely as trying.
+  Result<OutputFile> trial = OutputFile::create(path, OutputFile::Place::rename_when_done, true);
+  return trial ? Result<void>() : propagate(trial);
+}
+
 Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path) {
   // Paths need not be UTF-8; what is not is replaced rather than thrown over.
   const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -28,13 +48,14 @@ Result<void> write_json(const nlohmann::ordered_json& json, const std::string& p
     }
     return {};
   }
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
+  Result<OutputFile> file = OutputFile::create(path, OutputFile::Place::rename_when_done, true);
   if (!file) {
-    return failed("{}: the report cannot be written: {}", path, std::strerror(errno));
+    return propagate(file);
   }
-  return {};
+  if (Result<void> written = file->write(std::string_view(text)); !written) {
+    return written;
+  }
+  return file->finish();
 }
 
 }  // namespace spillway

@@ -88,7 +88,12 @@ std::optional<double> share_from_ram(const Report& report);
 nlohmann::ordered_json to_json(const Report& report);
 std::string to_table(const Report& report);
 
-// Writes `json` to `path`, or to stdout when it is `-`.
+// Whether JSON can be written to `path` (empty: nowhere, `-`: stdout) once there is some, asked before the
+// work whose result it is. `source` is a file that it must not replace.
+Result<void> check_json_path(const std::string& path, const std::string& source = {});
+
+// Writes `json` to `path`, or to stdout when it is `-`. What was there before is replaced by the whole or not
+// at all.
 Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path);
 
 }  // namespace spillway

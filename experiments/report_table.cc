@@ -1,6 +1,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "experiments/printable.h"
 #include "experiments/report.h"
 
 namespace spillway {
@@ -30,10 +31,11 @@ std::string coldness(const Report& report, double from_ram) {
 }
 
 void headline(Out out, const Report& report) {
-  fmt::format_to(out, "{} {}: {}, {}\n", report.command, report.trace_path,
-                 report.model.empty() ? "unnamed model" : report.model, report.geometry.describe());
+  fmt::format_to(out, "{} {}: {}, {}\n", report.command, printable(report.trace_path),
+                 report.model.empty() ? "unnamed model" : printable(report.model),
+                 report.geometry.describe());
   if (!report.backend_note.empty()) {
-    fmt::format_to(out, "{}\n", report.backend_note);
+    fmt::format_to(out, "{}\n", printable(report.backend_note));
   }
   if (report.interrupted) {
     fmt::format_to(out, "INTERRUPTED: what follows is the part that was run.\n");
@@ -136,7 +138,7 @@ std::string to_table(const Report& report) {
   ceilings(out, report);
   proof(out, report);
   for (const std::string& warning : report.warnings) {
-    fmt::format_to(out, "\n  note: {}\n", warning);
+    fmt::format_to(out, "\n  note: {}\n", printable(warning));
   }
   return text;
 }

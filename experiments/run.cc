@@ -27,11 +27,10 @@ void add_run_options(CLI::App& command, RunOptions& options) {
           "--compute", options.compute,
           "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
       ->capture_default_str();
-  command.add_option("--tokens", options.tokens, "Only the first N decode tokens of the trace")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--warm-up", options.warm_up, "Decode tokens to run before measuring")
-      ->capture_default_str();
-  command.add_option("--seed", options.seed, "Of everything that draws lots")->capture_default_str();
+  add_count(command, "--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
+  add_count(command, "--warm-up", {}, options.warm_up, "Decode tokens to run before measuring")
+      ->default_str("0");
+  add_count(command, "--seed", {}, options.seed, "Of everything that draws lots")->default_str("1");
   command.add_option("--json", options.json,
                      "Write the report as JSON to this file; - is stdout, instead of the table");
 }
@@ -43,6 +42,9 @@ Result<Composition> compose(const RunOptions& options) {
     return propagate(pace);
   }
   parts.pace = *pace;
+  if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
+    return propagate(writable);
+  }
   Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
   if (!trace) {
     return propagate(trace);
@@ -180,13 +182,16 @@ Result<void> add_ceilings(const Composition& parts, const RunOptions& options, R
 }
 
 Result<void> print_report(const Report& report, const RunOptions& options) {
+  // The file first: a reader of the table that went away must not cost it.
+  Result<void> written;
+  if (!options.json.empty()) {
+    written = write_json(to_json(report), options.json);
+  }
   if (options.json != "-") {
     fmt::print("{}", to_table(report));
   }
-  if (!options.json.empty()) {
-    if (Result<void> written = write_json(to_json(report), options.json); !written) {
-      return written;
-    }
+  if (!written) {
+    return written;
   }
   if (report.interrupted) {
     return failed("interrupted after {} decode tokens; the report covers these",

@@ -31,10 +31,18 @@ Unexpected cannot_create(const std::string& path, int error) {
 }  // namespace
 
 Result<OutputFile> OutputFile::create(const std::string& path, Place place, bool replace) {
+  struct stat status {};
+  const bool is_there = ::stat(path.c_str(), &status) == 0;
+  if (path.empty() || (is_there && S_ISDIR(status.st_mode))) {
+    return cannot_create(path, path.empty() ? ENOENT : EISDIR);
+  }
   if (!replace && exists(path)) {
     return cannot_create(path, EEXIST);
   }
-  const bool rename_later = place == Place::rename_when_done;
+  // A device, a pipe or a link is written to: a file that took its name would not be what was meant.
+  struct stat own {};
+  const bool plain = ::lstat(path.c_str(), &own) != 0 || S_ISREG(own.st_mode);
+  const bool rename_later = place == Place::rename_when_done && plain;
   const std::string written_path = rename_later ? path + ".partial" : path;
   // A .partial that is there is what a killed run left: it is ours to replace.
   const int exclusive = rename_later || replace ? O_TRUNC : O_EXCL;
@@ -48,7 +56,10 @@ Result<OutputFile> OutputFile::create(const std::string& path, Place place, bool
 OutputFile::OutputFile(std::string path, std::string written_path, int fd, bool replace)
     : path_(std::move(path)), written_path_(std::move(written_path)), fd_(fd), replace_(replace) {
   struct stat status {};
-  regular_ = ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
+  regular_ = ::lstat(written_path_.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  if (regular_ && written_path_ != path_) {
+    on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, written_path_}});
+  }
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
@@ -58,7 +69,8 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
       replace_(other.replace_),
       keep_(other.keep_),
       regular_(other.regular_),
-      bytes_written_(other.bytes_written_) {}
+      bytes_written_(other.bytes_written_),
+      on_sudden_end_(std::move(other.on_sudden_end_)) {}
 
 OutputFile::~OutputFile() {
   if (fd_ < 0) {
@@ -120,7 +132,8 @@ Result<void> OutputFile::finish() {
 }
 
 Result<InputFile> InputFile::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a pipe would otherwise wait for its other end.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     return failed("{}: cannot be opened: {}", path, reason(errno));
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/result.h"
+#include "core/sudden_end.h"
 
 namespace spillway {
 
@@ -44,8 +45,9 @@ class OutputFile {
   int fd_ = -1;
   bool replace_ = false;
   bool keep_ = false;
-  bool regular_ = false;  // only a regular file of our making may be removed: never /dev/stdout
+  bool regular_ = false;  // only a regular file of our making may be removed: never /dev/stdout, nor a link
   uint64_t bytes_written_ = 0;
+  OnSuddenEnd on_sudden_end_;  // of a .partial; a recording is worth keeping as far as it goes
 };
 
 // A file that is being read from front to back or by position. Only regular files: their size bounds what a

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/cli.h"
+#include "experiments/interruptible.h"
 #include "experiments/open_trace.h"
+#include "experiments/printable.h"
 #include "experiments/report.h"
 #include "policies/list.h"
 #include "runtime/cache_run.h"
@@ -71,18 +73,20 @@ Result<Point> run_point(const OpenTrace& trace, const std::string& policy, uint6
     return propagate(made);
   }
   const std::unique_ptr<StepSource> source = trace.steps.cursor();
-  Result<CacheRun> run = run_cache(*source, *made->port, cache_bytes);
+  Interruptible steps(*source, "curve");
+  Result<CacheRun> run = run_cache(steps, *made->port, cache_bytes);
   if (!run) {
     return propagate(run);
   }
   return Point{policy, cache_bytes, std::move(*run)};
 }
 
-nlohmann::ordered_json points_json(const OpenTrace& trace, const std::vector<Point>& points) {
+nlohmann::ordered_json points_json(const OpenTrace& trace, const std::vector<Point>& points, bool complete) {
   nlohmann::ordered_json json = {{"schema", "spillway.curve/1"},
                                  {"trace", {{"path", trace.path}, {"model", trace.header.model}}},
                                  {"token_cycle_bytes", trace.header.geometry.token_cycle_bytes()},
                                  {"semantics", "step"},
+                                 {"interrupted", !complete},
                                  {"points", nlohmann::ordered_json::array()}};
   for (const Point& point : points) {
     json["points"].push_back(
@@ -99,62 +103,104 @@ nlohmann::ordered_json points_json(const OpenTrace& trace, const std::vector<Poi
   return json;
 }
 
-// One row a size, one column a policy; `points` go through the sizes within each policy.
+// One row a size, one column a policy; `points` go through the sizes within each policy, up to where they
+// end.
 void print_points(const OpenTrace& trace, const std::vector<Point>& points,
-                  const std::vector<std::string>& policies) {
-  fmt::print("{}: {}\n", trace.path, trace.header.geometry.describe());
+                  const std::vector<std::string>& policies, const std::vector<uint64_t>& sizes) {
+  fmt::print("{}: {}\n", printable(trace.path), trace.header.geometry.describe());
+  if (points.size() < policies.size() * sizes.size()) {
+    fmt::print("INTERRUPTED: what follows are the points that were finished.\n");
+  }
   fmt::print("hit ratio of decode, % (with prefill); one token cycle is {}\n\n",
              format_bytes(trace.header.geometry.token_cycle_bytes()));
   fmt::print("{:>10}", "cache");
   for (const std::string& policy : policies) {
-    fmt::print("  {:>16}", policy);
+    fmt::print("  {:>16}", printable(policy));
   }
   fmt::print("\n");
-  const size_t sizes = points.size() / policies.size();
-  for (size_t row = 0; row < sizes; ++row) {
-    fmt::print("{:>10}", format_bytes(points[row].cache_bytes));
-    for (size_t column = 0; column < policies.size(); ++column) {
-      const Point& point = points[column * sizes + row];
+  for (size_t row = 0; row < sizes.size(); ++row) {
+    fmt::print("{:>10}", format_bytes(sizes[row]));
+    for (size_t index = row; index < policies.size() * sizes.size(); index += sizes.size()) {
+      if (index >= points.size()) {
+        fmt::print("  {:>16}", "-");
+        continue;
+      }
+      const Point& point = points[index];
       fmt::print("  {:>7.3f} ({:>6.3f})", 100 * point.run.decode.hit_ratio(), 100 * point.hit_ratio());
     }
     fmt::print("\n");
   }
 }
 
+// Every policy at every size; on Ctrl-C those that were finished.
+Result<std::vector<Point>> run_points(const OpenTrace& trace, const std::vector<std::string>& policies,
+                                      const std::vector<uint64_t>& sizes, uint64_t seed) {
+  std::vector<Point> points;
+  for (const std::string& policy : policies) {
+    for (const uint64_t size : sizes) {
+      Result<Point> point = run_point(trace, policy, size, seed);
+      if (!point && interrupted()) {
+        return points;
+      }
+      if (!point) {
+        return propagate(point);
+      }
+      points.push_back(std::move(*point));
+    }
+  }
+  return points;
+}
+
+// All of them before any is run: the last may come up after minutes.
+Result<std::vector<std::string>> parse_policies(const CurveOptions& options) {
+  std::vector<std::string> policies = split_list(options.policies);
+  for (const std::string& policy : policies) {
+    if (Result<std::string> known = resolve_plugin(eviction_policies(), "eviction policy", policy); !known) {
+      return propagate(known);
+    }
+  }
+  if (policies.empty()) {
+    return wrong_usage("--policy '{}' names no policy", options.policies);
+  }
+  return policies;
+}
+
 Result<void> run_curve(const CurveOptions& options) {
+  Result<std::vector<std::string>> policies = parse_policies(options);
+  if (!policies) {
+    return propagate(policies);
+  }
+  if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
+    return writable;
+  }
   Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
   if (!trace) {
     return propagate(trace);
   }
   if (!trace->truncation.empty()) {
-    fmt::print(stderr, "spillway: {}: the trace is incomplete: {}\n", options.trace, trace->truncation);
+    fmt::print(stderr, "spillway: {}: the trace is incomplete: {}\n", printable(options.trace),
+               printable(trace->truncation));
   }
   Result<std::vector<uint64_t>> sizes = parse_sizes(options, trace->header.geometry);
   if (!sizes) {
     return propagate(sizes);
   }
-  const std::vector<std::string> policies = split_list(options.policies);
-  if (policies.empty()) {
-    return wrong_usage("--policy '{}' names no policy", options.policies);
+  Result<std::vector<Point>> points = run_points(*trace, *policies, *sizes, options.seed);
+  if (!points) {
+    return propagate(points);
   }
-  std::vector<Point> points;
-  for (const std::string& policy : policies) {
-    for (const uint64_t size : *sizes) {
-      Result<Point> point = run_point(*trace, policy, size, options.seed);
-      if (!point) {
-        return propagate(point);
-      }
-      points.push_back(std::move(*point));
-      if (interrupted()) {
-        return failed("interrupted after {} of {} points; give fewer --cache sizes", points.size(),
-                      policies.size() * sizes->size());
-      }
-    }
+  const size_t wanted = policies->size() * sizes->size();
+  Result<void> written;
+  if (!options.json.empty()) {
+    written = write_json(points_json(*trace, *points, points->size() == wanted), options.json);
   }
   if (options.json != "-") {
-    print_points(*trace, points, policies);
+    print_points(*trace, *points, *policies, *sizes);
   }
-  return options.json.empty() ? Result<void>() : write_json(points_json(*trace, points), options.json);
+  if (written && points->size() < wanted) {
+    return failed("interrupted after {} of {} points; the output holds these", points->size(), wanted);
+  }
+  return written;
 }
 
 }  // namespace
@@ -169,9 +215,8 @@ void add_curve_command(CLI::App& app, Invocation& invocation) {
       ->capture_default_str();
   command->add_option("--cache", options->sizes,
                       "Cache sizes, comma-separated (default: doubling, up to all experts)");
-  command->add_option("--tokens", options->tokens, "Only the first N decode tokens")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--seed", options->seed, "Of policies that draw lots")->capture_default_str();
+  add_count(*command, "--tokens", {.least = 1}, options->tokens, "Only the first N decode tokens");
+  add_count(*command, "--seed", {}, options->seed, "Of policies that draw lots")->default_str("1");
   command->add_option("--json", options->json, "Write the points as JSON to this file; - is stdout");
   command->callback([options, &invocation] { invocation.run = [options] { return run_curve(*options); }; });
 }

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/cli.h"
+#include "experiments/presets.h"
+#include "experiments/printable.h"
 #include "experiments/report.h"
 #include "policies/list.h"
 #include "sim/list.h"
@@ -27,14 +29,30 @@ Json describe_family(const List& list) {
   return family;
 }
 
+// A user's preset that cannot be read is listed with what is wrong with it, and hides none of the others.
+Json describe_models() {
+  Json models = Json::array();
+  for (const std::string& name : list_presets("models", {})) {
+    const Result<std::string> summary = describe_model_preset(name);
+    models.push_back({{"name", name},
+                      {"summary", summary ? *summary : "cannot be used: " + summary.error().message},
+                      {"options", Json::array()}});
+  }
+  return models;
+}
+
 Json everything() {
   return {{"backends", describe_family(backends())},
           {"policies", describe_family(eviction_policies())},
           {"prefetchers", describe_family(prefetchers())},
-          {"devices", describe_family(device_models())}};
+          {"devices", describe_family(device_models())},
+          {"models", describe_models()}};
 }
 
 Result<void> run_list(const std::string& family, const std::string& json) {
+  if (Result<void> writable = check_json_path(json); !writable) {
+    return writable;
+  }
   Json all = everything();
   if (!family.empty()) {
     all = Json{{family, all.at(family)}};
@@ -46,7 +64,8 @@ Result<void> run_list(const std::string& family, const std::string& json) {
   for (const auto& [name, members] : all.items()) {
     fmt::print("{}\n", name);
     for (const Json& member : members) {
-      fmt::print("  {:<12} {}\n", member["name"].get<std::string>(), member["summary"].get<std::string>());
+      fmt::print("  {:<12} {}\n", printable(member["name"].get<std::string>()),
+                 printable(member["summary"].get<std::string>()));
       for (const Json& option : member["options"]) {
         const std::string setting =
             fmt::format("{}={}", option["name"].get<std::string>(), option["default"].get<std::string>());
@@ -63,12 +82,16 @@ Result<void> run_list(const std::string& family, const std::string& json) {
 void add_list_command(CLI::App& app, Invocation& invocation) {
   auto family = std::make_shared<std::string>();
   auto json = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("list", "Backends, policies, prefetchers and device models, with their options");
+  CLI::App* command = app.add_subcommand(
+      "list", "Backends, policies, prefetchers, device models and model presets, with their options");
   command->footer(
-      "Example:\n  spillway list backends\n\nAn option is given after a colon: --backend uring:depth=64");
+      "Examples:\n"
+      "  spillway list backends\n"
+      "  spillway list models --json -\n\n"
+      "An option is given after a colon: --backend uring:depth=64; so is the type of a model's experts:\n"
+      "--model olmoe-1b-7b:Q4_K");
   command->add_option("family", *family, "Only this family")
-      ->check(CLI::IsMember({"backends", "policies", "prefetchers", "devices"}));
+      ->check(CLI::IsMember({"backends", "policies", "prefetchers", "devices", "models"}));
   command->add_option("--json", *json, "Write the list as JSON to this file; - is stdout");
   command->callback(
       [family, json, &invocation] { invocation.run = [family, json] { return run_list(*family, *json); }; });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 #include "backends/device_bytes.h"
 #include "backends/list.h"
@@ -11,11 +10,12 @@
 #include "backends/page_cache.h"
 #include "backends/page_memory.h"
 #include "backends/probe.h"
-#include "backends/scratch_store.h"
-#include "backends/store.h"
 #include "experiments/cli.h"
+#include "experiments/host.h"
+#include "experiments/open_store.h"
 #include "experiments/progress.h"
 #include "experiments/run.h"
+#include "experiments/store_plan.h"
 #include "runtime/steady_clock.h"
 
 namespace spillway {
@@ -24,7 +24,7 @@ namespace {
 struct ReplayOptions : RunOptions {
   std::string backend = "uring";
   std::vector<std::string> stores;
-  uint32_t ranges = 1;
+  std::optional<uint32_t> ranges;
   std::string pages;
   std::string verify = "sample";
   Bytes memory{0};
@@ -37,32 +37,26 @@ struct ReplayOptions : RunOptions {
 struct Rig {
   std::unique_ptr<MemoryLimit> limit;
   std::unique_ptr<ExpertStore> store;
+  std::string ranges;  // per expert
   PageMemory memory;
   Made<Backend> backend;
+  Verify verify = Verify::off;
   std::optional<SlotArena> arena;
 };
 
-// The files named by --store; or, where it names directories or nothing, those of a scratch store there.
-Result<std::vector<std::string>> find_store(const ReplayOptions& options, const ModelGeometry& geometry) {
-  ScratchOptions scratch{.directories = options.stores, .ranges_per_expert = options.ranges};
-  if (options.stores.empty()) {
-    Result<std::string> directory = default_cache_directory();
-    if (!directory) {
-      return propagate(directory);
-    }
-    scratch.directories = {*directory};
-  } else if (!std::all_of(options.stores.begin(), options.stores.end(),
-                          [](const std::string& path) { return std::filesystem::is_directory(path); })) {
-    return options.stores;
+// Finds or makes what `plan` asks for.
+Result<std::vector<std::string>> find_store(const StorePlan& plan, const ModelGeometry& geometry) {
+  if (!plan.is_scratch()) {
+    return plan.files;
   }
   Progress progress("making the store", geometry.total_bytes(), Progress::Unit::bytes);
-  return make_scratch_store(geometry, scratch, [&](uint64_t done, uint64_t) {
+  return make_scratch_store(geometry, plan.scratch, [&](uint64_t done, uint64_t) {
     progress.at(done);
     return !interrupted();
   });
 }
 
-Result<Verify> parse_verify(const ReplayOptions& options, const Rig& rig, Report& report) {
+Result<Verify> parse_verify(const ReplayOptions& options, const Rig& rig) {
   const BackendCaps& caps = rig.backend.port->caps();
   const bool can = rig.store->can_check() && caps.carries_bytes;
   if (options.verify == "all" && !can) {
@@ -70,11 +64,9 @@ Result<Verify> parse_verify(const ReplayOptions& options, const Rig& rig, Report
                        caps.carries_bytes ? "this store has no checksums to compare with; use --verify off"
                                           : "this backend carries no bytes; use --verify off");
   }
-  const Verify verify = !can || options.verify == "off" ? Verify::off
-                        : options.verify == "all"       ? Verify::all
-                                                        : Verify::sample;
-  report.io.verify = verify == Verify::off ? "off" : options.verify;
-  return verify;
+  return !can || options.verify == "off" ? Verify::off
+         : options.verify == "all"       ? Verify::all
+                                         : Verify::sample;
 }
 
 Result<void> make_arena(const ReplayOptions& options, const Composition& parts, Rig& rig) {
@@ -134,33 +126,87 @@ Result<void> limit_memory(const ReplayOptions& options, Rig& rig) {
   return {};
 }
 
-Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
-  const ModelGeometry& geometry = parts.trace->header.geometry;
-  // Before a store of gigabytes is made for it.
-  if (Result<std::string> resolved = resolve_plugin(backends(), "backend", options.backend); !resolved) {
-    return propagate(resolved);
-  }
-  Result<std::vector<std::string>> paths = find_store(options, geometry);
-  if (!paths) {
-    return propagate(paths);
-  }
-  Result<std::unique_ptr<ExpertStore>> store = open_store(*paths, geometry);
-  if (!store) {
-    return propagate(store);
-  }
-  rig.store = std::move(*store);
+// All that stands on the store in `rig`: none of it touches much memory or reads anything.
+Result<void> equip(const ReplayOptions& options, const Composition& parts, Rig& rig) {
   Result<Made<Backend>> backend =
       make_plugin(backends(), "backend", options.backend, BackendEnv{rig.store->files()});
   if (!backend) {
     return propagate(backend);
   }
   rig.backend = std::move(*backend);
+  Result<Verify> verify = parse_verify(options, rig);
+  if (!verify) {
+    return propagate(verify);
+  }
+  rig.verify = *verify;
   if (Result<void> made = make_arena(options, parts, rig); !made) {
     return made;
   }
-  // Before the memory is touched: what was touched outside the limit would not count.
-  if (Result<void> limited = limit_memory(options, rig); !limited) {
-    return limited;
+  return limit_memory(options, rig);
+}
+
+// Whatever can be refused is refused before a store of gigabytes is made for it: on files that stand in for
+// the store everything is had once, and given back.
+Result<void> rehearse(const ReplayOptions& options, const Composition& parts, const StorePlan& plan) {
+  const ModelGeometry& geometry = parts.trace->header.geometry;
+  if (has_scratch_files(geometry, plan.scratch)) {
+    return {};
+  }
+  const std::optional<StandIn> stand_in = StandIn::make(plan.scratch.directories);
+  if (!stand_in) {
+    return {};
+  }
+  Rig rig;
+  rig.store = std::make_unique<UnmadeStore>(geometry, plan.scratch, stand_in->files());
+  return equip(options, parts, rig);
+}
+
+// A backend that reads nothing shows so before it has any files. Others may refuse to be made without; what
+// they have to say is heard when they get theirs.
+bool reads_nothing(const std::string& backend) {
+  const Result<Made<Backend>> made = make_plugin(backends(), "backend", backend, BackendEnv{});
+  return made && !made->port->caps().carries_bytes;
+}
+
+Result<void> provide_store(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+  const ModelGeometry& geometry = parts.trace->header.geometry;
+  const bool unmade = reads_nothing(options.backend);
+  Result<StorePlan> plan = plan_store(options.stores, options.ranges, unmade);
+  if (!plan) {
+    return propagate(plan);
+  }
+  rig.ranges = plan->is_scratch() ? fmt::format("{}", plan->scratch.ranges_per_expert) : "the store's own";
+  if (plan->is_scratch() && unmade) {
+    rig.store = std::make_unique<UnmadeStore>(geometry, plan->scratch, std::vector<std::string>{});
+    return {};
+  }
+  if (plan->is_scratch()) {
+    if (Result<void> possible = rehearse(options, parts, *plan); !possible) {
+      return possible;
+    }
+  }
+  Result<std::vector<std::string>> paths = find_store(*plan, geometry);
+  if (!paths) {
+    return propagate(paths);
+  }
+  Result<std::unique_ptr<ExpertStore>> store = open_expert_store(*paths, geometry);
+  if (!store) {
+    return propagate(store);
+  }
+  rig.store = std::move(*store);
+  return {};
+}
+
+Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+  if (Result<std::string> resolved = resolve_plugin(backends(), "backend", options.backend); !resolved) {
+    return propagate(resolved);
+  }
+  if (Result<void> provided = provide_store(options, parts, rig); !provided) {
+    return provided;
+  }
+  // Its limit comes before the memory is touched: what was touched outside of it would not count.
+  if (Result<void> equipped = equip(options, parts, rig); !equipped) {
+    return equipped;
   }
   if (Result<void> touched = rig.memory.touch(); !touched) {
     return touched;
@@ -205,15 +251,18 @@ void probe(const ReplayOptions& options, Rig& rig, Report& report) {
 
 // What the kernel says the device delivered since `before`. A count of zero tells something only where there
 // is a device whose reads it counts, or where there certainly is none.
-std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, const Rig& rig,
-                                        const Report& report) {
+std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, const Rig& rig) {
   const std::optional<uint64_t> now = process_device_bytes();
   if (!before || !now || !rig.backend.port->caps().carries_bytes) {
     return std::nullopt;
   }
-  const Result<DeviceInfo> device = device_below(rig.store->files().front());
-  const bool in_memory = report.store.file_system == "tmpfs" || report.store.file_system == "ramfs";
-  if (*now == *before && !in_memory && (!device || device->name.empty())) {
+  const std::span<const std::string> files = rig.store->files();
+  const bool counted = std::all_of(files.begin(), files.end(), [](const std::string& file) {
+    const Result<DeviceInfo> device = device_below(file);
+    return device &&
+           (!device->name.empty() || device->file_system == "tmpfs" || device->file_system == "ramfs");
+  });
+  if (*now == *before && !counted) {
     return std::nullopt;
   }
   return *now - *before;
@@ -252,22 +301,14 @@ Result<void> start_cold(const ReplayOptions& options, const Rig& rig, Report& re
 }
 
 void describe_storage(const ReplayOptions& options, const Rig& rig, Report& report) {
-  const std::span<const std::string> files = rig.store->files();
-  report.store.files.assign(files.begin(), files.end());
-  if (const Result<DeviceInfo> device = device_below(files.front())) {
-    report.store.file_system = device->file_system;
-    report.store.device = describe(*device);
-    if (device->read_ahead_kb) {
-      report.store.read_ahead_bytes = *device->read_ahead_kb * kKiB;
-    }
-  }
+  report.store = describe_files(rig.store->files());
   report.backend_note = fmt::format("{}: {}", options.backend, rig.backend.port->caps().note);
   report.io.arena_bytes = rig.memory.size();
   report.io.arena_pages = rig.memory.size() == 0 ? "" : rig.memory.describe();
   report.config.emplace_back("backend", rig.backend.resolved);
   report.config.emplace_back("pages", options.pages.empty() ? "default" : options.pages);
   report.config.emplace_back("memory_bytes", fmt::format("{}", options.memory.count));
-  report.config.emplace_back("ranges", fmt::format("{}", options.ranges));
+  report.config.emplace_back("ranges", rig.ranges);
   report.config.emplace_back("start", options.warm ? "warm" : "cold");
 }
 
@@ -282,10 +323,7 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
   }
   Report report = begin_report("replay", options, *parts, invocation);
   describe_storage(options, rig, report);
-  Result<Verify> verify = parse_verify(options, rig, report);
-  if (!verify) {
-    return propagate(verify);
-  }
+  report.io.verify = rig.verify == Verify::off ? "off" : options.verify;
   probe(options, rig, report);
   if (Result<void> dropped = start_cold(options, rig, report); !dropped) {
     return dropped;
@@ -297,12 +335,12 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
                         *rig.store,
                         rig.arena ? &*rig.arena : nullptr,
                         clock,
-                        {.verify = *verify, .release_dropped = zero_copy_cache}};
+                        {.verify = rig.verify, .release_dropped = zero_copy_cache}};
   const std::optional<uint64_t> before = process_device_bytes();
   if (Result<void> ran = run_trace(*parts, storage, report); !ran) {
     return ran;
   }
-  report.io.device_bytes = delivered_since(before, rig, report);
+  report.io.device_bytes = delivered_since(before, rig);
   // A drive that others use drifts: its best is the better of the two moments.
   if (!interrupted()) {
     probe(options, rig, report);
@@ -335,9 +373,9 @@ void add_replay_command(CLI::App& app, Invocation& invocation) {
           "(default: a scratch store in ~/.cache/spillway)")
       ->delimiter(',');
   command
-      ->add_option("--ranges", options->ranges, "Of a scratch store: 1 range per expert, or 3 as in a GGUF")
-      ->check(CLI::IsMember({1, 3}))
-      ->capture_default_str();
+      ->add_option("--ranges", options->ranges,
+                   "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
+      ->check(CLI::IsMember({1, 3}));
   command
       ->add_option("--pages", options->pages,
                    "What the cache's memory is made of (default: hugetlb if allowed, else thp)")

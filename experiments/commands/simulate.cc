@@ -77,9 +77,9 @@ void add_simulate_command(CLI::App& app, Invocation& invocation) {
   add_run_options(*command, *options);
   command->add_option("--device", options->device, "Device model (see: spillway list devices)")
       ->capture_default_str();
-  command->add_option("--depth", options->depth, "Requests that the device takes at a time")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
+  add_count(*command, "--depth", {.least = 1, .most = 4096}, options->depth,
+            "Requests that the device takes at a time")
+      ->default_str("32");
   command->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return run_simulate(*options, invocation); };
   });

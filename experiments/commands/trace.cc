@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "experiments/commands/trace_commands.h"
+#include "experiments/printable.h"
 
 namespace spillway {
 
@@ -20,19 +21,15 @@ void OutputOptions::declare(CLI::App& command) {
 }
 
 void ModelOptions::declare(CLI::App& command) {
-  const auto positive = CLI::Range(1U, 1U << 24);
+  constexpr CountRange kCount = {.least = 1, .most = 1U << 24};
   command.add_option("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K")
       ->type_name("PRESET");
   command.add_option("--presets", presets_directory, "a directory of presets to look in first")
       ->type_name("DIR");
-  command.add_option("--layers", layers, "layers of the model")->check(positive)->type_name("N");
-  command.add_option("--experts", experts, "experts in each layer")->check(positive)->type_name("N");
-  command.add_option("--top-k", top_k, "experts that a token uses in each layer")
-      ->check(positive)
-      ->type_name("N");
-  command.add_option("--native-top-k", native_top_k, "experts that the model was trained to use")
-      ->check(positive)
-      ->type_name("N");
+  add_count(command, "--layers", kCount, layers, "layers of the model");
+  add_count(command, "--experts", kCount, experts, "experts in each layer");
+  add_count(command, "--top-k", kCount, top_k, "experts that a token uses in each layer");
+  add_count(command, "--native-top-k", kCount, native_top_k, "experts that the model was trained to use");
   add_size(command, "--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer");
 }
 
@@ -71,7 +68,7 @@ Result<std::unique_ptr<TraceWriter>> create_trace(const OutputOptions& output, c
   return TraceWriter::create(output.path, header, options);
 }
 
-Result<void> copy_steps(StepSource& source, TraceWriter& writer) {
+Result<void> copy_steps(StepSource& source, TraceWriter& writer, Progress* progress) {
   Step step;
   for (;;) {
     Result<bool> more = source.next(step);
@@ -84,6 +81,9 @@ Result<void> copy_steps(StepSource& source, TraceWriter& writer) {
     if (Result<void> appended = writer.append(step); !appended) {
       return appended;
     }
+    if (progress != nullptr) {
+      progress->at(step.pass);
+    }
     if (interrupted()) {
       return failed("interrupted after {} steps; nothing was kept", writer.steps());
     }
@@ -94,7 +94,8 @@ Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output) {
   if (Result<void> finished = writer.finish(); !finished) {
     return finished;
   }
-  fmt::print(stderr, "{}: {} steps, {}\n", output.path, writer.steps(), format_bytes(writer.bytes_written()));
+  fmt::print(stderr, "{}: {} steps, {}\n", printable(output.path), writer.steps(),
+             format_bytes(writer.bytes_written()));
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "core/ports.h"
 #include "experiments/cli.h"
 #include "experiments/presets.h"
+#include "experiments/progress.h"
 #include "traces/format.h"
 #include "traces/import/import.h"
 #include "traces/writer.h"
@@ -44,8 +45,9 @@ struct ModelOptions {
 // A trace file that is made in one go: it appears under its name when it is whole.
 Result<std::unique_ptr<TraceWriter>> create_trace(const OutputOptions& output, const TraceHeader& header);
 
-// Appends every step of `source`. Fails on Ctrl-C, so that nothing half-made is kept.
-Result<void> copy_steps(StepSource& source, TraceWriter& writer);
+// Appends every step of `source`, telling `progress` of each pass. Fails on Ctrl-C, so that nothing half-made
+// is kept.
+Result<void> copy_steps(StepSource& source, TraceWriter& writer, Progress* progress = nullptr);
 
 // Finishes `writer` and tells stderr what was written.
 Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output);

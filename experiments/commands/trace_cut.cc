@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "experiments/commands/trace_commands.h"
+#include "experiments/printable.h"
 #include "traces/cut.h"
 #include "traces/limit.h"
 #include "traces/reader.h"
@@ -62,7 +63,7 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
     return copied;
   }
   if ((*reader)->truncated()) {
-    fmt::print(stderr, "{}: {}\n", arguments.input, (*reader)->truncation());
+    fmt::print(stderr, "{}: {}\n", printable(arguments.input), printable((*reader)->truncation()));
   }
   if ((*writer)->steps() == 0) {
     return failed("{}: has no steps in these ranges; nothing was written", arguments.input);
@@ -76,8 +77,8 @@ void add_trace_cut(CLI::App& trace, Invocation& invocation) {
   CLI::App* command = trace.add_subcommand("cut", "take a part of a trace, or what is left of a broken one");
   auto arguments = std::make_shared<CutArguments>();
   command->add_option("trace", arguments->input, "a trace file")->required()->type_name("TRACE");
-  command->add_option("--tokens", arguments->tokens, "the first N decode passes, and the prefill before them")
-      ->type_name("N");
+  add_count(*command, "--tokens", {.least = 1}, arguments->tokens,
+            "the first N decode passes, and the prefill before them");
   command->add_option("--passes", arguments->passes, "passes FIRST:LAST, both included")->type_name("RANGE");
   command->add_option("--sequences", arguments->sequences, "sequences FIRST:LAST, both included")
       ->type_name("RANGE");

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "experiments/commands/trace_commands.h"
+#include "experiments/interruptible.h"
+#include "experiments/printable.h"
 #include "traces/export.h"
 #include "traces/reader.h"
 
@@ -29,7 +31,8 @@ Result<void> export_as(const std::string& format, TraceReader& reader, ByteSink 
   if (format == "csv") {
     return export_csv(reader, reader.header(), out);
   }
-  Result<MemoryTrace> trace = MemoryTrace::load(reader);
+  Interruptible source(reader, "reading the trace");
+  Result<MemoryTrace> trace = MemoryTrace::load(source);
   if (!trace) {
     return propagate(trace);
   }
@@ -56,7 +59,7 @@ Result<void> run_export(const ExportArguments& arguments) {
     return exported;
   }
   if ((*reader)->truncated()) {
-    fmt::print(stderr, "{}: {}\n", arguments.input, (*reader)->truncation());
+    fmt::print(stderr, "{}: {}\n", printable(arguments.input), printable((*reader)->truncation()));
   }
   return file->finish();
 }

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "experiments/commands/trace_commands.h"
 
 namespace spillway {
@@ -22,7 +24,11 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
     return propagate(options);
   }
   std::unique_ptr<TraceWriter> writer;
+  std::error_code ignored;
+  const uintmax_t bytes = std::filesystem::file_size(arguments.input, ignored);
+  std::optional<Progress> progress(std::in_place, "importing", ignored ? 0 : bytes, Progress::Unit::bytes);
   ImportSink sink;
+  sink.progress = [&](uint64_t bytes_read) { progress->at(bytes_read); };
   sink.begin = [&](const TraceHeader& header) -> Result<void> {
     TraceHeader described = header;
     described.provenance.emplace_back("command", command_line);
@@ -42,6 +48,7 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
   if (Result<void> imported = (*importer)->import_file(arguments.input, *options, sink); !imported) {
     return imported;
   }
+  progress.reset();
   return finish_trace(*writer, arguments.output);
 }
 

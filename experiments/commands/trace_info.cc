@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/commands/trace_commands.h"
+#include "experiments/printable.h"
+#include "experiments/report.h"
 #include "traces/reader.h"
 #include "traces/stats.h"
 
@@ -76,23 +78,23 @@ std::string column_names(TraceColumns columns) {
 }
 
 // Names in one column, values in the next.
-void print_row(const char* name, const std::string& value) {
-  fmt::print("  {:<24}{}\n", name, value);
+void print_row(const std::string& name, const std::string& value) {
+  fmt::print("  {:<24}{}\n", printable(name), printable(value));
 }
 
 void print_table(const TraceInfo& info) {
   const TraceStats& stats = info.stats;
   const ModelGeometry& geometry = info.header.geometry;
-  fmt::print("{}\n", info.path);
+  fmt::print("{}\n", printable(info.path));
   print_row("model", info.header.model.empty() ? "not named" : info.header.model);
   print_row("geometry", geometry.describe());
   print_row("all experts", format_bytes(geometry.total_bytes()));
   print_row("one token cycle", format_bytes(geometry.token_cycle_bytes()));
   for (const auto& [key, value] : info.header.provenance) {
-    print_row(key.c_str(), value);
+    print_row(key, value);
   }
   for (const auto& [key, value] : info.header.seeds) {
-    print_row(("seed: " + key).c_str(), fmt::format("{}", value));
+    print_row("seed: " + key, fmt::format("{}", value));
   }
   fmt::print("\ncontents\n");
   print_row("steps", fmt::format("{} in {} sequence{}", stats.steps, stats.sequences,
@@ -194,12 +196,19 @@ Json to_json(const TraceInfo& info) {
 }
 
 Result<void> run_info(const InfoArguments& arguments) {
+  if (Result<void> writable = check_json_path(arguments.json_path, arguments.path); !writable) {
+    return writable;
+  }
   Result<TraceInfo> info = gather(arguments.path);
   if (!info) {
     return propagate(info);
   }
   if (!info->truncation.empty()) {
-    fmt::print(stderr, "{}: {}\n", info->path, info->truncation);
+    fmt::print(stderr, "{}: {}\n", printable(info->path), printable(info->truncation));
+  }
+  Result<void> written;
+  if (!arguments.json_path.empty()) {
+    written = write_json(to_json(*info), arguments.json_path);
   }
   if (arguments.json_path != "-") {
     print_table(*info);
@@ -207,23 +216,7 @@ Result<void> run_info(const InfoArguments& arguments) {
       print_layers(*info);
     }
   }
-  if (arguments.json_path.empty()) {
-    return {};
-  }
-  const std::string text = to_json(*info).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  if (arguments.json_path == "-") {
-    fmt::print("{}", text);
-    return {};
-  }
-  Result<OutputFile> file =
-      OutputFile::create(arguments.json_path, OutputFile::Place::rename_when_done, true);
-  if (!file) {
-    return propagate(file);
-  }
-  if (Result<void> written = file->write(std::string_view(text)); !written) {
-    return written;
-  }
-  return file->finish();
+  return written;
 }
 
 }  // namespace

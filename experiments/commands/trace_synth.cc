@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "experiments/commands/trace_commands.h"
+#include "experiments/interruptible.h"
 #include "traces/reader.h"
 #include "traces/synth.h"
 
@@ -75,9 +76,10 @@ Result<Plan> plan_like(const std::string& path) {
   }
   const ModelGeometry& geometry = (*reader)->header().geometry;
   StatsCollector observed(geometry);
+  Interruptible steps(**reader, fmt::format("reading {}", path));
   Step step;
   for (;;) {
-    Result<bool> more = (*reader)->next(step);
+    Result<bool> more = steps.next(step);
     if (!more) {
       return propagate(more);
     }
@@ -110,8 +112,11 @@ Result<void> run_synth(const SynthArguments& arguments, const std::string& comma
   }
   SynthSource source(plan->header.geometry, std::move(plan->model), arguments.prefill_tokens,
                      arguments.tokens, arguments.seed);
-  if (Result<void> copied = copy_steps(source, **writer); !copied) {
-    return copied;
+  {
+    Progress progress("making up", arguments.tokens, Progress::Unit::tokens);
+    if (Result<void> copied = copy_steps(source, **writer, &progress); !copied) {
+      return copied;
+    }
   }
   return finish_trace(**writer, arguments.output);
 }
@@ -125,25 +130,18 @@ void add_trace_synth(CLI::App& trace, Invocation& invocation) {
       "--like", arguments->like, "fit popularity per layer and reuse at each distance to this trace");
   like->type_name("TRACE");
   arguments->model.declare(*command);
-  command->add_option("--tokens", arguments->tokens, "decode tokens (default 256)")
-      ->check(CLI::Range(uint64_t(1), uint64_t(1) << 40))
-      ->type_name("N");
-  command->add_option("--prefill", arguments->prefill_tokens, "tokens of one prefill pass before them")
-      ->check(CLI::Range(0U, 1U << 16))
-      ->type_name("N");
-  command
-      ->add_option("--skew", arguments->skew, "exponent of the Zipf popularity in each layer (default 0.8)")
-      ->check(CLI::Range(0.0, 5.0))
+  add_count(*command, "--tokens", {.least = 1}, arguments->tokens, "decode tokens (default 256)");
+  add_count(*command, "--prefill", {.least = 0, .most = 1U << 16}, arguments->prefill_tokens,
+            "tokens of one prefill pass before them");
+  add_real(*command, "--skew", {0, 5}, arguments->skew,
+           "exponent of the Zipf popularity in each layer (default 0.8)")
       ->excludes(like)
       ->type_name("S");
-  command
-      ->add_option("--reuse", arguments->reuse,
-                   "share of a token's experts that the last token used too (default 0.35)")
-      ->check(CLI::Range(0.0, 1.0))
+  add_real(*command, "--reuse", {0, 1}, arguments->reuse,
+           "share of a token's experts that the last token used too (default 0.35)")
       ->excludes(like)
       ->type_name("R");
-  command->add_option("--seed", arguments->seed, "the same seed makes the same trace (default 1)")
-      ->type_name("N");
+  add_count(*command, "--seed", {}, arguments->seed, "the same seed makes the same trace (default 1)");
   arguments->output.declare(*command);
   command->footer(
       "Examples:\n"

@@ -67,7 +67,24 @@ TEST(Plugin, NamesWhatIsWrongWithASpec) {
       {"thing:depth=4294967296", "thing: option depth: 4294967296 is too large"},
       {"thing:loud=maybe", "thing: option loud: 'maybe' is neither 1 nor 0"},
       {"thing:depth=1,depth=2", "'thing:depth=1,depth=2' gives option depth twice"},
-      {"thing:=1", "'thing:=1' has an option without a name; write thing:key=value"},
+      {"thing:",
+       "thing: there is an option without a name; write thing:NAME=VALUE with one of: depth, chunk, "
+       "loud, colour"},
+      {"thing:=1",
+       "thing: there is an option without a name; write thing:NAME=VALUE with one of: depth, chunk, "
+       "loud, colour"},
+      {"thing:depth=1,",
+       "thing: there is an option without a name; write thing:NAME=VALUE with one of: depth, "
+       "chunk, loud, colour"},
+      {"thing:depth",
+       "thing: option depth has no value; write it like depth=8 (the options are: depth, chunk, "
+       "loud, colour)"},
+      {"thing:colour=",
+       "thing: option colour has no value; write it like colour=red (the options are: depth, "
+       "chunk, loud, colour)"},
+      {"thing:loud=",
+       "thing: option loud has no value; write it like loud=0 (the options are: depth, chunk, "
+       "loud, colour)"},
       {"", "'' names nothing; write NAME or NAME:key=value,key=value"},
   };
   for (const auto& [spec, message] : cases) {
@@ -76,6 +93,26 @@ TEST(Plugin, NamesWhatIsWrongWithASpec) {
     EXPECT_EQ(made.error().message, message);
     EXPECT_EQ(made.error().kind, ErrorKind::usage);
   }
+}
+
+TEST(Options, RealNumbersAreFiniteAndNotNegative) {
+  double value = 0.25;
+  for (const char* text : {"nan", "-nan", "inf", "-inf", "infinity", "-0.5", "1e999", "", "0.5x", "0x1p3"}) {
+    const Result<void> read = read_option(text, value);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().kind, ErrorKind::usage);
+    EXPECT_EQ(value, 0.25) << text << " was refused and left a value";
+  }
+  ASSERT_TRUE(read_option("0.75", value));
+  EXPECT_EQ(value, 0.75);
+}
+
+TEST(Plugin, WithoutOptionsRefusesAColon) {
+  const Result<Spec> spec = parse_spec("bare:");
+  ASSERT_TRUE(spec);
+  const Result<NoOptions> options = parse_options<NoOptions>(*spec);
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().message, "bare has no options; write it without ':'");
 }
 
 TEST(Plugin, TakesAKeyWithoutAValueAsSwitchedOn) {

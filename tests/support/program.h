@@ -74,6 +74,7 @@ class Program {
   }
 
   void signal(int number) const { kill(pid_, number); }
+  pid_t pid() const { return pid_; }
   std::string output_so_far() const { return read_file(scratch_ / "out"); }
 
   Ran wait() {

@@ -235,7 +235,7 @@ bool recognises(std::string_view start, uint64_t) {
 }
 
 Result<void> import_file(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
-  Result<LineReader> lines = LineReader::open(path);
+  Result<LineReader> lines = LineReader::open(path, sink.progress);
   if (!lines) {
     return propagate(lines);
   }

@@ -27,6 +27,8 @@ struct ImportOptions {
 struct ImportSink {
   std::function<Result<void>(const TraceHeader& header)> begin;
   std::function<Result<void>(const Step& step)> append;
+  std::function<void(uint64_t bytes_read)> progress =
+      {};  // told now and then how far the file is read; may be empty
 };
 
 struct Importer {

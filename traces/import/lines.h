@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -13,12 +14,13 @@ namespace spillway {
 // The lines of a text file of any size, one at a time, without their ends (`\n` or `\r\n`).
 class LineReader {
  public:
-  static Result<LineReader> open(const std::string& path) {
+  // `progress`, unless empty, is told now and then how many bytes were read.
+  static Result<LineReader> open(const std::string& path, std::function<void(uint64_t)> progress = {}) {
     Result<InputFile> file = InputFile::open(path);
     if (!file) {
       return propagate(file);
     }
-    return LineReader(std::move(*file));
+    return LineReader(std::move(*file), std::move(progress));
   }
 
   // False at the end. `line` is valid until the next call.
@@ -51,7 +53,8 @@ class LineReader {
   static constexpr size_t kChunkBytes = 1U << 20;
   static constexpr size_t kLongestLine = 64U << 20;
 
-  explicit LineReader(InputFile file) : file_(std::move(file)) {}
+  LineReader(InputFile file, std::function<void(uint64_t)> progress)
+      : file_(std::move(file)), progress_(std::move(progress)) {}
 
   Result<void> refill() {
     buffer_.erase(0, begin_);
@@ -69,11 +72,15 @@ class LineReader {
     }
     buffer_.resize(kept + *got);
     offset_ += *got;
+    if (progress_) {
+      progress_(offset_);
+    }
     at_end_ = *got < kChunkBytes;
     return {};
   }
 
   InputFile file_;
+  std::function<void(uint64_t)> progress_;
   std::string buffer_;
   size_t begin_ = 0;    // of the next line
   size_t scanned_ = 0;  // no line end in [begin_, scanned_)

@@ -187,6 +187,9 @@ Result<void> OracleImport::end_pass() {
       return appended;
     }
   }
+  if (sink_.progress) {
+    sink_.progress(record_ * kOracleRecordBytes);
+  }
   pass_.clear();
   ++passes_;
   return {};
