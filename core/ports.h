@@ -112,14 +112,22 @@ struct Clock {
 // Where the bytes of an expert are while it is computed: one span per range of its store.
 using ExpertBytes = std::span<const std::span<const std::byte>>;
 
-// The arithmetic between reads. Both calls return the instant at which the result is there: a real
+// The arithmetic between reads. Each call returns the instant at which the result is there: a real
 // implementation does the work and returns clock.now(), a paced one returns an instant in the future and the
 // session waits for it, pumping I/O meanwhile.
 struct Compute {
   virtual ~Compute() = default;
 
-  // Attention and router of step.layer, whose experts are thereby known.
-  virtual Nanoseconds attention(const Step& step, Nanoseconds now) = 0;
+  // Attention and router of step.layer, whose experts are thereby known. `began`: when the step was asked
+  // for. A live model does this part of its work in StepSource::next(), for want of a router's choice before.
+  virtual Nanoseconds attention(const Step& step, Nanoseconds began) = 0;
+
+  // What the layer computes for every token whatever its router chose: a shared expert. Called once a step,
+  // when the step's reads are under way.
+  virtual Nanoseconds shared_expert(const Step& step, Nanoseconds now) {
+    static_cast<void>(step);
+    return now;
+  }
 
   // The FFN of one of step.experts. Called once for each of them, in order of readiness.
   virtual Nanoseconds expert(const Step& step, ExpertId id, ExpertBytes bytes, Nanoseconds now) = 0;
@@ -135,6 +143,7 @@ struct SourceInfo {
   bool has_compute_times = false;
   bool has_lookahead = false;
   bool has_next_use = false;
+  bool is_live = false;  // next() takes the time that the layer's attention takes
 };
 
 struct StepSource {
@@ -204,11 +213,12 @@ enum class EventKind : uint8_t {
   evict,            // lost its place
   // What the session did. `start` and `duration` are set; `bytes` where it says so.
   attention,  // compute before the experts are known
-  expert,     // the FFN of `expert`
-  stall,      // nothing to compute, waiting for the store
-  io,         // one request: `bytes` long, of `expert`; `error` is its errno; prefetch tells why it was read
-  step,       // a whole step, from when its layer began
-  pass,       // a whole forward pass
+  shared_expert,
+  expert,  // the FFN of `expert`
+  stall,   // nothing to compute, waiting for the store
+  io,      // one request: `bytes` long, of `expert`; `error` is its errno; prefetch tells why it was read
+  step,    // a whole step, from when its layer began
+  pass,    // a whole forward pass
 };
 
 struct Event {

@@ -52,9 +52,18 @@ struct IoFacts {
   Nanoseconds wall{0};                   // prefill, warm-up and decode
 };
 
+// What a model that really computes says beside.
+struct LiveFacts {
+  uint64_t resident_bytes = 0;         // weights that stay in memory
+  uint64_t context_bytes = 0;          // keys, values and recurrent state of a whole context
+  std::optional<uint64_t> peak_bytes;  // the most memory that the process had
+  uint64_t generated_tokens = 0;
+  std::vector<std::pair<uint32_t, double>> lookahead_recall;  // layers ahead, share of experts foreseen
+};
+
 // One run, real or simulated: printed as a table and written as JSON (spillway.report/1) from here.
 struct Report {
-  std::string command;  // replay or simulate
+  std::string command;  // replay, simulate or record
   std::string command_line;
   std::string date;  // UTC, ISO 8601
   HostFacts host;
@@ -70,6 +79,7 @@ struct Report {
 
   Metrics metrics;
   IoFacts io;
+  std::optional<LiveFacts> live;
   Ceilings ceilings;
   std::string backend_note;
   std::string digest;

@@ -93,6 +93,18 @@ Json io_json(const Report& report) {
           {"backend_note", report.backend_note}};
 }
 
+Json live_json(const LiveFacts& live) {
+  Json recall = Json::array();
+  for (const auto& [layers, share] : live.lookahead_recall) {
+    recall.push_back({{"layers_ahead", layers}, {"recall", share}});
+  }
+  return {{"resident_bytes", live.resident_bytes},
+          {"context_bytes", live.context_bytes},
+          {"peak_memory_bytes", or_null(live.peak_bytes)},
+          {"generated_tokens", live.generated_tokens},
+          {"lookahead", recall}};
+}
+
 Json gap_json(const Report& report) {
   const double achieved = achieved_tok_per_s(report);
   const auto share_of = [achieved](const std::optional<double>& ceiling) {
@@ -138,6 +150,7 @@ Json to_json(const Report& report) {
             {"measured", phase_json(report.metrics.decode())},
             {"total", phase_json(report.metrics.total())}}},
           {"io", io_json(report)},
+          {"live", report.live ? live_json(*report.live) : Json(nullptr)},
           {"gap", gap_json(report)},
           {"digest", report.digest},
           {"warnings", report.warnings}};

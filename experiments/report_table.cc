@@ -31,7 +31,8 @@ std::string coldness(const Report& report, double from_ram) {
 }
 
 void headline(Out out, const Report& report) {
-  fmt::format_to(out, "{} {}: {}, {}\n", report.command, printable(report.trace_path),
+  fmt::format_to(out, "{}{}{}: {}, {}\n", report.command, report.trace_path.empty() ? "" : " ",
+                 printable(report.trace_path),
                  report.model.empty() ? "unnamed model" : printable(report.model),
                  report.geometry.describe());
   if (!report.backend_note.empty()) {
@@ -104,6 +105,23 @@ void ceilings(Out out, const Report& report) {
   row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
 }
 
+void live(Out out, const Report& report) {
+  if (!report.live) {
+    return;
+  }
+  const LiveFacts& facts = *report.live;
+  row(out, "memory",
+      fmt::format("{} resident weights, {} context, {} experts{}", format_bytes(facts.resident_bytes),
+                  format_bytes(facts.context_bytes), format_bytes(report.io.arena_bytes),
+                  facts.peak_bytes ? fmt::format("; peak of the process {}", format_bytes(*facts.peak_bytes))
+                                   : std::string()));
+  for (const auto& [layers, recall] : facts.lookahead_recall) {
+    row(out, "look-ahead",
+        fmt::format("{} of the experts foreseen {} layer{} ahead", percent(recall), layers,
+                    layers == 1 ? "" : "s"));
+  }
+}
+
 void proof(Out out, const Report& report) {
   const IoFacts& io = report.io;
   fmt::format_to(out, "\n");
@@ -121,9 +139,14 @@ void proof(Out out, const Report& report) {
                         : fmt::format(", {} moved to join holes", format_bytes(io.arena_moved_bytes))));
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
+    // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for too.
+    constexpr double kLeastGb = 0.1;
+    const double asked_gb = double(io.counts.bytes_read) / 1e9;
     row(out, "CPU",
-        fmt::format("{:.2f} s, {:.4f} s per GB read", io.cpu_s,
-                    io.cpu_s / (double(io.counts.bytes_read) / 1e9)));
+        fmt::format("{:.2f} s{}", io.cpu_s,
+                    asked_gb < kLeastGb
+                        ? std::string()
+                        : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb)));
   }
 }
 
@@ -137,6 +160,7 @@ std::string to_table(const Report& report) {
   per_token(out, report.metrics.decode());
   ceilings(out, report);
   proof(out, report);
+  live(out, report);
   for (const std::string& warning : report.warnings) {
     fmt::format_to(out, "\n  note: {}\n", printable(warning));
   }

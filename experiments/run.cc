@@ -13,26 +13,62 @@
 
 namespace spillway {
 
-void add_run_options(CLI::App& command, RunOptions& options) {
-  command.add_option("trace", options.trace, "A trace file (see: spillway trace)")->required();
-  add_size(command, "--cache", options.cache,
-           "Memory for experts; 0: every expert is read whenever it is used")
-      ->required();
+CLI::Option* add_cache_options(CLI::App& command, CacheOptions& options) {
+  CLI::Option* cache = add_size(command, "--cache", options.cache,
+                                "Memory for experts; 0: every expert is read whenever it is used");
   command.add_option("--evict", options.evict, "Eviction policy (see: spillway list policies)")
       ->capture_default_str();
   command.add_option("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)")
       ->capture_default_str();
+  add_count(command, "--warm-up", {}, options.warm_up, "Decode tokens to run before measuring")
+      ->default_str("0");
+  add_count(command, "--seed", {}, options.seed, "Of everything that draws lots")->default_str("1");
+  command.add_option("--json", options.json,
+                     "Write the report as JSON to this file; - is stdout, instead of the table");
+  return cache;
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  command.add_option("trace", options.trace, "A trace file (see: spillway trace)")->required();
+  add_cache_options(command, options)->required();
   command
       .add_option(
           "--compute", options.compute,
           "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
       ->capture_default_str();
   add_count(command, "--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
-  add_count(command, "--warm-up", {}, options.warm_up, "Decode tokens to run before measuring")
-      ->default_str("0");
-  add_count(command, "--seed", {}, options.seed, "Of everything that draws lots")->default_str("1");
-  command.add_option("--json", options.json,
-                     "Write the report as JSON to this file; - is stdout, instead of the table");
+}
+
+Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source,
+                               const std::string& name) {
+  const ModelGeometry& geometry = source.geometry;
+  const uint64_t least = geometry.largest_token_step_bytes();
+  if (options.cache.count > 0 && options.cache.count < least) {
+    return wrong_usage(
+        "--cache {}: one step of {} needs {} ({} experts of {}); give at least that, or 0 for no cache",
+        exact_bytes(options.cache), name, format_bytes(least), geometry.used_top_k,
+        format_bytes(geometry.largest_expert_bytes()));
+  }
+  if (options.cache.count == 0 && !options.prefetch.starts_with("none")) {
+    return wrong_usage(
+        "--prefetch {}: without a cache there is nowhere to put what is prefetched; give --cache a size",
+        options.prefetch);
+  }
+  Policies policies;
+  policies.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
+  const PolicyEnv env{&source, policies.cache_bytes, options.seed};
+  Result<Made<EvictionPolicy>> eviction =
+      make_plugin(eviction_policies(), "eviction policy", options.evict, env);
+  if (!eviction) {
+    return propagate(eviction);
+  }
+  policies.eviction = std::move(*eviction);
+  Result<Made<Prefetcher>> prefetcher = make_plugin(prefetchers(), "prefetcher", options.prefetch, env);
+  if (!prefetcher) {
+    return propagate(prefetcher);
+  }
+  policies.prefetcher = std::move(*prefetcher);
+  return policies;
 }
 
 Result<Composition> compose(const RunOptions& options) {
@@ -50,39 +86,16 @@ Result<Composition> compose(const RunOptions& options) {
     return propagate(trace);
   }
   parts.trace = std::make_unique<OpenTrace>(std::move(*trace));
-  const SourceInfo& info = parts.trace->steps.info();
-  const ModelGeometry& geometry = info.geometry;
-
-  const uint64_t least = geometry.largest_token_step_bytes();
-  if (options.cache.count > 0 && options.cache.count < least) {
-    return wrong_usage(
-        "--cache {}: one step of {} needs {} ({} experts of {}); give at least that, or 0 for no cache",
-        exact_bytes(options.cache), options.trace, format_bytes(least), geometry.used_top_k,
-        format_bytes(geometry.largest_expert_bytes()));
-  }
-  if (options.cache.count == 0 && !options.prefetch.starts_with("none")) {
-    return wrong_usage(
-        "--prefetch {}: without a cache there is nowhere to put what is prefetched; give --cache a size",
-        options.prefetch);
-  }
   if (options.warm_up >= parts.trace->steps.decode_passes() && options.warm_up > 0) {
     return wrong_usage("--warm-up {}: the run has only {} decode tokens", options.warm_up,
                        parts.trace->steps.decode_passes());
   }
-  parts.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
-
-  const PolicyEnv env{&info, parts.cache_bytes, options.seed};
-  Result<Made<EvictionPolicy>> eviction =
-      make_plugin(eviction_policies(), "eviction policy", options.evict, env);
-  if (!eviction) {
-    return propagate(eviction);
+  const SourceInfo& info = parts.trace->steps.info();
+  Result<Policies> policies = make_policies(options, info, options.trace);
+  if (!policies) {
+    return propagate(policies);
   }
-  parts.eviction = std::move(*eviction);
-  Result<Made<Prefetcher>> prefetcher = make_plugin(prefetchers(), "prefetcher", options.prefetch, env);
-  if (!prefetcher) {
-    return propagate(prefetcher);
-  }
-  parts.prefetcher = std::move(*prefetcher);
+  parts.policies = std::move(*policies);
   Result<std::unique_ptr<Compute>> compute = make_paced_compute(parts.pace, info);
   if (!compute) {
     return propagate(compute);
@@ -91,7 +104,7 @@ Result<Composition> compose(const RunOptions& options) {
   return parts;
 }
 
-Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
+Report begin_report(std::string command, const CacheOptions& options, const Policies& policies,
                     const Invocation& invocation) {
   Report report;
   report.command = std::move(command);
@@ -99,16 +112,22 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
   report.date = utc_date();
   report.host = describe_host();
   report.seed = options.seed;
+  report.metrics = Metrics(options.warm_up);
+  report.config = {{"cache_bytes", fmt::format("{}", options.cache.count)},
+                   {"evict", policies.eviction.resolved},
+                   {"prefetch", policies.prefetcher.resolved},
+                   {"warm_up", fmt::format("{}", options.warm_up)}};
+  return report;
+}
+
+Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
+                    const Invocation& invocation) {
+  Report report = begin_report(std::move(command), options, parts.policies, invocation);
   report.trace_path = options.trace;
   report.model = parts.trace->header.model;
   report.geometry = parts.trace->header.geometry;
-  report.metrics = Metrics(options.warm_up);
-  report.config = {{"cache_bytes", fmt::format("{}", options.cache.count)},
-                   {"evict", parts.eviction.resolved},
-                   {"prefetch", parts.prefetcher.resolved},
-                   {"compute", describe(parts.pace)},
-                   {"tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all"},
-                   {"warm_up", fmt::format("{}", options.warm_up)}};
+  report.config.emplace_back("compute", describe(parts.pace));
+  report.config.emplace_back("tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all");
   const bool no_compute = parts.pace.kind == ComputePace::Kind::none ||
                           (parts.pace.kind == ComputePace::Kind::recorded && parts.pace.scale == 0);
   if (no_compute && !options.prefetch.starts_with("none")) {
@@ -121,23 +140,15 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
   return report;
 }
 
-Result<void> run_trace(Composition& parts, const Storage& storage, Report& report) {
-  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
-  const ModelGeometry& geometry = source->info().geometry;
+Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
+                         FunctionRef<bool()> stop, Report& report) {
+  const ModelGeometry& geometry = source.info().geometry;
   DecisionDigest digest;
   Observers observers({&report.metrics, &digest});
-  Pager pager(geometry, {.capacity_bytes = parts.cache_bytes}, *parts.eviction.port, observers);
+  Pager pager(geometry, {.capacity_bytes = policies.cache_bytes}, *policies.eviction.port, observers);
   Loader loader(geometry, storage.store, storage.backend, storage.arena, pager, storage.clock, observers,
                 storage.config);
-  Session session({*source, *parts.prefetcher.port, pager, loader, *parts.compute, storage.clock, observers});
-
-  const uint64_t passes = parts.trace->steps.decode_passes();
-  Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
-  const auto stop = [&] {
-    progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
-    report.interrupted = interrupted();
-    return report.interrupted;
-  };
+  Session session({source, *policies.prefetcher.port, pager, loader, compute, storage.clock, observers});
   const double cpu_before = process_cpu_seconds();
   Result<void> ran = session.run(stop);
   report.io.cpu_s = process_cpu_seconds() - cpu_before;
@@ -148,7 +159,19 @@ Result<void> run_trace(Composition& parts, const Storage& storage, Report& repor
   return ran;
 }
 
-Result<void> add_ceilings(const Composition& parts, const RunOptions& options, Report& report) {
+Result<void> run_trace(Composition& parts, const Storage& storage, Report& report) {
+  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
+  const uint64_t passes = parts.trace->steps.decode_passes();
+  Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
+  const auto stop = [&] {
+    progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
+    report.interrupted = interrupted();
+    return report.interrupted;
+  };
+  return run_session(*source, *parts.compute, parts.policies, storage, stop, report);
+}
+
+Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report) {
   const double bandwidth = report.ceilings.drive.bytes_per_s;
   const PhaseMetrics& decode = report.metrics.decode();
   if (bandwidth <= 0 || decode.tokens == 0) {
@@ -166,14 +189,15 @@ Result<void> add_ceilings(const Composition& parts, const RunOptions& options, R
       ceiling(double(decode.bytes_missed + decode.bytes_prefetched - decode.bytes_wasted) / tokens);
 
   // The optimum for the same tokens: those that ran, with the same warm-up.
-  const PolicyEnv env{&parts.trace->steps.info(), parts.cache_bytes, options.seed};
+  const PolicyEnv env{&steps.info(), cache_bytes, report.seed};
   Result<Made<EvictionPolicy>> belady = make_plugin(eviction_policies(), "eviction policy", "belady", env);
   if (!belady) {
     return propagate(belady);
   }
-  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
-  LimitedSource same_tokens(*source, report.metrics.warm_up().passes + decode.passes);
-  Result<CacheRun> optimum = run_cache(same_tokens, *belady->port, parts.cache_bytes, options.warm_up);
+  const std::unique_ptr<StepSource> source = steps.cursor();
+  const uint64_t warm_up = report.metrics.warm_up().passes;
+  LimitedSource same_tokens(*source, warm_up + decode.passes);
+  Result<CacheRun> optimum = run_cache(same_tokens, *belady->port, cache_bytes, warm_up);
   if (!optimum) {
     return propagate(optimum);
   }
@@ -181,14 +205,14 @@ Result<void> add_ceilings(const Composition& parts, const RunOptions& options, R
   return {};
 }
 
-Result<void> print_report(const Report& report, const RunOptions& options) {
+Result<void> print_report(const Report& report, const std::string& json, std::FILE* table) {
   // The file first: a reader of the table that went away must not cost it.
   Result<void> written;
-  if (!options.json.empty()) {
-    written = write_json(to_json(report), options.json);
+  if (!json.empty()) {
+    written = write_json(to_json(report), json);
   }
-  if (options.json != "-") {
-    fmt::print("{}", to_table(report));
+  if (json != "-") {
+    fmt::print(table, "{}", to_table(report));
   }
   if (!written) {
     return written;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,29 +14,45 @@
 
 namespace spillway {
 
-// What every run of a trace is told, whatever stands behind the ports.
-struct RunOptions {
-  std::string trace;
+// What every run with a cache is told about it, whatever asks for the experts.
+struct CacheOptions {
   Bytes cache{0};
   std::string evict = "lru";
   std::string prefetch = "none";
-  std::string compute = "none";
-  std::optional<uint64_t> tokens;
   uint64_t warm_up = 0;
   uint64_t seed = 1;
   std::string json;
 };
 
+// Returns --cache, which some commands require.
+CLI::Option* add_cache_options(CLI::App& command, CacheOptions& options);
+
+// What every run of a trace is told, whatever stands behind the ports.
+struct RunOptions : CacheOptions {
+  std::string trace;
+  std::string compute = "none";
+  std::optional<uint64_t> tokens;
+};
+
 void add_run_options(CLI::App& command, RunOptions& options);
 
-// The parts of a run that decide, made from the options and checked against each other and against the trace.
-struct Composition {
-  std::unique_ptr<OpenTrace> trace;
+// What decides about the cache, checked against each other and against the source of steps.
+struct Policies {
   Made<EvictionPolicy> eviction;
   Made<Prefetcher> prefetcher;
+  uint64_t cache_bytes = 0;  // the budget, no more than there is to cache
+};
+
+// `source` must outlive the policies; `name` is what errors call it.
+Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source,
+                               const std::string& name);
+
+// The parts of a run that decide, made from the options.
+struct Composition {
+  std::unique_ptr<OpenTrace> trace;
+  Policies policies;
   ComputePace pace;
   std::unique_ptr<Compute> compute;
-  uint64_t cache_bytes = 0;  // the budget, no more than there is to cache
 };
 
 Result<Composition> compose(const RunOptions& options);
@@ -49,18 +66,27 @@ struct Storage {
   LoaderConfig config;
 };
 
-// A report with everything that is known before the run.
+// A report with what every run knows beforehand.
+Report begin_report(std::string command, const CacheOptions& options, const Policies& policies,
+                    const Invocation& invocation);
+
+// And with what the run of a trace knows.
 Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
                     const Invocation& invocation);
 
-// Runs the whole trace, until Ctrl-C at most, with a progress bar; fills in the report's metrics, I/O counts
-// and digest.
+// Runs `source` to its end, or until `stop` says so; fills in the report's metrics, I/O counts and digest.
+Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
+                         FunctionRef<bool()> stop, Report& report);
+
+// Runs the whole trace, until Ctrl-C at most, with a progress bar.
 Result<void> run_trace(Composition& parts, const Storage& storage, Report& report);
 
-// Works out what the drive's speed in `report` would allow.
-Result<void> add_ceilings(const Composition& parts, const RunOptions& options, Report& report);
+// Works out what the drive's speed in `report` would allow for the tokens that ran, which are the first of
+// `steps`.
+Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report);
 
-// Table to stdout and JSON to where it was asked for; an error when the run was interrupted.
-Result<void> print_report(const Report& report, const RunOptions& options);
+// Table to `table` and JSON to `json` if that is a name (`-`: JSON to stdout and no table); an error when the
+// run was interrupted.
+Result<void> print_report(const Report& report, const std::string& json, std::FILE* table = stdout);
 
 }  // namespace spillway

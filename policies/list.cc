@@ -4,12 +4,13 @@
 
 namespace spillway {
 
-// Each name here is a file of that name in eviction/ or prefetch/.
+// Each name here is a file of that name in eviction/ or prefetch/; router is in recorded.cc, being the same
+// column asked for in another way.
 namespace eviction {
 EvictionPlugin lru(), fifo(), lfu(), layer_lru(), random(), belady();
 }
 namespace prefetch {
-PrefetchPlugin none(), last_token(), popular(), markov(), recorded();
+PrefetchPlugin none(), last_token(), popular(), markov(), recorded(), router();
 }
 
 std::span<const EvictionPlugin> eviction_policies() {
@@ -20,7 +21,7 @@ std::span<const EvictionPlugin> eviction_policies() {
 
 std::span<const PrefetchPlugin> prefetchers() {
   using namespace prefetch;
-  static const std::array list = {none(), last_token(), popular(), markov(), recorded()};
+  static const std::array list = {none(), last_token(), popular(), markov(), recorded(), router()};
   return list;
 }
 

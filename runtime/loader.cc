@@ -293,8 +293,9 @@ void Loader::send() {
 // nothing.
 size_t Loader::completions_to_wait_for(Until until) const {
   size_t fewest = demands_in_flight_ + prefetches_in_flight_;
-  if (until == Until::last_expert && demands_.empty()) {
-    return fewest;  // with requests still to be submitted this would let the queue run dry
+  // With requests still to be submitted this would let the queue run dry.
+  if (until == Until::last_expert && demands_.empty() && demands_in_flight_ > 0) {
+    return demands_in_flight_;
   }
   for (const Load& load : loads_) {
     if (!load.pieces.empty() && !load.prefetch) {

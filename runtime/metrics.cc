@@ -64,6 +64,7 @@ void Metrics::on(const Event& event) {
     case EventKind::attention:
       phase.attention += event.duration;
       break;
+    case EventKind::shared_expert:
     case EventKind::expert:
       phase.experts += event.duration;
       break;

@@ -12,7 +12,7 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
   Result<void> outcome;
   while (outcome) {
     const Nanoseconds start = ports_.clock.now();
-    const Result<bool> more = ports_.source.next(step);
+    const Result<bool> more = take_step(step);
     if (!more) {
       outcome = Unexpected(more.error());
       break;
@@ -28,7 +28,7 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
       break;
     }
     passes.enter(step, start);
-    outcome = run_step(step);
+    outcome = run_step(step, start);
   }
   ports_.loader.drain();
   if (outcome) {
@@ -37,13 +37,28 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
   return outcome;
 }
 
-Result<void> Session::run_step(const Step& step) {
+// A live source computes while it is asked: prefetch has the drive for as long as that is likely to take.
+Result<bool> Session::take_step(Step& step) {
+  if (!ports_.source.info().is_live) {
+    return ports_.source.next(step);
+  }
   const Nanoseconds start = ports_.clock.now();
-  const Nanoseconds routed = ports_.compute.attention(step, start);
+  if (thinking_.count() > 0) {
+    if (Result<void> pumped = ports_.loader.pump(start + thinking_); !pumped) {
+      return propagate(pumped);
+    }
+  }
+  Result<bool> more = ports_.source.next(step);
+  thinking_ = ports_.clock.now() - start;
+  return more;
+}
+
+Result<void> Session::run_step(const Step& step, Nanoseconds began) {
+  const Nanoseconds routed = ports_.compute.attention(step, began);
   if (Result<void> waited = await(routed, routed); !waited) {
     return waited;
   }
-  report(EventKind::attention, step, start, routed - start);
+  report(EventKind::attention, step, began, routed - began);
 
   ports_.pager.begin(step);
   ports_.prefetcher.observe(step);
@@ -54,7 +69,7 @@ Result<void> Session::run_step(const Step& step) {
     return ran;
   }
   ports_.pager.end();
-  report(EventKind::step, step, start, ports_.clock.now() - start);
+  report(EventKind::step, step, began, ports_.clock.now() - began);
   return {};
 }
 
@@ -63,32 +78,59 @@ Result<void> Session::run_experts(const Step& step) {
   if (Result<void> pumped = ports_.loader.pump(Loader::kBusy); !pumped) {
     return pumped;
   }
+  const Nanoseconds under_way = ports_.clock.now();
+  const Nanoseconds shared = ports_.compute.shared_expert(step, under_way);
+  if (shared > under_way) {
+    if (Result<void> waited = await(shared, Loader::kBusy); !waited) {
+      return waited;
+    }
+    report(EventKind::shared_expert, step, under_way, shared - under_way);
+  }
   while (!pending_.empty()) {
     ExpertId expert{};
     if (!take_ready(expert)) {
       const Nanoseconds start = ports_.clock.now();
       // Where computing takes no time, waking up for each expert gains nothing and costs a context switch.
-      const Loader::Until until = instant_ ? Loader::Until::last_expert : Loader::Until::first_expert;
+      const Loader::Until until =
+          expert_time_.count() == 0 ? Loader::Until::last_expert : Loader::Until::first_expert;
       if (Result<void> waited = ports_.loader.wait(until); !waited) {
         return waited;
       }
       report(EventKind::stall, step, start, ports_.clock.now() - start);
       continue;
     }
-    const Nanoseconds start = ports_.clock.now();
-    const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
-    instant_ = end == start;
-    // Once the step's last bytes are there the drive is idle until all that is left has been computed.
-    const bool all_here = std::all_of(pending_.begin(), pending_.end(),
-                                      [this](ExpertId other) { return ports_.pager.ready(other); });
-    const Nanoseconds idle_until = all_here ? end + (end - start) * int64_t(pending_.size()) : Loader::kBusy;
-    if (Result<void> waited = await(end, idle_until); !waited) {
-      return waited;
+    if (Result<void> computed = compute_expert(step, expert); !computed) {
+      return computed;
     }
-    report(EventKind::expert, step, start, end - start, expert);
     ports_.pager.used(expert);
   }
   return {};
+}
+
+// Once the step's last bytes are there the drive is idle until all that is left has been computed, and
+// prefetch may have it. Where computing is real, that is told before; where it is paced, meanwhile.
+Result<void> Session::compute_expert(const Step& step, ExpertId expert) {
+  const Nanoseconds start = ports_.clock.now();
+  if (ports_.source.info().is_live) {
+    const Nanoseconds idle_until =
+        all_here() ? start + expert_time_ * int64_t(pending_.size() + 1) + thinking_ : Loader::kBusy;
+    if (Result<void> pumped = ports_.loader.pump(idle_until); !pumped) {
+      return pumped;
+    }
+  }
+  const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
+  expert_time_ = end - start;
+  const Nanoseconds idle_until = all_here() ? end + expert_time_ * int64_t(pending_.size()) : Loader::kBusy;
+  if (Result<void> waited = await(end, idle_until); !waited) {
+    return waited;
+  }
+  report(EventKind::expert, step, start, expert_time_, expert);
+  return {};
+}
+
+bool Session::all_here() const {
+  return std::all_of(pending_.begin(), pending_.end(),
+                     [this](ExpertId other) { return ports_.pager.ready(other); });
 }
 
 // Pumps until `deadline`; prefetch may use the drive until `idle_until`.

@@ -32,8 +32,11 @@ class Session {
   Result<void> run(FunctionRef<bool()> stop);
 
  private:
-  Result<void> run_step(const Step& step);
+  Result<bool> take_step(Step& step);
+  Result<void> run_step(const Step& step, Nanoseconds began);
   Result<void> run_experts(const Step& step);
+  Result<void> compute_expert(const Step& step, ExpertId expert);
+  bool all_here() const;
   Result<void> await(Nanoseconds deadline, Nanoseconds idle_until);
   bool take_ready(ExpertId& expert);
   void report(EventKind kind, const Step& step, Nanoseconds start, Nanoseconds duration,
@@ -42,7 +45,8 @@ class Session {
   SessionPorts ports_;
   std::vector<ExpertId> pending_;  // experts of the step that were not computed yet
   HintList hints_;
-  bool instant_ = false;  // the last expert took no time to compute
+  Nanoseconds thinking_{0};     // what a live source took for its last step
+  Nanoseconds expert_time_{0};  // what the last expert took to compute
 };
 
 }  // namespace spillway

@@ -61,10 +61,10 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
     return ran;
   }
   report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates
-  if (Result<void> added = add_ceilings(*parts, options, report); !added) {
+  if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, report); !added) {
     return added;
   }
-  return print_report(report, options);
+  return print_report(report, options.json);
 }
 
 }  // namespace

@@ -14,23 +14,26 @@ constexpr float kLeastSum = 6.103515625e-5F;
 
 }  // namespace
 
-Decoder::Decoder(Model& model, Engine& engine, TokenFeed& feed, const Clock& clock, uint32_t context,
-                 Recorder recorder)
+Decoder::Decoder(Model& model, Engine& engine, TokenFeed& feed, const Clock& clock,
+                 const DecoderOptions& options, Recorder recorder)
     : model_(model),
       engine_(engine),
       feed_(feed),
       clock_(clock),
-      context_(context),
+      options_(options),
       recorder_(std::move(recorder)),
-      info_{.geometry = model.geometry, .has_compute_times = true},
+      info_{.geometry = model.geometry,
+            .has_compute_times = true,
+            .has_lookahead = options.lookahead > 0,
+            .is_live = true},
       feed_forward_(engine),
       seen_(model.geometry.experts_per_layer) {}
 
 Result<bool> Decoder::next(Step& step) {
-  const Nanoseconds start = clock_.now();
   if (Result<void> ended = end_step(); !ended) {
     return propagate(ended);
   }
+  const Nanoseconds start = clock_.now();
   if (next_layer_ == model_.geometry.layers) {
     if (Result<void> ended = end_pass(); !ended) {
       return propagate(ended);
@@ -50,18 +53,37 @@ Result<bool> Decoder::next(Step& step) {
   step_.layer = next_layer_++;
   Layer& layer = model_.layers[step_.layer];
   mix(layer);
-  route(layer);
+  if (Result<void> routed = route(layer); !routed) {
+    return propagate(routed);
+  }
   collect_distinct(model_.geometry, seen_, step_);
+  look_ahead();
   step_.attention_time = clock_.now() - start;
   experts_time_ = Nanoseconds(0);
   in_step_ = true;
+  shared_is_there_ = false;
   step = step_;
   return true;
 }
 
 // All of it was done in next(), when the experts were not known yet.
-Nanoseconds Decoder::attention(const Step& /*step*/, Nanoseconds now) {
-  return now;
+Nanoseconds Decoder::attention(const Step& /*step*/, Nanoseconds /*began*/) {
+  return clock_.now();
+}
+
+Nanoseconds Decoder::shared_expert(const Step& /*step*/, Nanoseconds now) {
+  const std::optional<SharedExpert>& shared = model_.layers[step_.layer].shared;
+  shared_is_there_ = true;
+  if (!shared) {
+    return now;
+  }
+  rows_.resize(step_.tokens);
+  std::iota(rows_.begin(), rows_.end(), 0U);
+  shared_out_.resize(size_t{step_.tokens} * model_.width);
+  feed_forward_.run(shared->matrices, normed_, rows_, shared_out_.data());
+  const Nanoseconds end = clock_.now();
+  experts_time_ += end - now;
+  return end;
 }
 
 Result<void> Decoder::begin_pass() {
@@ -73,8 +95,9 @@ Result<void> Decoder::begin_pass() {
       layer.mixer->reset();
     }
   }
-  if (position_ + uint64_t{tokens} > context_) {
-    return failed("{} tokens do not fit into a context of {}", position_ + uint64_t{tokens}, context_);
+  if (position_ + uint64_t{tokens} > options_.context) {
+    return failed("{} tokens do not fit into a context of {}", position_ + uint64_t{tokens},
+                  options_.context);
   }
   residual_.resize(size_t{tokens} * model_.width);
   mixed_.resize(residual_.size());
@@ -110,31 +133,69 @@ void Decoder::mix(Layer& layer) {
 }
 
 // Softmax over all experts; the most probable are chosen, of equals the one that comes first.
-void Decoder::route(const Layer& layer) {
+Result<void> Decoder::route(const Layer& layer) {
   const uint32_t experts = model_.geometry.experts_per_layer;
   const uint32_t chosen = model_.geometry.used_top_k;
   probability_.resize(size_t{step_.tokens} * experts);
   engine_.multiply(layer.router, normed_, probability_.data(), experts);
   step_.choices.clear();
   step_.weights.clear();
-  std::vector<uint16_t> order(experts);
   for (uint32_t token = 0; token < step_.tokens; ++token) {
     float* p = probability_.data() + size_t{token} * experts;
-    engine_.k().softmax(p, experts);
-    std::iota(order.begin(), order.end(), uint16_t{0});
-    std::partial_sort(order.begin(), order.begin() + chosen, order.end(),
-                      [p](uint16_t a, uint16_t b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
+    if (!choose(p)) {
+      return failed(
+          "layer {}: the router's values are not finite: the model is damaged or not computed right",
+          step_.layer);
+    }
     float sum = 0;
     for (uint32_t i = 0; i < chosen; ++i) {
-      sum += p[order[i]];
+      sum += p[order_[i]];
     }
     const float divisor = model_.normalise_weights ? std::max(sum, kLeastSum) : 1.0F;
     for (uint32_t i = 0; i < chosen; ++i) {
-      step_.choices.push_back(order[i]);
-      step_.weights.push_back(p[order[i]] / divisor);
+      step_.choices.push_back(order_[i]);
+      step_.weights.push_back(p[order_[i]] / divisor);
     }
   }
   results_.resize(step_.choices.size() * model_.width);
+  return {};
+}
+
+// Makes `p` of logits, [experts], probabilities, and puts the chosen experts first in order_. False when
+// there is no telling.
+bool Decoder::choose(float* p) {
+  const uint32_t experts = model_.geometry.experts_per_layer;
+  engine_.k().softmax(p, experts);
+  if (!std::isfinite(p[0])) {
+    return false;  // one value that is not a number makes all of them so
+  }
+  order_.resize(experts);
+  std::iota(order_.begin(), order_.end(), uint16_t{0});
+  std::partial_sort(order_.begin(), order_.begin() + model_.geometry.used_top_k, order_.end(),
+                    [p](uint16_t a, uint16_t b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
+  return true;
+}
+
+// The residual stream changes little from layer to layer: what the next layers' routers make of it now is
+// close to what they will choose when it is their turn.
+void Decoder::look_ahead() {
+  step_.lookahead.clear();
+  if (step_.tokens != 1) {
+    return;
+  }
+  const uint32_t last = std::min(model_.geometry.layers - 1, step_.layer + options_.lookahead);
+  for (uint32_t number = step_.layer + 1; number <= last; ++number) {
+    const Layer& layer = model_.layers[number];
+    ahead_.reshape(1, model_.width);
+    engine_.k().rms_norm(residual(0), layer.ffn_norm.data(), model_.epsilon, ahead_.row(0), model_.width);
+    engine_.multiply(layer.router, ahead_, probability_.data(), model_.geometry.experts_per_layer);
+    if (!choose(probability_.data())) {
+      return;  // its own turn will tell
+    }
+    for (uint32_t i = 0; i < model_.geometry.used_top_k; ++i) {
+      step_.lookahead.push_back(model_.geometry.id(number, order_[i]));
+    }
+  }
 }
 
 Nanoseconds Decoder::expert(const Step& step, ExpertId id, ExpertBytes bytes, Nanoseconds now) {
@@ -164,6 +225,7 @@ Result<void> Decoder::end_step() {
   if (!in_step_) {
     return {};
   }
+  Expects(shared_is_there_);
   in_step_ = false;
   const Nanoseconds start = clock_.now();
   const Layer& layer = model_.layers[step_.layer];
@@ -189,13 +251,9 @@ void Decoder::add_experts() {
 }
 
 void Decoder::add_shared(const SharedExpert& shared) {
-  rows_.resize(step_.tokens);
-  std::iota(rows_.begin(), rows_.end(), 0U);
-  expert_out_.resize(size_t{step_.tokens} * model_.width);
-  feed_forward_.run(shared.matrices, normed_, rows_, expert_out_.data());
   for (uint32_t token = 0; token < step_.tokens; ++token) {
     const float gate = engine_.k().dot(shared.gate.data(), normed_.row(token), model_.width);
-    engine_.k().add_scaled(1.0F / (1.0F + std::exp(-gate)), expert_out_.data() + size_t{token} * model_.width,
+    engine_.k().add_scaled(1.0F / (1.0F + std::exp(-gate)), shared_out_.data() + size_t{token} * model_.width,
                            residual(token), model_.width);
   }
 }

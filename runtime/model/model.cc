@@ -1,11 +1,48 @@
 #include "runtime/model/model.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "core/expects.h"
 #include "runtime/model/arch/list.h"
 
 namespace spillway {
+namespace {
+
+// The middle of the tensor's name.
+std::string_view expert_tensor(ExpertPart part) {
+  switch (part) {
+    case ExpertPart::gate:
+      return "ffn_gate_exps";
+    case ExpertPart::up:
+      return "ffn_up_exps";
+    case ExpertPart::gate_up:
+      return "ffn_gate_up_exps";
+    case ExpertPart::down:
+      break;
+  }
+  return "ffn_down_exps";
+}
+
+}  // namespace
+namespace {
+
+std::string_view tensor_of(ExpertPart part) {
+  switch (part) {
+    case ExpertPart::gate:
+      return "ffn_gate_exps";
+    case ExpertPart::up:
+      return "ffn_up_exps";
+    case ExpertPart::gate_up:
+      return "ffn_gate_up_exps";
+    case ExpertPart::down:
+      return "ffn_down_exps";
+  }
+  Expects(false);
+  return {};
+}
+
+}  // namespace
 
 uint64_t Model::state_bytes(uint32_t positions) const {
   return std::accumulate(layers.begin(), layers.end(), uint64_t{0}, [&](uint64_t sum, const Layer& layer) {
@@ -42,6 +79,34 @@ Result<float> ModelBuilder::real(std::string_view key, std::optional<float> othe
   return float(*value);
 }
 
+// What is known to be so in every architecture here, and would change the result were it otherwise.
+Result<void> ModelBuilder::check_routing(const ModelGeometry& geometry) const {
+  constexpr uint32_t kSoftmax = 1;
+  const std::string used_key = *gguf.metadata().arch_key("expert_used_count");
+  Result<uint32_t> blocks = size("block_count", geometry.layers);
+  if (!blocks) {
+    return propagate(blocks);
+  }
+  Result<std::vector<uint32_t>> used = gguf.metadata().per_layer<uint32_t>(used_key, *blocks);
+  if (!used) {
+    return propagate(used);
+  }
+  if (std::any_of(used->begin(), used->begin() + geometry.layers,
+                  [&](uint32_t count) { return count != geometry.top_k; })) {
+    return failed("{}: {} differs from layer to layer, which is not known here", gguf.path(), used_key);
+  }
+  const Result<uint32_t> gating = size("expert_gating_func", kSoftmax);
+  const Result<float> scale = real("expert_weights_scale", 1.0F);
+  if (std::optional<Error> error = first_error(gating, scale)) {
+    return Unexpected(*error);
+  }
+  if (*gating != kSoftmax || *scale != 1.0F) {
+    return failed("{}: a router with gating function {} and weights scaled by {} is not known here",
+                  gguf.path(), *gating, *scale);
+  }
+  return {};
+}
+
 Result<Model> ModelBuilder::trunk() {
   Model model;
   Result<ModelGeometry> geometry = gguf_geometry(gguf, experts);
@@ -49,6 +114,9 @@ Result<Model> ModelBuilder::trunk() {
     return propagate(geometry);
   }
   model.geometry = std::move(*geometry);
+  if (Result<void> known = check_routing(model.geometry); !known) {
+    return propagate(known);
+  }
   Result<uint32_t> width = size("embedding_length");
   Result<float> epsilon = real("attention.layer_norm_rms_epsilon");
   const GgufTensor* embedding = gguf.find("token_embd.weight");
@@ -85,14 +153,18 @@ Result<ExpertLayout> ModelBuilder::expert_layout(const Model& model, uint32_t in
   const GgufTensor* down = gguf.find(name(index, "ffn_down_exps"));
   const uint64_t hidden = down == nullptr ? 0 : down->dims[0];
   const auto shape = [&](const GgufExpertTensor& part, uint64_t columns, uint64_t rows) -> Result<Matrix> {
+    Result<const GgufTensor*> tensor =
+        gguf.tensor(name(index, expert_tensor(part.part)), {columns, rows, experts.experts_per_layer});
+    if (!tensor) {
+      return propagate(tensor);
+    }
     Result<uint64_t> bytes = row_bytes(part.type, columns);
     if (!can_multiply(part.type)) {
-      return failed("{}: the experts of block {} are of type {}, which this program cannot compute with",
-                    gguf.path(), index, tensor_type_info(part.type).name);
+      return failed("{}: tensor {} is of type {}, which this program cannot compute with", gguf.path(),
+                    name(index, tensor_of(part.part)), tensor_type_info(part.type).name);
     }
-    if (!bytes || *bytes * rows != part.bytes) {
-      return failed("{}: the experts of block {} are not of the shape {}×{}", gguf.path(), index, columns,
-                    rows);
+    if (!bytes) {
+      return propagate(bytes);
     }
     return Matrix{part.type, uint32_t(rows), uint32_t(columns), *bytes, nullptr};
   };
@@ -163,7 +235,9 @@ Result<AttentionShape> ModelBuilder::attention_shape() const {
   if (std::optional<Error> error = first_error(value_size, rotated)) {
     return Unexpected(*error);
   }
-  if (*heads % *kv_heads != 0 || *value_size != *head_size || *rotated > *head_size || *rotated % 2 != 0) {
+  constexpr uint64_t kWidest = 1U << 20;  // of all heads together: the largest known model has 16384
+  if (uint64_t{*heads} * *head_size > kWidest || *heads % *kv_heads != 0 || *value_size != *head_size ||
+      *rotated > *head_size || *rotated % 2 != 0) {
     return failed(
         "{}: attention with {} heads, {} key heads, keys of {}, values of {} and {} rotated values is not "
         "known "
@@ -204,7 +278,7 @@ Result<std::unique_ptr<Mixer>> ModelBuilder::attention(const Model& model, const
 }
 
 Result<Model> build_model(const Gguf& gguf, const GgufExperts& experts, ResidentWeights& weights,
-                          const ModelOptions& options) {
+                          const SequenceOptions& options) {
   Result<const Architecture*> architecture = find_architecture(gguf);
   if (!architecture) {
     return propagate(architecture);

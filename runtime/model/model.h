@@ -43,7 +43,7 @@ struct Model {
   uint64_t state_bytes(uint32_t positions) const;
 };
 
-struct ModelOptions {
+struct SequenceOptions {
   uint32_t context = 4096;  // tokens of a sequence at most
   KvType kv = KvType::f16;
 };
@@ -52,13 +52,13 @@ struct ModelOptions {
 class ModelBuilder {
  public:
   ModelBuilder(const Gguf& file, const GgufExperts& tables, ResidentWeights& loaded,
-               const ModelOptions& wishes)
+               const SequenceOptions& wishes)
       : gguf(file), experts(tables), weights(loaded), options(wishes) {}
 
   const Gguf& gguf;
   const GgufExperts& experts;
   ResidentWeights& weights;
-  const ModelOptions& options;
+  const SequenceOptions& options;
 
   // An integer or real key of the architecture: `embedding_length` is qwen3moe.embedding_length.
   Result<uint32_t> size(std::string_view key, std::optional<uint32_t> otherwise = std::nullopt) const;
@@ -82,6 +82,7 @@ class ModelBuilder {
 
  private:
   Result<Model> trunk();
+  Result<void> check_routing(const ModelGeometry& geometry) const;
   Result<Layer> layer(const Model& model, uint32_t block, std::string_view ffn_norm);
   Result<ExpertLayout> expert_layout(const Model& model, uint32_t block) const;
 };
@@ -96,6 +97,6 @@ std::optional<Error> first_error(const Result<T>&... results) {
 
 // Puts together the model that a file describes. `weights` must outlive it.
 Result<Model> build_model(const Gguf& gguf, const GgufExperts& experts, ResidentWeights& weights,
-                          const ModelOptions& options);
+                          const SequenceOptions& options);
 
 }  // namespace spillway

@@ -70,7 +70,8 @@ Result<DeltaNetShape> delta_net_shape(const ModelBuilder& from) {
   if (std::optional<Error> error = first_error(kernel, size, key_heads, value_heads, inner, epsilon)) {
     return Unexpected(*error);
   }
-  if (uint64_t{*size} * *value_heads != *inner || *value_heads % *key_heads != 0) {
+  constexpr uint32_t kWidest = 1U << 20;  // the largest known model has 8192
+  if (*inner > kWidest || uint64_t{*size} * *value_heads != *inner || *value_heads % *key_heads != 0) {
     return failed("{}: a recurrence of {} key heads and {} value heads of {}, {} wide, is not known here",
                   from.gguf.path(), *key_heads, *value_heads, *size, *inner);
   }

@@ -1,0 +1,109 @@
+#include "experiments/live_model.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "backends/memory_limit.h"
+
+namespace spillway {
+
+void add_live_model_options(CLI::App& command, LiveModelOptions& options) {
+  command.add_option("--model", options.model, "The GGUF to run, of a split one the first file")
+      ->required()
+      ->type_name("FILE");
+  command
+      .add_option("--store", options.store,
+                  "Read the experts from this packed store (see: spillway pack) and not from the model file")
+      ->delimiter(',')
+      ->type_name("FILE");
+  add_count(command, "--threads", {.least = 1, .most = 1024}, options.threads,
+            "Threads to compute with (default: one a core)");
+  command.add_option("--kv", options.kv, "What keys and values of the context are kept as")
+      ->check(CLI::IsMember({"f16", "f32"}))
+      ->capture_default_str();
+  add_count(command, "--experts-per-token", {.least = 1, .most = 1U << 16}, options.used_top_k,
+            "Use only the K best experts of each layer (default: as many as the model was trained to)");
+}
+
+Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& options) {
+  const char* asked = std::getenv("SPILLWAY_ISA");
+  Result<Isa> isa = choose_isa(asked == nullptr ? "" : asked);
+  if (!isa) {
+    return propagate(isa);
+  }
+  Result<Gguf> gguf = Gguf::open(options.model);
+  if (!gguf) {
+    return propagate(gguf);
+  }
+  Result<GgufExperts> experts = find_gguf_experts(*gguf);
+  if (!experts) {
+    return propagate(experts);
+  }
+  Result<ModelGeometry> geometry = gguf_geometry(*gguf, *experts);
+  if (!geometry) {
+    return propagate(geometry);
+  }
+  if (options.used_top_k) {
+    if (*options.used_top_k > geometry->experts_per_layer) {
+      return wrong_usage("--experts-per-token {}: {} has {} experts in a layer", *options.used_top_k,
+                         options.model, geometry->experts_per_layer);
+    }
+    geometry->used_top_k = uint32_t(*options.used_top_k);
+  }
+  Result<Vocabulary> vocabulary = read_vocabulary(gguf->metadata());
+  if (!vocabulary) {
+    return propagate(vocabulary);
+  }
+  Result<Tokenizer> tokenizer = Tokenizer::make(*vocabulary);
+  if (!tokenizer) {
+    return failed("{}: {}", options.model, tokenizer.error().message);
+  }
+  std::unique_ptr<LiveModel> live(
+      new LiveModel(std::move(*gguf), std::move(*experts), std::move(*geometry), std::move(*tokenizer)));
+  live->kv_ = options.kv == "f32" ? KvType::f32 : KvType::f16;
+  live->isa_ = *isa;
+  live->threads_ = options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+  return live;
+}
+
+std::string LiveModel::name() const {
+  if (const Result<std::string_view> name = gguf_.metadata().text("general.name"); name && !name->empty()) {
+    return std::string(*name);
+  }
+  const std::string& path = gguf_.path();
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+Result<void> LiveModel::reserve() {
+  const uint64_t bytes = ResidentWeights::bytes_needed(gguf_, geometry_.layers);
+  const std::optional<uint64_t> reach = memory_within_reach();
+  if (reach && bytes > *reach) {
+    return failed("{}: what stays in memory is {}, and {} can be had; quantise it to fewer bits",
+                  gguf_.path(), format_bytes(bytes), format_bytes(*reach));
+  }
+  Result<PageMemory> memory = PageMemory::allocate(std::max<uint64_t>(bytes, 1), std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  memory_ = std::move(*memory);
+  return {};
+}
+
+Result<void> LiveModel::load(uint32_t context) {
+  Result<ResidentWeights> weights = ResidentWeights::load(gguf_, geometry_.layers, memory_.bytes());
+  if (!weights) {
+    return propagate(weights);
+  }
+  weights_.emplace(std::move(*weights));
+  Result<Model> model = build_model(gguf_, experts_, *weights_, {.context = context, .kv = kv_});
+  if (!model) {
+    return propagate(model);
+  }
+  model_.emplace(std::move(*model));
+  model_->geometry = geometry_;
+  engine_.emplace(isa_, threads_);
+  return {};
+}
+
+}  // namespace spillway

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backends/memory_limit.h"
+#include "backends/page_memory.h"
+#include "experiments/run.h"
+#include "runtime/arena.h"
+
+namespace spillway {
+
+// What every run on real storage is told about it.
+struct RigOptions {
+  std::string backend = "uring";
+  std::string pages;
+  std::string verify = "sample";
+  Bytes memory{0};
+  bool warm = false;
+  bool no_probe = false;
+};
+
+void add_rig_options(CLI::App& command, RigOptions& options);
+
+// Everything between the ports and the kernel. Declared in the order in which it is made: what comes later
+// uses what came before and must be gone first.
+struct Rig {
+  std::unique_ptr<MemoryLimit> limit;
+  std::unique_ptr<ExpertStore> store;
+  std::string ranges;  // per expert
+  PageMemory memory;
+  Made<Backend> backend;
+  Verify verify = Verify::off;
+  std::unique_ptr<SlotArena> arena;  // none where the backend needs no memory of ours
+};
+
+// What a run needs memory for: the cache, and what is in memory beside it whatever the cache does.
+struct MemoryNeeds {
+  uint64_t cache_bytes = 0;
+  uint64_t resident_bytes = 0;
+  uint64_t resident_hugetlb_bytes = 0;  // of resident_bytes: what no limit counts
+};
+
+// All that stands on the store in `rig`: none of it touches much memory or reads anything.
+Result<void> equip(const RigOptions& options, const ModelGeometry& geometry, const MemoryNeeds& needs,
+                   Rig& rig);
+
+// Makes the memory of an equipped rig real, and known to the backend.
+Result<void> occupy(Rig& rig);
+
+Storage storage_of(const Rig& rig, uint64_t cache_bytes, Clock& clock);
+
+// What the report says of a rig before the run.
+void describe_storage(const RigOptions& options, const Rig& rig, Report& report);
+
+// Runs `run` from cold, unless it is to start warm, with a probe of the drive before and after it, and
+// reports what the device delivered meanwhile.
+Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
+                          FunctionRef<Result<void>()> run);
+
+}  // namespace spillway

@@ -1,0 +1,22 @@
+# shellcheck shell=sh disable=SC2034  # those who read it use what it sets
+# Read by the scripts beside it: where things are, and how to give up. Needs $0 to be one of them.
+
+here=$(cd "$(dirname "$0")" && pwd)
+shared=${SPILLWAY_SHARED_DIR:-$here/../../../shared}
+oracle=$shared/oracle
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/spillway/oracle
+
+# Exit status 77: this machine cannot do it; nothing is wrong with the request.
+unavailable() {
+  echo "$(basename "$0"): $*" >&2
+  exit 77
+}
+
+need() {
+  command -v "$1" >/dev/null || unavailable "$1 is missing; install $2"
+}
+
+need_oracle() {
+  [ -f "$oracle/models.sha256" ] ||
+    unavailable "$oracle is not here; set SPILLWAY_SHARED_DIR to the folder that holds oracle/"
+}

@@ -1,0 +1,266 @@
+// What llama.cpp says of a text, through its public C API: the perplexity by the method of its own tool, and
+// the greedy continuation of a prompt. Built and called by run_llama; prints one JSON object.
+//
+//   llama_peer perplexity MODEL TEXT_FILE [N_CTX]
+//   llama_peer continue MODEL PROMPT COUNT
+//
+// Threads: one, or as many as LLAMA_PEER_THREADS says; the figures are the same.
+#include <ggml-backend.h>
+#include <llama.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using Tokens = std::vector<llama_token>;
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "llama_peer: %s\n", why.c_str());
+  std::exit(1);
+}
+
+// A model and one sequence, with the settings under which engines can agree: F32 keys and values, no flash
+// attention, weights as they are in the file.
+class Peer {
+ public:
+  Peer(const char* path, uint32_t context) {
+    llama_model_params how = llama_model_default_params();
+    how.n_gpu_layers = 0;
+    how.use_extra_bufts = false;
+    model_.reset(llama_model_load_from_file(path, how));
+    if (!model_) {
+      give_up(std::string(path) + " cannot be loaded");
+    }
+    const char* wish = std::getenv("LLAMA_PEER_THREADS");
+    llama_context_params with = llama_context_default_params();
+    with.n_ctx = with.n_batch = with.n_ubatch = context;
+    with.n_threads = with.n_threads_batch = wish == nullptr ? 1 : std::max(1, std::atoi(wish));
+    with.type_k = with.type_v = GGML_TYPE_F32;
+    with.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    context_.reset(llama_init_from_model(model_.get(), with));
+    if (!context_) {
+      give_up(std::string(path) + ": no context of " + std::to_string(context) + " tokens can be made");
+    }
+  }
+
+  const llama_vocab* vocab() const { return llama_model_get_vocab(model_.get()); }
+  size_t vocabulary() const { return size_t(llama_vocab_n_tokens(vocab())); }
+
+  Tokens tokenize(std::string_view text) const {
+    Tokens tokens(text.size() + 8);
+    const int32_t count =
+        llama_tokenize(vocab(), text.data(), int32_t(text.size()), tokens.data(), int32_t(tokens.size()),
+                       /*add_special=*/true, /*parse_special=*/false);
+    if (count < 0) {
+      give_up("the text cannot be tokenized");
+    }
+    tokens.resize(size_t(count));
+    return tokens;
+  }
+
+  std::string text_of(std::span<const llama_token> tokens) const {
+    std::string text(tokens.size() * 64 + 64, '\0');
+    const int32_t bytes =
+        llama_detokenize(vocab(), tokens.data(), int32_t(tokens.size()), text.data(), int32_t(text.size()),
+                         /*remove_special=*/false, /*unparse_special=*/true);
+    if (bytes < 0) {
+      give_up("the tokens cannot be written as text");
+    }
+    text.resize(size_t(bytes));
+    return text;
+  }
+
+  void forget() { llama_memory_clear(llama_get_memory(context_.get()), true); }
+
+  // Computes all of `tokens` in one batch, from position `at` on.
+  void feed(std::span<const llama_token> tokens, size_t at) {
+    llama_batch batch = llama_batch_init(int32_t(tokens.size()), 0, 1);
+    batch.n_tokens = int32_t(tokens.size());
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      batch.token[i] = tokens[i];
+      batch.pos[i] = llama_pos(at + i);
+      batch.n_seq_id[i] = 1;
+      batch.seq_id[i][0] = 0;
+      batch.logits[i] = 1;
+    }
+    const int32_t status = llama_decode(context_.get(), batch);
+    llama_batch_free(batch);
+    if (status != 0) {
+      give_up("llama_decode returned " + std::to_string(status));
+    }
+  }
+
+  // What it said to token `index` of the last feed().
+  std::span<const float> logits(size_t index) const {
+    return {llama_get_logits_ith(context_.get(), int32_t(index)), vocabulary()};
+  }
+
+ private:
+  struct Free {
+    void operator()(llama_model* model) const { llama_model_free(model); }
+    void operator()(llama_context* context) const { llama_free(context); }
+  };
+  std::unique_ptr<llama_model, Free> model_;
+  std::unique_ptr<llama_context, Free> context_;
+};
+
+// −ln of the probability that `logits` give to `token`.
+double surprise(std::span<const float> logits, llama_token token) {
+  const double most = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) {
+    sum += std::exp(logit - most);
+  }
+  return std::log(sum) + most - logits[size_t(token)];
+}
+
+std::string read_text(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    give_up(std::string(path) + " cannot be read");
+  }
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // As llama.cpp does with the file it is given: a last line's end is not text.
+  if (!text.empty() && text.back() == '\n') {
+    text.pop_back();
+  }
+  return text;
+}
+
+// Whole windows of n_ctx tokens, one after the other and none overlapping, the memory empty before each; what
+// is left over at the end is not used. A window's second half is scored, so that every scored token has at
+// least n_ctx/2 before it: the logits at n_ctx/2 … n_ctx-2, against the tokens that follow them. A model
+// whose tokenizer begins every text with a special token has it in the place of every window's first.
+int perplexity(const char* model, const char* path, size_t n_ctx) {
+  Peer peer(model, uint32_t(n_ctx));
+  const Tokens tokens = peer.tokenize(read_text(path));
+  const size_t windows = tokens.size() / n_ctx;
+  if (windows < 2) {
+    give_up(std::string(path) + " has " + std::to_string(tokens.size()) +
+            " tokens; two windows are the least");
+  }
+  const bool adds_bos = llama_vocab_get_add_bos(peer.vocab());
+  double sum = 0;
+  double squares = 0;
+  size_t scored = 0;
+  for (size_t window = 0; window < windows; ++window) {
+    Tokens part(tokens.begin() + ptrdiff_t(window * n_ctx), tokens.begin() + ptrdiff_t((window + 1) * n_ctx));
+    if (adds_bos) {
+      part[0] = llama_vocab_bos(peer.vocab());
+    }
+    peer.forget();
+    peer.feed(part, 0);
+    for (size_t i = n_ctx / 2; i + 1 < n_ctx; ++i) {
+      const double nats = surprise(peer.logits(i), part[i + 1]);
+      sum += nats;
+      squares += nats * nats;
+      ++scored;
+    }
+  }
+  const double mean = sum / double(scored);
+  const double variance = squares / double(scored) - mean * mean;
+  const double value = std::exp(mean);
+  const double error = value * std::sqrt(std::max(variance, 0.0) / double(scored - 1));
+  std::printf(
+      "{\"perplexity\": %.6f, \"standard_error\": %.6f, \"mean_nats\": %.9f, \"n_ctx\": %zu, \"stride\": "
+      "%zu, "
+      "\"windows\": %zu, \"tokens\": %zu, \"scored_tokens\": %zu, \"adds_bos\": %s}\n",
+      value, error, mean, n_ctx, n_ctx, windows, tokens.size(), scored, adds_bos ? "true" : "false");
+  return 0;
+}
+
+void print_tokens(const char* key, std::span<const llama_token> tokens) {
+  std::printf("\"%s\": [", key);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::printf("%s%d", i == 0 ? "" : ", ", tokens[i]);
+  }
+  std::printf("]");
+}
+
+void print_text(const char* key, std::string_view text) {
+  std::printf("\"%s\": \"", key);
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      std::printf("\\%c", c);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      std::printf("\\u%04x", unsigned(c));
+    } else {
+      std::putchar(c);
+    }
+  }
+  std::printf("\"");
+}
+
+// One token a step, the prompt's too, as a decoder that streams would do it. Ends early at an end of text.
+int go_on(const char* model, const char* prompt, size_t count) {
+  Peer peer(model, 4096);
+  Tokens tokens = peer.tokenize(prompt);
+  const size_t given = tokens.size();
+  if (given == 0 || given + count > 4096) {
+    give_up("prompt and continuation must be 1 to 4096 tokens long");
+  }
+  for (size_t at = 0; at < tokens.size(); ++at) {
+    peer.feed(std::span(tokens).subspan(at, 1), at);
+    if (at + 1 < given || tokens.size() == given + count) {
+      continue;
+    }
+    const std::span<const float> logits = peer.logits(0);
+    const auto best = llama_token(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    if (llama_vocab_is_eog(peer.vocab(), best)) {
+      break;
+    }
+    tokens.push_back(best);
+  }
+  const std::span<const llama_token> all(tokens);
+  std::printf("{");
+  print_tokens("prompt_tokens", all.first(given));
+  std::printf(", ");
+  print_tokens("tokens", all.subspan(given));
+  std::printf(", ");
+  print_text("text", peer.text_of(all.subspan(given)));
+  std::printf("}\n");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  const bool scores = mode == "perplexity" && (argc == 4 || argc == 5);
+  const bool continues = mode == "continue" && argc == 5;
+  if (!scores && !continues) {
+    std::fputs("usage: llama_peer perplexity MODEL TEXT_FILE [N_CTX] | continue MODEL PROMPT COUNT\n",
+               stderr);
+    return 2;
+  }
+  const long number = argc == 5 ? std::atol(argv[4]) : 512;
+  if (number < 4 || number > 4096) {
+    std::fputs("llama_peer: N_CTX and COUNT are from 4 to 4096\n", stderr);
+    return 2;
+  }
+  const char* backends = std::getenv("ORACLE_BACKENDS");
+  if (backends == nullptr) {
+    std::fputs("llama_peer: ORACLE_BACKENDS must name the folder of libggml-cpu-*.so\n", stderr);
+    return 2;
+  }
+  const auto complain = [](ggml_log_level level, const char* text, void*) {
+    if (level == GGML_LOG_LEVEL_ERROR) {
+      std::fputs(text, stderr);
+    }
+  };
+  llama_log_set(complain, nullptr);
+  ggml_backend_load_all_from_path(backends);
+  llama_backend_init();
+  return scores ? perplexity(argv[2], argv[3], size_t(number)) : go_on(argv[2], argv[3], size_t(number));
+}
