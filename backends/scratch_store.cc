@@ -1,10 +1,6 @@
 #include "backends/scratch_store.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -12,24 +8,17 @@
 #include <filesystem>
 #include <optional>
 #include <system_error>
-#include <thread>
 
 #include "backends/generated_content.h"
 #include "backends/packed_format.h"
 #include "backends/page_memory.h"
-#include "core/sudden_end.h"
+#include "backends/partial_file.h"
 #include "core/units.h"
 
 namespace spillway {
 namespace {
 
 constexpr uint64_t kBlock = 4 * kMiB;
-
-// Left free on the disk: a full one harms more than us.
-constexpr uint64_t kMargin = 256 * kMiB;
-
-// Two keep the drive busy, since one generates while the other writes.
-constexpr uint32_t kWriters = 2;
 
 PackedHeader header_for(const ModelGeometry& geometry, const ScratchOptions& options, uint32_t piece) {
   return {.layers = geometry.layers,
@@ -51,114 +40,6 @@ bool is_made(const std::string& path, const PackedHeader& wanted) {
   return size && header && *header == wanted && *size == PackedLayout(wanted).file_bytes();
 }
 
-// A file under construction: it is removed again unless it is published.
-class PartialFile {
- public:
-  static Result<PartialFile> create(const std::string& path, bool direct) {
-    PartialFile partial;
-    partial.path_ = path;
-    const std::string name = path + ".partial";
-    const int descriptor =
-        ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (direct ? O_DIRECT : 0), mode_t(0644));
-    if (descriptor < 0) {
-      const int error = errno;
-      if (direct && error == EINVAL) {
-        return create(path, false);  // tmpfs and the like
-      }
-      return failed("cannot make store {}: {}; choose a directory that can be written", name,
-                    error_text(error));
-    }
-    partial.file_ = FileHandle(descriptor);
-    partial.direct_ = direct;
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      return failed("{} is being made by another process; wait for it to end", name);
-    }
-    partial.made_ = true;
-    partial.on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, name}});
-    // What a killed run may have left in it.
-    if (::ftruncate(descriptor, 0) != 0) {
-      return failed("cannot empty {}: {}", name, error_text(errno));
-    }
-    return partial;
-  }
-
-  PartialFile(PartialFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        file_(std::move(other.file_)),
-        direct_(other.direct_),
-        made_(std::exchange(other.made_, false)),
-        on_sudden_end_(std::move(other.on_sudden_end_)) {}
-  PartialFile& operator=(PartialFile&&) = delete;
-
-  ~PartialFile() {
-    if (made_) {
-      ::unlink(name().c_str());
-    }
-  }
-
-  const std::string& path() const { return path_; }
-  std::string name() const { return path_ + ".partial"; }
-  int descriptor() const { return file_.get(); }
-
-  // Refuses a disk that has too little room, and takes the room.
-  Result<void> reserve(uint64_t bytes) {
-    struct statvfs disk = {};
-    if (::fstatvfs(descriptor(), &disk) != 0) {
-      return failed("cannot tell the free space for {}: {}", path_, error_text(errno));
-    }
-    const uint64_t free = uint64_t(disk.f_bavail) * disk.f_frsize;
-    if (free < bytes + kMargin) {
-      return failed(
-          "no room for store {}: it takes {} and {} must stay free, but there are {}; free some or "
-          "choose another directory",
-          path_, format_bytes(bytes), format_bytes(kMargin), format_bytes(free));
-    }
-    if (::fallocate(descriptor(), 0, 0, off_t(bytes)) == 0) {
-      return {};
-    }
-    if (errno != EOPNOTSUPP) {
-      return failed("no room for store {} of {}: {}", path_, format_bytes(bytes), error_text(errno));
-    }
-    if (::ftruncate(descriptor(), off_t(bytes)) != 0) {
-      return failed("cannot make store {} of {}: {}", path_, format_bytes(bytes), error_text(errno));
-    }
-    return {};
-  }
-
-  // Writes one block; the result is an errno. Where the page cache is in the way it is emptied behind us.
-  int write(std::span<const std::byte> block, uint64_t offset) const {
-    const int error = write_at(descriptor(), block, offset);
-    if (error == 0 && !direct_) {
-      ::sync_file_range(descriptor(), off_t(offset), off_t(block.size()),
-                        SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-      ::posix_fadvise(descriptor(), off_t(offset), off_t(block.size()), POSIX_FADV_DONTNEED);
-    }
-    return error;
-  }
-
-  Result<void> publish() {
-    if (::fsync(descriptor()) != 0 || ::rename(name().c_str(), path_.c_str()) != 0) {
-      return failed("cannot finish store {}: {}", path_, error_text(errno));
-    }
-    made_ = false;
-    // The name lasts once its directory is on disk; where that cannot be asked for it lasts soon after.
-    const std::string directory = std::filesystem::path(path_).parent_path();
-    if (Result<FileHandle> handle = open_file(directory, O_RDONLY | O_DIRECTORY); handle) {
-      ::fsync(handle->get());
-    }
-    return {};
-  }
-
- private:
-  PartialFile() = default;
-
-  std::string path_;
-  FileHandle file_;
-  bool direct_ = false;
-  bool made_ = false;
-  OnSuddenEnd on_sudden_end_;
-};
-
 // Writers that share out the blocks of a file among them. The calling thread is one and alone reports
 // progress.
 class StoreWriter {
@@ -168,22 +49,13 @@ class StoreWriter {
 
   // `before` of `total` bytes were written before this file. The result is an errno; ECANCELED: stopped.
   int run(std::span<std::byte> memory, uint64_t before, uint64_t total, StoreProgress progress) {
-    std::vector<std::thread> helpers;
-    for (uint32_t i = 1; i < kWriters; ++i) {
-      const std::span<std::byte> block = memory.subspan(i * kBlock, kBlock);
-      helpers.emplace_back([this, block] {
-        while (write_next(block)) {
-        }
-      });
-    }
-    while (write_next(memory.first(kBlock))) {
+    const auto work = [&](uint32_t writer) { return write_next(memory.subspan(writer * kBlock, kBlock)); };
+    const auto between = [&] {
       if (!progress(before + done_, total)) {
         error_ = ECANCELED;
       }
-    }
-    for (std::thread& helper : helpers) {
-      helper.join();
-    }
+    };
+    share_writing(work, between);
     return error_;
   }
 
@@ -217,13 +89,7 @@ Result<void> write_header(const PartialFile& file, const PackedHeader& header, s
   if (!text) {
     return propagate(text);
   }
-  const std::span<std::byte> block = memory.first(round_up(text->size(), kPackedAlignment));
-  std::fill(block.begin(), block.end(), std::byte{0});
-  std::copy_n(std::as_bytes(std::span(*text)).begin(), text->size(), block.begin());
-  if (const int error = file.write(block, 0); error != 0) {
-    return failed("cannot write {}: {}", file.name(), error_text(error));
-  }
-  return {};
+  return file.write_padded(std::as_bytes(std::span(*text)), 0, memory);
 }
 
 Result<void> make_directory(const std::string& directory) {
@@ -247,7 +113,7 @@ Result<Piece> begin_piece(const std::string& directory, const std::string& path,
   if (Result<void> made = make_directory(directory); !made) {
     return propagate(made);
   }
-  Result<PartialFile> file = PartialFile::create(path, true);
+  Result<PartialFile> file = PartialFile::create(path);
   if (!file) {
     return propagate(file);
   }
@@ -325,7 +191,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     }
     missing.push_back(std::move(*piece));
   }
-  Result<PageMemory> memory = PageMemory::allocate(kWriters * kBlock, std::nullopt);
+  Result<PageMemory> memory = PageMemory::allocate(kStoreWriters * kBlock, std::nullopt);
   if (!memory) {
     return propagate(memory);
   }

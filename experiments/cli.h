@@ -25,6 +25,7 @@ void add_list_command(CLI::App& app, Invocation& invocation);
 void add_trace_commands(CLI::App& app, Invocation& invocation);
 void add_replay_command(CLI::App& app, Invocation& invocation);
 void add_record_command(CLI::App& app, Invocation& invocation);
+void add_pack_command(CLI::App& app, Invocation& invocation);
 void add_perplexity_command(CLI::App& app, Invocation& invocation);
 void add_simulate_command(CLI::App& app, Invocation& invocation);
 void add_curve_command(CLI::App& app, Invocation& invocation);

@@ -48,6 +48,9 @@ uint64_t default_cache(const LiveRunOptions& options, const LiveRun& run) {
 Result<void> find_experts(const LiveRunOptions& options, LiveRun& run) {
   const std::vector<std::string> files =
       options.live.store.empty() ? std::vector<std::string>{options.live.model} : options.live.store;
+  if (Result<void> ours = check_store_is_of(files, run.live->gguf()); !ours) {
+    return ours;
+  }
   Result<std::unique_ptr<ExpertStore>> store = open_expert_store(files, run.live->geometry());
   if (!store) {
     return propagate(store);

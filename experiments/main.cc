@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   invocation.command_line = fmt::format("spillway {}", fmt::join(list, " "));
   spillway::add_replay_command(app, invocation);
   spillway::add_record_command(app, invocation);
+  spillway::add_pack_command(app, invocation);
   spillway::add_perplexity_command(app, invocation);
   spillway::add_simulate_command(app, invocation);
   spillway::add_curve_command(app, invocation);

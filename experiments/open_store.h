@@ -4,9 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "backends/packed_format.h"
+#include "backends/store.h"
 #include "core/geometry.h"
 #include "core/ports.h"
 #include "core/result.h"
+#include "runtime/model/gguf.h"
+#include "runtime/model/gguf_experts.h"
 
 namespace spillway {
 
@@ -14,5 +18,16 @@ namespace spillway {
 // store, the pieces of a striped one in order, or a GGUF used in place (the first file of a split one).
 Result<std::unique_ptr<ExpertStore>> open_expert_store(const std::vector<std::string>& paths,
                                                        const ModelGeometry& geometry);
+
+// Where the experts of a model lie in its files.
+ExpertTables expert_tables(const Gguf& gguf, const GgufExperts& experts);
+
+// What tells this model from others, and is written into stores packed from it.
+Result<PackedOrigin> gguf_origin(const Gguf& gguf);
+
+// Fails when the store in `paths` does not have the bytes of this model's experts: because it was packed from
+// another one (the error names both), is another GGUF, or a scratch store. Whether the bytes are undamaged is
+// found out when they are read.
+Result<void> check_store_is_of(const std::vector<std::string>& paths, const Gguf& model);
 
 }  // namespace spillway

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "backends/pack_store.h"
 #include "backends/scratch_store.h"
+#include "experiments/coactivation.h"
 #include "tests/model/gguf_builder.h"
 
 namespace spillway {
@@ -84,6 +86,92 @@ TEST_F(OpenStore, OpensAPackedStoreAsWell) {
   const auto store = open_expert_store(*paths, geometry);
   ASSERT_TRUE(store) << store.error().message;
   EXPECT_TRUE((*store)->can_check());
+}
+
+class StoreOrigin : public OpenStore {
+ protected:
+  std::string packed(const Gguf& gguf, const std::string& name) {
+    const Result<GgufExperts> experts = find_gguf_experts(gguf);
+    PackPlan plan{.path = directory_.file(name),
+                  .tables = expert_tables(gguf, *experts),
+                  .content = {*gguf_origin(gguf), "id", {}, 0},
+                  .slots = slots_by_id(*gguf_geometry(gguf, *experts))};
+    for (const std::vector<GgufExpertTensor>& parts : experts->layers) {
+      std::vector<PackedPart>& layer = plan.content.parts.emplace_back();
+      for (const GgufExpertTensor& part : parts) {
+        layer.push_back({"part", part.bytes});
+      }
+    }
+    EXPECT_TRUE(pack_store(plan, [](uint64_t, uint64_t) { return true; }));
+    return plan.path;
+  }
+
+  std::string verdict(const std::string& store, const Gguf& model) {
+    const Result<void> checked = check_store_is_of({store}, model);
+    return checked ? "fits" : checked.error().message;
+  }
+};
+
+TEST_F(StoreOrigin, AStoreOfTheModelIsKnownAsSuchWhereverTheModelLies) {
+  const Result<Gguf> model = Gguf::open(directory_.write(tiny_moe().bytes()));
+  const Result<Gguf> copy = Gguf::open(directory_.write(tiny_moe().bytes(), "copy.gguf"));
+  const std::string store = packed(*model, "model.store");
+  EXPECT_EQ(verdict(store, *model), "fits");
+  EXPECT_EQ(verdict(store, *copy), "fits");
+  EXPECT_EQ(verdict(model->path(), *model), "fits");
+  EXPECT_EQ(verdict(model->path(), *copy), "fits");
+}
+
+TEST_F(StoreOrigin, AStoreOfAnotherModelIsRefusedNamingBoth) {
+  std::string bytes = tiny_moe().bytes();
+  const Result<Gguf> model = Gguf::open(directory_.write(bytes));
+  const std::string store = packed(*model, "model.store");
+  // As large, with the same keys and the same table: only weights differ.
+  for (size_t at = tiny_moe().data_begin(); at < bytes.size(); ++at) {
+    bytes[at] = char(bytes[at] ^ 1);
+  }
+  const Result<Gguf> other = Gguf::open(directory_.write(bytes, "other.gguf"));
+  const std::string message = verdict(store, *other);
+  EXPECT_TRUE(mentions(message, "model.gguf (fingerprint ") && mentions(message, "other.gguf (fingerprint "))
+      << message;
+  EXPECT_TRUE(mentions(verdict(model->path(), *other), "model.gguf has the experts of model.gguf"));
+}
+
+TEST_F(StoreOrigin, AScratchStoreIsOfNoModel) {
+  const Result<Gguf> model = Gguf::open(directory_.write(tiny_moe().bytes()));
+  ScratchOptions options;
+  options.directories = {directory_.file("")};
+  const auto paths =
+      make_scratch_store(shape({392, 172}, 4), options, [](uint64_t, uint64_t) { return true; });
+  EXPECT_TRUE(mentions(verdict(paths->front(), *model), "made up"));
+  EXPECT_TRUE(mentions(verdict(directory_.file("none"), *model), "none"));
+  EXPECT_FALSE(check_store_is_of({}, *model));
+}
+
+TEST_F(StoreOrigin, APackedModelHasTheBytesOfItsGgufWithFusedPartsToo) {
+  const std::string bytes = tiny_moe().bytes();
+  const Result<Gguf> model = Gguf::open(directory_.write(bytes));
+  const std::string path = packed(*model, "model.store");
+  const auto in_place = open_expert_store({model->path()}, shape({392, 172}, 4));
+  const auto store = open_expert_store({path}, shape({392, 172}, 4));
+  ASSERT_TRUE(store) << store.error().message;
+  for (uint32_t index = 0; index < 8; ++index) {
+    std::vector<ByteRange> parts;
+    (*in_place)->ranges(ExpertId{index}, parts);
+    std::string expected;
+    for (const ByteRange& part : parts) {
+      expected += bytes.substr(part.offset, part.bytes);
+    }
+    std::vector<ByteRange> ranges;
+    (*store)->ranges(ExpertId{index}, ranges);
+    ASSERT_EQ(ranges.size(), 1U);
+    std::string found(ranges[0].bytes, '\0');
+    std::ifstream file(path, std::ios::binary);
+    file.seekg(int64_t(ranges[0].offset)).read(found.data(), int64_t(found.size()));
+    EXPECT_EQ(found, expected) << index;
+    EXPECT_TRUE((*store)->check(ExpertId{index}, ranges[0], std::as_bytes(std::span(found)),
+                                ExpertStore::Check::all));
+  }
 }
 
 TEST_F(OpenStore, SaysWhatIsWrongWithAFileThatIsNeither) {
