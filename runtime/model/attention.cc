@@ -86,6 +86,7 @@ class AttentionMixer final : public Mixer {
     Expects(position + h.tokens() <= context_);
     project(engine, h);
     const uint32_t tokens = h.tokens();
+    find_turns(position, tokens);
     engine.each(tokens, [&](uint32_t token) { place(engine.k(), token, position + token); });
     mixed_.reshape(tokens, shape_.heads * shape_.head_size);
     scores_.resize(size_t{engine.threads()} * context_ * sizeof(float));
@@ -142,7 +143,7 @@ class AttentionMixer final : public Mixer {
       if (shape_.norm == HeadNorm::per_head) {
         k.rms_norm(head, norm.data(), shape_.epsilon, head, size);
       }
-      turn(head, position);
+      turn(head, token);
     };
     for (uint32_t head = 0; head < shape_.heads; ++head) {
       prepare(query(token, head), weights_.q_norm);
@@ -155,12 +156,21 @@ class AttentionMixer final : public Mixer {
     }
   }
 
-  void turn(float* head, uint32_t position) const {
+  // The turns of all heads at the positions of `tokens` tokens.
+  void find_turns(uint32_t position, uint32_t tokens) {
+    turns_.clear();
+    for (uint32_t token = 0; token < tokens; ++token) {
+      for (const float frequency : frequencies_) {
+        const float angle = float(position + token) * frequency;
+        turns_.emplace_back(std::cos(angle), std::sin(angle));
+      }
+    }
+  }
+
+  void turn(float* head, uint32_t token) const {
     const size_t half = frequencies_.size();
     for (size_t pair = 0; pair < half; ++pair) {
-      const float angle = float(position) * frequencies_[pair];
-      const float cosine = std::cos(angle);
-      const float sine = std::sin(angle);
+      const auto [cosine, sine] = turns_[token * half + pair];
       const float a = head[pair];
       const float b = head[pair + half];
       head[pair] = a * cosine - b * sine;
@@ -174,17 +184,13 @@ class AttentionMixer final : public Mixer {
 
   void attend(Engine& engine, uint32_t tokens, uint32_t position) {
     // The heads that share keys go to one thread, which then reads them from its cache.
-    const uint32_t tasks = tokens * shape_.kv_heads;
-    engine.pool().run([&](unsigned worker, unsigned workers) {
+    engine.pool().run(tokens * shape_.kv_heads, [&](uint32_t piece, unsigned worker) {
       float* scores = scores_.floats() + size_t{worker} * context_;
-      const RowRange mine = share_of(tasks, 1, worker, workers);
-      for (uint32_t task = mine.first; task < mine.last; ++task) {
-        const uint32_t token = task / shape_.kv_heads;
-        const uint32_t group = shape_.heads / shape_.kv_heads;
-        const uint32_t first = task % shape_.kv_heads * group;
-        for (uint32_t head = first; head < first + group; ++head) {
-          attend_head(engine.k(), token, head, position + token + 1, scores);
-        }
+      const uint32_t token = piece / shape_.kv_heads;
+      const uint32_t group = shape_.heads / shape_.kv_heads;
+      const uint32_t first = piece % shape_.kv_heads * group;
+      for (uint32_t head = first; head < first + group; ++head) {
+        attend_head(engine.k(), token, head, position + token + 1, scores);
       }
     });
   }
@@ -215,7 +221,8 @@ class AttentionMixer final : public Mixer {
   const AttentionShape shape_;
   const uint32_t context_;
   const KvType kv_;
-  std::vector<float> frequencies_;  // of each pair; 0: it does not turn
+  std::vector<float> frequencies_;              // of each pair; 0: it does not turn
+  std::vector<std::pair<float, float>> turns_;  // [tokens][pairs] cosine and sine
   KvHalf keys_;
   KvHalf values_;
   uint32_t query_width_ = 0;

@@ -53,13 +53,20 @@ const std::byte* Activations::as(ActivationType type, Engine& engine) {
 }
 
 void Engine::multiply(std::span<const Product> products, uint32_t tokens) {
-  pool_.run([&](unsigned worker, unsigned workers) {
+  uint32_t pieces = 0;
+  for (const Product& product : products) {
+    pieces += Pieces(product.weights->rows, kRowsTogether, threads()).count();
+  }
+  pool_.run(pieces, [&](uint32_t piece, unsigned) {
     for (const Product& product : products) {
-      const RowRange rows = share_of(product.weights->rows, kRowsTogether, worker, workers);
-      if (rows.first < rows.last) {
+      const Pieces own(product.weights->rows, kRowsTogether, threads());
+      if (piece < own.count()) {
+        const RowRange rows = own.at(piece);
         kernels_.multiply(*product.weights, rows.first, rows.last, product.activations, tokens, product.out,
                           product.out_stride);
+        return;
       }
+      piece -= own.count();
     }
   });
 }
@@ -71,9 +78,10 @@ void Engine::multiply(const Matrix& weights, Activations& x, float* out, size_t 
 }
 
 void Engine::each(uint32_t count, FunctionRef<void(uint32_t)> task) {
-  pool_.run([&](unsigned worker, unsigned workers) {
-    const RowRange mine = share_of(count, 1, worker, workers);
-    for (uint32_t i = mine.first; i < mine.last; ++i) {
+  const Pieces pieces(count, 1, threads());
+  pool_.run(pieces.count(), [&](uint32_t piece, unsigned) {
+    const RowRange range = pieces.at(piece);
+    for (uint32_t i = range.first; i < range.last; ++i) {
       task(i);
     }
   });

@@ -63,16 +63,14 @@ void FeedForward::run(const ExpertMatrices& expert, Activations& h, std::span<co
   up_.resize(size_t{tokens} * width * sizeof(float));
 
   const Kernels& k = engine_.k();
-  engine_.pool().run([&](unsigned worker, unsigned workers) {
-    const RowRange mine = share_of(width, 32, worker, workers);
-    if (mine.first == mine.last) {
-      return;
-    }
-    k.multiply(expert.gate, mine.first, mine.last, for_gate, tokens, hidden_.row(0), width);
-    k.multiply(expert.up, mine.first, mine.last, for_up, tokens, up_.floats(), width);
+  const Pieces pieces(width, 32, engine_.threads());
+  engine_.pool().run(pieces.count(), [&](uint32_t piece, unsigned) {
+    const RowRange part = pieces.at(piece);
+    k.multiply(expert.gate, part.first, part.last, for_gate, tokens, hidden_.row(0), width);
+    k.multiply(expert.up, part.first, part.last, for_up, tokens, up_.floats(), width);
     for (uint32_t token = 0; token < tokens; ++token) {
-      float* gate = hidden_.row(token) + mine.first;
-      k.silu_multiply(gate, up_.floats() + size_t{token} * width + mine.first, gate, mine.last - mine.first);
+      float* gate = hidden_.row(token) + part.first;
+      k.silu_multiply(gate, up_.floats() + size_t{token} * width + part.first, gate, part.last - part.first);
     }
   });
   engine_.multiply(expert.down, hidden_, out, expert.down.rows);

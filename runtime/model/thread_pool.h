@@ -9,8 +9,10 @@
 
 namespace spillway {
 
-// Workers that run one task together, as often as hundreds of times a token. Between tasks they look for the
-// next one for some microseconds and then sleep, so that a machine with other work does not suffer.
+// Workers that run one task together, as often as hundreds of times a token. A task is cut into pieces, which
+// whoever is free takes: a worker that sleeps, or whose core has other work, costs its help and nothing else,
+// since the caller never waits for one that has not begun. Between tasks workers look for the next one for a
+// fraction of a millisecond and then sleep.
 class ThreadPool final {
  public:
   // `threads` workers, of which the caller of run() is one; at least one.
@@ -21,31 +23,52 @@ class ThreadPool final {
 
   unsigned size() const { return workers_; }
 
-  // Calls task(worker, workers) once for each worker, worker 0 in the calling thread, and returns when all
-  // have returned; what they wrote is visible then. From one thread at a time, and not from within a task,
-  // which must not throw.
-  void run(FunctionRef<void(unsigned worker, unsigned workers)> task);
+  // Calls task(piece, worker) once for each piece in [0, pieces) and returns when all have returned; what
+  // they wrote is visible then. The caller is worker 0; no two calls at a time have the same worker. From one
+  // thread at a time, and not from within a task, which must not throw.
+  using Task = FunctionRef<void(uint32_t piece, unsigned worker)>;
+  void run(uint32_t pieces, Task task);
 
  private:
-  using Task = FunctionRef<void(unsigned, unsigned)>;
-
   void work(unsigned worker);
+  bool join(uint32_t& seen);
+  void take_pieces(unsigned worker);
 
   const unsigned workers_;
-  const Task* task_ = nullptr;        // valid while pending_ is not 0
-  bool stop_ = false;                 // read after a new round
-  bool running_ = false;              // of the calling thread alone
-  std::atomic<uint32_t> round_{0};    // grows with every task; publishes task_ and stop_
-  std::atomic<uint32_t> pending_{0};  // workers that have yet to finish it
+  bool running_ = false;  // of the calling thread alone
+
+  // Written by the caller while nobody has joined; read by those who have.
+  const Task* task_ = nullptr;
+  uint32_t pieces_ = 0;
+
+  std::atomic<uint32_t> next_piece_{0};
+  // The round in the upper half; below it whether joining is over, and how many workers have joined.
+  std::atomic<uint64_t> state_;
+  std::atomic<uint32_t> left_{0};   // of those who joined
+  std::atomic<uint32_t> round_{0};  // what sleeping workers wait on; follows state_
+  std::atomic<bool> stop_{false};
   std::vector<std::thread> threads_;
 };
 
-// Rows [first, last) of `rows` that `worker` of `workers` takes: as even as multiples of `multiple` allow, in
-// order, each row to exactly one.
+// Rows [first, last).
 struct RowRange {
   uint32_t first = 0;
   uint32_t last = 0;
 };
-RowRange share_of(uint32_t rows, uint32_t multiple, unsigned worker, unsigned workers);
+
+// `rows` cut into pieces of one size, the last one perhaps smaller: several for each of `workers`, but none
+// smaller than `multiple`, of which all but the last are multiples.
+class Pieces {
+ public:
+  Pieces(uint32_t rows, uint32_t multiple, unsigned workers);
+
+  uint32_t count() const { return count_; }
+  RowRange at(uint32_t piece) const;
+
+ private:
+  uint32_t rows_;
+  uint32_t size_;
+  uint32_t count_;
+};
 
 }  // namespace spillway

@@ -10,23 +10,31 @@
 namespace spillway {
 namespace {
 
-TEST(ThreadPool, CallsTheTaskOncePerWorkerAndTheCallerIsWorkerZero) {
+TEST(ThreadPool, TakesEachPieceOnceAndNeverTwoAsTheSameWorker) {
   for (const unsigned threads : {1U, 2U, 5U}) {
     ThreadPool pool(threads);
     EXPECT_EQ(pool.size(), threads);
-    std::vector<std::atomic<int>> calls(threads);
-    std::thread::id zero;
-    pool.run([&](unsigned worker, unsigned workers) {
-      EXPECT_EQ(workers, threads);
-      ++calls.at(worker);
-      if (worker == 0) {
-        zero = std::this_thread::get_id();
+    for (const uint32_t pieces : {0U, 1U, 2U, 100U}) {
+      std::vector<std::atomic<int>> calls(pieces);
+      std::vector<std::atomic<int>> busy(threads);
+      pool.run(pieces, [&](uint32_t piece, unsigned worker) {
+        EXPECT_EQ(busy.at(worker)++, 0);
+        ++calls.at(piece);
+        --busy.at(worker);
+      });
+      for (const std::atomic<int>& count : calls) {
+        EXPECT_EQ(count, 1);
       }
-    });
-    EXPECT_EQ(zero, std::this_thread::get_id());
-    for (const std::atomic<int>& count : calls) {
-      EXPECT_EQ(count, 1);
     }
+  }
+}
+
+TEST(ThreadPool, HasTheCallerTakePartAsWorkerZero) {
+  ThreadPool pool(2);
+  for (int round = 0; round < 100; ++round) {
+    pool.run(8, [&, caller = std::this_thread::get_id()](uint32_t, unsigned worker) {
+      EXPECT_EQ(worker == 0, std::this_thread::get_id() == caller);
+    });
   }
 }
 
@@ -36,32 +44,43 @@ TEST(ThreadPool, ShowsEachTaskWhatTheOneBeforeWrote) {
   std::vector<uint64_t> now(4, 1);
   std::vector<uint64_t> next(4);
   for (int round = 0; round < 3000; ++round) {
-    pool.run(
-        [&](unsigned worker, unsigned) { next[worker] = now[(worker + 1) % 4] + (worker == 0 ? 1 : 0); });
+    pool.run(4, [&](uint32_t piece, unsigned) { next[piece] = now[(piece + 1) % 4] + (piece == 0 ? 1 : 0); });
     std::swap(now, next);
   }
   // Each round adds one to one of the four, and 3000 is a multiple of four.
   EXPECT_EQ(now, std::vector<uint64_t>(4, 1 + 750));
 }
 
-TEST(ThreadPool, WakesWorkersThatWentToSleep) {
-  ThreadPool pool(3);
-  std::atomic<int> calls = 0;
-  for (int i = 0; i < 5; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    pool.run([&](unsigned, unsigned) { ++calls; });
-  }
-  EXPECT_EQ(calls, 15);
+TEST(ThreadPool, IsHelpedByWorkersThatWentToSleep) {
+  ThreadPool pool(2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::atomic<bool> helped = false;
+  // The caller's piece ends when somebody else has taken the other one.
+  pool.run(2, [&](uint32_t, unsigned worker) {
+    if (worker != 0) {
+      helped = true;
+    }
+    while (!helped) {
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_TRUE(helped);
 }
 
 TEST(ThreadPool, WaitsForAWorkerThatIsSlow) {
   ThreadPool pool(2);
+  std::atomic<bool> begun = false;
   bool done = false;
-  pool.run([&](unsigned worker, unsigned) {
-    if (worker == 1) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(30));
-      done = true;
+  pool.run(2, [&](uint32_t, unsigned worker) {
+    if (worker == 0) {
+      while (!begun) {
+        std::this_thread::yield();
+      }
+      return;
     }
+    begun = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    done = true;
   });
   EXPECT_TRUE(done);
 }
@@ -72,20 +91,22 @@ TEST(ThreadPool, EndsWithoutEverHavingRun) {
   }
 }
 
-TEST(ThreadPool, SharesEveryRowOnceInWholeMultiples) {
+TEST(Pieces, CoverEveryRowOnceInWholeMultiples) {
   for (const uint32_t rows : {0U, 1U, 7U, 8U, 100U, 768U, 151936U}) {
     for (const uint32_t multiple : {1U, 4U, 16U}) {
       for (const unsigned workers : {1U, 2U, 3U, 7U}) {
+        const Pieces pieces(rows, multiple, workers);
         uint32_t next = 0;
-        for (unsigned worker = 0; worker < workers; ++worker) {
-          const RowRange share = share_of(rows, multiple, worker, workers);
-          EXPECT_EQ(share.first, next);
-          EXPECT_LE(share.first, share.last);
-          EXPECT_TRUE(share.last % multiple == 0 || share.last == rows);
-          EXPECT_LE(share.last - share.first, rows / workers + multiple);
-          next = share.last;
+        for (uint32_t piece = 0; piece < pieces.count(); ++piece) {
+          const RowRange range = pieces.at(piece);
+          EXPECT_EQ(range.first, next);
+          EXPECT_LT(range.first, range.last);
+          EXPECT_TRUE(range.last % multiple == 0 || range.last == rows);
+          next = range.last;
         }
         EXPECT_EQ(next, rows);
+        EXPECT_LE(pieces.count(), 4 * workers);
+        EXPECT_TRUE(workers > 1 || pieces.count() <= 1);
       }
     }
   }
