@@ -148,7 +148,7 @@ Result<std::string> default_cache_directory() {
       return value + std::string(below);
     }
   }
-  return failed("neither XDG_CACHE_HOME nor HOME names a directory for the store; use --store FILE");
+  return failed("neither XDG_CACHE_HOME nor HOME names a directory for the store; use --store DIR");
 }
 
 std::vector<std::string> scratch_store_paths(const ModelGeometry& geometry, const ScratchOptions& options) {

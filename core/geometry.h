@@ -37,7 +37,7 @@ struct ModelGeometry {
   uint64_t token_cycle_bytes() const;         // what one token asks for: used_top_k experts of every layer
   uint64_t largest_token_step_bytes() const;  // what one token asks for in its largest layer
 
-  // Refuses what no model has (no layers, more experts used than there are, more than 2^31 experts, sizes
+  // Refuses what no model has (no layers, more experts used than there are, more than 2^20 experts, sizes
   // whose sum overflows), so that code behind it can index and add without checks.
   Result<void> validate() const;
 

@@ -3,19 +3,25 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <utility>
 
 namespace spillway {
+
+// Entries are only ever added: a handler may run in any thread at any moment, and what it may be reading must
+// neither change nor be freed. One that is done with is switched off.
+struct OnSuddenEnd::Entry {
+  const std::vector<EndStep> steps;
+  std::atomic<bool> wanted{true};
+  Entry* next = nullptr;
+
+  static std::atomic<Entry*> newest;
+};
+
+std::atomic<OnSuddenEnd::Entry*> OnSuddenEnd::Entry::newest{nullptr};
+static_assert(std::atomic<void*>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+
 namespace {
-
-using Steps = std::vector<EndStep>;
-
-// More than there ever are at a time: a store's pieces, a cgroup, an output file. What finds no slot is left
-// to its destructor alone. A handler reads the slots and nothing else, and what they point to never changes.
-std::array<std::atomic<const Steps*>, 64> slots;
-static_assert(std::atomic<const Steps*>::is_always_lock_free);
 
 void take(const EndStep& step) {
   switch (step.kind) {
@@ -37,32 +43,22 @@ void take(const EndStep& step) {
 
 }  // namespace
 
-OnSuddenEnd::OnSuddenEnd(std::vector<EndStep> steps)
-    : steps_(std::make_unique<const std::vector<EndStep>>(std::move(steps))) {
-  for (std::atomic<const Steps*>& slot : slots) {
-    const Steps* none = nullptr;
-    if (slot.compare_exchange_strong(none, steps_.get())) {
-      return;
-    }
+OnSuddenEnd::OnSuddenEnd(std::vector<EndStep> steps) : entry_(new Entry{.steps = std::move(steps)}) {
+  entry_->next = Entry::newest.load();
+  while (!Entry::newest.compare_exchange_weak(entry_->next, entry_)) {
   }
 }
 
-OnSuddenEnd::OnSuddenEnd(OnSuddenEnd&& other) noexcept = default;
+OnSuddenEnd::OnSuddenEnd(OnSuddenEnd&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
 
 OnSuddenEnd& OnSuddenEnd::operator=(OnSuddenEnd&& other) noexcept {
-  std::swap(steps_, other.steps_);
+  std::swap(entry_, other.entry_);
   return *this;
 }
 
 OnSuddenEnd::~OnSuddenEnd() {
-  if (!steps_) {
-    return;
-  }
-  for (std::atomic<const Steps*>& slot : slots) {
-    const Steps* ours = steps_.get();
-    if (slot.compare_exchange_strong(ours, nullptr)) {
-      return;
-    }
+  if (entry_ != nullptr) {
+    entry_->wanted = false;
   }
 }
 
@@ -73,9 +69,9 @@ void take_steps(const std::vector<EndStep>& steps) {
 }
 
 void take_end_steps() {
-  for (const std::atomic<const Steps*>& slot : slots) {
-    if (const Steps* steps = slot.load(); steps != nullptr) {
-      take_steps(*steps);
+  for (const OnSuddenEnd::Entry* entry = OnSuddenEnd::Entry::newest; entry != nullptr; entry = entry->next) {
+    if (entry->wanted) {
+      take_steps(entry->steps);
     }
   }
 }

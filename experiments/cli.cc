@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <cmath>
@@ -16,17 +17,25 @@
 namespace spillway {
 namespace {
 
-// When the first signal came, in nanoseconds; 0: none has. The one thing of ours a handler changes.
+// When the first signal came, in nanoseconds; 0: none has.
 std::atomic<int64_t> first_signal_ns{0};
 static_assert(std::atomic<int64_t>::is_always_lock_free);
 
 // `timeout` signals its child and then its group, so one wish may come twice in a row.
 constexpr int64_t kSameWishNs = 300'000'000;
 
-void on_signal(int number) {
+// What others send to end us, or what a timer of theirs sends when time is up.
+constexpr std::array kWishes = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,   SIGXCPU,
+                                SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
+
+// What a bug of ours or of the machine raises.
+constexpr std::array kCrashes = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+
+void on_wish(int number) {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   const int64_t now = int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec + 1;
+  interrupt();
   int64_t first = 0;
   if (first_signal_ns.compare_exchange_strong(first, now) || now - first < kSameWishNs) {
     return;
@@ -34,6 +43,26 @@ void on_signal(int number) {
   take_end_steps();
   std::signal(number, SIG_DFL);
   ::kill(::getpid(), number);  // ends the process when this handler returns
+}
+
+void on_crash(int number) {
+  take_end_steps();
+  ::raise(number);  // SA_RESETHAND: it ends the process when this handler returns
+}
+
+// Only where nobody has been before us. What was ignored when we were started stays so: nohup, and a shell's
+// background job, mean what they say. And a sanitizer's handler has more to say of a crash than we have.
+// Never with SA_RESTART: waiting for the other end of a pipe is to end.
+void handle(int number, void (*handler)(int), int flags) {
+  struct sigaction action = {};
+  if (::sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
+    return;
+  }
+  action = {};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  ::sigfillset(&action.sa_mask);
+  ::sigaction(number, &action, nullptr);
 }
 
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
@@ -65,17 +94,12 @@ CLI::Option* add_checked(CLI::App& app, const std::string& name,
 
 }  // namespace
 
-bool interrupted() {
-  return first_signal_ns.load(std::memory_order_relaxed) != 0;
-}
-
 void catch_interrupts() {
-  for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGXCPU}) {
-    std::signal(number, on_signal);
+  for (const int number : kWishes) {
+    handle(number, on_wish, 0);
   }
-  // A closed terminal must not leave half a store or a cgroup behind; but nohup means what it says.
-  if (std::signal(SIGHUP, on_signal) == SIG_IGN) {
-    std::signal(SIGHUP, SIG_IGN);
+  for (const int number : kCrashes) {
+    handle(number, on_crash, int(SA_RESETHAND));
   }
   // A reader that went away and a file beyond the limit are errors of the write, which are reported and
   // cleaned up after like any other.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "core/result.h"
 #include "core/units.h"
 
@@ -25,10 +26,10 @@ void add_list_command(CLI::App& app, Invocation& invocation);
 void add_trace_commands(CLI::App& app, Invocation& invocation);
 void add_replay_command(CLI::App& app, Invocation& invocation);
 void add_record_command(CLI::App& app, Invocation& invocation);
-void add_pack_command(CLI::App& app, Invocation& invocation);
 void add_perplexity_command(CLI::App& app, Invocation& invocation);
 void add_simulate_command(CLI::App& app, Invocation& invocation);
 void add_curve_command(CLI::App& app, Invocation& invocation);
+void add_pack_command(CLI::App& app, Invocation& invocation);
 
 // The first of `words` that is no command of `app` and should be one, or that none is given, as an error that
 // names those there are. Nothing when the commands are right.
@@ -75,12 +76,8 @@ inline CLI::Option* add_count(CLI::App& app, const std::string& name, CountRange
 // before.
 std::vector<std::string> split_list(const std::string& text);
 
-// True once Ctrl-C or another signal asked for the end: loops stop at the next step and report what they
-// have.
-bool interrupted();
-
-// Has signals ask for the end. A second one ends the process at once, without destructors, but not without
-// what OnSuddenEnd promises.
+// Has signals ask for the end (core/interrupt.h). A second one ends the process at once, without destructors,
+// but not without what OnSuddenEnd promises; so does a crash.
 void catch_interrupts();
 
 }  // namespace spillway

@@ -75,10 +75,10 @@ int run(int argc, char** argv) {
   invocation.command_line = fmt::format("spillway {}", fmt::join(list, " "));
   spillway::add_replay_command(app, invocation);
   spillway::add_record_command(app, invocation);
-  spillway::add_pack_command(app, invocation);
   spillway::add_perplexity_command(app, invocation);
   spillway::add_simulate_command(app, invocation);
   spillway::add_curve_command(app, invocation);
+  spillway::add_pack_command(app, invocation);
   spillway::add_trace_commands(app, invocation);
   spillway::add_list_command(app, invocation);
 

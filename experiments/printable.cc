@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 
@@ -38,10 +39,28 @@ Character first_character(std::string_view text) {
   return {code, bytes};
 }
 
-// Control characters of both sets, line and paragraph separators, and the marks that turn or embed direction.
+struct Codes {
+  uint32_t first = 0;
+  uint32_t last = 0;
+};
+
+// What a terminal obeys or a reader cannot see, and the backslash, without which what is escaped here could
+// not be told from what says so itself.
+constexpr Codes kEscaped[] = {
+    {0x00, 0x1F},        // control characters
+    {'\\', '\\'},        //
+    {0x7F, 0x9F},        // control characters
+    {0x061C, 0x061C},    // a mark of direction
+    {0x200B, 0x200F},    // nothing, joined or not joined, and marks of direction
+    {0x2028, 0x202E},    // separators of lines and paragraphs; embedded and overriding direction
+    {0x2060, 0x206F},    // more of nothing, isolated direction, and what is no longer to be used
+    {0xFEFF, 0xFEFF},    // byte order mark
+    {0xE0000, 0xE007F},  // tags
+};
+
 bool is_harmless(uint32_t code) {
-  return code >= 0x20 && !(code >= 0x7F && code <= 0x9F) && !(code >= 0x200E && code <= 0x200F) &&
-         !(code >= 0x2028 && code <= 0x202E) && !(code >= 0x2066 && code <= 0x2069);
+  return std::none_of(std::begin(kEscaped), std::end(kEscaped),
+                      [code](const Codes& codes) { return code >= codes.first && code <= codes.last; });
 }
 
 }  // namespace

@@ -1,8 +1,5 @@
 #include "experiments/report.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 
 #include "traces/file.h"
@@ -25,16 +22,16 @@ Result<void> check_json_path(const std::string& path, const std::string& source)
   if (path.empty() || path == "-") {
     return {};
   }
-  std::error_code ignored;
-  if (!source.empty() && std::filesystem::equivalent(path, source, ignored)) {
-    return wrong_usage("--json {}: that is the trace itself; name another file", path);
+  if (!source.empty() && same_file(path, source)) {
+    return wrong_usage("--json {}: that is the input, {}, itself; name another file", path, source);
   }
+  std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
       !std::filesystem::is_directory(status)) {
     return {};  // a device or a pipe: opening it could block or be noticed at its other end
   }
-  // Made for a moment and gone again: no rule tells as surely as trying.
+  // Begun and gone again, beside what is there: no rule tells as surely as trying.
   Result<OutputFile> trial = OutputFile::create(path, OutputFile::Place::rename_when_done, true);
   return trial ? Result<void>() : propagate(trial);
 }
@@ -42,13 +39,8 @@ Result<void> check_json_path(const std::string& path, const std::string& source)
 Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path) {
   // Paths need not be UTF-8; what is not is replaced rather than thrown over.
   const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  if (path == "-") {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
-      return failed("stdout: the JSON cannot be written: {}", std::strerror(errno));
-    }
-    return {};
-  }
-  Result<OutputFile> file = OutputFile::create(path, OutputFile::Place::rename_when_done, true);
+  Result<OutputFile> file = path == "-" ? OutputFile::standard_output()
+                                        : OutputFile::create(path, OutputFile::Place::rename_when_done, true);
   if (!file) {
     return propagate(file);
   }

@@ -4,10 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <utility>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "core/interrupt.h"
 
 namespace spillway {
 namespace {
@@ -25,50 +31,128 @@ Unexpected cannot_create(const std::string& path, int error) {
   if (error == EEXIST) {
     return failed("{}: exists already; choose another name or give --force to replace it", path);
   }
+  if (error == EINTR || (error == ENXIO && interrupted())) {
+    return failed("{}: nobody reads from it, and waiting for a reader was interrupted", path);
+  }
   return failed("{}: cannot be created: {}", path, reason(error));
+}
+
+// The number in a name like /dev/fd/3. Opening the name of a file that stdout was sent to would be another
+// beginning of that file; what is open there is written to where it stands.
+std::optional<int> descriptor_named(std::string_view path) {
+  if (path == "/dev/stdout" || path == "/dev/stderr") {
+    return path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
+  }
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    int number = 0;
+    const char* end = path.data() + path.size();
+    if (path.starts_with(folder) &&
+        std::from_chars(path.data() + folder.size(), end, number) == std::from_chars_result{end, {}}) {
+      return number;
+    }
+  }
+  return std::nullopt;
+}
+
+// The name that `path` leads to, whether there is a file of that name or not. Stops at names of descriptors.
+Result<std::string> end_of_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as many as the kernel follows
+  std::filesystem::path at = path;
+  for (int links = 0; links <= kMostLinks; ++links) {
+    std::error_code no_link;
+    const std::filesystem::path next = std::filesystem::read_symlink(at, no_link);
+    if (no_link || descriptor_named(at.native())) {
+      return at.native();
+    }
+    at = at.parent_path() / next;
+  }
+  return cannot_create(path, ELOOP);
+}
+
+// A pipe without a reader is waited for, unless somebody has asked for the end.
+int open_existing(const std::string& path) {
+  const int waiting = interrupted() ? O_NONBLOCK : 0;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | waiting);
+  if (fd >= 0 && waiting != 0) {
+    ::fcntl(fd, F_SETFL, 0);
+  }
+  return fd;
 }
 
 }  // namespace
 
 Result<OutputFile> OutputFile::create(const std::string& path, Place place, bool replace) {
-  struct stat status {};
-  const bool is_there = ::stat(path.c_str(), &status) == 0;
-  if (path.empty() || (is_there && S_ISDIR(status.st_mode))) {
-    return cannot_create(path, path.empty() ? ENOENT : EISDIR);
-  }
   if (!replace && exists(path)) {
     return cannot_create(path, EEXIST);
   }
-  // A device, a pipe or a link is written to: a file that took its name would not be what was meant.
-  struct stat own {};
-  const bool plain = ::lstat(path.c_str(), &own) != 0 || S_ISREG(own.st_mode);
-  const bool rename_later = place == Place::rename_when_done && plain;
-  const std::string written_path = rename_later ? path + ".partial" : path;
-  // A .partial that is there is what a killed run left: it is ours to replace.
-  const int exclusive = rename_later || replace ? O_TRUNC : O_EXCL;
-  const int fd = ::open(written_path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | exclusive, 0666);
-  if (fd < 0) {
-    return cannot_create(path, errno);
+  Result<std::string> target = end_of_links(path);
+  if (!target) {
+    return propagate(target);
   }
-  return OutputFile(path, written_path, fd, replace);
+  struct stat status {};
+  const bool is_there = ::stat(target->c_str(), &status) == 0;
+  if (target->empty() || (is_there && S_ISDIR(status.st_mode))) {
+    return cannot_create(path, target->empty() ? ENOENT : EISDIR);
+  }
+  const std::optional<int> descriptor = descriptor_named(*target);
+  if (descriptor || (is_there && !S_ISREG(status.st_mode))) {
+    const int fd = descriptor ? ::fcntl(*descriptor, F_DUPFD_CLOEXEC, 0) : open_existing(*target);
+    return fd < 0 ? Result<OutputFile>(cannot_create(path, errno)) : OutputFile(path, fd);
+  }
+  if (is_there && ::faccessat(AT_FDCWD, target->c_str(), W_OK, AT_EACCESS) != 0) {
+    return failed("{}: may not be replaced: {}", path, reason(errno));
+  }
+  Result<OutputFile> file = begin_beside(path, *target, replace);
+  if (file && is_there) {
+    // Nothing is in it yet that the mode could show to anybody. Where there are no modes there is none to
+    // keep.
+    static_cast<void>(::fchmod(file->fd_, status.st_mode & 0777));
+  }
+  if (file && place == Place::in_place) {
+    if (Result<void> named = file->take_name(); !named) {
+      return propagate(named);
+    }
+    file->on_sudden_end_ = {};
+  }
+  return file;
 }
 
-OutputFile::OutputFile(std::string path, std::string written_path, int fd, bool replace)
-    : path_(std::move(path)), written_path_(std::move(written_path)), fd_(fd), replace_(replace) {
-  struct stat status {};
-  regular_ = ::lstat(written_path_.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-  if (regular_ && written_path_ != path_) {
-    on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, written_path_}});
+Result<OutputFile> OutputFile::begin_beside(const std::string& path, const std::string& target,
+                                            bool replace) {
+  constexpr int kMostNames = 1000;  // that killed runs with our process number may have left
+  for (int number = 0; number < kMostNames; ++number) {
+    const std::string name = fmt::format("{}.partial-{}-{}", target, ::getpid(), number);
+    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0) {
+      OutputFile file(path, fd);
+      file.on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, name}});
+      file.target_ = target;
+      file.written_path_ = name;
+      file.replace_ = replace;
+      file.ours_ = true;
+      return file;
+    }
+    if (errno != EEXIST) {
+      return cannot_create(path, errno);
+    }
   }
+  return failed("{}: there are too many files like {}.partial-{}-0; remove them", path, target, ::getpid());
+}
+
+Result<OutputFile> OutputFile::standard_output() {
+  const int fd = std::fflush(stdout) == 0 ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0) : -1;
+  return fd < 0 ? Result<OutputFile>(failed("stdout: cannot be written: {}", reason(errno)))
+                : OutputFile("stdout", fd);
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
+      target_(std::move(other.target_)),
       written_path_(std::move(other.written_path_)),
       fd_(std::exchange(other.fd_, -1)),
       replace_(other.replace_),
       keep_(other.keep_),
-      regular_(other.regular_),
+      ours_(std::exchange(other.ours_, false)),
       bytes_written_(other.bytes_written_),
       on_sudden_end_(std::move(other.on_sudden_end_)) {}
 
@@ -76,8 +160,18 @@ OutputFile::~OutputFile() {
   if (fd_ < 0) {
     return;
   }
+  if (!keep_) {
+    remove();
+  }
   ::close(fd_);
-  if (!keep_ && regular_) {
+}
+
+// Somebody may have put another file in the place of ours.
+void OutputFile::remove() const {
+  struct stat opened {};
+  struct stat named {};
+  if (ours_ && ::fstat(fd_, &opened) == 0 && ::lstat(written_path_.c_str(), &named) == 0 &&
+      opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) {
     ::unlink(written_path_.c_str());
   }
 }
@@ -86,17 +180,20 @@ Result<void> OutputFile::write(std::span<const uint8_t> bytes) {
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t count = ::write(fd_, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) {
+    const int error = count > 0 ? 0 : count == 0 ? EIO : errno;
+    done += size_t(std::max<ssize_t>(count, 0));
+    // Only a signal cuts a write to a pipe short. A file waits for nobody, and its last block is wanted.
+    const bool signalled = error == EINTR || (error == 0 && done < bytes.size());
+    if (signalled && (ours_ || !interrupted())) {
       continue;
     }
-    if (count <= 0) {
-      const int error = count == 0 ? EIO : errno;
-      if (regular_ && ::ftruncate(fd_, off_t(bytes_written_)) == 0) {
+    if (signalled || error != 0) {
+      if (ours_ && ::ftruncate(fd_, off_t(bytes_written_)) == 0) {
         ::lseek(fd_, off_t(bytes_written_), SEEK_SET);
       }
-      return failed("{}: cannot write at offset {}: {}", written_path_, bytes_written_ + done, reason(error));
+      return failed("{}: cannot write at offset {}: {}", written_path_, bytes_written_ + done,
+                    reason(signalled ? EINTR : error));
     }
-    done += size_t(count);
   }
   bytes_written_ += bytes.size();
   return {};
@@ -106,29 +203,40 @@ Result<void> OutputFile::write(std::string_view text) {
   return write(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
 }
 
-Result<void> OutputFile::finish() {
-  // Some file systems tell only now that there was no room.
-  if (::close(std::exchange(fd_, -1)) != 0) {
-    const int error = errno;
-    if (!keep_ && regular_) {
-      ::unlink(written_path_.c_str());
-    }
-    return failed("{}: cannot be closed: {}", written_path_, reason(error));
-  }
-  if (written_path_ == path_) {
-    return {};
-  }
-  const unsigned flags = replace_ ? 0 : RENAME_NOREPLACE;
-  int outcome = ::renameat2(AT_FDCWD, written_path_.c_str(), AT_FDCWD, path_.c_str(), flags);
+Result<void> OutputFile::take_name() {
+  int outcome = ::renameat2(AT_FDCWD, written_path_.c_str(), AT_FDCWD, target_.c_str(),
+                            replace_ ? 0 : RENAME_NOREPLACE);
   if (outcome != 0 && errno == EINVAL) {  // a file system that cannot promise not to replace
-    outcome = ::rename(written_path_.c_str(), path_.c_str());
+    errno = EEXIST;
+    outcome = !replace_ && exists(target_) ? -1 : ::rename(written_path_.c_str(), target_.c_str());
   }
   if (outcome != 0) {
-    const int error = errno;
-    ::unlink(written_path_.c_str());
-    return cannot_create(path_, error);
+    return cannot_create(path_, errno);
   }
+  written_path_ = target_;
   return {};
+}
+
+Result<void> OutputFile::finish() {
+  Result<void> outcome;
+  // Some file systems tell only at a close that there was no room. It is that of a copy, because the file
+  // must not have its name before, nor be lost sight of.
+  const int copy = ::dup(fd_);
+  if (copy < 0 || ::close(copy) != 0) {
+    outcome = failed("{}: cannot be closed: {}", written_path_, reason(errno));
+  } else if (ours_ && written_path_ != target_) {
+    outcome = take_name();
+  }
+  if (!outcome && !keep_) {
+    remove();
+  }
+  ::close(std::exchange(fd_, -1));
+  return outcome;
+}
+
+bool same_file(const std::string& one, const std::string& other) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(one, other, ignored);
 }
 
 Result<InputFile> InputFile::open(const std::string& path) {

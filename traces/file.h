@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/result.h"
 #include "core/sudden_end.h"
@@ -13,21 +14,30 @@ namespace spillway {
 // A file that is being written, by its descriptor. What is written reaches the kernel before the call
 // returns. Until finish() the file goes away with the object, unless keep() said that what is there is worth
 // having.
+//
+// It begins under a name that nobody has, beside the one it is to have, and a file of that name stays as it
+// is until the new one takes its place. Where the name is a link, this happens to the file it leads to, and
+// the link stays. What is no file at all (a device, a pipe, /dev/stdout) is written to as it is.
 class OutputFile {
  public:
   enum class Place {
-    in_place,         // a recording: readable while it grows and after a crash
-    rename_when_done  // a conversion: `path`.partial until finish(), so that `path` is never half a file
+    in_place,         // a recording: has its name at once, readable while it grows and after a crash
+    rename_when_done  // a conversion: has its name from finish() on, so that `path` is never half a file
   };
 
-  // Without `replace` an existing `path` is an error.
+  // Without `replace` an existing `path` is an error. A file that this user may not write is not replaced; of
+  // one that is replaced the mode stays. May wait for the reader of a pipe, until interrupted().
   static Result<OutputFile> create(const std::string& path, Place place, bool replace);
+
+  // What stdout is, behind what was printed to it.
+  static Result<OutputFile> standard_output();
 
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();
 
-  // All of `bytes` or an error that names the path; a part that was written is taken back.
+  // All of `bytes` or an error that names the path; a part that was written is taken back. Waits for the
+  // reader of a pipe, until interrupted().
   Result<void> write(std::span<const uint8_t> bytes);
   Result<void> write(std::string_view text);
 
@@ -38,17 +48,25 @@ class OutputFile {
   const std::string& path() const { return path_; }
 
  private:
-  OutputFile(std::string path, std::string written_path, int fd, bool replace);
+  OutputFile(std::string path, int fd) : path_(std::move(path)), written_path_(path_), fd_(fd) {}
+
+  static Result<OutputFile> begin_beside(const std::string& path, const std::string& target, bool replace);
+  Result<void> take_name();
+  void remove() const;
 
   std::string path_;
-  std::string written_path_;  // path_, or the name until finish()
+  std::string target_;        // path_, with no link at its end
+  std::string written_path_;  // target_, or the name until then
   int fd_ = -1;
   bool replace_ = false;
   bool keep_ = false;
-  bool regular_ = false;  // only a regular file of our making may be removed: never /dev/stdout, nor a link
+  bool ours_ = false;  // only a file of our making may be cut or removed: never what was there
   uint64_t bytes_written_ = 0;
-  OnSuddenEnd on_sudden_end_;  // of a .partial; a recording is worth keeping as far as it goes
+  OnSuddenEnd on_sudden_end_;  // of a file without its name; a recording is worth keeping as far as it goes
 };
+
+// Whether the two paths lead to the same file, which then cannot be made from itself.
+bool same_file(const std::string& one, const std::string& other);
 
 // A file that is being read from front to back or by position. Only regular files: their size bounds what a
 // header may claim.

@@ -155,6 +155,20 @@ Result<void> create_outputs(const RecordOptions& options, const Invocation& invo
   return {};
 }
 
+// A recording must not replace what it is made from.
+Result<void> check_outputs(const RecordOptions& options) {
+  std::vector<std::string> inputs = options.live.store;
+  inputs.push_back(options.live.model);
+  for (const std::string& input : inputs) {
+    for (const std::string& output : {options.output, options.logits, options.cache.json}) {
+      if (!output.empty() && same_file(output, input)) {
+        return wrong_usage("{}: is the input, {}, itself; write to another file", output, input);
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> check_options(const RecordOptions& options) {
   if (options.no_trace && !options.output.empty()) {
     return wrong_usage("--no-trace: --output says where to write the trace");
@@ -169,7 +183,7 @@ Result<void> check_options(const RecordOptions& options) {
   if (!options.logits.empty() && options.token_ids.empty()) {
     return wrong_usage("--logits: only with --token-ids, whose tokens they belong to");
   }
-  return {};
+  return check_outputs(options);
 }
 
 // Text goes to stdout as it comes, or to stderr where stdout is the report's.

@@ -78,6 +78,11 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
     return propagate(store);
   }
   rig.store = std::move(*store);
+  for (const std::string& file : rig.store->files()) {
+    if (Result<void> other = check_json_path(options.run.json, file); !other) {
+      return other;
+    }
+  }
   return {};
 }
 

@@ -20,6 +20,12 @@ void OutputOptions::declare(CLI::App& command) {
   command.add_flag("--force", force, "replace the file if it exists");
 }
 
+Result<void> OutputOptions::check_against(const std::string& input) const {
+  return same_file(path, input)
+             ? wrong_usage("-o {}: that is the input, {}, itself; name another file", path, input)
+             : Result<void>();
+}
+
 void ModelOptions::declare(CLI::App& command) {
   constexpr CountRange kCount = {.least = 1, .most = 1U << 24};
   command.add_option("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K")

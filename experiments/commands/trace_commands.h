@@ -26,6 +26,9 @@ struct OutputOptions {
   bool force = false;
 
   void declare(CLI::App& command);
+
+  // Refuses to write over `input`, by whatever name and also with --force: it is read while we write.
+  Result<void> check_against(const std::string& input) const;
 };
 
 // The model behind a trace, by preset or by numbers; a number given wins over the preset's.

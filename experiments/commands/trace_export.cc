@@ -1,9 +1,6 @@
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <optional>
 
 #include "experiments/commands/trace_commands.h"
 #include "experiments/interruptible.h"
@@ -20,18 +17,17 @@ struct ExportArguments {
   OutputOptions output;
 };
 
-Result<void> to_stdout(std::span<const uint8_t> bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
-    return failed("stdout: cannot be written: {}", std::strerror(errno));
-  }
-  return {};
+Result<OutputFile> open_output(const OutputOptions& output) {
+  return output.path == "-"
+             ? OutputFile::standard_output()
+             : OutputFile::create(output.path, OutputFile::Place::rename_when_done, output.force);
 }
 
-Result<void> export_as(const std::string& format, TraceReader& reader, ByteSink out) {
+Result<void> export_as(const std::string& format, StepSource& source, const TraceHeader& header,
+                       ByteSink out) {
   if (format == "csv") {
-    return export_csv(reader, reader.header(), out);
+    return export_csv(source, header, out);
   }
-  Interruptible source(reader, "reading the trace");
   Result<MemoryTrace> trace = MemoryTrace::load(source);
   if (!trace) {
     return propagate(trace);
@@ -40,22 +36,23 @@ Result<void> export_as(const std::string& format, TraceReader& reader, ByteSink 
 }
 
 Result<void> run_export(const ExportArguments& arguments) {
+  if (Result<void> other = arguments.output.check_against(arguments.input); !other) {
+    return other;
+  }
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);
   if (!reader) {
     return propagate(reader);
   }
-  if (arguments.output.path == "-") {
-    return export_as(arguments.format, **reader, to_stdout);
-  }
-  Result<OutputFile> file =
-      OutputFile::create(arguments.output.path, OutputFile::Place::rename_when_done, arguments.output.force);
+  Result<OutputFile> file = open_output(arguments.output);
   if (!file) {
     return propagate(file);
   }
-  const auto to_file = [&](std::span<const uint8_t> bytes) -> Result<void> {
-    return interrupted() ? failed("interrupted; nothing was kept") : file->write(bytes);
+  // A long trace is long in the reading, and loaded it is long in the writing.
+  Interruptible source(**reader, "the export");
+  const auto sink = [&](std::span<const uint8_t> bytes) -> Result<void> {
+    return interrupted() ? failed("the export was interrupted") : file->write(bytes);
   };
-  if (Result<void> exported = export_as(arguments.format, **reader, to_file); !exported) {
+  if (Result<void> exported = export_as(arguments.format, source, (*reader)->header(), sink); !exported) {
     return exported;
   }
   if ((*reader)->truncated()) {

@@ -15,6 +15,9 @@ struct ImportArguments {
 };
 
 Result<void> run_import(const ImportArguments& arguments, const std::string& command_line) {
+  if (Result<void> other = arguments.output.check_against(arguments.input); !other) {
+    return other;
+  }
   Result<const Importer*> importer = find_importer(arguments.format, arguments.input);
   if (!importer) {
     return propagate(importer);

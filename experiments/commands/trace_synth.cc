@@ -100,6 +100,9 @@ Result<Plan> plan_like(const std::string& path) {
 }
 
 Result<void> run_synth(const SynthArguments& arguments, const std::string& command_line) {
+  if (Result<void> other = arguments.output.check_against(arguments.like); !other) {
+    return other;
+  }
   Result<Plan> plan = arguments.like.empty() ? plan_from_options(arguments) : plan_like(arguments.like);
   if (!plan) {
     return propagate(plan);

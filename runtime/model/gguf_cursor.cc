@@ -21,7 +21,8 @@ std::string reason(int error) {
 }  // namespace
 
 Result<std::unique_ptr<GgufCursor>> GgufCursor::open(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a pipe would otherwise wait for its other end.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
     return failed("cannot open {}: {}", path, reason(errno));
   }

@@ -18,7 +18,8 @@ constexpr uint64_t kAlignment = 64;
 
 class File {
  public:
-  explicit File(const std::string& path) : handle_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  // A pipe that took the file's name is not waited for, and refuses to be read by position.
+  explicit File(const std::string& path) : handle_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() {

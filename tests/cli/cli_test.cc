@@ -49,6 +49,9 @@ void expect_one_line(const Ran& ran, int status, const std::vector<std::string>&
 
 TEST(CliHelp, ShowsAnExampleForEveryCommand) {
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"replay"},
+                                                                                       {"record"},
+                                                                                       {"perplexity"},
+                                                                                       {"pack"},
                                                                                        {"simulate"},
                                                                                        {"curve"},
                                                                                        {"list"},

@@ -39,6 +39,17 @@ TEST(ModelGeometry, RefusesShapesThatNoModelHas) {
   EXPECT_TRUE(broken([](ModelGeometry& g) { g.top_k = 129; }));
   EXPECT_TRUE(broken([](ModelGeometry& g) { g.expert_bytes.assign(48, 0); }));
   EXPECT_TRUE(broken([](ModelGeometry& g) { g.expert_bytes[3] = ~uint64_t(0); }));
+  // The largest that is known fits many times over; what a damaged header claims costs no memory.
+  EXPECT_FALSE(broken([](ModelGeometry& g) {
+    g.layers = 61;
+    g.experts_per_layer = 384;
+    g.expert_bytes.assign(61, 1);
+  }));
+  EXPECT_TRUE(broken([](ModelGeometry& g) {
+    g.layers = 17;
+    g.experts_per_layer = 65536;
+    g.expert_bytes.assign(17, 1);
+  }));
   EXPECT_TRUE(broken([](ModelGeometry& g) {
     g.layers = 1U << 31;
     g.expert_bytes.clear();

@@ -5,9 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "tests/support/program.h"
 
@@ -71,13 +74,38 @@ TEST(SuddenEnd, LeavesAloneWhatIsNoLongerWatched) {
   EXPECT_FALSE(fs::exists(half)) << "forgotten when it was moved";
 }
 
-TEST(SuddenEnd, TakesMoreThanItHasRoomForWithoutHarm) {
-  std::vector<OnSuddenEnd> many;
+TEST(SuddenEnd, TakesTheStepsOfAsManyAsThereAre) {
+  const test::TemporaryDirectory directory;
   for (int i = 0; i < 200; ++i) {
-    many.emplace_back(std::vector<EndStep>{{EndStep::Kind::unlink, "/nonexistent/x"}});
+    std::ofstream(directory / std::to_string(i)) << "half";
   }
-  many.clear();
-  const OnSuddenEnd still_works({{EndStep::Kind::unlink, "/nonexistent/y"}});
+  const int status = status_after_signal([&](auto signal) {
+    std::vector<OnSuddenEnd> many;
+    for (int i = 0; i < 200; ++i) {
+      many.emplace_back(std::vector<EndStep>{{EndStep::Kind::unlink, directory / std::to_string(i)}});
+    }
+    signal();
+  });
+  EXPECT_EQ(status, 3);
+  EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+// What a sanitizer has to say of it is the point.
+TEST(SuddenEnd, MayComeInAnotherThreadWhileStepsAreGivenUp) {
+  std::atomic<bool> done = false;
+  std::thread handler([&] {
+    while (!done) {
+      take_end_steps();
+    }
+  });
+  // Many steps, so that they are given up while they are being taken.
+  const std::vector<EndStep> steps(50, {EndStep::Kind::unlink, "/nonexistent/" + std::string(200, 'x')});
+  for (int i = 0; i < 100; ++i) {
+    const OnSuddenEnd brief(steps);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  done = true;
+  handler.join();
 }
 
 }  // namespace

@@ -26,6 +26,22 @@ TEST(Printable, ShowsWhatATerminalWouldObey) {
       << "right-to-left override";
 }
 
+TEST(Printable, ShowsWhatCannotBeSeen) {
+  EXPECT_EQ(printable("a\xd8\x9c"), "a\\xd8\\x9c") << "Arabic letter mark";
+  EXPECT_EQ(printable("lru\xe2\x80\x8b"), "lru\\xe2\\x80\\x8b") << "zero-width space";
+  EXPECT_EQ(printable("\xe2\x80\x8c\xe2\x80\x8d\xe2\x81\xa0"),
+            "\\xe2\\x80\\x8c\\xe2\\x80\\x8d\\xe2\\x81\\xa0")
+      << "joiners";
+  EXPECT_EQ(printable("\xef\xbb\xbfname"), "\\xef\\xbb\\xbfname") << "byte order mark";
+  EXPECT_EQ(printable("\xf3\xa0\x80\x81\xf3\xa0\x81\xbf"), "\\xf3\\xa0\\x80\\x81\\xf3\\xa0\\x81\\xbf")
+      << "tags";
+}
+
+TEST(Printable, TellsWhatItEscapedFromWhatSaysSoItself) {
+  EXPECT_EQ(printable("\\x1b"), "\\x5cx1b");
+  EXPECT_NE(printable("\\x1b"), printable("\x1b"));
+}
+
 TEST(Printable, ShowsBytesThatAreNotUtf8) {
   EXPECT_EQ(printable("\xff\xfe"), "\\xff\\xfe");
   EXPECT_EQ(printable("cut \xe6\xa8"), "cut \\xe6\\xa8");

@@ -1,12 +1,15 @@
 #include "runtime/model/gguf.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
 #include <limits>
 
 #include "core/units.h"
+#include "runtime/model/weights.h"
 #include "tests/model/gguf_builder.h"
 
 namespace spillway {
@@ -341,6 +344,28 @@ TEST_F(GgufSplit, ModelsWhoseFilesDoNotBelongTogetherAreRefused) {
   none.number("split.no", uint16_t(2)).number("split.count", uint16_t(3));
   EXPECT_TRUE(mentions(with_last(none.bytes()), "split.tensors.count is 3, but the files have 2 tensors"));
   EXPECT_TRUE(mentions(error_of(Gguf::open(directory_.write(split_part(0, "a")))), "is not called"));
+}
+
+// Waiting for a pipe's other end would be for ever.
+TEST_F(GgufSplit, ModelsOfWhichAPartIsAPipeAreRefused) {
+  const std::string first = directory_.write(split_part(0, "a"), "m-00001-of-00003.gguf");
+  const std::string second = directory_.file("m-00002-of-00003.gguf");
+  ASSERT_EQ(::mkfifo(second.c_str(), 0600), 0);
+  ::alarm(20);
+  const std::string refused = error_of(Gguf::open(first));
+  EXPECT_TRUE(mentions(refused, second + " is not a regular file")) << refused;
+
+  std::filesystem::remove(second);
+  directory_.write(split_part(1, "b"), "m-00002-of-00003.gguf");
+  directory_.write(split_part(2, "c"), "m-00003-of-00003.gguf");
+  const Result<Gguf> gguf = Gguf::open(first);
+  ASSERT_TRUE(gguf) << gguf.error().message;
+  std::filesystem::remove(second);
+  ASSERT_EQ(::mkfifo(second.c_str(), 0600), 0);
+  std::vector<std::byte> memory(ResidentWeights::bytes_needed(*gguf, 1));
+  const std::string unread = error_of(ResidentWeights::load(*gguf, 1, memory));
+  EXPECT_TRUE(mentions(unread, second)) << unread;
+  ::alarm(0);
 }
 
 // Any bit of the head may be wrong: the file is refused, or what it says now is still within it.

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -64,6 +65,10 @@ class Program {
       std::abort();
     }
     if (pid_ == 0) {
+      // Whoever started the tests in the background had these ignored, and the program would keep to it.
+      for (const int number : {SIGINT, SIGQUIT, SIGHUP}) {
+        ::signal(number, SIG_DFL);
+      }
       if (std::freopen(out.c_str(), "w", stdout) == nullptr ||
           std::freopen(err.c_str(), "w", stderr) == nullptr) {
         _exit(126);
@@ -74,6 +79,19 @@ class Program {
   }
 
   void signal(int number) const { kill(pid_, number); }
+
+  // Comes back when the program has a handler for the signal, or is gone.
+  void wait_until_it_catches(int number) const {
+    const std::string status = "/proc/" + std::to_string(pid_) + "/status";
+    for (uint64_t caught = 0; (caught >> (number - 1) & 1) == 0;) {
+      const std::string text = read_file(status);
+      const size_t at = text.find("SigCgt:");
+      if (at == std::string::npos || text.find("State:\tZ") != std::string::npos) {
+        return;
+      }
+      caught = std::stoull(text.substr(at + 7), nullptr, 16);
+    }
+  }
   pid_t pid() const { return pid_; }
   std::string output_so_far() const { return read_file(scratch_ / "out"); }
 
