@@ -4,8 +4,7 @@
 
 namespace spillway {
 
-// Each name here is a file of that name in eviction/ or prefetch/; router is in recorded.cc, being the same
-// column asked for in another way.
+// Each name here is a file of that name in eviction/ or prefetch/.
 namespace eviction {
 EvictionPlugin lru(), fifo(), lfu(), layer_lru(), random(), belady();
 }
