@@ -16,6 +16,7 @@ struct CutArguments {
   uint64_t tokens = UINT64_MAX;
   std::string passes;
   std::string sequences;
+  Bytes expert_bytes{0};  // 0: as they are
   OutputOptions output;
 };
 
@@ -46,6 +47,9 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
   if (!passes || !sequences) {
     return propagate(passes ? sequences : passes);
   }
+  if (Result<void> other = arguments.output.check_against(arguments.input); !other) {
+    return other;
+  }
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);
   if (!reader) {
     return propagate(reader);
@@ -53,6 +57,12 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
   TraceHeader header = (*reader)->header();
   header.provenance.emplace_back("cut_from", arguments.input);
   header.provenance.emplace_back("cut_command", command_line);
+  if (arguments.expert_bytes.count > 0) {
+    header.geometry.expert_bytes.assign(header.geometry.layers, arguments.expert_bytes.count);
+    if (Result<void> valid = header.geometry.validate(); !valid) {
+      return wrong_usage("--expert-bytes {}: {}", exact_bytes(arguments.expert_bytes), valid.error().message);
+    }
+  }
   Result<std::unique_ptr<TraceWriter>> writer = create_trace(arguments.output, header);
   if (!writer) {
     return propagate(writer);
@@ -82,10 +92,15 @@ void add_trace_cut(CLI::App& trace, Invocation& invocation) {
   command->add_option("--passes", arguments->passes, "passes FIRST:LAST, both included")->type_name("RANGE");
   command->add_option("--sequences", arguments->sequences, "sequences FIRST:LAST, both included")
       ->type_name("RANGE");
+  add_size(*command, "--expert-bytes", arguments->expert_bytes,
+           "make every expert this large: the same choices, of a wider model or at other bit widths");
   arguments->output.declare(*command);
   command->footer(
       "Passes and sequences keep their numbers. Without a range, a recording that was cut off becomes a\n"
-      "finished one.\n\nExample:\n  spillway trace cut qwen.bin --tokens 32 -o qwen-32.bin");
+      "finished one.\n\n"
+      "Examples:\n"
+      "  spillway trace cut qwen.bin --tokens 32 -o qwen-32.bin\n"
+      "  spillway trace cut small.bin --expert-bytes 1.2MB -o as-if-large.bin");
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_cut(*arguments, invocation.command_line); };
   });

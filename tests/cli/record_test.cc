@@ -1,0 +1,234 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/support/program.h"
+
+namespace spillway::test {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::string kBundled = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+const std::string kHybrid = SPILLWAY_SHARED_DIR "/oracle/models/tiny-qwen35moe-q4_k.gguf";
+constexpr int kUnavailable = 77;
+
+// Writes the logits after each of a few tokens, as raw bytes.
+Ran logits_of(const std::string& model, const std::string& tokens, const std::string& out,
+              const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {
+      "record",  "--model",    model,        "--token-ids", tokens, "--logits", out,
+      "--force", "--no-trace", "--no-probe", "--threads",   "1",    "--batch",  "1"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return spillway(arguments);
+}
+
+std::vector<std::string> names(const std::string& family) {
+  const Json all = Json::parse(spillway({"list", family, "--json", "-"}).out);
+  std::vector<std::string> list;
+  for (const Json& entry : all[family]) {
+    list.push_back(entry["name"]);
+  }
+  return list;
+}
+
+class Streaming : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(GetParam())) {
+      GTEST_SKIP() << GetParam() << " is not there";
+    }
+    std::ofstream(tokens_) << "5 17 900 17 333 2 64 128 256 511 3 3 3 700 17 5 8 13 21 34";
+    const Ran ran = logits_of(GetParam(), tokens_, scratch_ / "resident", {"--cache", "1GB"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    resident_ = read_file(scratch_ / "resident");
+    ASSERT_GT(resident_.size(), 0U);
+  }
+
+  void expect_the_same(const std::vector<std::string>& options) {
+    const Ran ran = logits_of(GetParam(), tokens_, scratch_ / "streamed", options);
+    std::string told;
+    for (const std::string& option : options) {
+      told += option + ' ';
+    }
+    if (ran.status == kUnavailable) {
+      return;  // what this machine refuses, the contract tests report
+    }
+    ASSERT_EQ(ran.status, 0) << told << ran.err;
+    EXPECT_TRUE(read_file(scratch_ / "streamed") == resident_) << told;
+  }
+
+  TemporaryDirectory scratch_;
+  std::string tokens_ = scratch_ / "tokens";
+  std::string resident_;  // the logits when everything stays in memory once it was read
+};
+
+TEST_P(Streaming, GivesTheLogitsOfTheResidentModelWithEveryBackendAndCacheSize) {
+  for (const char* backend : {"uring", "uring:depth=1,direct=0", "pread", "pread:direct=1,threads=3", "mmap",
+                              "mmap:advice=random", "hugepage"}) {
+    for (const char* cache : {"0", "500kB", "3MB"}) {
+      expect_the_same({"--backend", backend, "--cache", cache});
+    }
+  }
+}
+
+TEST_P(Streaming, GivesTheLogitsOfTheResidentModelWithEveryPolicyAndPrefetcher) {
+  for (const std::string& policy : names("policies")) {
+    if (policy != "belady") {  // knows the future
+      expect_the_same({"--cache", "1MB", "--evict", policy});
+    }
+  }
+  for (const std::string& prefetcher : names("prefetchers")) {
+    const bool from_trace = prefetcher == "recorded";
+    expect_the_same({"--cache", "1MB", "--prefetch", prefetcher, "--lookahead", from_trace ? "2" : "0"});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EachModel, Streaming, testing::Values(kBundled, kHybrid), [](const auto& instance) {
+  return instance.param == kBundled ? "Bundled" : "Hybrid";
+});
+
+TEST(Record, GivesTheSameTextWhateverTheThreadsAndTheCache) {
+  std::string first;
+  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
+           {"--threads", "1", "--cache", "1GB"}, {"--threads", "2", "--cache", "200kB", "--batch", "3"}}) {
+    std::vector<std::string> arguments = {"record",     "--model",    kBundled,    "--prompt",
+                                          "The kernel", "-n",         "24",        "--temperature",
+                                          "0.7",        "--no-trace", "--no-probe"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const Ran ran = spillway(arguments);
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    EXPECT_GT(ran.out.size(), 10U);
+    EXPECT_EQ(ran.out, first.empty() ? ran.out : first);
+    first = ran.out;
+  }
+}
+
+TEST(Record, WritesATraceWhoseReplayHitsAsOftenAsTheModelDid) {
+  const TemporaryDirectory scratch;
+  const std::string trace = scratch / "trace.bin";
+  const Ran recorded = spillway({"record", "--model", kBundled, "--prompt", "one", "--prompt", "two", "-n",
+                                 "20", "--ignore-eos", "--lookahead", "1", "-o", trace, "--cache", "2MB",
+                                 "--json", scratch / "live.json", "--no-probe"});
+  ASSERT_EQ(recorded.status, 0) << recorded.err;
+  const Ran replayed = spillway({"replay", trace, "--store", kBundled, "--compute", "recorded", "--cache",
+                                 "2MB", "--no-probe", "--json", "-"});
+  ASSERT_EQ(replayed.status, 0) << replayed.err;
+  const Json live = Json::parse(read_file(scratch / "live.json"));
+  const Json again = Json::parse(replayed.out);
+  EXPECT_EQ(live["digest"], again["digest"]);
+  EXPECT_EQ(live["phases"]["measured"]["tokens"], 38);  // the last token of each reply is not fed
+  EXPECT_EQ(live["phases"]["measured"]["hits"], again["phases"]["measured"]["hits"]);
+  EXPECT_EQ(live["live"]["generated_tokens"], 40);
+  EXPECT_GT(live["live"]["lookahead"][0]["recall"], 0.3);  // top-8 of 128: 0.06 by chance
+
+  const Json info = Json::parse(spillway({"trace", "info", trace, "--json", "-"}).out);
+  EXPECT_EQ(info["sequences"], 2) << info.dump(1);
+}
+
+TEST(Record, MarksATraceThatUsedFewerExperts) {
+  const TemporaryDirectory scratch;
+  const std::string trace = scratch / "trace.bin";
+  ASSERT_EQ(spillway({"record", "--model", kBundled, "--prompt", "x", "-n", "4", "--ignore-eos",
+                      "--experts-per-token", "3", "-o", trace, "--no-probe"})
+                .status,
+            0);
+  const Ran replayed = spillway({"replay", trace, "--backend", "null", "--cache", "0", "--json", "-"});
+  ASSERT_EQ(replayed.status, 0) << replayed.err;
+  const Json report = Json::parse(replayed.out);
+  EXPECT_EQ(report["trace"]["top_k"], 8);
+  EXPECT_EQ(report["trace"]["used_top_k"], 3);
+  EXPECT_EQ(report["phases"]["measured"]["accesses"], 3 * 12 * 3);
+}
+
+TEST(Record, LeavesATraceThatOpensWhenItIsKilled) {
+  const TemporaryDirectory scratch;
+  const std::string trace = scratch / "trace.bin";
+  Program program({SPILLWAY_BINARY, "record", "--model", kBundled, "--prompt", "x", "-n", "100000",
+                   "--ignore-eos", "-o", trace, "--no-probe", "--threads", "1"});
+  // Until a few blocks are there.
+  for (int tries = 0; tries < 1500; ++tries) {
+    std::error_code none;
+    if (const auto size = std::filesystem::file_size(trace, none); !none && size > 200'000) {
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  program.signal(SIGKILL);
+  EXPECT_EQ(program.wait().status, 128 + SIGKILL);
+  const Ran info = spillway({"trace", "info", trace, "--json", "-"});
+  ASSERT_EQ(info.status, 0) << info.err;
+  EXPECT_GT(Json::parse(info.out)["decode_tokens"], 100) << info.out;
+}
+
+TEST(Record, RefusesInOneLineWhatCannotWork) {
+  const TemporaryDirectory scratch;
+  std::ofstream(scratch / "not.gguf") << "GGUF";
+  std::ofstream(scratch / "ids") << "1 2 99999999";
+  const std::vector<std::string> good = {"record", "--model", kBundled, "--prompt", "x"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), good.begin(), good.end());
+    return more;
+  };
+  const std::vector<std::pair<int, std::vector<std::string>>> wrong = {
+      {2, good},                                                // neither -o nor --no-trace
+      {2, with({"--no-trace", "-o", scratch / "t"})},           // both
+      {2, {"record", "--model", kBundled, "--no-trace"}},       // no prompt
+      {2, with({"--no-trace", "--logits", scratch / "l"})},     // logits of what
+      {2, with({"--no-trace", "--context", "4"})},              // too short
+      {2, with({"--no-trace", "--experts-per-token", "129"})},  // more than there are
+      {2, with({"--no-trace", "--evict", "belady"})},           // a live model knows no future
+      {2, with({"--no-trace", "--backend", "null"})},           // no bytes to compute with
+      {2, with({"--no-trace", "--cache", "10kB"})},             // less than a step
+      {2, with({"--no-trace", "--prefetch", "router:ahead=0"})},
+      {1, with({"-o", scratch / "no/such/directory/t"})},
+      {1, {"record", "--model", scratch / "absent", "--prompt", "x", "--no-trace"}},
+      {1, {"record", "--model", scratch / "not.gguf", "--prompt", "x", "--no-trace"}},
+      {1, {"record", "--model", kBundled, "--token-ids", scratch / "ids", "--no-trace"}},
+      {1, {"record", "--model", kBundled, "--prompt-file", scratch / "absent", "--no-trace"}}};
+  for (const auto& [status, arguments] : wrong) {
+    const Ran ran = spillway(arguments);
+    EXPECT_EQ(ran.status, status) << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+    EXPECT_EQ(ran.out, "");
+  }
+}
+
+TEST(Record, KeepsThePeakOfMemoryToWeightsContextCacheAndLittleMore) {
+  const TemporaryDirectory scratch;
+  const Ran ran = spillway({"record", "--model", kBundled, "--prompt", "x", "-n", "8", "--no-trace",
+                            "--no-probe", "--cache", "4MB", "--json", scratch / "report.json"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json report = Json::parse(read_file(scratch / "report.json"));
+  constexpr double kBeside = 150e6;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take memory of their own";
+#endif
+  EXPECT_LT(report["live"]["peak_memory_bytes"].get<double>(),
+            report["live"]["resident_bytes"].get<double>() + report["live"]["context_bytes"].get<double>() +
+                4e6 + kBeside);
+}
+
+TEST(Perplexity, AgreesWithLlamaCpp) {
+  const Json truth = Json::parse(read_file(SPILLWAY_SOURCE_DIR "/tests/oracle/perplexity.json"));
+  const TemporaryDirectory scratch;
+  const Ran ran = spillway({"perplexity", "--model", kBundled, "--file",
+                            SPILLWAY_SOURCE_DIR "/tests/oracle/perplexity.txt", "--kv", "f32", "--no-probe",
+                            "--json", "-"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json ours = Json::parse(ran.out)["perplexity"];
+  for (const Json& reference : truth["references"]) {
+    if (reference["model"].get<std::string>().ends_with("tiny-moe-q4_0.gguf")) {
+      EXPECT_NEAR(ours["value"], reference["perplexity"], 0.005 * reference["perplexity"].get<double>());
+      EXPECT_NEAR(ours["standard_error"], reference["standard_error"], 0.05);
+      EXPECT_EQ(ours["scored_tokens"], reference["scored_tokens"]);
+      return;
+    }
+  }
+  FAIL() << "perplexity.json has no figure for the bundled model";
+}
+
+}  // namespace
+}  // namespace spillway::test
