@@ -171,23 +171,38 @@ Result<void> run_trace(Composition& parts, const Storage& storage, Report& repor
   return run_session(*source, *parts.compute, parts.policies, storage, stop, report);
 }
 
-Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report) {
-  const double bandwidth = report.ceilings.drive.bytes_per_s;
+namespace {
+
+// Tokens per second where each token's compute overlaps perfectly with reading so many bytes.
+std::optional<double> ceiling(const Report& report, double bytes) {
   const PhaseMetrics& decode = report.metrics.decode();
-  if (bandwidth <= 0 || decode.tokens == 0) {
-    return {};
+  const double time = std::max(seconds(decode.compute()), bytes / report.ceilings.drive.bytes_per_s);
+  return time > 0 ? std::optional(double(decode.tokens) / time) : std::nullopt;
+}
+
+bool has_ceilings(const Report& report) {
+  return report.ceilings.drive.bytes_per_s > 0 && report.metrics.decode().tokens > 0;
+}
+
+}  // namespace
+
+void add_own_ceilings(Report& report) {
+  if (!has_ceilings(report)) {
+    return;
   }
-  const double tokens = double(decode.tokens);
-  const double compute_s = seconds(decode.compute()) / tokens;
-  const auto ceiling = [&](double bytes_per_token) -> std::optional<double> {
-    const double time = std::max(compute_s, bytes_per_token / bandwidth);
-    return time > 0 ? std::optional(1 / time) : std::nullopt;
-  };
-  report.ceilings.seed_tok_per_s = bandwidth / double(report.geometry.token_cycle_bytes());
+  const PhaseMetrics& decode = report.metrics.decode();
+  report.ceilings.seed_tok_per_s =
+      report.ceilings.drive.bytes_per_s / double(report.geometry.token_cycle_bytes());
   // A useful prefetch is a miss read early; what was read for nothing is no part of what is needed.
   report.ceilings.policy_tok_per_s =
-      ceiling(double(decode.bytes_missed + decode.bytes_prefetched - decode.bytes_wasted) / tokens);
+      ceiling(report, double(decode.bytes_missed + decode.bytes_prefetched - decode.bytes_wasted));
+}
 
+Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report) {
+  add_own_ceilings(report);
+  if (!has_ceilings(report)) {
+    return {};
+  }
   // The optimum for the same tokens: those that ran, with the same warm-up.
   const PolicyEnv env{&steps.info(), cache_bytes, report.seed};
   Result<Made<EvictionPolicy>> belady = make_plugin(eviction_policies(), "eviction policy", "belady", env);
@@ -196,12 +211,12 @@ Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report
   }
   const std::unique_ptr<StepSource> source = steps.cursor();
   const uint64_t warm_up = report.metrics.warm_up().passes;
-  LimitedSource same_tokens(*source, warm_up + decode.passes);
+  LimitedSource same_tokens(*source, warm_up + report.metrics.decode().passes);
   Result<CacheRun> optimum = run_cache(same_tokens, *belady->port, cache_bytes, warm_up);
   if (!optimum) {
     return propagate(optimum);
   }
-  report.ceilings.physical_tok_per_s = ceiling(double(optimum->decode.bytes_missed) / tokens);
+  report.ceilings.physical_tok_per_s = ceiling(report, double(optimum->decode.bytes_missed));
   return {};
 }
 

@@ -81,8 +81,10 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
 // Runs the whole trace, until Ctrl-C at most, with a progress bar.
 Result<void> run_trace(Composition& parts, const Storage& storage, Report& report);
 
-// Works out what the drive's speed in `report` would allow for the tokens that ran, which are the first of
-// `steps`.
+// Works out what the drive's speed in `report` would allow: of its own.
+void add_own_ceilings(Report& report);
+
+// And with the best of policies, which knows the tokens that ran: the first of `steps`.
 Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report);
 
 // Table to `table` and JSON to `json` if that is a name (`-`: JSON to stdout and no table); an error when the

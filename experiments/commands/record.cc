@@ -243,6 +243,7 @@ Result<void> finish_outputs(Recording& parts) {
 // The ceilings need to know what comes next: they are worked out from what was just recorded.
 Result<void> add_live_ceilings(const RecordOptions& options, const Recording& parts, Report& report) {
   if (parts.writer == nullptr) {
+    add_own_ceilings(report);
     return {};
   }
   Result<OpenTrace> trace = open_trace(options.output, std::nullopt);
