@@ -25,6 +25,15 @@ constexpr uint64_t kMargin = 256 * kMiB;
 // What writes past the page cache are multiples of.
 constexpr uint64_t kBlockUnit = 4096;
 
+// Between our opening a file and our locking it, who made it may have given it its final name: what we hold
+// then is a store that is in use.
+bool is_called(int descriptor, const std::string& name) {
+  struct stat held = {};
+  struct stat named = {};
+  return ::fstat(descriptor, &held) == 0 && ::stat(name.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 // Whether it did; errno tells why not.
 bool take_name(const std::string& from, const std::string& to, bool replace) {
   if (replace) {
@@ -57,6 +66,9 @@ Result<PartialFile> PartialFile::create(const std::string& path, bool direct) {
   partial.direct_ = direct;
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     return failed("{} is being made by another process; wait for it to end", name);
+  }
+  if (!is_called(descriptor, name)) {
+    return failed("{} was being made by another process, which has just ended; run this again", path);
   }
   partial.made_ = true;
   partial.on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, name}});

@@ -236,7 +236,7 @@ Result<void> OutputFile::finish() {
 
 bool same_file(const std::string& one, const std::string& other) {
   std::error_code ignored;
-  return std::filesystem::equivalent(one, other, ignored);
+  return !one.empty() && (one == other || std::filesystem::equivalent(one, other, ignored));
 }
 
 Result<InputFile> InputFile::open(const std::string& path) {

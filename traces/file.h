@@ -65,7 +65,7 @@ class OutputFile {
   OnSuddenEnd on_sudden_end_;  // of a file without its name; a recording is worth keeping as far as it goes
 };
 
-// Whether the two paths lead to the same file, which then cannot be made from itself.
+// Whether the two paths lead to the same file, be it there or not, which then cannot be made from itself.
 bool same_file(const std::string& one, const std::string& other);
 
 // A file that is being read from front to back or by position. Only regular files: their size bounds what a

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "backends/pack_store.h"
@@ -11,6 +10,7 @@
 #include "experiments/printable.h"
 #include "experiments/progress.h"
 #include "experiments/report.h"
+#include "traces/file.h"
 #include "traces/reader.h"
 
 namespace spillway {
@@ -44,11 +44,6 @@ struct PackModel {
   ModelGeometry geometry;
 };
 
-bool is_same_file(const std::string& a, const std::string& b) {
-  std::error_code ignored;
-  return !a.empty() && (a == b || std::filesystem::equivalent(a, b, ignored));
-}
-
 Result<void> check_arguments(const PackArguments& arguments) {
   if (arguments.layout == kByCoactivation && arguments.trace.empty()) {
     return wrong_usage("--layout coactivation: needs --trace TRACE, which says what is used together");
@@ -58,12 +53,12 @@ Result<void> check_arguments(const PackArguments& arguments) {
                        arguments.trace);
   }
   for (const std::string& other : {arguments.model, arguments.trace}) {
-    if (is_same_file(arguments.output, other)) {
+    if (same_file(arguments.output, other)) {
       return wrong_usage("-o {}: that is what is read; name another file", arguments.output);
     }
   }
   for (const std::string& other : {arguments.output, arguments.model, arguments.trace}) {
-    if (is_same_file(arguments.json, other)) {
+    if (same_file(arguments.json, other)) {
       return wrong_usage("--json {}: that is the store, or what is read; name another file", arguments.json);
     }
   }

@@ -166,6 +166,9 @@ Result<void> check_outputs(const RecordOptions& options) {
       }
     }
   }
+  if (same_file(options.output, options.cache.json)) {
+    return wrong_usage("--json {}: that is the trace itself; name another file", options.cache.json);
+  }
   return {};
 }
 

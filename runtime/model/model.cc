@@ -10,23 +10,6 @@ namespace spillway {
 namespace {
 
 // The middle of the tensor's name.
-std::string_view expert_tensor(ExpertPart part) {
-  switch (part) {
-    case ExpertPart::gate:
-      return "ffn_gate_exps";
-    case ExpertPart::up:
-      return "ffn_up_exps";
-    case ExpertPart::gate_up:
-      return "ffn_gate_up_exps";
-    case ExpertPart::down:
-      break;
-  }
-  return "ffn_down_exps";
-}
-
-}  // namespace
-namespace {
-
 std::string_view tensor_of(ExpertPart part) {
   switch (part) {
     case ExpertPart::gate:
@@ -153,15 +136,15 @@ Result<ExpertLayout> ModelBuilder::expert_layout(const Model& model, uint32_t in
   const GgufTensor* down = gguf.find(name(index, "ffn_down_exps"));
   const uint64_t hidden = down == nullptr ? 0 : down->dims[0];
   const auto shape = [&](const GgufExpertTensor& part, uint64_t columns, uint64_t rows) -> Result<Matrix> {
-    Result<const GgufTensor*> tensor =
-        gguf.tensor(name(index, expert_tensor(part.part)), {columns, rows, experts.experts_per_layer});
+    const std::string called = name(index, tensor_of(part.part));
+    Result<const GgufTensor*> tensor = gguf.tensor(called, {columns, rows, experts.experts_per_layer});
     if (!tensor) {
       return propagate(tensor);
     }
     Result<uint64_t> bytes = row_bytes(part.type, columns);
     if (!can_multiply(part.type)) {
       return failed("{}: tensor {} is of type {}, which this program cannot compute with", gguf.path(),
-                    name(index, tensor_of(part.part)), tensor_type_info(part.type).name);
+                    called, tensor_type_info(part.type).name);
     }
     if (!bytes) {
       return propagate(bytes);
