@@ -8,22 +8,22 @@
 
 namespace spillway {
 
-void add_live_model_options(CLI::App& command, LiveModelOptions& options) {
-  command.add_option("--model", options.model, "The GGUF to run, of a split one the first file")
-      ->required()
-      ->type_name("FILE");
+void add_live_model_options(Command command, LiveModelOptions& options) {
+  command.text("--model", options.model, "The GGUF to run, of a split one the first file")
+      .required()
+      .type_name("FILE");
   command
-      .add_option("--store", options.store,
-                  "Read the experts from this packed store (see: spillway pack) and not from the model file")
-      ->delimiter(',')
-      ->type_name("FILE");
-  add_count(command, "--threads", {.least = 1, .most = 1024}, options.threads,
-            "Threads to compute with (default: one a core)");
-  command.add_option("--kv", options.kv, "What keys and values of the context are kept as")
-      ->check(CLI::IsMember({"f16", "f32"}))
-      ->capture_default_str();
-  add_count(command, "--experts-per-token", {.least = 1, .most = 1U << 16}, options.used_top_k,
-            "Use only the K best experts of each layer (default: as many as the model was trained to)");
+      .texts("--store", options.store,
+             "Read the experts from this packed store (see: spillway pack) and not from the model file")
+      .comma_separated()
+      .type_name("FILE");
+  command.count("--threads", {.least = 1, .most = 1024}, options.threads,
+                "Threads to compute with (default: one a core)");
+  command.text("--kv", options.kv, "What keys and values of the context are kept as")
+      .one_of({"f16", "f32"})
+      .show_default();
+  command.count("--experts-per-token", {.least = 1, .most = 1U << 16}, options.used_top_k,
+                "Use only the K best experts of each layer (default: as many as the model was trained to)");
 }
 
 Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& options) {

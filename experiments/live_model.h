@@ -20,7 +20,7 @@ struct LiveModelOptions {
   std::optional<uint64_t> used_top_k;  // the model's own, if not given
 };
 
-void add_live_model_options(CLI::App& command, LiveModelOptions& options);
+void add_live_model_options(Command command, LiveModelOptions& options);
 
 // A model file that is about to be run: first its head, then what stays in memory.
 class LiveModel {

@@ -62,7 +62,7 @@ Result<void> find_experts(const LiveRunOptions& options, LiveRun& run) {
 
 }  // namespace
 
-void add_live_run_options(CLI::App& command, LiveRunOptions& options) {
+void add_live_run_options(Command command, LiveRunOptions& options) {
   add_live_model_options(command, options.live);
   options.cache_option = add_cache_options(command, options.cache);
   add_rig_options(command, options.rig);
@@ -97,7 +97,7 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
     return reserved;
   }
   CacheOptions cache = options.cache;
-  if (options.cache_option->count() == 0) {
+  if (!options.cache_option.given()) {
     cache.cache.count = default_cache(options, run);
   }
   Result<Policies> policies = make_policies(cache, run.info, options.live.model);

@@ -13,12 +13,12 @@ namespace spillway {
 struct LiveRunOptions {
   LiveModelOptions live;
   CacheOptions cache;
-  CLI::Option* cache_option = nullptr;  // --cache: what it is not given for has a default
+  Option cache_option;  // --cache: what it is not given for has a default
   RigOptions rig;
   uint32_t lookahead = 0;  // layers whose predictions to record, more if a prefetcher wants more
 };
 
-void add_live_run_options(CLI::App& command, LiveRunOptions& options);
+void add_live_run_options(Command command, LiveRunOptions& options);
 
 // A model that decodes through the same pager, policies and backends that traces are replayed with. Made in
 // place, since its parts refer to each other.

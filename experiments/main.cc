@@ -52,27 +52,16 @@ int flush_output(int status) {
   return status;
 }
 
-// The innermost command that was recognised, as the user would type it.
-std::string command_path(const CLI::App& app) {
-  std::string path = app.get_name();
-  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
-    at = at->get_subcommands().front();
-    path += " " + at->get_name();
-  }
-  return path;
-}
-
 int run(int argc, char** argv) {
-  CLI::App app(
+  spillway::CommandLine commands(
+      "spillway",
       "A storage-tiering laboratory for mixture-of-experts models: how fast can a model decode when its\n"
-      "experts live on an SSD, and where does the rest of the time go?");
-  app.name("spillway");
-  app.require_subcommand(1);
-  app.set_version_flag("--version", SPILLWAY_VERSION);
-
-  std::vector<std::string> list = arguments(argc, argv);
+      "experts live on an SSD, and where does the rest of the time go?",
+      SPILLWAY_VERSION);
+  const std::vector<std::string> list = arguments(argc, argv);
   spillway::Invocation invocation;
   invocation.command_line = fmt::format("spillway {}", fmt::join(list, " "));
+  const spillway::Command app = commands.program();
   spillway::add_replay_command(app, invocation);
   spillway::add_record_command(app, invocation);
   spillway::add_perplexity_command(app, invocation);
@@ -82,18 +71,12 @@ int run(int argc, char** argv) {
   spillway::add_trace_commands(app, invocation);
   spillway::add_list_command(app, invocation);
 
-  if (const spillway::Result<void> known = spillway::check_commands(app, list); !known) {
-    return complain(known.error().message, known.error().kind);
+  const spillway::Result<bool> chosen = commands.parse(list);
+  if (!chosen) {
+    return complain(chosen.error().message, chosen.error().kind);
   }
-  try {
-    std::reverse(list.begin(), list.end());  // the order in which CLI11 takes a vector
-    app.parse(list);
-  } catch (const CLI::ParseError& problem) {
-    if (problem.get_exit_code() == int(CLI::ExitCodes::Success)) {  // --help or --version
-      app.exit(problem);
-      return flush_output(0);
-    }
-    return complain(fmt::format("{}; see {} --help", problem.what(), command_path(app)), ErrorKind::usage);
+  if (!*chosen) {
+    return flush_output(0);
   }
   if (const spillway::Result<void> outcome = invocation.run(); !outcome) {
     return flush_output(complain(outcome.error().message, outcome.error().kind));

@@ -1,6 +1,7 @@
 #include "experiments/report.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "traces/file.h"
 
@@ -48,6 +49,10 @@ Result<void> write_json(const nlohmann::ordered_json& json, const std::string& p
     return written;
   }
   return file->finish();
+}
+
+Result<void> write_json(const Report& report, const std::string& path) {
+  return write_json(to_json(report), path);
 }
 
 }  // namespace spillway

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -105,5 +105,6 @@ Result<void> check_json_path(const std::string& path, const std::string& source 
 // Writes `json` to `path`, or to stdout when it is `-`. What was there before is replaced by the whole or not
 // at all.
 Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path);
+Result<void> write_json(const Report& report, const std::string& path);
 
 }  // namespace spillway

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "experiments/report.h"
 

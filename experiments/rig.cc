@@ -226,22 +226,19 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
   return {};
 }
 
-void add_rig_options(CLI::App& command, RigOptions& options) {
-  command.add_option("--backend", options.backend, "Storage backend (see: spillway list backends)")
-      ->capture_default_str();
+void add_rig_options(Command command, RigOptions& options) {
+  command.text("--backend", options.backend, "Storage backend (see: spillway list backends)").show_default();
   command
-      .add_option("--pages", options.pages,
-                  "What the cache's memory is made of (default: hugetlb if allowed, else thp)")
-      ->check(CLI::IsMember({"small", "thp", "hugetlb"}));
-  command
-      .add_option("--verify", options.verify,
-                  "Compare what was read with what was stored: all, sample or off")
-      ->check(CLI::IsMember({"all", "sample", "off"}))
-      ->capture_default_str();
-  add_size(command, "--memory", options.memory, "Limit of the whole process, page cache included");
-  command.add_flag("--warm,!--cold", options.warm,
-                   "Leave the page cache as it is; --cold, the default, drops the store from it first");
-  command.add_flag("--no-probe", options.no_probe, "Do not measure the drive's own best beside the run");
+      .text("--pages", options.pages,
+            "What the cache's memory is made of (default: hugetlb if allowed, else thp)")
+      .one_of({"small", "thp", "hugetlb"});
+  command.text("--verify", options.verify, "Compare what was read with what was stored: all, sample or off")
+      .one_of({"all", "sample", "off"})
+      .show_default();
+  command.size("--memory", options.memory, "Limit of the whole process, page cache included");
+  command.flag("--warm,!--cold", options.warm,
+               "Leave the page cache as it is; --cold, the default, drops the store from it first");
+  command.flag("--no-probe", options.no_probe, "Do not measure the drive's own best beside the run");
 }
 
 void describe_storage(const RigOptions& options, const Rig& rig, Report& report) {

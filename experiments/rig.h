@@ -20,7 +20,7 @@ struct RigOptions {
   bool no_probe = false;
 };
 
-void add_rig_options(CLI::App& command, RigOptions& options);
+void add_rig_options(Command command, RigOptions& options);
 
 // Everything between the ports and the kernel. Declared in the order in which it is made: what comes later
 // uses what came before and must be gone first.

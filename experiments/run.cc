@@ -13,30 +13,26 @@
 
 namespace spillway {
 
-CLI::Option* add_cache_options(CLI::App& command, CacheOptions& options) {
-  CLI::Option* cache = add_size(command, "--cache", options.cache,
-                                "Memory for experts; 0: every expert is read whenever it is used");
-  command.add_option("--evict", options.evict, "Eviction policy (see: spillway list policies)")
-      ->capture_default_str();
-  command.add_option("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)")
-      ->capture_default_str();
-  add_count(command, "--warm-up", {}, options.warm_up, "Decode tokens to run before measuring")
-      ->default_str("0");
-  add_count(command, "--seed", {}, options.seed, "Of everything that draws lots")->default_str("1");
-  command.add_option("--json", options.json,
-                     "Write the report as JSON to this file; - is stdout, instead of the table");
+Option add_cache_options(Command command, CacheOptions& options) {
+  Option cache = command.size("--cache", options.cache,
+                              "Memory for experts; 0: every expert is read whenever it is used");
+  command.text("--evict", options.evict, "Eviction policy (see: spillway list policies)").show_default();
+  command.text("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)").show_default();
+  command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
+  command.count("--seed", {}, options.seed, "Of everything that draws lots").show_default();
+  command.text("--json", options.json,
+               "Write the report as JSON to this file; - is stdout, instead of the table");
   return cache;
 }
 
-void add_run_options(CLI::App& command, RunOptions& options) {
-  command.add_option("trace", options.trace, "A trace file (see: spillway trace)")->required();
-  add_cache_options(command, options)->required();
+void add_run_options(Command command, RunOptions& options) {
+  command.text("trace", options.trace, "A trace file (see: spillway trace)").required();
+  add_cache_options(command, options).required();
   command
-      .add_option(
-          "--compute", options.compute,
-          "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
-      ->capture_default_str();
-  add_count(command, "--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
+      .text("--compute", options.compute,
+            "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
+      .show_default();
+  command.count("--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
 }
 
 Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source,
@@ -224,7 +220,7 @@ Result<void> print_report(const Report& report, const std::string& json, std::FI
   // The file first: a reader of the table that went away must not cost it.
   Result<void> written;
   if (!json.empty()) {
-    written = write_json(to_json(report), json);
+    written = write_json(report, json);
   }
   if (json != "-") {
     fmt::print(table, "{}", to_table(report));

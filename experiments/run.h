@@ -25,7 +25,7 @@ struct CacheOptions {
 };
 
 // Returns --cache, which some commands require.
-CLI::Option* add_cache_options(CLI::App& command, CacheOptions& options);
+Option add_cache_options(Command command, CacheOptions& options);
 
 // What every run of a trace is told, whatever stands behind the ports.
 struct RunOptions : CacheOptions {
@@ -34,7 +34,7 @@ struct RunOptions : CacheOptions {
   std::optional<uint64_t> tokens;
 };
 
-void add_run_options(CLI::App& command, RunOptions& options);
+void add_run_options(Command command, RunOptions& options);
 
 // What decides about the cache, checked against each other and against the source of steps.
 struct Policies {

@@ -205,20 +205,18 @@ Result<void> run_curve(const CurveOptions& options) {
 
 }  // namespace
 
-void add_curve_command(CLI::App& app, Invocation& invocation) {
+void add_curve_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<CurveOptions>();
-  CLI::App* command = app.add_subcommand("curve", "Hit ratios of cache policies at given cache sizes");
-  command->footer(
-      "Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
-  command->add_option("trace", options->trace, "A trace file")->required();
-  command->add_option("--policy", options->policies, "Eviction policies, comma-separated")
-      ->capture_default_str();
-  command->add_option("--cache", options->sizes,
-                      "Cache sizes, comma-separated (default: doubling, up to all experts)");
-  add_count(*command, "--tokens", {.least = 1}, options->tokens, "Only the first N decode tokens");
-  add_count(*command, "--seed", {}, options->seed, "Of policies that draw lots")->default_str("1");
-  command->add_option("--json", options->json, "Write the points as JSON to this file; - is stdout");
-  command->callback([options, &invocation] { invocation.run = [options] { return run_curve(*options); }; });
+  Command command = app.subcommand("curve", "Hit ratios of cache policies at given cache sizes");
+  command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
+  command.text("trace", options->trace, "A trace file").required();
+  command.text("--policy", options->policies, "Eviction policies, comma-separated").show_default();
+  command.text("--cache", options->sizes,
+               "Cache sizes, comma-separated (default: doubling, up to all experts)");
+  command.count("--tokens", {.least = 1}, options->tokens, "Only the first N decode tokens");
+  command.count("--seed", {}, options->seed, "Of policies that draw lots").show_default();
+  command.text("--json", options->json, "Write the points as JSON to this file; - is stdout");
+  command.runs(invocation, [options] { return run_curve(*options); });
 }
 
 }  // namespace spillway

@@ -79,22 +79,21 @@ Result<void> run_list(const std::string& family, const std::string& json) {
 
 }  // namespace
 
-void add_list_command(CLI::App& app, Invocation& invocation) {
+void add_list_command(Command app, Invocation& invocation) {
   auto family = std::make_shared<std::string>();
   auto json = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand(
+  Command command = app.subcommand(
       "list", "Backends, policies, prefetchers, device models and model presets, with their options");
-  command->footer(
+  command.footer(
       "Examples:\n"
       "  spillway list backends\n"
       "  spillway list models --json -\n\n"
       "An option is given after a colon: --backend uring:depth=64; so is the type of a model's experts:\n"
       "--model olmoe-1b-7b:Q4_K");
-  command->add_option("family", *family, "Only this family")
-      ->check(CLI::IsMember({"backends", "policies", "prefetchers", "devices", "models"}));
-  command->add_option("--json", *json, "Write the list as JSON to this file; - is stdout");
-  command->callback(
-      [family, json, &invocation] { invocation.run = [family, json] { return run_list(*family, *json); }; });
+  command.text("family", *family, "Only this family")
+      .one_of({"backends", "policies", "prefetchers", "devices", "models"});
+  command.text("--json", *json, "Write the list as JSON to this file; - is stdout");
+  command.runs(invocation, [family, json] { return run_list(*family, *json); });
 }
 
 }  // namespace spillway

@@ -252,31 +252,29 @@ Result<void> run_pack(const PackArguments& arguments) {
 
 }  // namespace
 
-void add_pack_command(CLI::App& app, Invocation& invocation) {
+void add_pack_command(Command app, Invocation& invocation) {
   auto arguments = std::make_shared<PackArguments>();
-  CLI::App* command = app.add_subcommand(
-      "pack", "Make a store of a model's experts, each in one aligned piece with a checksum");
-  command->footer(
+  Command command =
+      app.subcommand("pack", "Make a store of a model's experts, each in one aligned piece with a checksum");
+  command.footer(
       "Examples:\n"
       "  spillway pack --model qwen.gguf -o qwen.store\n"
       "  spillway pack --model qwen.gguf -o qwen.store --layout coactivation --trace qwen.bin\n"
       "  spillway replay qwen.bin --store qwen.store --cache 4GB --verify all");
-  command->add_option("--model", arguments->model, "A GGUF, or the first file of a split one")
-      ->required()
-      ->type_name("GGUF");
-  command->add_option("-o,--output", arguments->output, "The store to write")->required()->type_name("FILE");
-  command->add_flag("--force", arguments->force, "Replace the file if it exists");
+  command.text("--model", arguments->model, "A GGUF, or the first file of a split one")
+      .required()
+      .type_name("GGUF");
+  command.text("-o,--output", arguments->output, "The store to write").required().type_name("FILE");
+  command.flag("--force", arguments->force, "Replace the file if it exists");
   command
-      ->add_option("--layout", arguments->layout,
-                   "The order of a layer's experts on disk: id, their numbers; coactivation, those that a "
-                   "trace's tokens use together side by side")
-      ->check(CLI::IsMember({kById, kByCoactivation}))
-      ->capture_default_str();
-  command->add_option("--trace", arguments->trace, "Of this model; for --layout coactivation")
-      ->type_name("TRACE");
-  command->add_option("--json", arguments->json, "Write what was made as JSON to this file; - is stdout");
-  command->callback(
-      [arguments, &invocation] { invocation.run = [arguments] { return run_pack(*arguments); }; });
+      .text("--layout", arguments->layout,
+            "The order of a layer's experts on disk: id, their numbers; coactivation, those that a "
+            "trace's tokens use together side by side")
+      .one_of({kById, kByCoactivation})
+      .show_default();
+  command.text("--trace", arguments->trace, "Of this model; for --layout coactivation").type_name("TRACE");
+  command.text("--json", arguments->json, "Write what was made as JSON to this file; - is stdout");
+  command.runs(invocation, [arguments] { return run_pack(*arguments); });
 }
 
 }  // namespace spillway

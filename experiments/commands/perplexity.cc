@@ -1,4 +1,5 @@
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "experiments/cli.h"
 #include "experiments/live_run.h"
@@ -200,25 +201,23 @@ Result<void> run_perplexity(PerplexityOptions options, const Invocation& invocat
 
 }  // namespace
 
-void add_perplexity_command(CLI::App& app, Invocation& invocation) {
+void add_perplexity_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<PerplexityOptions>();
-  CLI::App* command =
-      app.add_subcommand("perplexity", "How much a text surprises a model: what quantising it has cost");
-  command->footer(
+  Command command =
+      app.subcommand("perplexity", "How much a text surprises a model: what quantising it has cost");
+  command.footer(
       "As llama.cpp counts: windows of --context tokens, of which the second half is scored.\n"
       "Example:\n"
       "  spillway perplexity --model M.gguf --file text.txt --context 512 --cache 8GB");
-  command->add_option("--file", options->file, "The text")->required()->type_name("FILE");
-  add_count(*command, "--context", {.least = 4, .most = 1U << 20}, options->context, "Tokens of a window")
-      ->default_str("512");
-  add_count(*command, "--stride", {.least = 1, .most = 1U << 20}, options->stride,
-            "Tokens from one window to the next (default: those of a window)");
-  add_count(*command, "--batch", {.least = 1, .most = 1U << 16}, options->batch, "Tokens of one forward pass")
-      ->default_str("512");
-  add_live_run_options(*command, *options);
-  command->callback([options, &invocation] {
-    invocation.run = [options, &invocation] { return run_perplexity(*options, invocation); };
-  });
+  command.text("--file", options->file, "The text").required().type_name("FILE");
+  command.count("--context", {.least = 4, .most = 1U << 20}, options->context, "Tokens of a window")
+      .show_default();
+  command.count("--stride", {.least = 1, .most = 1U << 20}, options->stride,
+                "Tokens from one window to the next (default: those of a window)");
+  command.count("--batch", {.least = 1, .most = 1U << 16}, options->batch, "Tokens of one forward pass")
+      .show_default();
+  add_live_run_options(command, *options);
+  command.runs(invocation, [options, &invocation] { return run_perplexity(*options, invocation); });
 }
 
 }  // namespace spillway

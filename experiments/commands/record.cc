@@ -298,70 +298,69 @@ Result<void> run_record(const RecordOptions& options, const Invocation& invocati
   return print_report(report, options.cache.json, stderr);
 }
 
-void add_prompt_options(CLI::App& command, RecordOptions& options) {
-  command.add_option("-p,--prompt", options.prompts, "A prompt; more than one make sequences of one trace")
-      ->type_name("TEXT");
-  command.add_option("-f,--prompt-file", options.prompt_files, "A file whose text is a prompt")
-      ->type_name("FILE");
-  command.add_option("--system", options.system, "What a chat begins with")->type_name("TEXT");
-  command.add_flag("--raw", options.raw,
-                   "Take prompts as they are; without, they are messages of a chat\n"
-                   "where the model was taught to chat");
-  add_count(command, "-n,--tokens", {.least = 1, .most = 1U << 24}, options.generation.most_tokens,
-            "Tokens to generate for each prompt, at most")
-      ->default_str("256");
-  add_count(command, "--batch", {.least = 1, .most = 1U << 16}, options.generation.batch,
-            "Prompt tokens of one forward pass")
-      ->default_str("512");
-  command.add_flag("--ignore-eos", options.generation.ignore_end, "Go on after the end of a reply");
-  add_count(command, "--context", {.least = 1, .most = 1U << 24}, options.context,
-            "Tokens of a sequence to have room for (default: what is needed)");
+void add_prompt_options(Command command, RecordOptions& options) {
+  command.texts("-p,--prompt", options.prompts, "A prompt; more than one make sequences of one trace")
+      .type_name("TEXT");
+  command.texts("-f,--prompt-file", options.prompt_files, "A file whose text is a prompt").type_name("FILE");
+  command.text("--system", options.system, "What a chat begins with").type_name("TEXT");
+  command.flag("--raw", options.raw,
+               "Take prompts as they are; without, they are messages of a chat\n"
+               "where the model was taught to chat");
   command
-      .add_option("--token-ids", options.token_ids, "Feed the token numbers in this file instead of prompts")
-      ->type_name("FILE");
+      .count("-n,--tokens", {.least = 1, .most = 1U << 24}, options.generation.most_tokens,
+             "Tokens to generate for each prompt, at most")
+      .show_default();
   command
-      .add_option("--logits", options.logits,
-                  "Write the logits after each of --token-ids, raw f32, one row of the vocabulary a token")
-      ->type_name("FILE");
+      .count("--batch", {.least = 1, .most = 1U << 16}, options.generation.batch,
+             "Prompt tokens of one forward pass")
+      .show_default();
+  command.flag("--ignore-eos", options.generation.ignore_end, "Go on after the end of a reply");
+  command.count("--context", {.least = 1, .most = 1U << 24}, options.context,
+                "Tokens of a sequence to have room for (default: what is needed)");
+  command.text("--token-ids", options.token_ids, "Feed the token numbers in this file instead of prompts")
+      .type_name("FILE");
+  command
+      .text("--logits", options.logits,
+            "Write the logits after each of --token-ids, raw f32, one row of the vocabulary a token")
+      .type_name("FILE");
 }
 
-void add_sampler_options(CLI::App& command, SamplerOptions& options) {
-  add_real(command, "--temperature", {0, 100}, options.temperature, "0: always the most likely token")
-      ->default_str("0.8");
-  add_count(command, "--top-k", {.most = 1U << 24}, options.top_k, "Only the K most likely tokens; 0: all")
-      ->default_str("40");
-  add_real(command, "--top-p", {0, 1}, options.top_p,
-           "Only the likeliest that reach this probability together")
-      ->default_str("0.95");
-  add_real(command, "--min-p", {0, 1}, options.min_p,
-           "Only tokens that are at least so likely, relative to the likeliest")
-      ->default_str("0.05");
+void add_sampler_options(Command command, SamplerOptions& options) {
+  command.real("--temperature", {0, 100}, options.temperature, "0: always the most likely token")
+      .show_default();
+  command.count("--top-k", {.most = 1U << 24}, options.top_k, "Only the K most likely tokens; 0: all")
+      .show_default();
+  command.real("--top-p", {0, 1}, options.top_p, "Only the likeliest that reach this probability together")
+      .show_default();
+  command
+      .real("--min-p", {0, 1}, options.min_p,
+            "Only tokens that are at least so likely, relative to the likeliest")
+      .show_default();
 }
 
 }  // namespace
 
-void add_record_command(CLI::App& app, Invocation& invocation) {
+void add_record_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<RecordOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = app.subcommand(
       "record", "Run a model with its experts on the drive, and write which ones each token needed");
-  command->footer(
+  command.footer(
       "The text goes to stdout, everything else to stderr.\n"
       "Examples:\n"
       "  spillway record --model M.gguf --prompt \"Why is the sky blue?\" -n 256 -o trace.bin --cache 8GB\n"
       "  spillway record --model M.gguf -f essay.txt --raw --no-trace --prefetch router:ahead=1\n"
       "  spillway record --model M.gguf --token-ids ids.txt --batch 1 --logits out.f32 --no-trace");
-  add_prompt_options(*command, *options);
-  command->add_option("-o,--output", options->output, "The trace to write")->type_name("FILE");
-  command->add_flag("--force", options->force, "Replace the trace, and the logits, if they exist");
-  command->add_flag("--no-trace", options->no_trace, "Only generate");
-  add_live_run_options(*command, *options);
-  add_count(*command, "--lookahead", {.most = 1024}, options->lookahead,
-            "Record what the routers of the next N layers would choose already here")
-      ->default_str("0");
-  add_sampler_options(*command, options->sampler);
-  command->callback([options, &invocation] {
-    invocation.run = [options, &invocation] { return run_record(*options, invocation); };
-  });
+  add_prompt_options(command, *options);
+  command.text("-o,--output", options->output, "The trace to write").type_name("FILE");
+  command.flag("--force", options->force, "Replace the trace, and the logits, if they exist");
+  command.flag("--no-trace", options->no_trace, "Only generate");
+  add_live_run_options(command, *options);
+  command
+      .count("--lookahead", {.most = 1024}, options->lookahead,
+             "Record what the routers of the next N layers would choose already here")
+      .show_default();
+  add_sampler_options(command, options->sampler);
+  command.runs(invocation, [options, &invocation] { return run_record(*options, invocation); });
 }
 
 }  // namespace spillway

@@ -126,30 +126,28 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
 
 }  // namespace
 
-void add_replay_command(CLI::App& app, Invocation& invocation) {
+void add_replay_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<ReplayOptions>();
-  CLI::App* command = app.add_subcommand("replay", "Run a trace against real storage: the main job");
-  command->footer(
+  Command command = app.subcommand("replay", "Run a trace against real storage: the main job");
+  command.footer(
       "Examples:\n"
       "  spillway replay trace.bin --backend uring --cache 10GB\n"
       "  spillway replay trace.bin --backend pread --cache 0 --memory 10GB     the page cache instead\n"
       "  spillway replay trace.bin --store model.gguf --cache 4GB --compute 2ms");
-  add_run_options(*command, options->run);
-  add_rig_options(*command, options->rig);
+  add_run_options(command, options->run);
+  add_rig_options(command, options->rig);
   command
-      ->add_option(
-          "--store", options->stores,
-          "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
-          "or directories in which a scratch store is made, or found\n"
-          "(default: a scratch store in ~/.cache/spillway)")
-      ->delimiter(',');
+      .texts("--store", options->stores,
+             "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
+             "or directories in which a scratch store is made, or found\n"
+             "(default: a scratch store in ~/.cache/spillway)")
+      .comma_separated();
   command
-      ->add_option("--ranges", options->ranges,
-                   "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
-      ->check(CLI::IsMember({"1", "3"}));
-  command->callback([options, &invocation] {
-    invocation.run = [options, &invocation] { return run_replay(*options, invocation); };
-  });
+      .count("--ranges", {.least = 1, .most = 3}, options->ranges,
+             "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
+      .one_of({"1", "3"})
+      .type_name("UINT");
+  command.runs(invocation, [options, &invocation] { return run_replay(*options, invocation); });
 }
 
 }  // namespace spillway

@@ -69,20 +69,18 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
 
 }  // namespace
 
-void add_simulate_command(CLI::App& app, Invocation& invocation) {
+void add_simulate_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<SimulateOptions>();
-  CLI::App* command = app.add_subcommand("simulate", "Run a trace against a modelled drive, in virtual time");
-  command->footer(
+  Command command = app.subcommand("simulate", "Run a trace against a modelled drive, in virtual time");
+  command.footer(
       "Example:\n  spillway simulate trace.bin --device linear:bandwidth=7GB/s --cache 4GB --compute 1ms");
-  add_run_options(*command, *options);
-  command->add_option("--device", options->device, "Device model (see: spillway list devices)")
-      ->capture_default_str();
-  add_count(*command, "--depth", {.least = 1, .most = 4096}, options->depth,
-            "Requests that the device takes at a time")
-      ->default_str("32");
-  command->callback([options, &invocation] {
-    invocation.run = [options, &invocation] { return run_simulate(*options, invocation); };
-  });
+  add_run_options(command, *options);
+  command.text("--device", options->device, "Device model (see: spillway list devices)").show_default();
+  command
+      .count("--depth", {.least = 1, .most = 4096}, options->depth,
+             "Requests that the device takes at a time")
+      .show_default();
+  command.runs(invocation, [options, &invocation] { return run_simulate(*options, invocation); });
 }
 
 }  // namespace spillway

@@ -5,19 +5,18 @@
 
 namespace spillway {
 
-void add_trace_commands(CLI::App& app, Invocation& invocation) {
-  CLI::App* trace = app.add_subcommand("trace", "look at, convert, cut and make router traces");
-  trace->require_subcommand(1);
-  add_trace_info(*trace, invocation);
-  add_trace_import(*trace, invocation);
-  add_trace_export(*trace, invocation);
-  add_trace_cut(*trace, invocation);
-  add_trace_synth(*trace, invocation);
+void add_trace_commands(Command app, Invocation& invocation) {
+  Command trace = app.subcommand("trace", "look at, convert, cut and make router traces");
+  add_trace_info(trace, invocation);
+  add_trace_import(trace, invocation);
+  add_trace_export(trace, invocation);
+  add_trace_cut(trace, invocation);
+  add_trace_synth(trace, invocation);
 }
 
-void OutputOptions::declare(CLI::App& command) {
-  command.add_option("-o,--output", path, "the trace to write")->required()->type_name("FILE");
-  command.add_flag("--force", force, "replace the file if it exists");
+void OutputOptions::declare(Command command) {
+  command.text("-o,--output", path, "the trace to write").required().type_name("FILE");
+  command.flag("--force", force, "replace the file if it exists");
 }
 
 Result<void> OutputOptions::check_against(const std::string& input) const {
@@ -26,17 +25,16 @@ Result<void> OutputOptions::check_against(const std::string& input) const {
              : Result<void>();
 }
 
-void ModelOptions::declare(CLI::App& command) {
+void ModelOptions::declare(Command command) {
   constexpr CountRange kCount = {.least = 1, .most = 1U << 24};
-  command.add_option("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K")
-      ->type_name("PRESET");
-  command.add_option("--presets", presets_directory, "a directory of presets to look in first")
-      ->type_name("DIR");
-  add_count(command, "--layers", kCount, layers, "layers of the model");
-  add_count(command, "--experts", kCount, experts, "experts in each layer");
-  add_count(command, "--top-k", kCount, top_k, "experts that a token uses in each layer");
-  add_count(command, "--native-top-k", kCount, native_top_k, "experts that the model was trained to use");
-  add_size(command, "--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer");
+  command.text("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K")
+      .type_name("PRESET");
+  command.text("--presets", presets_directory, "a directory of presets to look in first").type_name("DIR");
+  command.count("--layers", kCount, layers, "layers of the model");
+  command.count("--experts", kCount, experts, "experts in each layer");
+  command.count("--top-k", kCount, top_k, "experts that a token uses in each layer");
+  command.count("--native-top-k", kCount, native_top_k, "experts that the model was trained to use");
+  command.size("--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer");
 }
 
 Result<ImportOptions> ModelOptions::resolve() const {

@@ -14,18 +14,18 @@
 // What the `spillway trace …` commands share.
 namespace spillway {
 
-void add_trace_info(CLI::App& trace, Invocation& invocation);
-void add_trace_import(CLI::App& trace, Invocation& invocation);
-void add_trace_export(CLI::App& trace, Invocation& invocation);
-void add_trace_cut(CLI::App& trace, Invocation& invocation);
-void add_trace_synth(CLI::App& trace, Invocation& invocation);
+void add_trace_info(Command trace, Invocation& invocation);
+void add_trace_import(Command trace, Invocation& invocation);
+void add_trace_export(Command trace, Invocation& invocation);
+void add_trace_cut(Command trace, Invocation& invocation);
+void add_trace_synth(Command trace, Invocation& invocation);
 
 // Where a command writes: -o FILE and --force.
 struct OutputOptions {
   std::string path;
   bool force = false;
 
-  void declare(CLI::App& command);
+  void declare(Command command);
 
   // Refuses to write over `input`, by whatever name and also with --force: it is read while we write.
   Result<void> check_against(const std::string& input) const;
@@ -41,7 +41,7 @@ struct ModelOptions {
   uint32_t native_top_k = 0;
   Bytes expert_bytes;
 
-  void declare(CLI::App& command);
+  void declare(Command command);
   Result<ImportOptions> resolve() const;
 };
 

@@ -83,27 +83,24 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
 
 }  // namespace
 
-void add_trace_cut(CLI::App& trace, Invocation& invocation) {
-  CLI::App* command = trace.add_subcommand("cut", "take a part of a trace, or what is left of a broken one");
+void add_trace_cut(Command trace, Invocation& invocation) {
+  Command command = trace.subcommand("cut", "take a part of a trace, or what is left of a broken one");
   auto arguments = std::make_shared<CutArguments>();
-  command->add_option("trace", arguments->input, "a trace file")->required()->type_name("TRACE");
-  add_count(*command, "--tokens", {.least = 1}, arguments->tokens,
-            "the first N decode passes, and the prefill before them");
-  command->add_option("--passes", arguments->passes, "passes FIRST:LAST, both included")->type_name("RANGE");
-  command->add_option("--sequences", arguments->sequences, "sequences FIRST:LAST, both included")
-      ->type_name("RANGE");
-  add_size(*command, "--expert-bytes", arguments->expert_bytes,
-           "make every expert this large: the same choices, of a wider model or at other bit widths");
-  arguments->output.declare(*command);
-  command->footer(
+  command.text("trace", arguments->input, "a trace file").required().type_name("TRACE");
+  command.count("--tokens", {.least = 1}, arguments->tokens,
+                "the first N decode passes, and the prefill before them");
+  command.text("--passes", arguments->passes, "passes FIRST:LAST, both included").type_name("RANGE");
+  command.text("--sequences", arguments->sequences, "sequences FIRST:LAST, both included").type_name("RANGE");
+  command.size("--expert-bytes", arguments->expert_bytes,
+               "make every expert this large: the same choices, of a wider model or at other bit widths");
+  arguments->output.declare(command);
+  command.footer(
       "Passes and sequences keep their numbers. Without a range, a recording that was cut off becomes a\n"
       "finished one.\n\n"
       "Examples:\n"
       "  spillway trace cut qwen.bin --tokens 32 -o qwen-32.bin\n"
       "  spillway trace cut small.bin --expert-bytes 1.2MB -o as-if-large.bin");
-  command->callback([arguments, &invocation] {
-    invocation.run = [arguments, &invocation] { return run_cut(*arguments, invocation.command_line); };
-  });
+  command.runs(invocation, [arguments, &invocation] { return run_cut(*arguments, invocation.command_line); });
 }
 
 }  // namespace spillway

@@ -63,20 +63,19 @@ Result<void> run_export(const ExportArguments& arguments) {
 
 }  // namespace
 
-void add_trace_export(CLI::App& trace, Invocation& invocation) {
-  CLI::App* command = trace.add_subcommand("export", "write a trace in another project's format");
+void add_trace_export(Command trace, Invocation& invocation) {
+  Command command = trace.subcommand("export", "write a trace in another project's format");
   auto arguments = std::make_shared<ExportArguments>();
-  command->add_option("trace", arguments->input, "a trace file")->required()->type_name("TRACE");
-  command->add_option("--to", arguments->format, "csv (default) or oraclegeneral")
-      ->check(CLI::IsMember({"csv", "oraclegeneral"}))
-      ->type_name("FORMAT");
-  arguments->output.declare(*command);
-  command->footer(
+  command.text("trace", arguments->input, "a trace file").required().type_name("TRACE");
+  command.text("--to", arguments->format, "csv (default) or oraclegeneral")
+      .one_of({"csv", "oraclegeneral"})
+      .type_name("FORMAT");
+  arguments->output.declare(command);
+  command.footer(
       "csv holds everything and can be imported again; oraclegeneral is for libCacheSim: 24-byte records of\n"
       "time (the step), object (layer × experts + expert), size and next request. -o - writes to stdout.\n\n"
       "Example:\n  spillway trace export qwen.bin --to oraclegeneral -o qwen.oracleGeneral");
-  command->callback(
-      [arguments, &invocation] { invocation.run = [arguments] { return run_export(*arguments); }; });
+  command.runs(invocation, [arguments] { return run_export(*arguments); });
 }
 
 }  // namespace spillway

@@ -57,25 +57,24 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
 
 }  // namespace
 
-void add_trace_import(CLI::App& trace, Invocation& invocation) {
-  CLI::App* command = trace.add_subcommand("import", "convert a trace that another project recorded");
+void add_trace_import(Command trace, Invocation& invocation) {
+  Command command = trace.subcommand("import", "convert a trace that another project recorded");
   auto arguments = std::make_shared<ImportArguments>();
   std::string formats;
   for (const Importer& importer : importers()) {
     formats += fmt::format("\n  {:<14} {}", importer.name, importer.summary);
   }
-  command->add_option("file", arguments->input, "the recording")->required()->type_name("FILE");
-  command->add_option("--from", arguments->format, "its format; recognised from the content when left out")
-      ->type_name("FORMAT");
-  arguments->output.declare(*command);
-  arguments->model.declare(*command);
-  command->footer("Formats:" + formats +
-                  "\n\nExamples:\n"
-                  "  spillway trace import bigmoe-qwen.route.csv -o qwen.bin --native-top-k 8\n"
-                  "  spillway trace import warp-olmoe_299.jsonl -o olmoe.bin --model olmoe-1b-7b:Q4_K");
-  command->callback([arguments, &invocation] {
-    invocation.run = [arguments, &invocation] { return run_import(*arguments, invocation.command_line); };
-  });
+  command.text("file", arguments->input, "the recording").required().type_name("FILE");
+  command.text("--from", arguments->format, "its format; recognised from the content when left out")
+      .type_name("FORMAT");
+  arguments->output.declare(command);
+  arguments->model.declare(command);
+  command.footer("Formats:" + formats +
+                 "\n\nExamples:\n"
+                 "  spillway trace import bigmoe-qwen.route.csv -o qwen.bin --native-top-k 8\n"
+                 "  spillway trace import warp-olmoe_299.jsonl -o olmoe.bin --model olmoe-1b-7b:Q4_K");
+  command.runs(invocation,
+               [arguments, &invocation] { return run_import(*arguments, invocation.command_line); });
 }
 
 }  // namespace spillway

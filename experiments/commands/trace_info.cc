@@ -221,18 +221,15 @@ Result<void> run_info(const InfoArguments& arguments) {
 
 }  // namespace
 
-void add_trace_info(CLI::App& trace, Invocation& invocation) {
-  CLI::App* command = trace.add_subcommand("info", "what a trace holds, and how much of it repeats");
+void add_trace_info(Command trace, Invocation& invocation) {
+  Command command = trace.subcommand("info", "what a trace holds, and how much of it repeats");
   auto arguments = std::make_shared<InfoArguments>();
-  command->add_option("trace", arguments->path, "a trace file")->required()->type_name("TRACE");
-  command
-      ->add_option("--json", arguments->json_path,
-                   "write the figures as JSON; - for stdout, without the table")
-      ->type_name("FILE");
-  command->add_flag("--layers", arguments->per_layer, "a line for each layer too");
-  command->footer("Example:\n  spillway trace info qwen.bin --layers");
-  command->callback(
-      [arguments, &invocation] { invocation.run = [arguments] { return run_info(*arguments); }; });
+  command.text("trace", arguments->path, "a trace file").required().type_name("TRACE");
+  command.text("--json", arguments->json_path, "write the figures as JSON; - for stdout, without the table")
+      .type_name("FILE");
+  command.flag("--layers", arguments->per_layer, "a line for each layer too");
+  command.footer("Example:\n  spillway trace info qwen.bin --layers");
+  command.runs(invocation, [arguments] { return run_info(*arguments); });
 }
 
 }  // namespace spillway

@@ -126,33 +126,33 @@ Result<void> run_synth(const SynthArguments& arguments, const std::string& comma
 
 }  // namespace
 
-void add_trace_synth(CLI::App& trace, Invocation& invocation) {
-  CLI::App* command = trace.add_subcommand("synth", "make up a trace, from figures or like a real one");
+void add_trace_synth(Command trace, Invocation& invocation) {
+  Command command = trace.subcommand("synth", "make up a trace, from figures or like a real one");
   auto arguments = std::make_shared<SynthArguments>();
-  CLI::Option* like = command->add_option(
-      "--like", arguments->like, "fit popularity per layer and reuse at each distance to this trace");
-  like->type_name("TRACE");
-  arguments->model.declare(*command);
-  add_count(*command, "--tokens", {.least = 1}, arguments->tokens, "decode tokens (default 256)");
-  add_count(*command, "--prefill", {.least = 0, .most = 1U << 16}, arguments->prefill_tokens,
-            "tokens of one prefill pass before them");
-  add_real(*command, "--skew", {0, 5}, arguments->skew,
-           "exponent of the Zipf popularity in each layer (default 0.8)")
-      ->excludes(like)
-      ->type_name("S");
-  add_real(*command, "--reuse", {0, 1}, arguments->reuse,
-           "share of a token's experts that the last token used too (default 0.35)")
-      ->excludes(like)
-      ->type_name("R");
-  add_count(*command, "--seed", {}, arguments->seed, "the same seed makes the same trace (default 1)");
-  arguments->output.declare(*command);
-  command->footer(
+  Option like = command.text("--like", arguments->like,
+                             "fit popularity per layer and reuse at each distance to this trace");
+  like.type_name("TRACE");
+  arguments->model.declare(command);
+  command.count("--tokens", {.least = 1}, arguments->tokens, "decode tokens (default 256)");
+  command.count("--prefill", {.least = 0, .most = 1U << 16}, arguments->prefill_tokens,
+                "tokens of one prefill pass before them");
+  command
+      .real("--skew", {0, 5}, arguments->skew, "exponent of the Zipf popularity in each layer (default 0.8)")
+      .excludes(like)
+      .type_name("S");
+  command
+      .real("--reuse", {0, 1}, arguments->reuse,
+            "share of a token's experts that the last token used too (default 0.35)")
+      .excludes(like)
+      .type_name("R");
+  command.count("--seed", {}, arguments->seed, "the same seed makes the same trace (default 1)");
+  arguments->output.declare(command);
+  command.footer(
       "Examples:\n"
       "  spillway trace synth --model qwen3-30b-a3b --tokens 512 --skew 0.9 --reuse 0.37 -o synth.bin\n"
       "  spillway trace synth --like qwen.bin --tokens 4096 -o long.bin");
-  command->callback([arguments, &invocation] {
-    invocation.run = [arguments, &invocation] { return run_synth(*arguments, invocation.command_line); };
-  });
+  command.runs(invocation,
+               [arguments, &invocation] { return run_synth(*arguments, invocation.command_line); });
 }
 
 }  // namespace spillway

@@ -18,13 +18,12 @@ namespace fs = std::filesystem;
 using test::ModelDirectory;
 
 Result<void> pack(std::vector<std::string> words) {
-  CLI::App app;
+  CommandLine commands("spillway", "", "");
   Invocation invocation;
-  add_pack_command(app, invocation);
+  add_pack_command(commands.program(), invocation);
   words.insert(words.begin(), "pack");
-  std::reverse(words.begin(), words.end());
-  app.parse(words);
-  return invocation.run();
+  const Result<bool> chosen = commands.parse(words);
+  return chosen ? invocation.run() : Unexpected(chosen.error());
 }
 
 struct Shape {

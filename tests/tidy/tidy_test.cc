@@ -84,6 +84,19 @@ TEST(Tidy, EachLibraryIsKnownToItsFolderAlone) {
   }
 }
 
+// They take longer to compile than most of our files.
+TEST(Tidy, NoHeaderIncludesCli11OrJson) {
+  for (const SourceFile& file : sources()) {
+    if (!file.path.ends_with(".h") || file.folder == "tests") {
+      continue;
+    }
+    for (const std::string& line : file.lines) {
+      EXPECT_FALSE(line.starts_with("#include <CLI/") || line.starts_with("#include <nlohmann/json.hpp>"))
+          << file.path << ": " << line;
+    }
+  }
+}
+
 TEST(Tidy, NoLineIsLongerThanItsLimit) {
   constexpr size_t kLongest = 120;
   for (const SourceFile& file : sources()) {
