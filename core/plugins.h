@@ -23,8 +23,11 @@ struct BackendEnv {
 
 using BackendPlugin = Plugin<Backend, BackendEnv>;
 
+struct AccessMethod;  // sim/profile.h
+
 struct DeviceEnv {
   uint64_t seed = 0;
+  const AccessMethod* measured = nullptr;  // of the drive that is meant, if it was calibrated
 };
 
 using DevicePlugin = Plugin<DeviceModel, DeviceEnv>;

@@ -14,6 +14,8 @@ void add_replay_command(Command app, Invocation& invocation);
 void add_record_command(Command app, Invocation& invocation);
 void add_perplexity_command(Command app, Invocation& invocation);
 void add_simulate_command(Command app, Invocation& invocation);
+void add_calibrate_command(Command app, Invocation& invocation);
+void add_gap_command(Command app, Invocation& invocation);
 void add_curve_command(Command app, Invocation& invocation);
 void add_pack_command(Command app, Invocation& invocation);
 

@@ -66,6 +66,8 @@ int run(int argc, char** argv) {
   spillway::add_record_command(app, invocation);
   spillway::add_perplexity_command(app, invocation);
   spillway::add_simulate_command(app, invocation);
+  spillway::add_gap_command(app, invocation);
+  spillway::add_calibrate_command(app, invocation);
   spillway::add_curve_command(app, invocation);
   spillway::add_pack_command(app, invocation);
   spillway::add_trace_commands(app, invocation);

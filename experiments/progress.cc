@@ -18,6 +18,18 @@ std::string amount(uint64_t value, Progress::Unit unit) {
   return unit == Progress::Unit::bytes ? format_bytes(value) : fmt::format("{}", value);
 }
 
+std::string rate_of(double rate, Progress::Unit unit) {
+  switch (unit) {
+    case Progress::Unit::bytes:
+      return fmt::format("{}/s", format_bytes(uint64_t(rate)));
+    case Progress::Unit::tokens:
+      return fmt::format("{:.1f} tok/s", rate);
+    case Progress::Unit::steps:
+      break;
+  }
+  return fmt::format("{:.1f}/s", rate);
+}
+
 }  // namespace
 
 Progress::Progress(std::string label, uint64_t total, Unit unit)
@@ -49,8 +61,7 @@ void Progress::at(uint64_t done) {
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double rate = elapsed > 0 ? double(done) / elapsed : 0;
   const size_t filled = size_t(share * double(kBarWidth));
-  const std::string rate_text = unit_ == Unit::bytes ? fmt::format("{}/s", format_bytes(uint64_t(rate)))
-                                                     : fmt::format("{:.1f} tok/s", rate);
+  const std::string rate_text = rate_of(rate, unit_);
   const std::string eta = rate > 0 && done > 0
                               ? fmt::format("{:.0f} s left", double(total_ - std::min(done, total_)) / rate)
                               : std::string("…");

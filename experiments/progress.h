@@ -9,7 +9,7 @@ namespace spillway {
 // A bar with rate and ETA on stderr while something long goes on. Silent when stderr is not a terminal.
 class Progress {
  public:
-  enum class Unit { bytes, tokens };
+  enum class Unit { bytes, tokens, steps };
 
   Progress(std::string label, uint64_t total, Unit unit);
   ~Progress();  // wipes the bar

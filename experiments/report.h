@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/geometry.h"
+#include "experiments/gap.h"
 #include "runtime/loader.h"
 #include "runtime/metrics.h"
 
@@ -81,6 +82,7 @@ struct Report {
   IoFacts io;
   std::optional<LiveFacts> live;
   Ceilings ceilings;
+  std::optional<Gap> gap;  // where it was explained
   std::string backend_note;
   std::string digest;
   std::vector<std::string> warnings;

@@ -106,6 +106,25 @@ Json live_json(const LiveFacts& live) {
           {"lookahead", recall}};
 }
 
+// The gap bar by bar, where it was worked out.
+Json bars_json(const std::optional<Gap>& gap) {
+  if (!gap) {
+    return nullptr;
+  }
+  static const char* const kHow[] = {"counted", "measured", "simulated"};
+  Json bars = Json::array();
+  for (const GapBar& bar : gap->bars) {
+    bars.push_back({{"name", bar.name},
+                    {"s_per_token", bar.s_per_token},
+                    {"how", kHow[size_t(bar.how)]},
+                    {"explanation", bar.explanation}});
+  }
+  return {{"seed_s_per_token", gap->seed_s_per_token},
+          {"achieved_s_per_token", gap->achieved_s_per_token},
+          {"residual_s_per_token", gap->residual_s_per_token()},
+          {"bars", bars}};
+}
+
 Json gap_json(const Report& report) {
   const double achieved = achieved_tok_per_s(report);
   const auto share_of = [achieved](const std::optional<double>& ceiling) {
@@ -121,7 +140,8 @@ Json gap_json(const Report& report) {
           {"achieved_tok_per_s", achieved},
           {"share_of_seed_ceiling", share_of(ceilings.seed_tok_per_s)},
           {"share_of_physical_ceiling", share_of(ceilings.physical_tok_per_s)},
-          {"share_of_policy_ceiling", share_of(ceilings.policy_tok_per_s)}};
+          {"share_of_policy_ceiling", share_of(ceilings.policy_tok_per_s)},
+          {"explained", bars_json(report.gap)}};
 }
 
 }  // namespace

@@ -139,14 +139,14 @@ void proof(Out out, const Report& report) {
                         : fmt::format(", {} moved to join holes", format_bytes(io.arena_moved_bytes))));
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
-    // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for too.
+    // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for
+    // too.
     constexpr double kLeastGb = 0.1;
     const double asked_gb = double(io.counts.bytes_read) / 1e9;
     row(out, "CPU",
         fmt::format("{:.2f} s{}", io.cpu_s,
-                    asked_gb < kLeastGb
-                        ? std::string()
-                        : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb)));
+                    asked_gb < kLeastGb ? std::string()
+                                        : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb)));
   }
 }
 
@@ -161,6 +161,9 @@ std::string to_table(const Report& report) {
   ceilings(out, report);
   proof(out, report);
   live(out, report);
+  if (report.gap) {
+    text += to_table(*report.gap);
+  }
   for (const std::string& warning : report.warnings) {
     fmt::format_to(out, "\n  note: {}\n", printable(warning));
   }

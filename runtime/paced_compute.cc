@@ -13,7 +13,7 @@ class PacedCompute final : public Compute {
   explicit PacedCompute(const ComputePace& pace) : pace_(pace) {}
 
   Nanoseconds attention(const Step& step, Nanoseconds now) override {
-    return now + (pace_.kind == ComputePace::Kind::recorded ? scaled(step.attention_time) : Nanoseconds(0));
+    return now + (pace_.kind == ComputePace::Kind::recorded ? scaled(step.attention_time) : pace_.attention);
   }
 
   Nanoseconds expert(const Step& step, ExpertId, ExpertBytes, Nanoseconds now) override {
@@ -21,7 +21,7 @@ class PacedCompute final : public Compute {
       case ComputePace::Kind::recorded:
         return now + scaled(step.experts_time) / int64_t(step.experts.size());
       case ComputePace::Kind::fixed:
-        return now + pace_.per_layer / int64_t(step.experts.size());
+        return now + pace_.experts / int64_t(step.experts.size());
       case ComputePace::Kind::none:
         break;
     }
@@ -52,11 +52,20 @@ Result<ComputePace> parse_compute(std::string_view text) {
     if (problem == std::errc{} && stop == end && scale >= 0 && scale <= 1e6) {
       return ComputePace{.kind = ComputePace::Kind::recorded, .scale = scale};
     }
-  } else if (const Result<Nanoseconds> time = parse_duration(text)) {
-    return ComputePace{.kind = ComputePace::Kind::fixed, .per_layer = *time};
+  } else {
+    const size_t plus = text.find('+');
+    const Result<Nanoseconds> attention =
+        plus == std::string_view::npos ? Nanoseconds(0) : parse_duration(text.substr(0, plus));
+    const Result<Nanoseconds> experts =
+        parse_duration(text.substr(plus == std::string_view::npos ? 0 : plus + 1));
+    if (attention && experts) {
+      return ComputePace{.kind = ComputePace::Kind::fixed, .attention = *attention, .experts = *experts};
+    }
   }
   return wrong_usage(
-      "--compute: '{}' is none of: none, recorded, a factor like 0.5x, a time per layer like 2ms", text);
+      "--compute: '{}' is none of: none, recorded, a factor like 0.5x, a time per layer like 2ms, or its "
+      "attention and its experts apart like 0.5ms+1.5ms",
+      text);
 }
 
 std::string describe(const ComputePace& pace) {
@@ -68,7 +77,8 @@ std::string describe(const ComputePace& pace) {
     case ComputePace::Kind::fixed:
       break;
   }
-  return option_text(pace.per_layer);
+  return pace.attention.count() == 0 ? option_text(pace.experts)
+                                     : option_text(pace.attention) + "+" + option_text(pace.experts);
 }
 
 Result<std::unique_ptr<Compute>> make_paced_compute(const ComputePace& pace, const SourceInfo& source) {

@@ -13,10 +13,12 @@ struct ComputePace {
   enum class Kind { none, recorded, fixed };
   Kind kind = Kind::none;
   double scale = 1.0;        // recorded: times this
-  Nanoseconds per_layer{0};  // fixed: expert FFNs of one layer together; attention takes no time of its own
+  Nanoseconds attention{0};  // fixed: of one layer, before its experts are known
+  Nanoseconds experts{0};    // fixed: the FFNs of one layer's experts together
 };
 
-// `none`, `recorded`, `0.5x` (recorded times scaled) or `2ms` (per layer).
+// `none`, `recorded`, `0.5x` (recorded times scaled), `2ms` (a layer's experts) or `0.5ms+1.5ms` (its
+// attention and its experts).
 Result<ComputePace> parse_compute(std::string_view text);
 std::string describe(const ComputePace& pace);
 

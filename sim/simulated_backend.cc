@@ -11,6 +11,7 @@ SimulatedBackend::SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualC
     : device_(std::move(device)), clock_(clock) {
   Expects(device_ != nullptr && options.depth > 0);
   caps_.depth = options.depth;
+  caps_.alignment = options.alignment;
   caps_.carries_bytes = false;
   caps_.note = "simulated";
   pending_.reserve(std::min(options.depth, 1024U));  // whatever the depth claims

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/options.h"
+#include "core/ports.h"
 #include "sim/virtual_clock.h"
 
 namespace spillway {
@@ -14,15 +14,11 @@ namespace spillway {
 class SimulatedBackend final : public Backend, private EventSource {
  public:
   struct Options {
-    uint32_t depth = 32;
-
-    template <class V>
-    void visit(V& v) {
-      v("depth", depth, "requests that the device takes at a time");
-    }
+    uint32_t depth = 32;     // requests that the device takes at a time; at least 1
+    uint64_t alignment = 1;  // of what it reads; a power of two
   };
 
-  // `clock` must outlive the backend, and options.depth be at least 1. Several backends may share it, as
+  // `clock` must outlive the backend. Several backends may share it, as
   // several drives share real time.
   SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualClock& clock, Options options);
   ~SimulatedBackend() override;

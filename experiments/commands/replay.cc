@@ -1,105 +1,9 @@
-#include "backends/list.h"
+#include "experiments/replay.h"
+
 #include "experiments/cli.h"
-#include "experiments/open_store.h"
-#include "experiments/progress.h"
-#include "experiments/rig.h"
-#include "experiments/run.h"
-#include "experiments/store_plan.h"
-#include "runtime/steady_clock.h"
 
 namespace spillway {
 namespace {
-
-struct ReplayOptions {
-  RunOptions run;
-  RigOptions rig;
-  std::vector<std::string> stores;
-  std::optional<uint32_t> ranges;
-};
-
-// Finds or makes what `plan` asks for.
-Result<std::vector<std::string>> find_store(const StorePlan& plan, const ModelGeometry& geometry) {
-  if (!plan.is_scratch()) {
-    return plan.files;
-  }
-  Progress progress("making the store", geometry.total_bytes(), Progress::Unit::bytes);
-  return make_scratch_store(geometry, plan.scratch, [&](uint64_t done, uint64_t) {
-    progress.at(done);
-    return !interrupted();
-  });
-}
-
-// Whatever can be refused is refused before a store of gigabytes is made for it: on files that stand in for
-// the store everything is had once, and given back.
-Result<void> rehearse(const ReplayOptions& options, const Composition& parts, const StorePlan& plan) {
-  const ModelGeometry& geometry = parts.trace->header.geometry;
-  if (has_scratch_files(geometry, plan.scratch)) {
-    return {};
-  }
-  const std::optional<StandIn> stand_in = StandIn::make(plan.scratch.directories);
-  if (!stand_in) {
-    return {};
-  }
-  Rig rig;
-  rig.store = std::make_unique<UnmadeStore>(geometry, plan.scratch, stand_in->files());
-  return equip(options.rig, geometry, {.cache_bytes = parts.policies.cache_bytes}, rig);
-}
-
-// A backend that reads nothing shows so before it has any files. Others may refuse to be made without; what
-// they have to say is heard when they get theirs.
-bool reads_nothing(const std::string& backend) {
-  const Result<Made<Backend>> made = make_plugin(backends(), "backend", backend, BackendEnv{});
-  return made && !made->port->caps().carries_bytes;
-}
-
-Result<void> provide_store(const ReplayOptions& options, const Composition& parts, Rig& rig) {
-  const ModelGeometry& geometry = parts.trace->header.geometry;
-  const bool unmade = reads_nothing(options.rig.backend);
-  Result<StorePlan> plan = plan_store(options.stores, options.ranges, unmade);
-  if (!plan) {
-    return propagate(plan);
-  }
-  rig.ranges = plan->is_scratch() ? fmt::format("{}", plan->scratch.ranges_per_expert) : "the store's own";
-  if (plan->is_scratch() && unmade) {
-    rig.store = std::make_unique<UnmadeStore>(geometry, plan->scratch, std::vector<std::string>{});
-    return {};
-  }
-  if (plan->is_scratch()) {
-    if (Result<void> possible = rehearse(options, parts, *plan); !possible) {
-      return possible;
-    }
-  }
-  Result<std::vector<std::string>> paths = find_store(*plan, geometry);
-  if (!paths) {
-    return propagate(paths);
-  }
-  Result<std::unique_ptr<ExpertStore>> store = open_expert_store(*paths, geometry);
-  if (!store) {
-    return propagate(store);
-  }
-  rig.store = std::move(*store);
-  for (const std::string& file : rig.store->files()) {
-    if (Result<void> other = check_json_path(options.run.json, file); !other) {
-      return other;
-    }
-  }
-  return {};
-}
-
-Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
-  if (Result<std::string> resolved = resolve_plugin(backends(), "backend", options.rig.backend); !resolved) {
-    return propagate(resolved);
-  }
-  if (Result<void> provided = provide_store(options, parts, rig); !provided) {
-    return provided;
-  }
-  // Its limit comes before the memory is touched: what was touched outside of it would not count.
-  const MemoryNeeds needs{.cache_bytes = parts.policies.cache_bytes};
-  if (Result<void> equipped = equip(options.rig, parts.trace->header.geometry, needs, rig); !equipped) {
-    return equipped;
-  }
-  return occupy(rig);
-}
 
 Result<void> run_replay(const ReplayOptions& options, const Invocation& invocation) {
   Result<Composition> parts = compose(options.run);
@@ -110,18 +14,8 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
   if (Result<void> made = make_rig(options, *parts, rig); !made) {
     return made;
   }
-  Report report = begin_report("replay", options.run, *parts, invocation);
-  describe_storage(options.rig, rig, report);
-  SteadyClock clock;
-  const Storage storage = storage_of(rig, parts->policies.cache_bytes, clock);
-  const auto run = [&] { return run_trace(*parts, storage, report); };
-  if (Result<void> ran = run_measured(options.rig, rig, report, run); !ran) {
-    return ran;
-  }
-  if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, report); !added) {
-    return added;
-  }
-  return print_report(report, options.run.json);
+  Result<Report> report = replay(options, *parts, rig, invocation);
+  return report ? print_report(*report, options.run.json) : propagate(report);
 }
 
 }  // namespace
@@ -134,19 +28,7 @@ void add_replay_command(Command app, Invocation& invocation) {
       "  spillway replay trace.bin --backend uring --cache 10GB\n"
       "  spillway replay trace.bin --backend pread --cache 0 --memory 10GB     the page cache instead\n"
       "  spillway replay trace.bin --store model.gguf --cache 4GB --compute 2ms");
-  add_run_options(command, options->run);
-  add_rig_options(command, options->rig);
-  command
-      .texts("--store", options->stores,
-             "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
-             "or directories in which a scratch store is made, or found\n"
-             "(default: a scratch store in ~/.cache/spillway)")
-      .comma_separated();
-  command
-      .count("--ranges", {.least = 1, .most = 3}, options->ranges,
-             "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
-      .one_of({"1", "3"})
-      .type_name("UINT");
+  add_replay_options(command, *options);
   command.runs(invocation, [options, &invocation] { return run_replay(*options, invocation); });
 }
 

@@ -1,35 +1,25 @@
 #include "experiments/cli.h"
+#include "experiments/open_drive.h"
 #include "experiments/run.h"
-#include "sim/imagined_store.h"
-#include "sim/list.h"
+#include "experiments/store_plan.h"
+#include "sim/calibration.h"
 #include "sim/simulated_backend.h"
 
 namespace spillway {
 namespace {
 
 struct SimulateOptions : RunOptions {
-  std::string device = "linear";
-  uint32_t depth = 32;
+  DriveChoice drive;
+  std::optional<uint32_t> depth;
+  Bytes stripe_chunk{512 * kKiB};
+  std::optional<uint32_t> ranges;
 };
 
-Result<Made<DeviceModel>> make_device(const SimulateOptions& options) {
-  return make_plugin(device_models(), "device model", options.device, DeviceEnv{options.seed});
-}
-
-// What the model delivers when it is kept busy: the rate at which a long queue of large reads drains.
-Result<double> modelled_bandwidth(const SimulateOptions& options) {
-  constexpr uint64_t kReads = 256;
-  constexpr uint64_t kReadBytes = 4 * kMiB;
-  Result<Made<DeviceModel>> device = make_device(options);
-  if (!device) {
-    return propagate(device);
-  }
-  Nanoseconds last{0};
-  for (uint64_t i = 0; i < kReads; ++i) {
-    const IoRequest request{i, {0, i * kReadBytes, kReadBytes}, nullptr};
-    last = std::max(last, device->port->finish(request, Nanoseconds(0)));
-  }
-  return double(kReads * kReadBytes) / seconds(last);
+// What the model delivers when it is kept busy with large reads.
+double modelled_bandwidth(const OpenDrive& drive) {
+  constexpr uint64_t kBlock = 4 * kMiB;
+  constexpr uint32_t kDepth = 32;
+  return steady_bandwidth(*drive.make(), kBlock, kDepth);
 }
 
 Result<void> run_simulate(const SimulateOptions& options, const Invocation& invocation) {
@@ -37,25 +27,33 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   if (!parts) {
     return propagate(parts);
   }
-  Result<Made<DeviceModel>> device = make_device(options);
-  if (!device) {
-    return propagate(device);
+  DriveChoice choice = options.drive;
+  choice.seed = options.seed;
+  choice.stripe_chunk = options.stripe_chunk.count;
+  if (choice.stripe_chunk < 4096) {
+    return wrong_usage("--stripe-chunk {}: must be at least 4KiB", exact_bytes(options.stripe_chunk));
   }
-  Result<double> bandwidth = modelled_bandwidth(options);
-  if (!bandwidth) {
-    return propagate(bandwidth);
+  Result<OpenDrive> drive = open_drive(choice);
+  if (!drive) {
+    return propagate(drive);
   }
+  constexpr uint32_t kDepth = 32;  // where neither the user nor a measurement says
+  const uint32_t depth = options.depth.value_or(drive->measured ? drive->measured->depth : kDepth);
+  const uint64_t alignment = drive->measured ? drive->measured->alignment : 1;
+
   Report report = begin_report("simulate", options, *parts, invocation);
   report.virtual_time = true;
-  report.config.emplace_back("device", device->resolved);
-  report.config.emplace_back("depth", fmt::format("{}", options.depth));
+  report.config.emplace_back("device", drive->resolved);
+  report.config.emplace_back("depth", fmt::format("{}", depth));
+  report.config.emplace_back("ranges", fmt::format("{}", options.ranges.value_or(1)));
   report.io.verify = "off";
-  report.ceilings.drive = {*bandwidth, fmt::format("of the model {}", device->resolved)};
+  report.ceilings.drive = {modelled_bandwidth(*drive), fmt::format("of the model {}", drive->resolved)};
 
-  const ModelGeometry geometry = parts->trace->header.geometry;
-  const ImaginedStore store(geometry);
+  // The layout that replay's scratch store would have.
+  const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges.value_or(1)};
+  const UnmadeStore store(parts->trace->header.geometry, scratch, {"imagined"});
   VirtualClock clock;
-  SimulatedBackend backend(std::move(device->port), clock, {options.depth});
+  SimulatedBackend backend(drive->make(), clock, {depth, alignment});
   report.backend_note = backend.caps().note;
   if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
     return ran;
@@ -73,13 +71,30 @@ void add_simulate_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<SimulateOptions>();
   Command command = app.subcommand("simulate", "Run a trace against a modelled drive, in virtual time");
   command.footer(
-      "Example:\n  spillway simulate trace.bin --device linear:bandwidth=7GB/s --cache 4GB --compute 1ms");
+      "Examples:\n"
+      "  spillway simulate trace.bin --device linear:bandwidth=7GB/s --cache 4GB --compute 1ms\n"
+      "  spillway simulate trace.bin --device nvme.json --method uring --cache 4GB\n"
+      "  spillway simulate trace.bin --device 4xqueueing:link=7GB/s --cache 4GB");
   add_run_options(command, *options);
-  command.text("--device", options->device, "Device model (see: spillway list devices)").show_default();
   command
-      .count("--depth", {.least = 1, .most = 4096}, options->depth,
-             "Requests that the device takes at a time")
+      .text("--device", options->drive.device,
+            "A device model (see: spillway list devices), a profile that calibrate wrote, MODEL@PROFILE for "
+            "the model fitted to it; Nx in front: a stripe of N")
       .show_default();
+  command
+      .text("--method", options->drive.method,
+            "The profile's access method, as in uring or 'pread cold' (default: its first)")
+      .type_name("NAME");
+  command
+      .size("--stripe-chunk", options->stripe_chunk, "Bytes on one drive of a stripe before the next one's")
+      .show_default();
+  command
+      .count("--ranges", {.least = 1, .most = 3}, options->ranges,
+             "Reads per expert: 1 as in a packed store (the default), or 3 as in a GGUF")
+      .one_of({"1", "3"})
+      .type_name("UINT");
+  command.count("--depth", {.least = 1, .most = 4096}, options->depth,
+                "Requests that the device takes at a time (default: the profile's, else 32)");
   command.runs(invocation, [options, &invocation] { return run_simulate(*options, invocation); });
 }
 

@@ -4,7 +4,7 @@
 #include "runtime/metrics.h"
 #include "runtime/paced_compute.h"
 #include "runtime/session.h"
-#include "sim/imagined_store.h"
+#include "tests/support/imagined_store.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
 #include "tests/support/fakes.h"

@@ -1,0 +1,162 @@
+#include "backends/steady_load.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "backends/store_files.h"
+#include "core/expects.h"
+#include "core/rng.h"
+
+namespace spillway {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Stores have a header and room behind it here, which were perhaps never written and cost no read.
+constexpr uint64_t kHeader = 2 * kMiB;
+
+// No cell of a calibration may hang: a drive that needs longer for so few reads is measured by fewer.
+constexpr int kLongest = 20;
+
+}  // namespace
+
+LoadPlaces::LoadPlaces(std::span<const uint64_t> sizes, uint64_t seed) : rng_state_(seed) {
+  for (const uint64_t size : sizes) {
+    const uint64_t begin = size >= 2 * kHeader ? kHeader : 0;
+    files_.push_back({begin, size - begin});
+    total_ += size - begin;
+  }
+}
+
+Result<LoadPlaces> LoadPlaces::of_files(std::span<const std::string> files, uint64_t seed) {
+  Result<StoreFiles> store = open_store_files(files, false);
+  if (!store) {
+    return propagate(store);
+  }
+  std::vector<uint64_t> sizes;
+  for (const StoreFile& file : store->files) {
+    sizes.push_back(file.bytes);
+  }
+  return LoadPlaces(sizes, seed);
+}
+
+uint64_t LoadPlaces::blocks_of(uint64_t bytes) const {
+  uint64_t blocks = 0;
+  for (const File& file : files_) {
+    blocks += file.bytes / bytes;
+  }
+  return blocks;
+}
+
+void LoadPlaces::limit(uint64_t bytes) {
+  total_ = 0;
+  for (File& file : files_) {
+    file.bytes = std::min(file.bytes, bytes - total_);
+    total_ += file.bytes;
+  }
+}
+
+void LoadPlaces::begin(uint64_t block, Order order) {
+  block_ = block;
+  order_ = order;
+  blocks_ = 0;
+  for (File& file : files_) {
+    file.first_block = blocks_;
+    blocks_ += file.bytes / block;
+  }
+  Expects(blocks_ > 0);
+  at_ = Rng(rng_state_++).below(blocks_);
+  // Steps by the golden section spread evenly however many there are; coprime, they visit every block once.
+  stride_ = std::max<uint64_t>(1, uint64_t(double(blocks_) * 0.6180339887498949));
+  while (std::gcd(stride_, blocks_) != 1) {
+    ++stride_;
+  }
+}
+
+ByteRange LoadPlaces::next() {
+  switch (order_) {
+    case Order::random:
+      return range_of(Rng(rng_state_++).below(blocks_));
+    case Order::scattered:
+      at_ = (at_ + stride_) % blocks_;
+      break;
+    case Order::sequential:
+      at_ = (at_ + 1) % blocks_;
+      break;
+  }
+  return range_of(at_);
+}
+
+ByteRange LoadPlaces::range_of(uint64_t index) const {
+  size_t file = files_.size() - 1;
+  while (files_[file].first_block > index) {
+    --file;
+  }
+  return {uint32_t(file), files_[file].begin + (index - files_[file].first_block) * block_, block_};
+}
+
+LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
+                    std::span<std::byte> memory) {
+  const uint64_t room = memory.size() / load.block;
+  Expects(load.depth > 0 && load.depth <= backend.caps().depth &&
+          (room > 0 || backend.caps().zero_copy || !backend.caps().carries_bytes));
+  LoadResult result;
+  std::vector<IoDone> done(load.depth);
+  std::vector<IoRequest> requests;
+  std::vector<uint64_t> idle(load.depth);  // tags
+  std::iota(idle.begin(), idle.end(), 0);
+  struct Flight {
+    SteadyClock::time_point submitted;
+    bool steady;
+  };
+  std::vector<Flight> flights(load.depth);
+  places.begin(load.block, load.order);
+
+  const SteadyClock::time_point start = SteadyClock::now();
+  SteadyClock::time_point first{};
+  SteadyClock::time_point last{};
+  uint64_t counted = 0;  // completions after the first
+  bool steady = false;
+  while (true) {
+    const Nanoseconds elapsed = SteadyClock::now() - start;
+    const bool enough = elapsed >= load.duration && result.latencies_ns.size() >= load.depth;
+    const bool over = enough || elapsed >= kLongest * load.duration || result.error != 0;
+    if (over && idle.size() == load.depth) {
+      break;
+    }
+    requests.clear();
+    const SteadyClock::time_point now = SteadyClock::now();
+    while (!over && !idle.empty()) {
+      const uint64_t tag = idle.back();
+      idle.pop_back();
+      flights[tag] = {now, steady};
+      requests.push_back({tag, places.next(), room == 0 ? nullptr : &memory[tag % room * load.block]});
+    }
+    result.requested_bytes += requests.size() * load.block;
+    Ensures(backend.submit(requests) == requests.size());
+    const size_t arrived = backend.reap(done, 1);
+    const SteadyClock::time_point then = SteadyClock::now();
+    for (const IoDone& one : std::span(done).first(arrived)) {
+      idle.push_back(one.tag);
+      result.error = result.error != 0 ? result.error : one.error;
+      if (!over && flights[one.tag].steady) {
+        result.latencies_ns.push_back(double(Nanoseconds(then - flights[one.tag].submitted).count()));
+      }
+    }
+    if (!over && steady) {
+      counted += arrived;
+      last = then;
+    }
+    if (!steady) {
+      first = then;
+      steady = true;
+    }
+  }
+  if (counted > 0 && last > first) {
+    result.bytes_per_s = double(counted * load.block) / seconds(last - first);
+  }
+  return result;
+}
+
+}  // namespace spillway

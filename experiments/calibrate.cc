@@ -1,0 +1,356 @@
+#include "experiments/calibrate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <memory>
+
+#include "backends/device_bytes.h"
+#include "backends/list.h"
+#include "backends/page_cache.h"
+#include "backends/page_memory.h"
+#include "backends/posix_file.h"
+#include "backends/steady_load.h"
+#include "core/expects.h"
+#include "core/interrupt.h"
+#include "core/rng.h"
+#include "experiments/host.h"
+#include "sim/calibration.h"
+
+namespace spillway {
+namespace {
+
+// Blocks in flight may share memory beyond this: nobody looks at the bytes.
+constexpr uint64_t kMemoryBytes = 256 * kMiB;
+
+// What stays in the page cache while a warm method is measured.
+constexpr uint64_t kWarmBytes = 64 * kMiB;
+
+// Reads that went past the page cache and yet did not come from the drive: memory, not a drive. A little less
+// than all may be counted where a file has holes or the file system packs.
+constexpr double kLeastFromDevice = 0.9;
+
+struct Cell {
+  size_t method = 0;
+  uint64_t block = 0;
+  uint32_t depth = 0;
+  bool sequential = false;
+  std::vector<double> rates;  // one a round
+  std::vector<double> latencies_ns;
+  double cpu_s = 0;
+  uint64_t bytes = 0;
+};
+
+class Calibration {
+ public:
+  Calibration(std::span<const std::string> files, const CalibrationPlan& plan) : files_(files), plan_(plan) {}
+
+  Result<void> open(std::vector<std::string>& refusals);
+  Result<void> measure_all(CalibrationProgress progress);
+  Result<void> measure_burst_and_rest();
+  DeviceProfile profile();
+
+ private:
+  Result<std::unique_ptr<Backend>> make_backend(const MethodPlan& method);
+  Result<void> warm_up(Backend& backend);
+  Result<void> measure(Cell& cell, Nanoseconds duration);
+  Result<void> check_origin();
+
+  std::span<const std::string> files_;
+  const CalibrationPlan& plan_;
+  std::vector<MethodPlan> methods_;  // those that this machine allows
+  std::vector<AccessMethod> results_;
+  std::vector<Cell> cells_;
+  PageMemory memory_;
+  std::optional<LoadPlaces> places_;
+  std::optional<LoadPlaces> warm_places_;
+  uint64_t direct_bytes_ = 0;     // asked for past the page cache
+  uint64_t delivered_bytes_ = 0;  // meanwhile, by the device
+  bool counted_ = true;
+  double burst_ = 0;
+  double sustained_ = 0;
+};
+
+Result<std::unique_ptr<Backend>> Calibration::make_backend(const MethodPlan& method) {
+  Result<Made<Backend>> made = make_plugin(backends(), "backend", method.backend, BackendEnv{files_});
+  if (!made) {
+    return propagate(made);
+  }
+  if (Result<void> attached = made->port->attach(memory_.bytes()); !attached) {
+    return propagate(attached);
+  }
+  return std::move(made->port);
+}
+
+Result<void> Calibration::open(std::vector<std::string>& refusals) {
+  Result<LoadPlaces> places = LoadPlaces::of_files(files_, plan_.seed);
+  if (!places) {
+    return propagate(places);
+  }
+  places_ = *places;
+  warm_places_ = *places;
+  warm_places_->limit(kWarmBytes);
+  Result<PageMemory> memory = PageMemory::allocate(kMemoryBytes, std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  memory_ = std::move(*memory);
+  if (Result<void> touched = memory_.touch(); !touched) {
+    return touched;
+  }
+  for (const MethodPlan& method : plan_.methods) {
+    Result<std::string> resolved = resolve_plugin(backends(), "backend", method.backend);
+    if (!resolved) {
+      return propagate(resolved);
+    }
+    Result<std::unique_ptr<Backend>> backend = make_backend(method);
+    if (!backend && backend.error().kind == ErrorKind::usage) {
+      return propagate(backend);
+    }
+    if (!backend) {
+      refusals.push_back(fmt::format("{}: {}", method.name, backend.error().message));
+      continue;
+    }
+    const BackendCaps& caps = (*backend)->caps();
+    methods_.push_back(method);
+    results_.push_back({method.name, *resolved, caps.depth, caps.alignment, {}, {}});
+    const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
+    for (const uint64_t block : method.blocks) {
+      if (there.blocks_of(block) < 2) {
+        return failed("{}: too small for reads of {}; at least {} are needed", files_[0], format_bytes(block),
+                      format_bytes(2 * block));
+      }
+      for (const uint32_t depth : method.depths) {
+        if (depth <= caps.depth) {
+          cells_.push_back({methods_.size() - 1, block, depth, false, {}, {}, 0, 0});
+          if (method.sequential) {
+            cells_.push_back({methods_.size() - 1, block, depth, true, {}, {}, 0, 0});
+          }
+        }
+      }
+    }
+  }
+  if (methods_.empty()) {
+    return unavailable("none of the methods can be measured here: {}",
+                       refusals.empty() ? "none was asked for" : refusals.front());
+  }
+  return {};
+}
+
+// Reads all that the warm methods read, once.
+Result<void> Calibration::warm_up(Backend& backend) {
+  warm_places_->begin(kMiB, LoadPlaces::Order::sequential);
+  std::vector<IoDone> done(1);
+  for (uint64_t i = 0; i < warm_places_->blocks_of(kMiB); ++i) {
+    const IoRequest request{i, warm_places_->next(), memory_.bytes().data()};
+    Ensures(backend.submit(std::span(&request, 1)) == 1 && backend.reap(done, 1) == 1);
+    if (done[0].error != 0) {
+      return failed("{}: reading at {} failed: {}", files_[request.range.file], request.range.offset,
+                    error_text(done[0].error));
+    }
+  }
+  return {};
+}
+
+Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
+  const MethodPlan& method = methods_[cell.method];
+  using Start = MethodPlan::Start;
+  // A new backend for each measurement: what an old one has mapped cannot be dropped.
+  Result<std::unique_ptr<Backend>> backend = make_backend(method);
+  if (!backend) {
+    return propagate(backend);
+  }
+  if (method.start != Start::warm) {
+    // Even reads past the page cache suffer from what it holds: the kernel must see to it that both agree.
+    if (Result<void> dropped = drop_page_cache(files_); !dropped) {
+      return dropped;
+    }
+  }
+  LoadPlaces& places = method.start == Start::warm ? *warm_places_ : *places_;
+  const SteadyLoad load = {.block = cell.block,
+                           .depth = cell.depth,
+                           .order = cell.sequential                 ? LoadPlaces::Order::sequential
+                                    : method.start == Start::direct ? LoadPlaces::Order::random
+                                                                    : LoadPlaces::Order::scattered,
+                           .duration = duration};
+  if (method.start == Start::warm) {
+    if (Result<void> warmed = warm_up(**backend); !warmed) {
+      return warmed;
+    }
+  }
+  const double cpu_before = process_cpu_seconds();
+  const std::optional<uint64_t> before = process_device_bytes();
+  const LoadResult got = run_load(**backend, places, load, memory_.bytes());
+  const std::optional<uint64_t> after = process_device_bytes();
+  if (got.error != 0) {
+    return failed("{}: reading {} bytes by {} failed: {}", files_[0], cell.block, method.backend,
+                  error_text(got.error));
+  }
+  cell.cpu_s += process_cpu_seconds() - cpu_before;
+  cell.bytes += got.requested_bytes;
+  if (got.bytes_per_s > 0 && !got.latencies_ns.empty()) {
+    cell.rates.push_back(got.bytes_per_s);
+    cell.latencies_ns.insert(cell.latencies_ns.end(), got.latencies_ns.begin(), got.latencies_ns.end());
+  }
+  if (method.start == Start::direct) {
+    counted_ = counted_ && before && after;
+    direct_bytes_ += got.requested_bytes;
+    delivered_bytes_ += counted_ ? *after - *before : 0;
+  }
+  return {};
+}
+
+Result<void> Calibration::check_origin() {
+  if (counted_ && double(delivered_bytes_) < kLeastFromDevice * double(direct_bytes_)) {
+    return failed(
+        "{}: of {} read past the page cache the kernel says that {} came from a drive: this is memory, or a "
+        "file system that caches below; choose a directory on the drive that is meant",
+        files_[0], format_bytes(direct_bytes_), format_bytes(delivered_bytes_));
+  }
+  return {};
+}
+
+Result<void> Calibration::measure_all(CalibrationProgress progress) {
+  const uint64_t total = cells_.size() * plan_.rounds;
+  const Nanoseconds each = std::max<Nanoseconds>(plan_.duration / int64_t(std::max<uint64_t>(total, 1)),
+                                                 std::chrono::milliseconds(20));
+  std::vector<size_t> order(cells_.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    order[i] = i;
+  }
+  Rng rng(plan_.seed);
+  uint64_t done = 0;
+  for (uint32_t round = 0; round < plan_.rounds; ++round) {
+    // In another order each time: what disturbs from outside does not hit one load alone.
+    for (size_t i = order.size(); i > 1; --i) {
+      std::swap(order[i - 1], order[rng.below(i)]);
+    }
+    for (const size_t index : order) {
+      if (interrupted()) {
+        return failed("interrupted after {} of {} measurements; nothing was written", done, total);
+      }
+      if (Result<void> measured = measure(cells_[index], each); !measured) {
+        return measured;
+      }
+      progress(++done, total);
+    }
+    if (Result<void> genuine = check_origin(); !genuine) {
+      return genuine;
+    }
+  }
+  return {};
+}
+
+// The first tenth of a long series of large reads against its second half: caches inside a drive run out, and
+// it grows hot.
+Result<void> Calibration::measure_burst_and_rest() {
+  const MethodPlan& method = methods_[0];
+  if (method.start != MethodPlan::Start::direct) {
+    return {};
+  }
+  Result<std::unique_ptr<Backend>> backend = make_backend(method);
+  if (!backend) {
+    return propagate(backend);
+  }
+  const Nanoseconds piece = plan_.duration / 100;
+  std::vector<double> rates;
+  for (int i = 0; i < 15 && !interrupted(); ++i) {
+    const LoadResult got = run_load(
+        **backend, *places_,
+        {.block = method.blocks.back(), .depth = std::min(8U, (*backend)->caps().depth), .duration = piece},
+        memory_.bytes());
+    rates.push_back(got.bytes_per_s);
+  }
+  if (rates.size() < 4) {
+    return failed("interrupted; nothing was written");
+  }
+  burst_ = rates[0];
+  sustained_ = bootstrap_median(std::span(rates).subspan(rates.size() / 2), plan_.seed).middle;
+  return {};
+}
+
+double measured_copy_rate(std::span<std::byte> memory, uint64_t seed) {
+  constexpr int kCopies = 9;
+  const size_t half = memory.size() / 2;
+  std::vector<double> rates;
+  for (int i = 0; i < kCopies; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    std::memcpy(memory.data() + (i % 2 == 0 ? half : 0), memory.data() + (i % 2 == 0 ? 0 : half), half);
+    rates.push_back(double(half) / seconds(std::chrono::steady_clock::now() - start));
+  }
+  return bootstrap_median(rates, seed).middle;
+}
+
+DeviceProfile Calibration::profile() {
+  DeviceProfile profile;
+  std::vector<double> noise;
+  for (Cell& cell : cells_) {
+    if (cell.rates.empty()) {
+      continue;
+    }
+    const Interval rate = bootstrap_median(cell.rates, plan_.seed);
+    LoadPoint point;
+    point.block_bytes = cell.block;
+    point.depth = cell.depth;
+    point.bytes_per_s = rate.middle;
+    point.bytes_per_s_low = rate.low;
+    point.bytes_per_s_high = rate.high;
+    point.cpu_s_per_gb = cell.cpu_s / (double(cell.bytes) / 1e9);
+    summarise_latency(cell.latencies_ns, point);
+    noise.push_back((rate.high - rate.low) / rate.middle);
+    (cell.sequential ? results_[cell.method].sequential : results_[cell.method].random).push_back(point);
+  }
+  profile.methods = results_;
+  profile.noise = noise.empty() ? 0 : bootstrap_median(noise, plan_.seed).middle;
+  profile.burst_bytes_per_s = burst_;
+  profile.sustained_bytes_per_s = sustained_;
+  profile.copy_bytes_per_s = measured_copy_rate(memory_.bytes(), plan_.seed);
+  for (const auto& fit : {fit_linear, fit_queueing}) {
+    if (Result<FittedModel> found = fit(profile.methods[0]); found) {
+      profile.fits.push_back(std::move(*found));
+    }
+  }
+  return profile;
+}
+
+}  // namespace
+
+CalibrationPlan default_calibration(Nanoseconds duration, uint64_t seed) {
+  using Start = MethodPlan::Start;
+  const std::vector<uint64_t> all = {4 * kKiB, 64 * kKiB, 256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB};
+  const std::vector<uint64_t> large = {64 * kKiB, kMiB, 4 * kMiB};
+  CalibrationPlan plan;
+  plan.duration = duration;
+  plan.seed = seed;
+  plan.methods = {
+      {"uring", "uring", Start::direct, all, {1, 2, 4, 8, 16, 64}, true},
+      {"pread direct", "pread:direct=1", Start::direct, all, {1, 2, 4, 8, 16}, false},
+      {"pread cold", "pread", Start::cold, large, {1, 4, 8}, false},
+      {"pread warm", "pread", Start::warm, large, {1, 4, 8}, false},
+      {"mmap cold", "mmap", Start::cold, large, {1, 4, 8}, false},
+      {"mmap warm", "mmap", Start::warm, large, {1, 4, 8}, false},
+  };
+  return plan;
+}
+
+Result<DeviceProfile> calibrate(std::span<const std::string> files, const CalibrationPlan& plan,
+                                CalibrationProgress progress, std::vector<std::string>& refusals) {
+  Calibration calibration(files, plan);
+  if (Result<void> opened = calibration.open(refusals); !opened) {
+    return propagate(opened);
+  }
+  if (Result<void> measured = calibration.measure_all(progress); !measured) {
+    return propagate(measured);
+  }
+  if (Result<void> measured = calibration.measure_burst_and_rest(); !measured) {
+    return propagate(measured);
+  }
+  DeviceProfile profile = calibration.profile();
+  profile.name = describe_files(files).device;
+  profile.device = profile.name;
+  profile.date = utc_date();
+  profile.source = fmt::format("measured by spillway calibrate on {}", describe_host().cpu);
+  return profile;
+}
+
+}  // namespace spillway

@@ -1,0 +1,111 @@
+#include "experiments/gap.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+std::string time_text(double s) {
+  return format_duration(from_seconds(s));
+}
+
+std::string bytes_text(double bytes) {
+  return format_bytes(uint64_t(std::max(0.0, bytes)));
+}
+
+std::string rate_text(double bytes_per_s) {
+  return bytes_text(bytes_per_s) + "/s";
+}
+
+using How = GapBar::How;
+
+// What is read: all by the drive's best bandwidth.
+void add_cache_bars(const GapEvidence& e, Gap& gap) {
+  gap.bars.push_back({"cache, best policy", (e.optimal_bytes - e.cycle_bytes) / e.best_bytes_per_s,
+                      How::counted,
+                      fmt::format("of {} a token uses, Belady's policy would read {}",
+                                  bytes_text(e.cycle_bytes), bytes_text(e.optimal_bytes))});
+  gap.bars.push_back(
+      {"eviction policy", (e.missed_bytes - e.optimal_bytes) / e.best_bytes_per_s, How::counted,
+       fmt::format("this policy reads {} more", bytes_text(e.missed_bytes - e.optimal_bytes))});
+}
+
+// How it is read.
+void add_path_bars(const GapEvidence& e, Gap& gap) {
+  const double streaming = e.missed_bytes / e.random_bytes_per_s;
+  gap.bars.push_back({"access pattern", streaming - e.missed_bytes / e.best_bytes_per_s, How::measured,
+                      fmt::format("expert-sized reads at random: {}, the drive's best is {}",
+                                  rate_text(e.random_bytes_per_s), rate_text(e.best_bytes_per_s))});
+  gap.bars.push_back({"queue depth and layer barrier", e.barrier_s - streaming,
+                      e.barrier_is_real ? How::measured : How::simulated,
+                      "a layer's misses alone are in flight, and the next layer waits for the last of them"});
+  gap.bars.push_back({"cache management", e.management_s, How::measured,
+                      "the same run with reads that take no time: pager, policy, bookkeeping"});
+  gap.bars.push_back({"tail", e.tail_s, How::measured,
+                      "the drive's slow moments, beyond its usual time for the same reads"});
+  if (e.backend_s != e.direct_s) {
+    gap.bars.push_back({"syscalls, faults and copies", e.backend_s - e.direct_s, How::measured,
+                        fmt::format("{} takes {} for what direct reads take {}", e.backend,
+                                    time_text(e.backend_s), time_text(e.direct_s))});
+  }
+}
+
+void add_compute_bars(const GapEvidence& e, Gap& gap) {
+  const double exposed = e.with_compute_s - e.backend_s;
+  if (e.computes) {
+    gap.bars.push_back({"compute not overlapped", exposed, How::measured,
+                        fmt::format("of {} of arithmetic, {} hide behind reads", time_text(e.compute_s),
+                                    time_text(std::max(0.0, e.compute_s - exposed)))});
+  }
+  if (e.prefetches) {
+    const double wasted = e.wasted_bytes / e.random_bytes_per_s;
+    gap.bars.push_back({"wasted prefetch", wasted, How::counted,
+                        fmt::format("{} read for nothing", bytes_text(e.wasted_bytes))});
+    gap.bars.push_back({"prefetch otherwise", e.with_prefetch_s - e.with_compute_s - wasted, How::measured,
+                        "reads begun before they were asked for"});
+  }
+}
+
+}  // namespace
+
+Gap explain(const GapEvidence& evidence) {
+  Gap gap;
+  gap.seed_s_per_token = evidence.cycle_bytes / evidence.best_bytes_per_s;
+  gap.achieved_s_per_token = evidence.achieved_s;
+  add_cache_bars(evidence, gap);
+  add_path_bars(evidence, gap);
+  add_compute_bars(evidence, gap);
+  return gap;
+}
+
+std::string to_table(const Gap& gap) {
+  constexpr double kWidth = 24;
+  std::string text;
+  const auto out = std::back_inserter(text);
+  double widest = std::max(gap.seed_s_per_token, gap.achieved_s_per_token);
+  const auto line = [&](const std::string& name, double s, const std::string& note) {
+    const size_t length = size_t(std::lround(std::min(1.0, std::abs(s) / widest) * kWidth));
+    fmt::format_to(out, "  {:<30} {:>+9.2f} ms  {:<24}  {}\n", name, 1e3 * s,
+                   std::string(length, s < 0 ? '-' : '#'), note);
+  };
+  fmt::format_to(out, "\n  {:<30} {:>9.2f} ms  {:.2f} tok/s: every expert read at the drive's best\n",
+                 "SSD-theoretical token", 1e3 * gap.seed_s_per_token, 1 / gap.seed_s_per_token);
+  for (const GapBar& bar : gap.bars) {
+    line(bar.name, bar.s_per_token,
+         bar.how == GapBar::How::simulated ? bar.explanation + " (simulated)" : bar.explanation);
+  }
+  const double residual = gap.residual_s_per_token();
+  line("residual", residual,
+       fmt::format("not explained: {:.1f} % of a token", 100 * residual / gap.achieved_s_per_token));
+  fmt::format_to(out, "  {:<30} {:>9.2f} ms  {:.2f} tok/s\n", "achieved token",
+                 1e3 * gap.achieved_s_per_token, 1 / gap.achieved_s_per_token);
+  return text;
+}
+
+}  // namespace spillway

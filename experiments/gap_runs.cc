@@ -1,0 +1,401 @@
+#include "experiments/gap_runs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/interrupt.h"
+#include "experiments/calibrate.h"
+#include "experiments/open_drive.h"
+#include "experiments/store_plan.h"
+#include "policies/list.h"
+#include "runtime/cache_run.h"
+#include "sim/calibration.h"
+#include "sim/devices/table.h"
+#include "sim/simulated_backend.h"
+#include "traces/limit.h"
+
+namespace spillway {
+namespace {
+
+// A token that takes half as long again as is usual for its reads met a slow moment of the drive.
+constexpr double kUnusual = 1.5;
+
+double per_token(const Report& report, double amount) {
+  return amount / double(std::max<uint64_t>(report.metrics.decode().tokens, 1));
+}
+
+double seconds_per_token(const Report& report) {
+  return per_token(report, seconds(report.metrics.decode().wall));
+}
+
+bool is_on(const std::string& option) {
+  return !option.starts_with("none");
+}
+
+RunOptions without_compute(RunOptions options) {
+  options.compute = "none";
+  options.prefetch = "none";
+  options.json.clear();
+  return options;
+}
+
+RunOptions without_prefetch(RunOptions options) {
+  options.prefetch = "none";
+  options.json.clear();
+  return options;
+}
+
+// Bytes that a policy would read for the tokens that `report` measured, per token.
+Result<double> missed_per_token(const Composition& parts, const std::string& policy, const Report& report) {
+  const PolicyEnv env{&parts.trace->steps.info(), parts.policies.cache_bytes, report.seed};
+  Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
+  if (!made) {
+    return propagate(made);
+  }
+  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
+  const uint64_t warm_up = report.metrics.warm_up().passes;
+  LimitedSource same_tokens(*source, warm_up + report.metrics.decode().passes);
+  Result<CacheRun> run = run_cache(same_tokens, *made->port, parts.policies.cache_bytes, warm_up);
+  if (!run) {
+    return propagate(run);
+  }
+  return per_token(report, double(run->decode.bytes_missed));
+}
+
+Result<void> count_bytes(const RunOptions& options, const Composition& parts, const Report& report,
+                         GapEvidence& evidence) {
+  evidence.cycle_bytes = per_token(report, double(report.metrics.decode().bytes_demanded));
+  Result<double> own = missed_per_token(parts, options.evict, report);
+  if (!own) {
+    return propagate(own);
+  }
+  Result<double> optimal = missed_per_token(parts, "belady", report);
+  if (!optimal) {
+    return propagate(optimal);
+  }
+  evidence.missed_bytes = *own;
+  evidence.optimal_bytes = *optimal;
+  return {};
+}
+
+// What all runs say of themselves.
+void take_facts(const RunOptions& options, const Report& report, GapEvidence& evidence) {
+  evidence.achieved_s = seconds_per_token(report);
+  evidence.with_prefetch_s = evidence.achieved_s;
+  evidence.best_bytes_per_s = report.ceilings.drive.bytes_per_s;
+  evidence.compute_s = per_token(report, seconds(report.metrics.decode().compute()));
+  evidence.computes = evidence.compute_s > 0;
+  evidence.prefetches = is_on(options.prefetch);
+  evidence.wasted_bytes = per_token(report, double(report.metrics.decode().bytes_wasted));
+}
+
+// ---- on real storage
+
+Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const std::string& backend,
+                            const Invocation& invocation) {
+  options.run = run;
+  options.rig.backend = backend;
+  options.rig.no_probe = true;
+  Result<Composition> parts = compose(options.run);
+  if (!parts) {
+    return propagate(parts);
+  }
+  Rig rig;
+  if (Result<void> made = make_rig(options, *parts, rig); !made) {
+    return propagate(made);
+  }
+  Result<Report> report = replay(options, *parts, rig, invocation);
+  if (report && report->interrupted) {
+    return failed("interrupted while the run was repeated without one of its causes; nothing was explained");
+  }
+  return report;
+}
+
+// The sizes of the store's reads: all there are, or the least and the greatest of many.
+std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry) {
+  constexpr size_t kMost = 3;
+  std::set<uint64_t> sizes;
+  std::vector<ByteRange> ranges;
+  for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
+    if (geometry.expert_bytes[layer] > 0) {
+      ranges.clear();
+      store.ranges(geometry.id(layer, 0), ranges);
+      for (const ByteRange& range : ranges) {
+        sizes.insert(round_up(range.bytes, 4096));
+      }
+    }
+  }
+  if (sizes.size() > kMost) {
+    return {*sizes.begin(), *sizes.rbegin()};
+  }
+  return {sizes.begin(), sizes.end()};
+}
+
+// The latencies of the direct path for reads of the store's own sizes, measured twice with `between` in
+// between: a drive that others use drifts.
+Result<AccessMethod> measure_around(const ExpertStore& store, const ModelGeometry& geometry,
+                                    const std::string& backend, FunctionRef<Result<void>()> between) {
+  CalibrationPlan plan;
+  plan.rounds = 2;
+  plan.duration = std::chrono::seconds(3);
+  plan.methods = {{backend,
+                   backend,
+                   MethodPlan::Start::direct,
+                   read_sizes(store, geometry),
+                   {1, 2, 4, 8, 16, 32},
+                   false}};
+  const auto quietly = [](uint64_t, uint64_t) {};
+  std::vector<std::string> refusals;
+  Result<DeviceProfile> before = calibrate(store.files(), plan, quietly, refusals);
+  if (!before) {
+    return propagate(before);
+  }
+  if (Result<void> done = between(); !done) {
+    return propagate(done);
+  }
+  plan.seed = 2;
+  Result<DeviceProfile> after = calibrate(store.files(), plan, quietly, refusals);
+  if (!after) {
+    return propagate(after);
+  }
+  AccessMethod method = std::move(before->methods.front());
+  for (size_t i = 0; i < method.random.size(); ++i) {
+    const LoadPoint& other = after->methods.front().random[i];
+    method.random[i].bytes_per_s = (method.random[i].bytes_per_s + other.bytes_per_s) / 2;
+    method.random[i].mean_latency_ns = (method.random[i].mean_latency_ns + other.mean_latency_ns) / 2;
+  }
+  return method;
+}
+
+// A run of the trace in virtual time, on the drive that `make` makes and in the store's layout.
+Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
+                           std::unique_ptr<DeviceModel> device, const SimulatedBackend::Options& limits,
+                           const Invocation& invocation) {
+  Result<Composition> parts = compose(options);
+  if (!parts) {
+    return propagate(parts);
+  }
+  Report report = begin_report("simulate", options, *parts, invocation);
+  VirtualClock clock;
+  SimulatedBackend backend(std::move(device), clock, limits);
+  if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
+    return propagate(ran);
+  }
+  if (report.interrupted) {
+    return failed("interrupted while the run was simulated; nothing was explained");
+  }
+  return report;
+}
+
+// What tokens took beyond what is usual for their reads, per token: `real` against the same run simulated.
+double tail_seconds(const Report& real, const Report& simulated) {
+  const std::vector<Nanoseconds>& took = real.metrics.decode().pass_latency;
+  const std::vector<Nanoseconds>& expected = simulated.metrics.decode().pass_latency;
+  std::vector<double> ratios;
+  for (size_t i = 0; i < std::min(took.size(), expected.size()); ++i) {
+    if (expected[i].count() > 0) {
+      ratios.push_back(double(took[i].count()) / double(expected[i].count()));
+    }
+  }
+  if (ratios.empty()) {
+    return 0;
+  }
+  std::nth_element(ratios.begin(), ratios.begin() + ptrdiff_t(ratios.size() / 2), ratios.end());
+  const double usual = ratios[ratios.size() / 2];
+  double beyond = 0;
+  for (size_t i = 0; i < std::min(took.size(), expected.size()); ++i) {
+    beyond += std::max(0.0, seconds(took[i]) - kUnusual * usual * seconds(expected[i]));
+  }
+  return per_token(real, beyond);
+}
+
+// The direct path that stands beside `backend`: itself if it is one.
+std::string direct_backend(const std::string& backend) {
+  return backend.starts_with("uring") ? backend : "uring";
+}
+
+double fastest(const AccessMethod& method) {
+  double best = 0;
+  for (const LoadPoint& point : method.random) {
+    best = std::max(best, point.bytes_per_s);
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocation& invocation) {
+  Result<Composition> parts = compose(options.run);
+  if (!parts) {
+    return propagate(parts);
+  }
+  const std::string direct = direct_backend(options.rig.backend);
+  const RunOptions bare = without_compute(options.run);
+  const ModelGeometry geometry = parts->trace->header.geometry;
+  ExplainedRun run;
+  GapEvidence& evidence = run.evidence;
+  evidence.backend = options.rig.backend;
+  std::optional<Report> direct_report;
+  std::unique_ptr<ExpertStore> store;
+
+  const auto as_asked = [&]() -> Result<void> {
+    Rig rig;
+    if (Result<void> made = make_rig(options, *parts, rig); !made) {
+      return made;
+    }
+    Result<Report> report = replay(options, *parts, rig, invocation);
+    if (!report) {
+      return propagate(report);
+    }
+    run.report = std::move(*report);
+    take_facts(options.run, run.report, evidence);
+    if (run.report.interrupted) {
+      return failed("interrupted; nothing was explained");
+    }
+    const bool is_bare = !evidence.computes && !evidence.prefetches;
+    if (is_bare && direct == options.rig.backend) {
+      direct_report = run.report;
+      return {};
+    }
+    Result<Report> again = replay_again(options, bare, direct, invocation);
+    if (!again) {
+      return propagate(again);
+    }
+    direct_report = std::move(*again);
+    return {};
+  };
+  Rig planned;
+  ReplayOptions planning = options;
+  planning.rig.backend = direct;
+  if (Result<void> made = make_rig(planning, *parts, planned); !made) {
+    return propagate(made);
+  }
+  // The store is all that is needed of it; the cache's memory is wanted by the runs.
+  planned.arena.reset();
+  planned.backend.port.reset();
+  planned.memory = PageMemory();
+  planned.limit.reset();
+  Result<AccessMethod> measured = measure_around(*planned.store, geometry, direct, as_asked);
+  if (!measured) {
+    return propagate(measured);
+  }
+  if (!(evidence.best_bytes_per_s > 0)) {
+    evidence.best_bytes_per_s = fastest(*measured);
+  }
+  // The drive's best cannot be less than what it just did.
+  evidence.random_bytes_per_s = fastest(*measured);
+  evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
+  run.report.ceilings.drive.bytes_per_s = evidence.best_bytes_per_s;
+  if (Result<void> counted = count_bytes(options.run, *parts, run.report, evidence); !counted) {
+    return propagate(counted);
+  }
+
+  Result<TableDevice> table = TableDevice::make(*measured, {.tail = false}, options.run.seed);
+  if (!table) {
+    return propagate(table);
+  }
+  Result<Report> simulated =
+      simulate_on(bare, *planned.store, std::make_unique<TableDevice>(std::move(*table)),
+                  {measured->depth, measured->alignment}, invocation);
+  if (!simulated) {
+    return propagate(simulated);
+  }
+  evidence.barrier_s = seconds_per_token(*simulated);
+  evidence.tail_s = tail_seconds(*direct_report, *simulated);
+  evidence.direct_s = seconds_per_token(*direct_report);
+
+  Result<Report> null = replay_again(options, bare, "null", invocation);
+  if (!null) {
+    return propagate(null);
+  }
+  evidence.management_s = seconds_per_token(*null);
+
+  evidence.backend_s = evidence.direct_s;
+  if (direct != options.rig.backend) {
+    evidence.backend_s = evidence.achieved_s;
+    if (evidence.computes || evidence.prefetches) {
+      Result<Report> plain = replay_again(options, bare, options.rig.backend, invocation);
+      if (!plain) {
+        return propagate(plain);
+      }
+      evidence.backend_s = seconds_per_token(*plain);
+    }
+  }
+  evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
+  if (evidence.prefetches) {
+    Result<Report> plain =
+        replay_again(options, without_prefetch(options.run), options.rig.backend, invocation);
+    if (!plain) {
+      return propagate(plain);
+    }
+    evidence.with_compute_s = seconds_per_token(*plain);
+  }
+  return run;
+}
+
+// ---- in virtual time
+
+Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, const Invocation& invocation) {
+  Result<Composition> parts = compose(options.run);
+  if (!parts) {
+    return propagate(parts);
+  }
+  Result<OpenDrive> drive =
+      open_drive({options.device, options.method, 512 * kKiB, options.run.seed});
+  if (!drive) {
+    return propagate(drive);
+  }
+  constexpr uint64_t kBlock = 4 * kMiB;
+  constexpr uint32_t kDepth = 32;
+  const ModelGeometry geometry = parts->trace->header.geometry;
+  const ScratchOptions scratch{.directories = {"imagined"}};
+  const UnmadeStore store(geometry, scratch, {"imagined"});
+  const SimulatedBackend::Options limits =
+      drive->measured ? SimulatedBackend::Options{drive->measured->depth, drive->measured->alignment}
+                      : SimulatedBackend::Options{};
+  const auto simulate = [&](const RunOptions& run) {
+    return simulate_on(run, store, drive->make(), limits, invocation);
+  };
+  ExplainedRun run;
+  GapEvidence& evidence = run.evidence;
+  Result<Report> achieved = simulate(options.run);
+  if (!achieved) {
+    return propagate(achieved);
+  }
+  run.report = std::move(*achieved);
+  run.report.virtual_time = true;
+  run.report.backend_note = "simulated";
+  run.report.io.verify = "off";
+  run.report.io.cpu_s = 0;
+  run.report.config.emplace_back("device", drive->resolved);
+  run.report.ceilings.drive = {steady_bandwidth(*drive->make(), kBlock, kDepth),
+                               fmt::format("of the model {}", drive->resolved)};
+  take_facts(options.run, run.report, evidence);
+  evidence.random_bytes_per_s =
+      steady_bandwidth(*drive->make(), round_up(geometry.largest_expert_bytes(), 4096), kDepth);
+  evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
+  if (Result<void> counted = count_bytes(options.run, *parts, run.report, evidence); !counted) {
+    return propagate(counted);
+  }
+  Result<Report> bare = simulate(without_compute(options.run));
+  if (!bare) {
+    return propagate(bare);
+  }
+  evidence.barrier_s = evidence.direct_s = evidence.backend_s = seconds_per_token(*bare);
+  evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
+  if (evidence.prefetches) {
+    Result<Report> plain = simulate(without_prefetch(options.run));
+    if (!plain) {
+      return propagate(plain);
+    }
+    evidence.with_compute_s = seconds_per_token(*plain);
+  }
+  if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, run.report);
+      !added) {
+    return propagate(added);
+  }
+  return run;
+}
+
+}  // namespace spillway

@@ -1,0 +1,125 @@
+#include "experiments/open_drive.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/expects.h"
+#include "experiments/device_profile.h"
+#include "sim/devices/stripe.h"
+#include "sim/list.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint32_t kMostDrives = 64;
+
+bool is_profile(std::string_view text) {
+  return text.ends_with(".json");
+}
+
+// `4xREST`: takes the count off `text`. 1 when there is none.
+Result<uint32_t> take_drives(std::string_view& text) {
+  uint32_t drives = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), drives);
+  if (problem == std::errc::invalid_argument || end == text.data() + text.size() || *end != 'x') {
+    return 1;
+  }
+  if (problem != std::errc{} || drives == 0 || drives > kMostDrives) {
+    return wrong_usage("--device {}: 1 to {} drives can be striped", text, kMostDrives);
+  }
+  text.remove_prefix(size_t(end + 1 - text.data()));
+  return drives;
+}
+
+// The method of that name, else the first whose backend has it.
+Result<AccessMethod> choose_method(const DeviceProfile& profile, const std::string& path,
+                                   const std::string& wanted) {
+  std::string known;
+  for (const AccessMethod& method : profile.methods) {
+    if (wanted.empty() || method.name == wanted) {
+      return method;
+    }
+    known += known.empty() ? method.name : ", " + method.name;
+  }
+  for (const AccessMethod& method : profile.methods) {
+    if (method.backend.substr(0, method.backend.find(':')) == wanted) {
+      return method;
+    }
+  }
+  return wrong_usage("--method {}: {} has no such access method; it has: {}", wanted, path,
+                     known.empty() ? "none" : known);
+}
+
+Result<std::string> fitted_spec(const DeviceProfile& profile, const std::string& path,
+                                std::string_view model) {
+  for (const FittedModel& fit : profile.fits) {
+    if (fit.model == model) {
+      return fit.spec;
+    }
+  }
+  return wrong_usage("--device {}@{}: nothing was fitted for a model of that name", model, path);
+}
+
+}  // namespace
+
+Result<OpenDrive> open_drive(const DriveChoice& choice) {
+  OpenDrive drive;
+  std::string_view text = choice.device;
+  Result<uint32_t> drives = take_drives(text);
+  if (!drives) {
+    return propagate(drives);
+  }
+  drive.drives = *drives;
+  drive.seed = choice.seed;
+  drive.stripe_chunk = choice.stripe_chunk;
+  drive.spec = std::string(text);
+  if (is_profile(text)) {
+    const size_t at = text.find('@');
+    const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
+    Result<DeviceProfile> profile = load_device_profile(path);
+    if (!profile) {
+      return propagate(profile);
+    }
+    Result<AccessMethod> method = choose_method(*profile, path, choice.method);
+    if (!method) {
+      return propagate(method);
+    }
+    drive.measured = std::make_shared<const AccessMethod>(std::move(*method));
+    drive.spec = "table";
+    if (at != std::string_view::npos && text.substr(0, at) != "table") {
+      Result<std::string> spec = fitted_spec(*profile, path, text.substr(0, at));
+      if (!spec) {
+        return propagate(spec);
+      }
+      drive.spec = *spec;
+    }
+  } else if (!choice.method.empty()) {
+    return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
+                       choice.method, choice.device);
+  }
+  // Made once to learn whether it can be.
+  Result<Made<DeviceModel>> made =
+      make_plugin(device_models(), "device model", drive.spec, DeviceEnv{drive.seed, drive.measured.get()});
+  if (!made) {
+    return propagate(made);
+  }
+  drive.resolved = (drive.drives > 1 ? fmt::format("{}x", drive.drives) : "") + made->resolved +
+                   (drive.measured ? " of " + drive.measured->name : "");
+  return drive;
+}
+
+std::unique_ptr<DeviceModel> OpenDrive::make() const {
+  std::vector<std::unique_ptr<DeviceModel>> models;
+  for (uint32_t i = 0; i < drives; ++i) {
+    Result<Made<DeviceModel>> made =
+        make_plugin(device_models(), "device model", spec, DeviceEnv{seed + i, measured.get()});
+    Expects(made.has_value());  // open_drive() has made one
+    models.push_back(std::move(made->port));
+  }
+  if (drives == 1) {
+    return std::move(models.front());
+  }
+  return std::make_unique<StripeDevice>(std::move(models), stripe_chunk);
+}
+
+}  // namespace spillway

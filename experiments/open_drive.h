@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/ports.h"
+#include "sim/profile.h"
+
+namespace spillway {
+
+// A drive to simulate: `linear:bandwidth=7GB/s`, a model by its parameters; `nvme.json`, what calibrate
+// wrote, interpolated; `queueing@nvme.json`, the model that was fitted to it; each with `4x` in front for a
+// stripe of so many.
+struct DriveChoice {
+  std::string device;
+  std::string
+      method;  // of a profile: the access method or the backend it was measured with; empty: the first
+  uint64_t stripe_chunk = 512 * kKiB;
+  uint64_t seed = 0;
+};
+
+struct OpenDrive {
+  std::string spec;      // of the model, as resolved
+  std::string resolved;  // with stripe and method
+  uint32_t drives = 1;
+  uint64_t stripe_chunk = 0;
+  uint64_t seed = 0;
+  std::shared_ptr<const AccessMethod> measured;  // if a profile was named: how it was read
+
+  // One in its initial state, however often. `measured` must outlive it.
+  std::unique_ptr<DeviceModel> make() const;
+};
+
+Result<OpenDrive> open_drive(const DriveChoice& choice);
+
+}  // namespace spillway

@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/plugins.h"
+#include "core/rng.h"
+
+namespace spillway::device {
+namespace {
+
+struct Options {
+  uint32_t channels = 8;
+  Bytes unit{128 * kKiB};
+  Nanoseconds access{60'000};
+  BytesPerSecond channel_bandwidth{1'200'000'000};
+  BytesPerSecond link{7'000'000'000};
+  Nanoseconds overhead{2'000};
+  Nanoseconds latency{10'000};
+  double tail_share = 0;
+  Nanoseconds tail_time{2'000'000};
+
+  template <class V>
+  void visit(V& v) {
+    v("channels", channels, "parts of the drive that read at the same time");
+    v("unit", unit, "bytes that lie on one channel before the next one's begin");
+    v("access", access, "of a channel before a unit's first byte");
+    v("channel_bandwidth", channel_bandwidth, "of one channel once it reads");
+    v("link", link, "bandwidth of what all channels share: the bus to the host");
+    v("overhead", overhead, "of the controller per request; requests wait for each other in it");
+    v("latency", latency, "of the way to the drive and back; requests overlap in it");
+    v("tail_share", tail_share, "of requests that are held up, 0 to 1");
+    v("tail_time", tail_time, "by which those are held up on their first channel: housekeeping");
+  }
+};
+
+Nanoseconds transfer_time(uint64_t bytes, BytesPerSecond rate) {
+  const auto scaled = static_cast<unsigned __int128>(bytes) * 1'000'000'000 + rate.count - 1;
+  return Nanoseconds(int64_t(scaled / rate.count));
+}
+
+// What a flash drive is made of: a controller that takes requests one by one, channels that read units in
+// parallel, and a link that they share. Queues form at each, first come, first served; a large read is fast
+// because its units lie on different channels, and two reads collide where their units lie on the same one.
+// The structure is that of MQSim (Tavakkol et al., FAST 2018) with everything left out that reads do not see.
+class Queueing final : public DeviceModel {
+ public:
+  Queueing(const Options& options, uint64_t seed)
+      : options_(options), channel_free_(options.channels, Nanoseconds(0)), rng_(seed) {}
+
+  Nanoseconds finish(const IoRequest& request, Nanoseconds now) override {
+    controller_free_ = std::max(now, controller_free_) + options_.overhead;
+    Nanoseconds held_up{0};
+    if (options_.tail_share > 0 && rng_.uniform() < options_.tail_share) {
+      held_up = options_.tail_time;
+    }
+    const uint64_t unit = options_.unit.count;
+    const uint64_t end = request.range.offset + std::max<uint64_t>(request.range.bytes, 1);
+    Nanoseconds done = controller_free_;
+    for (uint64_t at = request.range.offset; at < end;) {
+      const uint64_t bytes = std::min(end, (at / unit + 1) * unit) - at;
+      Nanoseconds& channel = channel_free_[at / unit % options_.channels];
+      channel = std::max(channel, controller_free_) + std::exchange(held_up, Nanoseconds(0)) +
+                options_.access + transfer_time(bytes, options_.channel_bandwidth);
+      link_free_ = std::max(link_free_, channel) + transfer_time(bytes, options_.link);
+      done = std::max(done, link_free_);
+      at += bytes;
+    }
+    return done + options_.latency;
+  }
+
+ private:
+  Options options_;
+  Nanoseconds controller_free_{0};
+  Nanoseconds link_free_{0};
+  std::vector<Nanoseconds> channel_free_;
+  Rng rng_;
+};
+
+Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEnv& env) {
+  // Beyond these no drive is meant, and the sums of a long run would leave 64-bit nanoseconds.
+  constexpr uint64_t kLeastRate = 100'000;
+  const Nanoseconds longest = std::chrono::hours(1);
+  if (options.channels == 0 || options.channels > 4096 || options.unit.count < 512 ||
+      options.unit.count > kGiB) {
+    return wrong_usage("queueing: channels must be 1 to 4096 and unit 512 bytes to 1 GiB");
+  }
+  if (options.link.count < kLeastRate || options.channel_bandwidth.count < kLeastRate) {
+    return wrong_usage("queueing: link and channel_bandwidth must be at least 100kB/s");
+  }
+  if (std::max({options.access, options.overhead, options.latency, options.tail_time}) > longest) {
+    return wrong_usage("queueing: no time may be longer than one hour");
+  }
+  if (options.tail_share > 1) {
+    return wrong_usage("queueing: tail_share is a share, 0 to 1, not {}", options.tail_share);
+  }
+  return std::make_unique<Queueing>(options, env.seed);
+}
+
+}  // namespace
+
+DevicePlugin queueing() {
+  return plugin("queueing", "a controller, parallel channels and the link they share", make);
+}
+
+}  // namespace spillway::device

@@ -1,0 +1,159 @@
+#include "sim/devices/table.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/plugins.h"
+
+namespace spillway {
+namespace {
+
+// Where `x` lies among the ascending `knots`: between index and index + 1, so far along.
+struct Place {
+  size_t index = 0;
+  double along = 0;
+};
+
+Place place_among(const std::vector<double>& knots, double x) {
+  if (knots.size() == 1 || x <= knots.front()) {
+    return {};
+  }
+  const size_t above = size_t(std::upper_bound(knots.begin(), knots.end(), x) - knots.begin());
+  const size_t index = std::min(above, knots.size() - 1) - 1;
+  return {index, std::min(1.0, (x - knots[index]) / (knots[index + 1] - knots[index]))};
+}
+
+using Spread = std::array<double, kLatencyQuantiles.size()>;
+
+// The value at the share `u` of the distribution, linear between the quantiles.
+double at_share(const Spread& values, double u) {
+  size_t upper = 1;
+  while (upper + 1 < values.size() && u > kLatencyQuantiles[upper]) {
+    ++upper;
+  }
+  const double width = kLatencyQuantiles[upper] - kLatencyQuantiles[upper - 1];
+  const double along = (u - kLatencyQuantiles[upper - 1]) / width;
+  return values[upper - 1] + along * (values[upper] - values[upper - 1]);
+}
+
+// Divided by the mean of what at_share() draws, so that drawing keeps the expected latency.
+Spread normalised(const Spread& values) {
+  double mean = 0;
+  for (size_t i = 1; i < values.size(); ++i) {
+    mean += (kLatencyQuantiles[i] - kLatencyQuantiles[i - 1]) * (values[i] + values[i - 1]) / 2;
+  }
+  Spread spread = values;
+  for (double& value : spread) {
+    value = mean > 0 ? value / mean : 1;
+  }
+  return spread;
+}
+
+}  // namespace
+
+Result<TableDevice> TableDevice::make(const AccessMethod& method, const Options& options, uint64_t seed) {
+  TableDevice device;
+  device.tail_ = options.tail;
+  device.rng_ = Rng(seed);
+  for (const LoadPoint& point : method.random) {
+    const double block = std::log2(double(point.block_bytes));
+    const double depth = std::log2(double(point.depth));
+    const size_t row = device.log_latency_.size();
+    if (point.block_bytes == 0 || point.depth == 0 || !(point.mean_latency_ns > 0)) {
+      return failed("the profile's '{}' has a point without size, depth or latency; calibrate again",
+                    method.name);
+    }
+    if (device.blocks_.empty() || device.blocks_.back() != block) {
+      device.blocks_.push_back(block);
+    }
+    if (device.blocks_.size() == 1) {
+      device.depths_.push_back(depth);
+    }
+    const size_t column = device.depths_.empty() ? 0 : row % device.depths_.size();
+    if (row / device.depths_.size() + 1 != device.blocks_.size() || device.depths_[column] != depth) {
+      return failed("the profile's '{}' is no full grid: {} bytes at depth {} is out of order", method.name,
+                    point.block_bytes, point.depth);
+    }
+    device.log_latency_.push_back(std::log2(point.mean_latency_ns));
+    device.spread_.push_back(normalised(point.latency_ns));
+  }
+  const bool ascending = std::is_sorted(device.blocks_.begin(), device.blocks_.end()) &&
+                         std::is_sorted(device.depths_.begin(), device.depths_.end());
+  if (device.log_latency_.empty() || !ascending ||
+      device.log_latency_.size() != device.blocks_.size() * device.depths_.size()) {
+    return failed("the profile's '{}' is no full grid of block sizes and depths; calibrate again",
+                  method.name);
+  }
+  return device;
+}
+
+double TableDevice::latency_ns(double bytes, double load) const {
+  const double block = std::log2(bytes);
+  const double depth = std::log2(load);
+  const Place row = place_among(blocks_, block);
+  const Place column = place_among(depths_, depth);
+  const auto at = [&](size_t r, size_t c) {
+    return log_latency_[std::min(r, blocks_.size() - 1) * depths_.size() + std::min(c, depths_.size() - 1)];
+  };
+  const auto along_row = [&](size_t r) {
+    return at(r, column.index) + column.along * (at(r, column.index + 1) - at(r, column.index));
+  };
+  const double inside = along_row(row.index) + row.along * (along_row(row.index + 1) - along_row(row.index));
+  const double beyond = std::max(0.0, block - blocks_.back()) + std::max(0.0, depth - depths_.back());
+  return std::exp2(inside + beyond);
+}
+
+// The speed of the nearest measured point's fastest, usual or slowest moments, by chance.
+double TableDevice::draw_factor(double bytes, double load) {
+  const Place row = place_among(blocks_, std::log2(bytes));
+  const Place column = place_among(depths_, std::log2(load));
+  const size_t r = std::min(row.index + (row.along > 0.5 ? 1 : 0), blocks_.size() - 1);
+  const size_t c = std::min(column.index + (column.along > 0.5 ? 1 : 0), depths_.size() - 1);
+  return at_share(spread_[r * depths_.size() + c], rng_.uniform());
+}
+
+Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
+  std::erase_if(in_flight_, [&](const InFlight& other) {
+    const bool over = other.finish <= now;
+    bytes_in_flight_ -= over ? other.bytes : 0;
+    return over;
+  });
+  const uint64_t bytes = std::max<uint64_t>(request.range.bytes, 1);
+  const bool idle = in_flight_.empty();
+  bytes_in_flight_ += bytes;
+  const double load = double(bytes_in_flight_) / double(bytes);
+  if (idle && tail_) {
+    // One draw for all that is read until the drive is idle again: what slows one request of a batch, another
+    // user or the drive's housekeeping, slows those beside it.
+    factor_ = draw_factor(double(bytes), load);
+  }
+  const double latency = factor_ * latency_ns(double(bytes), load);
+  const Nanoseconds finish = now + Nanoseconds(std::max<int64_t>(1, std::llround(latency)));
+  in_flight_.push_back({finish, bytes});
+  return finish;
+}
+
+namespace device {
+namespace {
+
+Result<std::unique_ptr<DeviceModel>> make(const TableDevice::Options& options, const DeviceEnv& env) {
+  if (env.measured == nullptr) {
+    return wrong_usage(
+        "table: it interpolates what calibrate measured; give --device PROFILE.json (spillway calibrate -o "
+        "PROFILE.json)");
+  }
+  Result<TableDevice> made = TableDevice::make(*env.measured, options, env.seed);
+  if (!made) {
+    return propagate(made);
+  }
+  return std::make_unique<TableDevice>(std::move(*made));
+}
+
+}  // namespace
+
+DevicePlugin table() {
+  return plugin("table", "the latencies that calibrate measured, by size and load", make);
+}
+
+}  // namespace device
+}  // namespace spillway

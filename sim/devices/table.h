@@ -1,0 +1,58 @@
+#pragma once
+
+#include <vector>
+
+#include "core/ports.h"
+#include "core/rng.h"
+#include "sim/profile.h"
+
+namespace spillway {
+
+// The drive as it was measured, interpolated: a request that joins others in flight is done after the latency
+// that was measured for its size at that load. The load is counted in requests of its own size: with
+// 12 MB in flight, itself included, a request of 3 MB is the fourth. Little's law makes a steady load come
+// out at its measured bandwidth, and a batch submitted at once fills up as the depth does.
+//
+// Between measured sizes and depths the logarithm of the latency is interpolated linearly in both logarithms.
+// Beyond the largest size or depth the drive is taken to be busy: latency grows in proportion. Below the
+// smallest size it is constant.
+class TableDevice final : public DeviceModel {
+ public:
+  struct Options {
+    bool tail = true;
+
+    template <class V>
+    void visit(V& v) {
+      v("tail", tail, "draw each busy period's speed from the measured latencies, instead of their mean");
+    }
+  };
+
+  // Fails unless `method.random` is a full grid of positive latencies.
+  static Result<TableDevice> make(const AccessMethod& method, const Options& options, uint64_t seed);
+
+  Nanoseconds finish(const IoRequest& request, Nanoseconds now) override;
+
+  // Expected latency in ns of a request of `bytes` as the `load`-th in flight; load >= 1, may be a fraction.
+  double latency_ns(double bytes, double load) const;
+
+ private:
+  struct InFlight {
+    Nanoseconds finish;
+    uint64_t bytes;
+  };
+
+  TableDevice() = default;
+  double draw_factor(double bytes, double load);
+
+  std::vector<double> blocks_;                                        // log2, ascending
+  std::vector<double> depths_;                                        // log2, ascending
+  std::vector<double> log_latency_;                                   // [block][depth], log2 of ns
+  std::vector<std::array<double, kLatencyQuantiles.size()>> spread_;  // [block][depth], by their own mean
+  bool tail_ = true;
+  Rng rng_{0};
+  double factor_ = 1;  // of the present busy period
+  std::vector<InFlight> in_flight_;
+  uint64_t bytes_in_flight_ = 0;
+};
+
+}  // namespace spillway
