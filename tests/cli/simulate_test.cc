@@ -1,0 +1,247 @@
+// simulate, calibrate and gap as a user runs them.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "tests/support/program.h"
+
+namespace spillway::test {
+namespace {
+
+using Json = nlohmann::json;
+
+class SimulateCli : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Ran made =
+        spillway({"trace", "synth", "--layers", "6", "--experts", "16", "--top-k", "3", "--expert-bytes",
+                  "400kB", "--tokens", "60", "--skew", "0.8", "--reuse", "0.3", "-o", trace_});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+
+  Json run(std::vector<std::string> words) {
+    words.insert(words.end(), {"--json", "-"});
+    const Ran ran = spillway(words);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return ran.status == 0 ? Json::parse(ran.out) : Json();
+  }
+
+  double tok_per_s(const std::string& device) {
+    return run({"simulate", trace_, "--device", device, "--cache", "8MB"})["phases"]["measured"]["tok_per_s"];
+  }
+
+  // A profile of a drive of 100 µs and 1 GB/s that serves one request after another.
+  std::string serial_profile(const std::string& name = "serial.json") {
+    Json points = Json::array();
+    for (const uint64_t block : {4096U, 262144U, 1048576U}) {
+      for (const uint32_t depth : {1U, 4U, 16U}) {
+        const double alone = 100e3 + double(block);
+        Json quantiles = Json::object();
+        for (const char* share : {"0", "0.1", "0.5", "0.9", "0.95", "0.99", "0.999", "1"}) {
+          quantiles[share] = alone * depth;
+        }
+        points.push_back({{"block_bytes", block},
+                          {"depth", depth},
+                          {"bytes_per_s", 1e9 * double(block) / alone},
+                          {"bytes_per_s_low", 1e9 * double(block) / alone},
+                          {"bytes_per_s_high", 1e9 * double(block) / alone},
+                          {"mean_latency_ns", alone * depth},
+                          {"latency_quantiles_ns", quantiles},
+                          {"cpu_s_per_gb", 0.01},
+                          {"requests", 100}});
+      }
+    }
+    const Json method = {{"name", "uring"},  {"backend", "uring:depth=64"}, {"depth", 64}, {"alignment", 512},
+                         {"random", points}, {"sequential", Json::array()}};
+    const Json profile = {
+        {"schema", "spillway.device/1"},
+        {"name", "by hand"},
+        {"source", "a test"},
+        {"device", ""},
+        {"date", ""},
+        {"burst_bytes_per_s", 0},
+        {"sustained_bytes_per_s", 0},
+        {"copy_bytes_per_s", 1e10},
+        {"noise", 0},
+        {"fits",
+         {{{"model", "linear"}, {"spec", "linear:bandwidth=1GB/s,latency=100us"}, {"median_error", 0.01}}}},
+        {"methods", {method}}};
+    const std::string path = scratch_ / name;
+    std::ofstream(path) << profile.dump();
+    return path;
+  }
+
+  TemporaryDirectory scratch_;
+  std::string trace_ = scratch_ / "trace.bin";
+};
+
+TEST_F(SimulateCli, runs_on_a_profile_as_on_the_drive_it_describes) {
+  // 400 kB: 100 µs + 400 µs, one after another. A linear drive without latency and 0.8 GB/s does the same.
+  const double table = tok_per_s(serial_profile());
+  const double same = tok_per_s("linear:bandwidth=800MB/s,latency=0ns");
+  EXPECT_NEAR(table / same, 1, 0.03);
+}
+
+TEST_F(SimulateCli, runs_on_the_model_that_was_fitted_to_a_profile) {
+  EXPECT_DOUBLE_EQ(tok_per_s("linear@" + serial_profile()),
+                   tok_per_s("linear:bandwidth=1GB/s,latency=100us"));
+}
+
+TEST_F(SimulateCli, stripes_reads_over_as_many_drives_as_it_is_told) {
+  const double one = tok_per_s("linear:bandwidth=1GB/s,latency=0ns");
+  std::string chunked = "4xlinear:bandwidth=1GB/s,latency=0ns";
+  const Json four =
+      run({"simulate", trace_, "--device", chunked, "--cache", "8MB", "--stripe-chunk", "4KiB"});
+  EXPECT_NEAR(double(four["phases"]["measured"]["tok_per_s"]) / one, 4, 0.1);
+}
+
+TEST_F(SimulateCli, says_what_is_wrong_with_a_device) {
+  const std::string broken = scratch_ / "broken.json";
+  std::ofstream(broken) << R"({"schema": "spillway.device/1", "name": "x"})";
+  const std::string other = scratch_ / "other.json";
+  std::ofstream(other) << R"({"schema": "spillway.report/1"})";
+  const std::string list = scratch_ / "list.json";
+  std::ofstream(list) << "[]";
+  const std::string profile = serial_profile();
+  const auto refused = [&](std::vector<std::string> words, int status, const std::string& mention) {
+    std::vector<std::string> all = {"simulate", trace_, "--cache", "8MB"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Ran ran = spillway(all);
+    EXPECT_EQ(ran.status, status) << mention;
+    EXPECT_NE(ran.err.find(mention), std::string::npos) << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  };
+  refused({"--device", broken}, 1, broken);
+  refused({"--device", other}, 1, "not a device profile");
+  refused({"--device", list}, 1, "not a device profile");
+  refused({"--device", scratch_ / "none.json"}, 1, "none.json");
+  refused({"--device", profile, "--method", "mmap"}, 2, "no such access method; it has: uring");
+  refused({"--device", "queueing@" + profile}, 2, "nothing was fitted");
+  refused({"--device", "table"}, 2, "calibrate");
+  refused({"--device", "0xlinear"}, 2, "1 to 64");
+  refused({"--device", "9999999999xlinear"}, 2, "1 to 64");
+  refused({"--device", "linear", "--method", "uring"}, 2, "--method");
+  refused({"--stripe-chunk", "1"}, 2, "--stripe-chunk");
+}
+
+TEST_F(SimulateCli, paces_attention_before_the_experts_are_known_and_their_compute_after) {
+  // Without a cache and with a drive that takes no time, a layer is its compute: 6 × (1 + 2) ms.
+  const Json report = run({"simulate", trace_, "--device", "linear:bandwidth=100000GB/s,latency=0ns",
+                           "--cache", "8MB", "--compute", "1ms+2ms"});
+  EXPECT_NEAR(double(report["phases"]["measured"]["tok_per_s"]), 1000.0 / 18, 0.01);
+  EXPECT_EQ(report["config"]["compute"], "1000000ns+2000000ns");
+}
+
+TEST_F(SimulateCli, gives_the_same_report_for_the_same_seed) {
+  const std::string profile = serial_profile();
+  const auto report = [&](const std::string& seed) {
+    Json json = run({"simulate", trace_, "--device", profile, "--cache", "8MB", "--seed", seed});
+    json.erase("run");
+    return json.dump();
+  };
+  EXPECT_EQ(report("5"), report("5"));
+}
+
+TEST_F(SimulateCli, explains_a_simulated_run_without_a_residual) {
+  const Json report = run({"gap", trace_, "--device", "linear:bandwidth=1GB/s,latency=100us", "--cache",
+                           "8MB", "--compute", "200us+300us"});
+  const Json gap = report["gap"]["explained"];
+  double sum = gap["seed_s_per_token"];
+  for (const Json& bar : gap["bars"]) {
+    sum += double(bar["s_per_token"]);
+  }
+  EXPECT_NEAR(sum + double(gap["residual_s_per_token"]), gap["achieved_s_per_token"], 1e-9);
+  EXPECT_NEAR(double(gap["residual_s_per_token"]), 0, 1e-6);
+  EXPECT_NEAR(1 / double(gap["achieved_s_per_token"]), report["phases"]["measured"]["tok_per_s"], 1e-6);
+}
+
+TEST_F(SimulateCli, calibrates_a_drive_into_a_profile_that_simulate_takes) {
+  const std::string profile = scratch_ / "drive.json";
+  const Ran ran =
+      spillway({"calibrate", scratch_.path(), "-o", profile, "--size", "64MiB", "--time", "1s", "--rounds",
+                "2", "--method", "pread:direct=1", "--block", "4KiB,256KiB,1MiB", "--depth", "1,2,8"});
+  if (ran.status != 0 && (ran.err.find("came from a drive") != std::string::npos || ran.status == 77)) {
+    GTEST_SKIP() << ran.err;
+  }
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json json = Json::parse(read_file(profile));
+  ASSERT_EQ(json["methods"].size(), 1U);
+  const Json points = json["methods"][0]["random"];
+  ASSERT_EQ(points.size(), 9U);
+  for (const Json& point : points) {
+    const double rate = point["bytes_per_s"];
+    EXPECT_GT(rate, 0);
+    EXPECT_LE(double(point["bytes_per_s_low"]), rate);
+    EXPECT_GE(double(point["bytes_per_s_high"]), rate);
+    EXPECT_GT(double(point["mean_latency_ns"]), 0);
+  }
+  EXPECT_GT(tok_per_s(profile), 0);
+  // What it made to read from is gone.
+  for (const auto& entry : std::filesystem::directory_iterator(scratch_.path())) {
+    EXPECT_NE(entry.path().extension(), ".store") << entry.path();
+  }
+}
+
+TEST_F(SimulateCli, refuses_to_calibrate_what_is_not_there_or_makes_no_sense) {
+  const auto refused = [&](std::vector<std::string> words, const std::string& mention) {
+    std::vector<std::string> all = {"calibrate", "-o", scratch_ / "p.json"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Ran ran = spillway(all);
+    EXPECT_NE(ran.status, 0) << mention;
+    EXPECT_NE(ran.err.find(mention), std::string::npos) << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(scratch_ / "p.json"));
+  };
+  refused({scratch_ / "nowhere"}, "nowhere");
+  refused({trace_, "--method", "uring", "--time", "1s"}, "too small");
+  refused({trace_, "--time", "fast"}, "--time");
+  refused({trace_, "--block", "0"}, "--block");
+  refused({trace_, "--depth", "0"}, "--depth");
+  refused({trace_, "--method", "floppy"}, "floppy");
+}
+
+// Two published runs on a phone: from its hot flash's published rate and the published compute time, divided
+// as the bytes of attention and experts are, which the trace's header has. Nothing is fitted.
+TEST(Phones, are_simulated_within_fifteen_percent) {
+  const TemporaryDirectory scratch;
+  struct Phone {
+    const char* name;
+    double tok_per_s;
+  };
+  for (const Phone& phone : {Phone{"bigmoe-qwen", 5.657}, Phone{"bigmoe-gemma", 4.971}}) {
+    const std::string stem = std::string(SPILLWAY_SHARED_DIR) + "/traces/" + phone.name;
+    if (!std::filesystem::exists(stem + ".route.csv")) {
+      GTEST_SKIP() << stem << ".route.csv is not there";
+    }
+    const std::string route = read_file(stem + ".route.csv");
+    const std::string metrics = read_file(stem + ".metrics.csv");
+    std::smatch match;
+    ASSERT_TRUE(std::regex_search(metrics, match, std::regex(R"(compute_s/tok=([\d.]+))")));
+    const double compute_s = std::stod(match[1]);
+    double experts = 0;
+    double dense = 0;
+    int layers = 0;
+    const std::regex layer(R"(# layer=\d+ expert_bytes=(\d+) dense_bytes=(\d+))");
+    const std::string head = route.substr(0, 20'000);
+    for (std::sregex_iterator at(head.begin(), head.end(), layer), end; at != end; ++at, ++layers) {
+      experts += 6 * std::stod((*at)[1]);
+      dense += std::stod((*at)[2]);
+    }
+    ASSERT_GT(layers, 0);
+    const double layer_us = 1e6 * compute_s / layers;
+    const std::string compute = std::to_string(std::lround(layer_us * dense / (dense + experts))) + "us+" +
+                                std::to_string(std::lround(layer_us * experts / (dense + experts))) + "us";
+    const std::string trace = scratch / phone.name;
+    ASSERT_EQ(spillway({"trace", "import", stem + ".route.csv", "-o", trace}).status, 0);
+    const Ran ran = spillway({"simulate", trace, "--device", "linear:bandwidth=1645MiB/s,latency=100us",
+                              "--cache", "4000MiB", "--compute", compute, "--json", "-"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    const double simulated = Json::parse(ran.out)["phases"]["measured"]["tok_per_s"];
+    EXPECT_NEAR(simulated / phone.tok_per_s, 1, 0.15) << phone.name << " " << compute;
+  }
+}
+
+}  // namespace
+}  // namespace spillway::test
