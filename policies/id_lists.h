@@ -49,6 +49,14 @@ class IdLists {
     push_back(id, list);
   }
 
+  std::optional<ExpertId> front(uint32_t list = 0) const { return expert_at(links_[experts_ + list].next); }
+
+  // The one behind `id` in its list; nothing when it is the last.
+  std::optional<ExpertId> next(ExpertId id) const {
+    Expects(contains(id));
+    return expert_at(links_[index_of(id)].next);
+  }
+
   // The one nearest the front that may go.
   std::optional<ExpertId> first(Evictable may_go, uint32_t list = 0) const {
     const uint32_t end = experts_ + list;
@@ -67,6 +75,10 @@ class IdLists {
     uint32_t previous = kAbsent;
     uint32_t next = kAbsent;
   };
+
+  std::optional<ExpertId> expert_at(uint32_t link) const {
+    return link < experts_ ? std::optional(ExpertId{link}) : std::nullopt;
+  }
 
   uint32_t experts_;
   std::vector<Link> links_;  // [experts] and then [lists] sentinels, each of which is its list's end

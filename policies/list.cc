@@ -6,7 +6,8 @@ namespace spillway {
 
 // Each name here is a file of that name in eviction/ or prefetch/.
 namespace eviction {
-EvictionPlugin lru(), fifo(), lfu(), layer_lru(), random(), belady();
+EvictionPlugin lru(), fifo(), lfu(), layer_lru(), clock(), sieve(), s3fifo(), arc(), wtinylfu(),
+    least_stale(), random(), belady();
 }
 namespace prefetch {
 PrefetchPlugin none(), last_token(), popular(), markov(), recorded(), router();
@@ -14,7 +15,8 @@ PrefetchPlugin none(), last_token(), popular(), markov(), recorded(), router();
 
 std::span<const EvictionPlugin> eviction_policies() {
   using namespace eviction;
-  static const std::array list = {lru(), fifo(), lfu(), layer_lru(), random(), belady()};
+  static const std::array list = {lru(),    fifo(), lfu(),      layer_lru(),   clock(),  sieve(),
+                                  s3fifo(), arc(),  wtinylfu(), least_stale(), random(), belady()};
   return list;
 }
 
