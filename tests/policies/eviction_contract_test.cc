@@ -130,6 +130,18 @@ TEST_P(EveryEvictionPolicy, hits_always_once_everything_fits) {
   EXPECT_TRUE(cache.victims.empty());
 }
 
+// A large expert may need the place of several small ones, and more than one policy divides the budget.
+TEST_P(EveryEvictionPolicy, makes_room_where_experts_of_different_layers_differ_in_size) {
+  lab.source.geometry.expert_bytes = {1, 7, 3, 5};
+  for (uint64_t bytes = 14; bytes < 100; bytes += 17) {
+    const auto policy = lab.eviction(GetParam(), bytes);
+    SlotCache cache(lab, *policy, bytes);
+    Rng rng(bytes);
+    ASSERT_NO_FATAL_FAILURE(cache.run(random_steps(lab, 3000, rng)));
+    EXPECT_GT(cache.victims.size(), 100U) << bytes;
+  }
+}
+
 TEST(EvictionList, has_each_name_once_and_every_file_of_the_folder) {
   expect_a_file_for_each(names(), "policies/eviction");
 }

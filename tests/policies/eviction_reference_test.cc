@@ -14,6 +14,7 @@ struct Record {
   uint64_t last_use = 0;
   uint64_t count = 0;
   uint64_t next_use = 0;
+  uint64_t step = 0;  // of the last use
 };
 
 class Obvious : public EvictionPolicy {
@@ -32,6 +33,7 @@ class Obvious : public EvictionPolicy {
     record.last_use = ++time_;
     record.count += 1;
     record.next_use = access.next_use;
+    record.step = access.step;
   }
   void removed(ExpertId expert) override { records_.erase(expert); }
   std::optional<ExpertId> victim(const Access& incoming, Evictable may_go) override {
@@ -201,6 +203,16 @@ TEST(LayerLru, takes_from_its_own_layer_at_its_share_and_else_from_the_fullest) 
   expect_same("layer-lru", [](const Lab& lab, const std::vector<Step>&, size_t slots) {
     const uint64_t share = std::max<uint64_t>(1, slots / lab.geometry().layers);
     return std::make_unique<ObviousLayerLru>(lab.geometry(), share);
+  });
+}
+
+TEST(LeastStale, takes_what_this_pass_has_not_used_and_of_that_the_lowest_layer) {
+  expect_same("least-stale", [](const Lab& lab, const std::vector<Step>&, size_t) {
+    const ModelGeometry& geometry = lab.geometry();
+    return std::make_unique<Obvious>([&geometry](const Record& r, const Access& incoming) {
+      const bool current = r.step / geometry.layers == incoming.step / geometry.layers;
+      return std::vector<uint64_t>{current ? 1U : 0U, geometry.layer_of(r.id), r.last_use};
+    });
   });
 }
 

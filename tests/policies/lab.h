@@ -125,11 +125,15 @@ inline std::vector<Step> page_references(const Lab& lab, const std::vector<uint3
   return steps;
 }
 
-// A cache of `slots` experts on demand only. The experts of a step are held until its end.
+// A cache on demand only, of `slots` bytes: experts, where each has one byte. The experts of a step are held
+// until its end.
 class SlotCache {
  public:
-  SlotCache(const Lab& lab, EvictionPolicy& policy, size_t slots)
-      : policy_(policy), slots_(slots), resident_(lab.geometry().expert_count(), false) {}
+  SlotCache(const Lab& lab, EvictionPolicy& policy, uint64_t slots)
+      : geometry_(lab.geometry()),
+        policy_(policy),
+        slots_(slots),
+        resident_(lab.geometry().expert_count(), false) {}
 
   void run(const std::vector<Step>& steps) {
     for (const Step& step : steps) {
@@ -151,18 +155,18 @@ class SlotCache {
         continue;
       }
       ++misses;
-      if (used_ == slots_) {
+      while (used_ + geometry_.bytes_of(id) > slots_) {
         const std::optional<ExpertId> victim = policy_.victim(access, may_go);
         ASSERT_TRUE(victim.has_value());
         ASSERT_TRUE(may_go(*victim));
         policy_.removed(*victim);
         resident_[index_of(*victim)] = false;
         victims.push_back(*victim);
-        --used_;
+        used_ -= geometry_.bytes_of(*victim);
       }
       policy_.admitted(access);
       resident_[index_of(id)] = true;
-      ++used_;
+      used_ += geometry_.bytes_of(id);
     }
   }
 
@@ -171,9 +175,10 @@ class SlotCache {
   std::vector<ExpertId> victims;  // in order
 
  private:
+  const ModelGeometry& geometry_;
   EvictionPolicy& policy_;
-  size_t slots_;
-  size_t used_ = 0;
+  uint64_t slots_;
+  uint64_t used_ = 0;
   std::vector<bool> resident_;
 };
 
