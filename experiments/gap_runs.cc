@@ -341,8 +341,11 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
   if (!parts) {
     return propagate(parts);
   }
-  Result<OpenDrive> drive =
-      open_drive({options.device, options.method, 512 * kKiB, options.run.seed});
+  DriveChoice choice;
+  choice.device = options.device;
+  choice.method = options.method;
+  choice.seed = options.run.seed;
+  Result<OpenDrive> drive = open_drive(choice);
   if (!drive) {
     return propagate(drive);
   }

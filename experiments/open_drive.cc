@@ -5,6 +5,7 @@
 
 #include "core/expects.h"
 #include "experiments/device_profile.h"
+#include "sim/devices/page_cache.h"
 #include "sim/devices/stripe.h"
 #include "sim/list.h"
 
@@ -60,6 +61,37 @@ Result<std::string> fitted_spec(const DeviceProfile& profile, const std::string&
   return wrong_usage("--device {}@{}: nothing was fitted for a model of that name", model, path);
 }
 
+// How reads of what is in the page cache were measured: `pread warm` beside `pread cold`.
+Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string& path,
+                                 const std::string& cold) {
+  const std::string stem = cold.substr(0, cold.find(' '));
+  for (const AccessMethod& method : profile.methods) {
+    if (method.name == stem + " warm") {
+      return method;
+    }
+  }
+  return wrong_usage(
+      "--page-cache: {} has no method '{} warm' beside '{}'; choose --method 'pread cold' or calibrate again",
+      path, stem, cold);
+}
+
+Result<void> check_model(const std::string& spec, const AccessMethod* measured, std::string& resolved) {
+  Result<Made<DeviceModel>> made = make_plugin(device_models(), "device model", spec, DeviceEnv{0, measured});
+  if (!made) {
+    return propagate(made);
+  }
+  resolved = made->resolved;
+  return {};
+}
+
+std::unique_ptr<DeviceModel> make_checked(const std::string& spec, const AccessMethod* measured,
+                                          uint64_t seed) {
+  Result<Made<DeviceModel>> made =
+      make_plugin(device_models(), "device model", spec, DeviceEnv{seed, measured});
+  Expects(made.has_value());  // open_drive() has made one
+  return std::move(made->port);
+}
+
 }  // namespace
 
 Result<OpenDrive> open_drive(const DriveChoice& choice) {
@@ -72,6 +104,9 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.drives = *drives;
   drive.seed = choice.seed;
   drive.stripe_chunk = choice.stripe_chunk;
+  drive.page_cache = choice.page_cache;
+  drive.read_ahead = choice.read_ahead;
+  drive.warm_spec = choice.warm;
   drive.spec = std::string(text);
   if (is_profile(text)) {
     const size_t at = text.find('@');
@@ -86,6 +121,14 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     }
     drive.measured = std::make_shared<const AccessMethod>(std::move(*method));
     drive.spec = "table";
+    if (drive.page_cache > 0) {
+      Result<AccessMethod> warm = warm_method(*profile, path, drive.measured->name);
+      if (!warm) {
+        return propagate(warm);
+      }
+      drive.warm_measured = std::make_shared<const AccessMethod>(std::move(*warm));
+      drive.warm_spec = "table";
+    }
     if (at != std::string_view::npos && text.substr(0, at) != "table") {
       Result<std::string> spec = fitted_spec(*profile, path, text.substr(0, at));
       if (!spec) {
@@ -97,29 +140,40 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
                        choice.method, choice.device);
   }
-  // Made once to learn whether it can be.
-  Result<Made<DeviceModel>> made =
-      make_plugin(device_models(), "device model", drive.spec, DeviceEnv{drive.seed, drive.measured.get()});
-  if (!made) {
-    return propagate(made);
+  // Made once to learn whether they can be.
+  std::string model;
+  if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {
+    return propagate(good);
   }
-  drive.resolved = (drive.drives > 1 ? fmt::format("{}x", drive.drives) : "") + made->resolved +
+  drive.resolved = (drive.drives > 1 ? fmt::format("{}x", drive.drives) : "") + model +
                    (drive.measured ? " of " + drive.measured->name : "");
+  if (drive.page_cache > 0) {
+    if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
+      return propagate(good);
+    }
+    drive.resolved += fmt::format(" behind a page cache of {}", exact_bytes(Bytes{drive.page_cache}));
+  }
   return drive;
 }
 
-std::unique_ptr<DeviceModel> OpenDrive::make() const {
+std::unique_ptr<DeviceModel> OpenDrive::make_drives() const {
   std::vector<std::unique_ptr<DeviceModel>> models;
   for (uint32_t i = 0; i < drives; ++i) {
-    Result<Made<DeviceModel>> made =
-        make_plugin(device_models(), "device model", spec, DeviceEnv{seed + i, measured.get()});
-    Expects(made.has_value());  // open_drive() has made one
-    models.push_back(std::move(made->port));
+    models.push_back(make_checked(spec, measured.get(), seed + i));
   }
   if (drives == 1) {
     return std::move(models.front());
   }
   return std::make_unique<StripeDevice>(std::move(models), stripe_chunk);
+}
+
+std::unique_ptr<DeviceModel> OpenDrive::make() const {
+  if (page_cache == 0) {
+    return make_drives();
+  }
+  return std::make_unique<PageCacheDevice>(
+      make_drives(), make_checked(warm_spec, warm_measured.get(), seed),
+      PageCacheDevice::Options{.capacity = page_cache, .read_ahead = read_ahead});
 }
 
 }  // namespace spillway

@@ -18,6 +18,11 @@ struct DriveChoice {
       method;  // of a profile: the access method or the backend it was measured with; empty: the first
   uint64_t stripe_chunk = 512 * kKiB;
   uint64_t seed = 0;
+  // Bytes of page cache in front of it; 0: none. What is there is read as by the profile's warm method of the
+  // same name (`pread cold` and `pread warm`), or by `warm`, a device model.
+  uint64_t page_cache = 0;
+  uint64_t read_ahead = 0;
+  std::string warm = "linear:bandwidth=8GB/s,latency=20us";
 };
 
 struct OpenDrive {
@@ -27,9 +32,16 @@ struct OpenDrive {
   uint64_t stripe_chunk = 0;
   uint64_t seed = 0;
   std::shared_ptr<const AccessMethod> measured;  // if a profile was named: how it was read
+  uint64_t page_cache = 0;
+  uint64_t read_ahead = 0;
+  std::string warm_spec;
+  std::shared_ptr<const AccessMethod> warm_measured;
 
   // One in its initial state, however often. `measured` must outlive it.
   std::unique_ptr<DeviceModel> make() const;
+
+ private:
+  std::unique_ptr<DeviceModel> make_drives() const;
 };
 
 Result<OpenDrive> open_drive(const DriveChoice& choice);

@@ -12,6 +12,8 @@ struct SimulateOptions : RunOptions {
   DriveChoice drive;
   std::optional<uint32_t> depth;
   Bytes stripe_chunk{512 * kKiB};
+  Bytes page_cache{0};
+  Bytes read_ahead{0};
   std::optional<uint32_t> ranges;
 };
 
@@ -30,6 +32,8 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   DriveChoice choice = options.drive;
   choice.seed = options.seed;
   choice.stripe_chunk = options.stripe_chunk.count;
+  choice.page_cache = options.page_cache.count;
+  choice.read_ahead = options.read_ahead.count;
   if (choice.stripe_chunk < 4096) {
     return wrong_usage("--stripe-chunk {}: must be at least 4KiB", exact_bytes(options.stripe_chunk));
   }
@@ -74,6 +78,7 @@ void add_simulate_command(Command app, Invocation& invocation) {
       "Examples:\n"
       "  spillway simulate trace.bin --device linear:bandwidth=7GB/s --cache 4GB --compute 1ms\n"
       "  spillway simulate trace.bin --device nvme.json --method uring --cache 4GB\n"
+      "  spillway simulate trace.bin --device nvme.json --method 'pread cold' --cache 0 --page-cache 8GB\n"
       "  spillway simulate trace.bin --device 4xqueueing:link=7GB/s --cache 4GB");
   add_run_options(command, *options);
   command
@@ -88,6 +93,11 @@ void add_simulate_command(Command app, Invocation& invocation) {
   command
       .size("--stripe-chunk", options->stripe_chunk, "Bytes on one drive of a stripe before the next one's")
       .show_default();
+  command
+      .size("--page-cache", options->page_cache,
+            "Memory of a page cache in front of the drive, for methods that go through it")
+      .show_default();
+  command.size("--read-ahead", options->read_ahead, "What that reads beyond each miss").show_default();
   command
       .count("--ranges", {.least = 1, .most = 3}, options->ranges,
              "Reads per expert: 1 as in a packed store (the default), or 3 as in a GGUF")

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/rng.h"
+#include "sim/devices/page_cache.h"
 #include "sim/devices/stripe.h"
 #include "sim/devices/table.h"
 #include "sim/list.h"
@@ -244,6 +245,74 @@ TEST(Stripe, loses_and_repeats_no_byte_of_any_read) {
                          << " at " << place;
     }
   }
+}
+
+// Units of 100 bytes, room for three; the drive takes 1 ns a byte, memory nothing but is noted.
+//   0-150: units 0 and 1 are missing, 200 bytes: done at 200. In memory: 0 1.
+//   100-300 at 1000: unit 1 is there, unit 2 is read: 1100. In memory: 0 1 2.
+//   300-400 at 2000: unit 3 is read, unit 0 goes and costs 7: 2107. In memory: 1 2 3.
+//   100-200 at 3000: there: 3000, by memory's clock.
+//   0-100 at 4000: unit 0 is gone, 2 goes: 4107.
+TEST(PageCache, keeps_what_was_used_last_and_reads_the_rest) {
+  std::vector<ByteRange> cold_reads;
+  std::vector<ByteRange> warm_reads;
+  struct Free final : DeviceModel {
+    explicit Free(std::vector<ByteRange>& ranges) : seen(ranges) {}
+    Nanoseconds finish(const IoRequest& request, Nanoseconds now) override {
+      seen.push_back(request.range);
+      return now;
+    }
+    std::vector<ByteRange>& seen;
+  };
+  PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<Free>(warm_reads),
+                         {.capacity = 300, .unit = 100, .reclaim = Nanoseconds(7)});
+  EXPECT_EQ(device.finish(read(0, 150), Nanoseconds(0)), Nanoseconds(200));
+  EXPECT_EQ(device.finish(read(100, 200), Nanoseconds(1000)), Nanoseconds(1100));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(2000)), Nanoseconds(2107));
+  EXPECT_EQ(device.finish(read(100, 100), Nanoseconds(3000)), Nanoseconds(3000));
+  EXPECT_EQ(device.finish(read(0, 100), Nanoseconds(4000)), Nanoseconds(4107));
+  ASSERT_EQ(warm_reads.size(), 2U);
+  EXPECT_EQ(warm_reads[0].bytes, 100U);
+  EXPECT_EQ(warm_reads[1].bytes, 100U);
+  EXPECT_EQ(device.cold_bytes(), 500U);
+}
+
+TEST(PageCache, without_room_reads_everything_and_with_read_ahead_more) {
+  std::vector<ByteRange> cold_reads;
+  std::vector<ByteRange> warm_reads;
+  PageCacheDevice none(std::make_unique<Notes>(cold_reads), std::make_unique<Notes>(warm_reads),
+                       {.unit = 100});
+  none.finish(read(0, 100), Nanoseconds(0));
+  none.finish(read(0, 100), Nanoseconds(0));
+  EXPECT_EQ(none.cold_bytes(), 200U);
+  PageCacheDevice eager(std::make_unique<Notes>(cold_reads), std::make_unique<Notes>(warm_reads),
+                        {.capacity = 1000, .unit = 100, .read_ahead = 250});
+  eager.finish(read(0, 100), Nanoseconds(0));
+  EXPECT_EQ(eager.cold_bytes(), 400U);
+  eager.finish(read(300, 100), Nanoseconds(0));
+  EXPECT_EQ(eager.cold_bytes(), 400U);
+}
+
+// Against a list of units in order of use, on random reads.
+TEST(PageCache, decides_as_a_list_in_order_of_use_does) {
+  Rng rng(11);
+  std::vector<ByteRange> cold_reads;
+  std::vector<ByteRange> warm_reads;
+  PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<Notes>(warm_reads),
+                         {.capacity = 20, .unit = 1});
+  std::vector<uint64_t> by_use;
+  uint64_t missed = 0;
+  for (int i = 0; i < 5000; ++i) {
+    const uint64_t unit = rng.below(rng.below(60) + 1);
+    device.finish(read(unit, 1), Nanoseconds(i));
+    missed += std::erase(by_use, unit) == 0 ? 1 : 0;
+    by_use.push_back(unit);
+    if (by_use.size() > 20) {
+      by_use.erase(by_use.begin());
+    }
+    ASSERT_EQ(device.cold_bytes(), missed) << i;
+  }
+  EXPECT_GT(missed, 100U);
 }
 
 }  // namespace

@@ -1,0 +1,99 @@
+#include "sim/devices/page_cache.h"
+
+#include <algorithm>
+
+#include "core/expects.h"
+
+namespace spillway {
+
+PageCacheDevice::PageCacheDevice(std::unique_ptr<DeviceModel> cold, std::unique_ptr<DeviceModel> warm,
+                                 const Options& options)
+    : cold_(std::move(cold)), warm_(std::move(warm)), options_(options) {
+  Expects(cold_ != nullptr && warm_ != nullptr && options_.unit > 0);
+}
+
+Nanoseconds PageCacheDevice::finish(const IoRequest& request, Nanoseconds now) {
+  const uint64_t begin = request.range.offset;
+  const uint64_t end = begin + std::max<uint64_t>(request.range.bytes, 1);
+  const uint64_t last = (end - 1) / options_.unit;
+  Nanoseconds done = now;
+  uint64_t warm_bytes = 0;
+  for (uint64_t unit = begin / options_.unit; unit <= last;) {
+    const uint32_t index = index_of_unit(request.range.file, unit);
+    if (units_[index].present) {
+      const uint64_t from = std::max(begin, unit * options_.unit);
+      warm_bytes += std::min(end, (unit + 1) * options_.unit) - from;
+      touch(index);
+      ++unit;
+      continue;
+    }
+    uint64_t until = unit;  // the last of the missing run
+    while (until < last && !units_[index_of_unit(request.range.file, until + 1)].present) {
+      ++until;
+    }
+    done = std::max(done, read_run(request, unit, until, now));
+    unit = until + 1;
+  }
+  if (warm_bytes > 0) {
+    done =
+        std::max(done, warm_->finish({request.tag, {request.range.file, begin, warm_bytes}, nullptr}, now));
+  }
+  return done;
+}
+
+// Reads the units from `first` to `last`, and what read-ahead adds, from the drive.
+Nanoseconds PageCacheDevice::read_run(const IoRequest& request, uint64_t first, uint64_t last,
+                                      Nanoseconds now) {
+  const uint64_t ahead = (options_.read_ahead + options_.unit - 1) / options_.unit;
+  const uint64_t units = last - first + 1 + ahead;
+  const uint64_t room = options_.capacity / options_.unit;
+  Nanoseconds reclaimed{0};
+  for (uint64_t unit = first; unit < first + units && room > 0; ++unit) {
+    const uint32_t index = index_of_unit(request.range.file, unit);
+    if (!units_[index].present && present_ == room) {
+      unlink(oldest_);
+      reclaimed += options_.reclaim;
+    }
+    touch(index);
+  }
+  const uint64_t bytes = units * options_.unit;
+  cold_bytes_ += bytes;
+  return reclaimed +
+         cold_->finish({request.tag, {request.range.file, first * options_.unit, bytes}, nullptr}, now);
+}
+
+uint32_t PageCacheDevice::index_of_unit(uint32_t file, uint64_t unit) {
+  if (places_.size() <= file) {
+    places_.resize(file + 1);
+  }
+  std::vector<uint32_t>& places = places_[file];
+  if (places.size() <= unit) {
+    places.resize(unit + 1, kNone);
+  }
+  if (places[unit] == kNone) {
+    places[unit] = uint32_t(units_.size());
+    units_.emplace_back();
+  }
+  return places[unit];
+}
+
+void PageCacheDevice::touch(uint32_t index) {
+  if (units_[index].present) {
+    unlink(index);
+  }
+  Unit& unit = units_[index];
+  unit = {newest_, kNone, true};
+  (newest_ == kNone ? oldest_ : units_[newest_].newer) = index;
+  newest_ = index;
+  ++present_;
+}
+
+void PageCacheDevice::unlink(uint32_t index) {
+  Unit& unit = units_[index];
+  (unit.older == kNone ? oldest_ : units_[unit.older].newer) = unit.newer;
+  (unit.newer == kNone ? newest_ : units_[unit.newer].older) = unit.older;
+  unit = {};
+  --present_;
+}
+
+}  // namespace spillway

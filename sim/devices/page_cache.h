@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "core/ports.h"
+
+namespace spillway {
+
+// A drive behind the operating system's page cache: what was read stays in memory while there is room, the
+// least recently used goes first, and a read of what is there costs what `warm` says instead of `cold`.
+//
+// Memory is kept in units larger than pages, as the kernel's large folios are, for a file of 20 GB has five
+// million pages. The kernel's two lists are more forgiving of scans than one LRU list is, so hit ratios of
+// this model are a little low where much is read once.
+class PageCacheDevice final : public DeviceModel {
+ public:
+  struct Options {
+    uint64_t capacity = 0;      // bytes of the cache; less than a unit: nothing stays
+    uint64_t unit = 64 * 1024;  // bytes that come and go together
+    uint64_t read_ahead = 0;    // bytes beyond a missing run that are read with it
+    Nanoseconds reclaim{0};     // for each unit that has to go to make room
+  };
+
+  // options.unit > 0.
+  PageCacheDevice(std::unique_ptr<DeviceModel> cold, std::unique_ptr<DeviceModel> warm,
+                  const Options& options);
+
+  Nanoseconds finish(const IoRequest& request, Nanoseconds now) override;
+
+  uint64_t cold_bytes() const { return cold_bytes_; }  // asked of the drive, read-ahead included
+
+ private:
+  static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+
+  // A unit of a file that was ever read; a place in the list of those that are in memory.
+  struct Unit {
+    uint32_t older = kNone;
+    uint32_t newer = kNone;
+    bool present = false;
+  };
+
+  uint32_t index_of_unit(uint32_t file, uint64_t unit);
+  void touch(uint32_t index);
+  void unlink(uint32_t index);
+  Nanoseconds read_run(const IoRequest& request, uint64_t first, uint64_t last, Nanoseconds now);
+
+  std::unique_ptr<DeviceModel> cold_;
+  std::unique_ptr<DeviceModel> warm_;
+  Options options_;
+  std::vector<std::vector<uint32_t>> places_;  // [file][unit]: index in units_, or kNone
+  std::vector<Unit> units_;
+  uint32_t oldest_ = kNone;
+  uint32_t newest_ = kNone;
+  uint64_t present_ = 0;
+  uint64_t cold_bytes_ = 0;
+};
+
+}  // namespace spillway
