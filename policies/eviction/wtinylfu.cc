@@ -19,7 +19,8 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("window", window, "share of the cache for arrivals, 0 to 1, but one expert at least");
+    v("window", window,
+      "share of the cache for arrivals, 0 to 1, but a token's experts of one layer at least");
     v("protect", protect, "share of the rest for experts used again there, 0 to 1");
     v("sample", sample, "uses after which counts are halved, in cachefuls, and where counts stop");
   }
@@ -30,12 +31,17 @@ struct Options {
 // fall out of the main part, and the one with fewer recent uses leaves, the newcomer if they are equal. The
 // main part is a segmented LRU: a use there takes an expert from probation to the protected segment, whose
 // overflow goes back on probation. Shares are of bytes, and a sample is so many times the cache's bytes. A
-// use is counted once it has been served. An expert that is held is passed over by whoever ranks next.
+// use is counted once it has been served.
+//
+// An expert that is held is passed over by whoever ranks next. A step holds its own arrivals, so a window
+// that has no room for all of a token's would never have one to give up, and nobody would ever be turned
+// away: a window is that large at least.
 class WTinyLfu final : public EvictionPolicy {
  public:
   WTinyLfu(const Options& options, const ModelGeometry& geometry, uint64_t capacity_bytes)
       : geometry_(geometry),
-        window_bytes_(std::max(share_of(capacity_bytes, options.window), geometry.largest_expert_bytes())),
+        window_bytes_(
+            std::max(share_of(capacity_bytes, options.window), geometry.largest_token_step_bytes())),
         protected_bytes_(share_of(capacity_bytes - std::min(window_bytes_, capacity_bytes), options.protect)),
         lists_(geometry, kLists),
         uses_(geometry.expert_count(), options.sample * capacity_bytes, options.sample),

@@ -96,7 +96,8 @@ TEST_F(Cli, ReplaysFromAColdStoreThatItMakesAndReadsWhatItStored) {
 }
 
 TEST_F(Cli, DecidesTheSameInReplayAndSimulationWhenOnlyDemandsAreRead) {
-  for (const std::string policy : {"lru", "lfu", "fifo", "random", "layer-lru", "belady"}) {
+  for (const std::string policy : {"lru", "lfu", "fifo", "clock", "sieve", "s3fifo", "arc", "wtinylfu",
+                                   "least-stale", "layer-lru", "random", "belady"}) {
     SCOPED_TRACE(policy);
     const Ran simulated = spillway({"simulate", trace_, "--cache", "1MiB", "--evict", policy, "--json", "-"});
     ASSERT_EQ(simulated.status, 0) << simulated.err;

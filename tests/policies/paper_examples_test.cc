@@ -86,6 +86,25 @@ TEST(WTinyLfu, AdmitsWhoWasUsedMoreThanWhoWouldLeave) {
   EXPECT_EQ(outcome("wtinylfu", 3, pages).victims, (Victims{3, 4, 2}));
 }
 
+// Twenty experts in turn, two a step, in a cache of twelve: LRU never hits. Who is in the main part stays
+// there, for the newcomers were used no more often; so long as newcomers can be turned away at all, although
+// their own step holds them.
+TEST(WTinyLfu, KeepsItsMainPartOnACycleLongerThanTheCache) {
+  const Lab lab(10, 8, 2);
+  std::vector<Step> steps;
+  while (steps.size() < 10 * 50) {
+    steps.push_back(lab.step(steps.size(), {0, 1}));
+  }
+  const auto hits = [&](const std::string& spec) {
+    const auto policy = lab.eviction(spec, 12);
+    SlotCache cache(lab, *policy, 12);
+    cache.run(steps);
+    return cache.hits;
+  };
+  EXPECT_EQ(hits("lru"), 0U);
+  EXPECT_GT(hits("wtinylfu:sample=1000"), 49U * 9U);  // of 49 tokens, 20 lookups each
+}
+
 // Three layers, a token each row. In the third pass LRU gives up c0, unused for two passes; its layer is
 // still to come, and Least-Stale gives up b0, whose layer has another expert this time.
 TEST(LeastStale, KeepsTheLayersThatAreStillToCome) {
