@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <thread>
 #include <vector>
 
+#include "backends/packed_format.h"
 #include "core/expects.h"
 #include "core/units.h"
 
@@ -32,6 +34,17 @@ bool is_called(int descriptor, const std::string& name) {
   struct stat named = {};
   return ::fstat(descriptor, &held) == 0 && ::stat(name.c_str(), &named) == 0 &&
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+// Whether the file is what an unfinished store looks like: empty, still without its header, which is written
+// last, or complete but for its name.
+bool is_unfinished_store(const std::string& name) {
+  std::array<char, kPackedMagic.size()> head = {};
+  const FileHandle file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = file.get() < 0 ? -1 : ::pread(file.get(), head.data(), head.size(), 0);
+  const std::string_view text(head.data(), head.size());
+  return got == 0 ||
+         (got > 0 && (text == kPackedMagic || text.find_first_not_of('\0') == std::string_view::npos));
 }
 
 // Whether it did; errno tells why not.
@@ -69,6 +82,9 @@ Result<PartialFile> PartialFile::create(const std::string& path, bool direct) {
   }
   if (!is_called(descriptor, name)) {
     return failed("{} was being made by another process, which has just ended; run this again", path);
+  }
+  if (!is_unfinished_store(name)) {
+    return failed("{} is there and is no unfinished store; move it away", name);
   }
   partial.made_ = true;
   partial.on_sudden_end_ = OnSuddenEnd({{EndStep::Kind::unlink, name}});

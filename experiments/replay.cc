@@ -35,6 +35,13 @@ Result<void> rehearse(const ReplayOptions& options, const Composition& parts, co
   }
   Rig rig;
   rig.store = std::make_unique<UnmadeStore>(geometry, plan.scratch, stand_in->files());
+  // The files that stand in are small, a copy of the store in memory is not.
+  const std::optional<uint64_t> reach = memory_within_reach();
+  if (is_staged(options.rig) && reach && *reach < geometry.total_bytes()) {
+    return unavailable(
+        "--backend {}: the copy in memory needs {} and {} can be had; use stage=0, or a smaller store",
+        options.rig.backend, format_bytes(geometry.total_bytes()), format_bytes(*reach));
+  }
   return equip(options.rig, geometry, {.cache_bytes = parts.policies.cache_bytes}, rig);
 }
 

@@ -71,7 +71,7 @@ Result<void> limit_memory(const RigOptions& options, const MemoryNeeds& needs, R
     return wrong_usage(
         "--memory with --warm: what is in the page cache already is outside of the limit; use --cold");
   }
-  if (rig.backend.resolved.find("stage=1") != std::string::npos) {
+  if (is_staged(options)) {
     return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend);
   }
   const uint64_t hugetlb =
@@ -224,6 +224,11 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
   }
   learn_from_run(report);
   return {};
+}
+
+bool is_staged(const RigOptions& options) {
+  const Result<std::string> resolved = resolve_plugin(backends(), "backend", options.backend);
+  return resolved && resolved->find("stage=1") != std::string::npos;
 }
 
 void add_rig_options(Command command, RigOptions& options) {

@@ -20,6 +20,9 @@ struct RigOptions {
   bool no_probe = false;
 };
 
+// Whether the backend copies the whole store into memory first.
+bool is_staged(const RigOptions& options);
+
 void add_rig_options(Command command, RigOptions& options);
 
 // Everything between the ports and the kernel. Declared in the order in which it is made: what comes later

@@ -234,10 +234,24 @@ TEST(ScratchStoreErrors, what_a_killed_run_left_is_overwritten) {
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(1, 2, 4096);
   const std::string path = scratch_store_paths(shape, options)[0];
-  testing::write_file(path + ".partial", std::string(100'000'0, 'x'));
+  // Its header is not there yet, its content in part.
+  testing::write_file(path + ".partial", std::string(4096, '\0') + std::string(1'000'000, 'x'));
   ASSERT_TRUE(make_scratch_store(shape, options, kGoOn));
   EXPECT_TRUE(open_store({path}, shape));
   EXPECT_EQ(directory.entries(), 1U);
+}
+
+TEST(ScratchStoreErrors, a_file_of_somebody_else_under_that_name_is_left_alone) {
+  const TestDirectory directory;
+  ScratchOptions options;
+  options.directories = {directory.path()};
+  const ModelGeometry shape = geometry(1, 2, 4096);
+  const std::string name = scratch_store_paths(shape, options)[0] + ".partial";
+  testing::write_file(name, "a thesis, two thirds of it");
+  const auto made = make_scratch_store(shape, options, kGoOn);
+  ASSERT_FALSE(made);
+  EXPECT_TRUE(mentions(made.error().message, name));
+  EXPECT_EQ(std::filesystem::file_size(name), 26U);
 }
 
 TEST(ScratchStoreErrors, progress_ends_at_the_total) {
