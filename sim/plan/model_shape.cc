@@ -1,0 +1,133 @@
+#include "sim/plan/model_shape.h"
+
+#include <utility>
+
+namespace spillway::plan {
+namespace {
+
+uint64_t product(uint64_t a, uint64_t b) {
+  return a * b;
+}
+
+uint64_t latent_attention(const Attention& shape, uint64_t hidden) {
+  const uint64_t query_width = product(shape.heads, shape.head_size + shape.rope_size);
+  const uint64_t query = shape.query_rank == 0 ? hidden * query_width
+                                               : hidden * shape.query_rank + shape.query_rank * query_width;
+  const uint64_t down = hidden * (shape.latent + shape.rope_size);
+  const uint64_t up = product(shape.latent, shape.heads) * (shape.head_size + shape.value_size);
+  return query + down + up + product(shape.heads, shape.value_size) * hidden;
+}
+
+uint64_t attention_parameters(const Attention& shape, uint64_t hidden) {
+  if (shape.latent != 0) {
+    return latent_attention(shape, hidden);
+  }
+  const uint64_t width = product(shape.heads, shape.head_size);
+  const uint64_t kv_width = product(shape.kv_heads, shape.head_size);
+  return hidden * (width * (shape.gated ? 2 : 1) + kv_width * (shape.key_value ? 1 : 2) + width);
+}
+
+uint64_t convolved_channels(const LinearAttention& shape) {
+  return product(2 * shape.key_heads + shape.value_heads, shape.head_size);
+}
+
+// Queries, keys and values; the output's gate; a decay and a rate for each head; the way back.
+uint64_t linear_parameters(const LinearAttention& shape, uint64_t hidden) {
+  const uint64_t value_width = product(shape.value_heads, shape.head_size);
+  return hidden * (convolved_channels(shape) + value_width + 2 * shape.value_heads + value_width);
+}
+
+uint64_t kv_values(const Attention& shape) {
+  return shape.latent != 0 ? shape.latent + shape.rope_size : 2 * product(shape.kv_heads, shape.head_size);
+}
+
+uint64_t mixer_parameters(const ModelShape& shape) {
+  const uint64_t full = shape.full_layers() * attention_parameters(shape.attention, shape.hidden);
+  const uint64_t other = shape.linear ? linear_parameters(*shape.linear, shape.hidden)
+                                      : attention_parameters(shape.window_attention, shape.hidden);
+  return full + shape.other_layers() * other;
+}
+
+}  // namespace
+
+Result<void> ModelShape::validate() const {
+  constexpr uint32_t kMost = 1U << 20;  // every known size is below; products of three stay below 2^63
+  const std::pair<const char*, uint32_t> needed[] = {{"layers", layers},
+                                                     {"hidden", hidden},
+                                                     {"vocabulary", vocabulary},
+                                                     {"experts_per_layer", experts},
+                                                     {"top_k", top_k},
+                                                     {"expert_ffn", expert_ffn},
+                                                     {"full_attention_every", full_every},
+                                                     {"attention.heads", attention.heads},
+                                                     {"attention.head_size", attention.head_size}};
+  for (const auto& [key, value] : needed) {
+    if (value == 0 || value > kMost) {
+      return failed("'{}' must be from 1 to {}", key, kMost);
+    }
+  }
+  if (layers > 1000 || experts > 4096 || top_k > experts || dense_layers >= layers || full_every > layers) {
+    return failed("no model has {} layers, {} of them dense, and {} of {} experts at a time", layers,
+                  dense_layers, top_k, experts);
+  }
+  if (attention.latent == 0 && attention.kv_heads == 0) {
+    return failed("'attention' must have 'kv_heads' or a 'latent'");
+  }
+  if (full_every > 1 && !linear && window == 0) {
+    return failed("'full_attention_every' is {}: the other layers need 'linear_attention' or a 'window'",
+                  full_every);
+  }
+  if (window > 0 && (window_attention.kv_heads == 0 || window_attention.heads == 0)) {
+    return failed("'window' must have 'heads' and 'kv_heads'");
+  }
+  return {};
+}
+
+uint64_t Parameters::total() const {
+  return embedding + head + mixer + shared_ffn + router + norms + experts;
+}
+
+Parameters count_parameters(const ModelShape& shape) {
+  const uint64_t hidden = shape.hidden;
+  Parameters count;
+  count.embedding = hidden * shape.vocabulary;
+  count.head = shape.tied_head ? 0 : count.embedding;
+  count.mixer = mixer_parameters(shape);
+  count.shared_ffn =
+      3 * hidden *
+      (product(shape.moe_layers(), shape.shared_ffn) + product(shape.dense_layers, shape.dense_ffn));
+  count.router = hidden * product(shape.moe_layers(), shape.experts);
+  count.norms = hidden * (2 * shape.layers + 1);
+  if (shape.linear) {
+    count.norms += shape.other_layers() * shape.linear->kernel * convolved_channels(*shape.linear);
+  }
+  count.expert = 3 * hidden * shape.expert_ffn + (shape.expert_bias ? 2 * shape.expert_ffn + hidden : 0);
+  count.experts = count.expert * product(shape.moe_layers(), shape.experts);
+  return count;
+}
+
+uint64_t active_parameters(const ModelShape& shape, uint32_t top_k) {
+  const Parameters count = count_parameters(shape);
+  const uint64_t head = shape.tied_head ? count.embedding : count.head;
+  return head + count.mixer + count.shared_ffn + count.router + count.norms +
+         count.expert * product(shape.moe_layers(), top_k);
+}
+
+uint64_t full_kv_values(const ModelShape& shape) {
+  return shape.full_layers() * kv_values(shape.attention);
+}
+
+uint64_t window_kv_values(const ModelShape& shape) {
+  return shape.window == 0 ? 0 : shape.other_layers() * kv_values(shape.window_attention);
+}
+
+uint64_t state_values(const ModelShape& shape) {
+  if (!shape.linear) {
+    return 0;
+  }
+  const uint64_t matrices =
+      product(shape.linear->value_heads, shape.linear->head_size) * shape.linear->head_size;
+  return shape.other_layers() * (matrices + (shape.linear->kernel - 1) * convolved_channels(*shape.linear));
+}
+
+}  // namespace spillway::plan
