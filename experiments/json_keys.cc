@@ -1,6 +1,7 @@
 #include "experiments/json_keys.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/units.h"
 

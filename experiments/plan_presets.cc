@@ -1,6 +1,7 @@
 #include "experiments/plan_presets.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/units.h"
 #include "experiments/json_keys.h"
