@@ -17,7 +17,7 @@ class JsonKeys {
  public:
   explicit JsonKeys(const nlohmann::json& object) : object_(object) {}
 
-  bool has(const char* key) const { return object_.is_object() && object_.contains(key); }
+  bool has(const char* key) const { return find(key) != nullptr; }
   JsonKeys child(const char* key);
 
   std::string text(const char* key, std::optional<std::string> otherwise = std::nullopt);

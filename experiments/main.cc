@@ -69,6 +69,7 @@ int run(int argc, char** argv) {
   spillway::add_gap_command(app, invocation);
   spillway::add_calibrate_command(app, invocation);
   spillway::add_curve_command(app, invocation);
+  spillway::add_plan_command(app, invocation);
   spillway::add_pack_command(app, invocation);
   spillway::add_trace_commands(app, invocation);
   spillway::add_list_command(app, invocation);

@@ -133,6 +133,13 @@ Result<ModelPreset> model_from_json(const Json& preset, const std::string& name,
     return propagate(bytes);
   }
   model.geometry.expert_bytes = std::move(*bytes);
+  if (preset.contains("dense_layers")) {
+    Result<uint64_t> dense = number_of(preset, "dense_layers");
+    if (!dense) {
+      return propagate(dense);
+    }
+    std::fill_n(model.geometry.expert_bytes.begin(), std::min<uint64_t>(*dense, model.geometry.layers), 0);
+  }
   if (Result<void> valid = model.geometry.validate(); !valid) {
     return propagate(valid);
   }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/cli.h"
+#include "experiments/plan_presets.h"
 #include "experiments/presets.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
@@ -41,12 +42,25 @@ Json describe_models() {
   return models;
 }
 
+// Presets that have no options, by what they say of themselves.
+Json describe_kind(const std::string& kind) {
+  Json presets = Json::array();
+  for (const std::string& name : list_presets(kind, {})) {
+    presets.push_back({{"name", name}, {"summary", describe_preset(kind, name)}, {"options", Json::array()}});
+  }
+  return presets;
+}
+
 Json everything() {
   return {{"backends", describe_family(backends())},
           {"policies", describe_family(eviction_policies())},
           {"prefetchers", describe_family(prefetchers())},
           {"devices", describe_family(device_models())},
-          {"models", describe_models()}};
+          {"models", describe_models()},
+          {"machines", describe_kind("machines")},
+          {"drives", describe_kind("drives")},
+          {"runtimes", describe_kind("runtimes")},
+          {"locality", describe_kind("locality")}};
 }
 
 Result<void> run_list(const std::string& family, const std::string& json) {
@@ -83,7 +97,7 @@ void add_list_command(Command app, Invocation& invocation) {
   auto family = std::make_shared<std::string>();
   auto json = std::make_shared<std::string>();
   Command command = app.subcommand(
-      "list", "Backends, policies, prefetchers, device models and model presets, with their options");
+      "list", "Backends, policies, prefetchers, device models and presets, with their options");
   command.footer(
       "Examples:\n"
       "  spillway list backends\n"
@@ -91,7 +105,8 @@ void add_list_command(Command app, Invocation& invocation) {
       "An option is given after a colon: --backend uring:depth=64; so is the type of a model's experts:\n"
       "--model olmoe-1b-7b:Q4_K");
   command.text("family", *family, "Only this family")
-      .one_of({"backends", "policies", "prefetchers", "devices", "models"});
+      .one_of({"backends", "policies", "prefetchers", "devices", "models", "machines", "drives", "runtimes",
+               "locality"});
   command.text("--json", *json, "Write the list as JSON to this file; - is stdout");
   command.runs(invocation, [family, json] { return run_list(*family, *json); });
 }

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "experiments/plan_claims.h"
+#include "experiments/plan_study.h"
+
+namespace spillway {
+
+// For people: fits or not, how fast, what limits, what to change, what to buy.
+std::string plan_table(const PlanStudy& study);
+
+// The arithmetic behind it, line by line.
+std::string plan_explanation(const PlanStudy& study);
+
+// spillway.plan/1
+nlohmann::ordered_json plan_json(const PlanStudy& study);
+
+// The planner beside published figures, misses and what it cannot cover included.
+std::string claims_table(const Claims& claims);
+
+// spillway.claims/1
+nlohmann::ordered_json claims_json(const Claims& claims);
+
+}  // namespace spillway

@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/units.h"
+#include "experiments/plan_report.h"
+#include "experiments/printable.h"
+
+namespace spillway {
+namespace {
+
+using plan::Plan;
+using plan::TokenTime;
+
+// As memory is sold.
+std::string sold(uint64_t bytes) {
+  return fmt::format("{:.4g} GB", double(bytes) / double(kGiB));
+}
+
+std::string rate(double bytes_per_s) {
+  return format_bytes(uint64_t(bytes_per_s)) + "/s";
+}
+
+std::string speed(double tok_per_s) {
+  return fmt::format("{:.{}f}", tok_per_s, tok_per_s < 10 ? 2 : 1);
+}
+
+std::string speed_of(const Plan& plan) {
+  return plan.speed ? speed(plan.speed->central) : "-";
+}
+
+std::string drive_text(const plan::Drive& drive) {
+  return fmt::format("{}{}", drive.count > 1 ? fmt::format("{} × ", drive.count) : "", printable(drive.name));
+}
+
+// Where a token's time goes, and what makes that part smaller.
+struct Part {
+  const char* name;
+  double seconds;
+  const char* remedy;
+};
+
+std::vector<Part> parts_of(const TokenTime& time) {
+  return {
+      {"memory traffic", time.memory_s,
+       "memory bandwidth limits: fewer bits a weight, fewer experts a token, or a machine with faster "
+       "memory"},
+      {"attention", time.attention_s,
+       "the context limits: a shorter one, or keys and values of fewer bits (kv=8)"},
+      {"launches", time.launches_s,
+       "starting work and waiting for the router's choices limits: holding all experts in memory, where a "
+       "program need not wait for the router, or a newer processor; neither a drive nor a little more "
+       "memory"},
+      {"cached reads", time.cached_reads_s,
+       "copying experts out of the page cache limits: a program with a cache of its own"},
+      {"drive", time.drive_s, "the drive limits: more memory, a faster drive or a second one, fewer bits"}};
+}
+
+std::string memory_section(const PlanStudy& study) {
+  const plan::MemoryPlan& memory = study.plan.memory;
+  std::string text = fmt::format("\nmemory of {} (as sold)\n", sold(memory.total));
+  const auto line = [&](const char* name, uint64_t bytes, const std::string& note) {
+    text += fmt::format("  {:<26} {:>9}  {}\n", name, format_bytes(bytes), note);
+  };
+  line("system, other programs", memory.system, "");
+  line("resident weights", memory.resident, "");
+  line("context", memory.context, fmt::format("{} tokens", study.question.context));
+  line("work", memory.work, "");
+  if (!memory.fits()) {
+    text += fmt::format("  does not fit: it needs {} and is {} short\n", format_bytes(memory.needed()),
+                        format_bytes(memory.needed() - memory.total));
+    return text;
+  }
+  line("experts", memory.cache,
+       memory.holds_all_experts() ? "all of them"
+                                  : fmt::format("{:.0f} % of {}; the others are read as they are needed",
+                                                100 * memory.cached_share(), format_bytes(memory.bank)));
+  const uint64_t used = memory.system + memory.peak();
+  text += fmt::format(
+      "  fits{}; the process takes up to {}\n",
+      memory.holds_all_experts() ? fmt::format(" with {} to spare", format_bytes(memory.total - used)) : "",
+      format_bytes(memory.peak()));
+  return text;
+}
+
+std::string speed_section(const PlanStudy& study) {
+  if (!study.plan.speed) {
+    return "";
+  }
+  const plan::Forecast& forecast = *study.plan.speed;
+  std::string text = fmt::format("\nspeed  {} tok/s, likely {} to {}\n", speed(forecast.central),
+                                 speed(forecast.low), speed(forecast.high));
+  const TokenTime& time = forecast.time;
+  const double total = time.total_s();
+  std::vector<Part> parts = parts_of(time);
+  for (const Part& part : parts) {
+    if (part.seconds > 0) {
+      text += fmt::format("  {:<26} {:>9}  {:.0f} %\n", part.name,
+                          format_duration(from_seconds(part.seconds)), 100 * part.seconds / total);
+    }
+  }
+  if (time.hidden_s > 0) {
+    text += fmt::format("  {:<26} {:>9}\n", "of which hidden", format_duration(from_seconds(time.hidden_s)));
+  }
+  if (study.plan.streams) {
+    text += fmt::format("  {:.1f} % of the experts are found in memory ({}), {} a token are not\n",
+                        100 * time.hit_ratio, printable(study.locality_source),
+                        format_bytes(uint64_t(time.missed_bytes)));
+    text += fmt::format("  reading every expert at the drive's full rate would be {} tok/s\n",
+                        speed(study.plan.seed_ceiling));
+  }
+  const Part& largest = *std::max_element(parts.begin(), parts.end(),
+                                          [](const Part& a, const Part& b) { return a.seconds < b.seconds; });
+  text += fmt::format("  {}\n", largest.remedy);
+  return text;
+}
+
+std::string variants_line(const char* name, const std::vector<PlanVariant>& variants) {
+  std::string text = fmt::format("  {:<26}", name);
+  for (const PlanVariant& variant : variants) {
+    text += fmt::format("  {}: {}", variant.what, speed_of(variant.plan));
+  }
+  return text + "\n";
+}
+
+std::string variants_section(const PlanStudy& study) {
+  std::string text = "\nwith one thing changed, tok/s (-: does not run)\n";
+  text += variants_line("drives", study.drive_counts);
+  text += variants_line("experts a token", study.top_ks);
+  if (!study.bit_widths.empty()) {
+    text += variants_line("bits of the experts", study.bit_widths);
+  }
+  text += variants_line("tokens of context", study.contexts);
+  if (study.plan.streams) {
+    text += variants_line("read by", study.paths);
+  }
+  return text;
+}
+
+std::string sweep_section(const PlanStudy& study) {
+  std::string text = "\ntok/s by memory and by bandwidth of one drive\n  memory    ";
+  for (const double bandwidth : study.bandwidths) {
+    text += fmt::format("{:>10}", fmt::format("{:.3g} GB/s", bandwidth / 1e9));
+  }
+  text += "\n";
+  for (size_t row = 0; row < study.memories.size(); ++row) {
+    text += fmt::format("  {:>8}  ", sold(study.memories[row]));
+    for (size_t column = 0; column < study.bandwidths.size(); ++column) {
+      const double value = study.speeds[row * study.bandwidths.size() + column];
+      text += fmt::format("{:>10}", value > 0 ? speed(value) : "-");
+    }
+    text += "\n";
+  }
+  text += fmt::format("  more memory than {} brings less than {:.0f} %", sold(study.memory_enough),
+                      100 * kEnoughGain);
+  if (study.bandwidth_enough) {
+    text += *study.bandwidth_enough == 0
+                ? std::string("; no drive matters, all is in memory")
+                : fmt::format("; with {}, so does a drive faster than {}", sold(study.plan.memory.total),
+                              rate(*study.bandwidth_enough));
+  }
+  return text + "\n";
+}
+
+std::string offer_text(const plan::Offer& offer) {
+  const plan::Forecast& forecast = *offer.plan.speed;
+  return fmt::format("{:>7}{}{}: {} tok/s ({} to {})", sold(offer.memory),
+                     offer.plan.streams ? " and " + drive_text(offer.drive) : ", all in memory",
+                     offer.price > 0 ? fmt::format(", about ${:.0f}", offer.price) : "",
+                     speed(forecast.central), speed(forecast.low), speed(forecast.high));
+}
+
+std::string purchase_lines(const PlanPurchase& purchase, double target) {
+  const std::string name = fmt::format("  {:<22}", printable(purchase.machine));
+  if (!purchase.likely) {
+    const std::string most =
+        purchase.fastest ? "at most " + offer_text(*purchase.fastest) : std::string("the model does not fit");
+    return fmt::format("{} does not reach {}: {}\n", name, speed(target), most);
+  }
+  std::string text = fmt::format("{} likely {}\n", name, offer_text(*purchase.likely));
+  if (purchase.surely) {
+    text += fmt::format("  {:<22} surely {}\n", "", offer_text(*purchase.surely));
+  }
+  return text;
+}
+
+std::string target_section(const PlanStudy& study) {
+  if (study.purchases.empty()) {
+    return "";
+  }
+  const double target = study.request.target;
+  std::string text = fmt::format("\nthe cheapest memory and drive for {} tok/s\n", speed(target));
+  text += purchase_lines(study.purchases.front(), target);
+  text += "  on other machines\n";
+  for (size_t i = 1; i < study.purchases.size(); ++i) {
+    text += purchase_lines(study.purchases[i], target);
+  }
+  text +=
+      "  Prices are of memory and drives alone, are assumed (presets, --ram-price) and only put these in "
+      "order.\n";
+  return text;
+}
+
+}  // namespace
+
+std::string plan_table(const PlanStudy& study) {
+  const plan::Question& question = study.question;
+  std::string text =
+      fmt::format("{}: {} layers × {} experts, {} a token; {}\non {}, {}/s; drive {}, {}; run by {}\n",
+                  printable(question.model.name), question.model.moe_layers, question.model.experts_per_layer,
+                  question.top_k, study.bits, printable(question.machine.name),
+                  format_bytes(uint64_t(question.machine.bandwidth)), drive_text(question.drive),
+                  rate(plan::array_bandwidth(question.drive)), printable(study.plan.runtime.name));
+  text += memory_section(study) + speed_section(study) + variants_section(study) + sweep_section(study);
+  return text + target_section(study);
+}
+
+std::string claims_table(const Claims& claims) {
+  std::string text = fmt::format("{:<20} {:<42} {:>9} {:>9}  {:<16} {:>6}\n", "published by", "what",
+                                 "published", "planned", "likely", "error");
+  for (const Claim& claim : claims.covered) {
+    const plan::Forecast& forecast = claim.forecast;
+    text += fmt::format("{:<20} {:<42} {:>9} {:>9}  {:<16} {:>+5.0f} %{}\n", printable(claim.system),
+                        printable(claim.what), speed(claim.published), speed(forecast.central),
+                        speed(forecast.low) + " to " + speed(forecast.high), 100 * claim.error(),
+                        claim.within_interval() ? "" : "  outside");
+    if (!claim.note.empty()) {
+      text += fmt::format("  {}\n", printable(claim.note));
+    }
+  }
+  text += fmt::format("\nwithin 15 %: {} of {}; within 20 %: {}\n\nnot covered\n", claims.within(0.15),
+                      claims.covered.size(), claims.within(0.2));
+  for (const UncoveredClaim& claim : claims.not_covered) {
+    text += fmt::format("{:<20} {:<42} {:>9}\n  {}\n", printable(claim.system), printable(claim.what),
+                        claim.published > 0 ? speed(claim.published) : "-", printable(claim.why));
+  }
+  return text;
+}
+
+}  // namespace spillway
