@@ -173,7 +173,7 @@ std::vector<std::string> preset_directories(const std::string& directory) {
   if (!problem) {
     list.push_back((program.parent_path().parent_path() / "share/spillway/presets").string());
   }
-  list.push_back((fs::path(__FILE__).parent_path() / "presets").string());
+  list.emplace_back(SPILLWAY_SOURCE_PRESETS);
   return list;
 }
 
