@@ -5,6 +5,8 @@
 
 #include "core/expects.h"
 #include "experiments/device_profile.h"
+#include "experiments/plan_presets.h"
+#include "experiments/presets.h"
 #include "sim/devices/page_cache.h"
 #include "sim/devices/stripe.h"
 #include "sim/list.h"
@@ -13,6 +15,18 @@ namespace spillway {
 namespace {
 
 constexpr uint32_t kMostDrives = 64;
+
+// The data sheet of a preset as a model. Nothing where `text` is not the name of one.
+std::optional<std::string> preset_spec(const std::string& text) {
+  const std::vector<std::string> names = list_presets("drives", {});
+  if (std::find(names.begin(), names.end(), text) == names.end()) {
+    return std::nullopt;
+  }
+  const Result<plan::Drive> drive = load_drive(text);
+  return drive ? std::optional(fmt::format("linear:bandwidth={}B/s,latency={}ns", uint64_t(drive->bandwidth),
+                                           from_seconds(drive->latency_s).count()))
+               : std::nullopt;
+}
 
 bool is_profile(std::string_view text) {
   return text.ends_with(".json");
@@ -107,7 +121,7 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.page_cache = choice.page_cache;
   drive.read_ahead = choice.read_ahead;
   drive.warm_spec = choice.warm;
-  drive.spec = std::string(text);
+  drive.spec = preset_spec(std::string(text)).value_or(std::string(text));
   if (is_profile(text)) {
     const size_t at = text.find('@');
     const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
@@ -119,14 +133,14 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     if (!method) {
       return propagate(method);
     }
-    drive.measured = std::make_shared<const AccessMethod>(std::move(*method));
+    drive.measured = std::make_unique<const AccessMethod>(std::move(*method));
     drive.spec = "table";
     if (drive.page_cache > 0) {
       Result<AccessMethod> warm = warm_method(*profile, path, drive.measured->name);
       if (!warm) {
         return propagate(warm);
       }
-      drive.warm_measured = std::make_shared<const AccessMethod>(std::move(*warm));
+      drive.warm_measured = std::make_unique<const AccessMethod>(std::move(*warm));
       drive.warm_spec = "table";
     }
     if (at != std::string_view::npos && text.substr(0, at) != "table") {

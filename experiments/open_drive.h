@@ -9,11 +9,11 @@
 
 namespace spillway {
 
-// A drive to simulate: `linear:bandwidth=7GB/s`, a model by its parameters; `nvme.json`, what calibrate
-// wrote, interpolated; `queueing@nvme.json`, the model that was fitted to it; each with `4x` in front for a
-// stripe of so many.
+// A drive to simulate: `linear:bandwidth=7GB/s`, a model by its parameters; `nvme-gen4`, a preset;
+// `nvme.json`, what calibrate wrote, interpolated; `queueing@nvme.json`, the model that was fitted to it;
+// each with `4x` in front for a stripe of so many.
 struct DriveChoice {
-  std::string device;
+  std::string device = "linear";
   std::string
       method;  // of a profile: the access method or the backend it was measured with; empty: the first
   uint64_t stripe_chunk = 512 * kKiB;
@@ -31,11 +31,11 @@ struct OpenDrive {
   uint32_t drives = 1;
   uint64_t stripe_chunk = 0;
   uint64_t seed = 0;
-  std::shared_ptr<const AccessMethod> measured;  // if a profile was named: how it was read
+  std::unique_ptr<const AccessMethod> measured;  // if a profile was named: how it was read
   uint64_t page_cache = 0;
   uint64_t read_ahead = 0;
   std::string warm_spec;
-  std::shared_ptr<const AccessMethod> warm_measured;
+  std::unique_ptr<const AccessMethod> warm_measured;
 
   // One in its initial state, however often. `measured` must outlive it.
   std::unique_ptr<DeviceModel> make() const;

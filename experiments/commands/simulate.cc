@@ -83,8 +83,9 @@ void add_simulate_command(Command app, Invocation& invocation) {
   add_run_options(command, *options);
   command
       .text("--device", options->drive.device,
-            "A device model (see: spillway list devices), a profile that calibrate wrote, MODEL@PROFILE for "
-            "the model fitted to it; Nx in front: a stripe of N")
+            "A device model (spillway list devices), a preset (spillway list drives), a profile that "
+            "calibrate\n"
+            "wrote, or MODEL@PROFILE for the model fitted to it; Nx in front: a stripe of N")
       .show_default();
   command
       .text("--method", options->drive.method,
