@@ -76,6 +76,22 @@ void catch_interrupts() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
+void add_commands(Command app, Invocation& invocation) {
+  add_replay_command(app, invocation);
+  add_record_command(app, invocation);
+  add_perplexity_command(app, invocation);
+  add_simulate_command(app, invocation);
+  add_gap_command(app, invocation);
+  add_calibrate_command(app, invocation);
+  add_curve_command(app, invocation);
+  add_plan_command(app, invocation);
+  add_sweep_command(app, invocation);
+  add_compare_command(app, invocation);
+  add_pack_command(app, invocation);
+  add_trace_commands(app, invocation);
+  add_list_command(app, invocation);
+}
+
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> list;
   std::istringstream pieces(text);

@@ -19,6 +19,11 @@ void add_gap_command(Command app, Invocation& invocation);
 void add_curve_command(Command app, Invocation& invocation);
 void add_pack_command(Command app, Invocation& invocation);
 void add_plan_command(Command app, Invocation& invocation);
+void add_sweep_command(Command app, Invocation& invocation);
+void add_compare_command(Command app, Invocation& invocation);
+
+// Every command there is.
+void add_commands(Command app, Invocation& invocation);
 
 // `lru,lfu:halve_every=9,keep=0,belady` → its members: a piece that is only `key=value` goes on with the one
 // before.

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "core/options.h"
 
@@ -138,6 +139,11 @@ Option& Option::comma_separated() {
   return *this;
 }
 
+Option& Option::one_word_each() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
 Option& Option::excludes(const Option& other) {
   option_->excludes(other.option_);
   return *this;
@@ -245,6 +251,31 @@ Result<bool> CommandLine::parse(std::vector<std::string> words) {
     return wrong_usage("{}; see {} --help", problem.what(), parsed_path(*app_));
   }
   return true;
+}
+
+Result<std::string> CommandLine::spelling(const std::string& command, const std::string& name) const {
+  const CLI::App* at = app_.get();
+  std::istringstream words(command);
+  for (std::string word; words >> word;) {
+    const std::vector<const CLI::App*> commands = commands_of(*at);
+    const auto next = std::find_if(commands.begin(), commands.end(),
+                                   [&](const CLI::App* one) { return one->get_name() == word; });
+    if (next == commands.end()) {
+      return wrong_usage("there is no command '{} {}'; there are: {}", path_of(*at), word,
+                         command_names(*at));
+    }
+    at = *next;
+  }
+  for (const std::string& spelled : {"--" + name, "-" + name}) {
+    const bool right_length = spelled[1] == '-' || name.size() == 1;
+    if (right_length && at->get_option_no_throw(spelled) != nullptr) {
+      return spelled;
+    }
+  }
+  if (!name.starts_with('-') && at->get_option_no_throw(name) != nullptr) {
+    return std::string();
+  }
+  return wrong_usage("{} has no option '{}'; see {} --help", path_of(*at), name, path_of(*at));
 }
 
 }  // namespace spillway

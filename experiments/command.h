@@ -54,6 +54,7 @@ class Option {
   Option& show_default();                                    // the help tells what it is when not given
   Option& one_of(std::initializer_list<const char*> names);  // anything else is refused
   Option& comma_separated();                                 // of texts(): `a,b` is two of them
+  Option& one_word_each();  // of texts(): a second word needs the option's name again
   Option& excludes(const Option& other);
 
   bool given() const;  // once the command line is parsed
@@ -107,6 +108,10 @@ class CommandLine {
   // `words` come after the program's name. False: they asked for --help or --version, which was printed to
   // stdout. The error names the command whose help has more to say.
   Result<bool> parse(std::vector<std::string> words);
+
+  // How `command` (as in `trace synth`) takes the option that is called `name`: as `--name`, as `-n`, or as a
+  // word without a name before it, which is the empty text.
+  Result<std::string> spelling(const std::string& command, const std::string& name) const;
 
  private:
   std::unique_ptr<CLI::App> app_;

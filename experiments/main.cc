@@ -61,18 +61,7 @@ int run(int argc, char** argv) {
   const std::vector<std::string> list = arguments(argc, argv);
   spillway::Invocation invocation;
   invocation.command_line = fmt::format("spillway {}", fmt::join(list, " "));
-  const spillway::Command app = commands.program();
-  spillway::add_replay_command(app, invocation);
-  spillway::add_record_command(app, invocation);
-  spillway::add_perplexity_command(app, invocation);
-  spillway::add_simulate_command(app, invocation);
-  spillway::add_gap_command(app, invocation);
-  spillway::add_calibrate_command(app, invocation);
-  spillway::add_curve_command(app, invocation);
-  spillway::add_plan_command(app, invocation);
-  spillway::add_pack_command(app, invocation);
-  spillway::add_trace_commands(app, invocation);
-  spillway::add_list_command(app, invocation);
+  spillway::add_commands(commands.program(), invocation);
 
   const spillway::Result<bool> chosen = commands.parse(list);
   if (!chosen) {

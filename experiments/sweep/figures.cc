@@ -1,0 +1,138 @@
+#include "experiments/sweep/figures.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct FigureOf {
+  const char* name;
+  const char* path;
+  Unit unit;
+  const char* per = nullptr;  // path of what it is divided by
+};
+
+// The measured phase is decode behind the warm-up.
+constexpr const char* kTokens = "phases/measured/tokens";
+const std::vector<FigureOf> kOfReport = {
+    {"tok_per_s", "phases/measured/tok_per_s", Unit::tok_per_s},
+    {"hit_ratio", "phases/measured/hit_ratio", Unit::share},
+    {"p50_ns", "phases/measured/latency/p50_ns", Unit::nanoseconds},
+    {"p95_ns", "phases/measured/latency/p95_ns", Unit::nanoseconds},
+    {"p99_ns", "phases/measured/latency/p99_ns", Unit::nanoseconds},
+    {"max_ns", "phases/measured/latency/max_ns", Unit::nanoseconds},
+    {"stall_ns_per_token", "phases/measured/stall_ns", Unit::nanoseconds, kTokens},
+    {"missed_bytes_per_token", "phases/measured/missed_bytes", Unit::bytes, kTokens},
+    {"prefetched_bytes_per_token", "phases/measured/prefetched_bytes", Unit::bytes, kTokens},
+    {"wasted_bytes_per_token", "phases/measured/wasted_bytes", Unit::bytes, kTokens},
+    {"prefill_ns", "phases/prefill/wall_ns", Unit::nanoseconds},
+    {"read_bytes", "io/read_bytes", Unit::bytes},
+    {"from_ram_share", "io/from_ram_share", Unit::share},
+    {"cpu_s", "io/cpu_s", Unit::seconds},
+    {"drive_bytes_per_s", "gap/drive_bytes_per_s", Unit::bytes_per_s},
+    {"seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", Unit::tok_per_s},
+    {"policy_ceiling_tok_per_s", "gap/policy_ceiling_tok_per_s", Unit::tok_per_s},
+    {"physical_ceiling_tok_per_s", "gap/physical_ceiling_tok_per_s", Unit::tok_per_s},
+    {"peak_memory_bytes", "live/peak_memory_bytes", Unit::bytes},
+    {"perplexity", "perplexity/value", Unit::number}};
+
+// What is at `path` (keys with a slash between them) if that is a number.
+std::optional<double> number_at(const Json& json, const std::string& path) {
+  const Json* at = &json;
+  std::istringstream keys(path);
+  for (std::string key; std::getline(keys, key, '/');) {
+    const auto found = at->find(key);  // of what is no object: the end
+    if (!at->is_object() || found == at->end()) {
+      return std::nullopt;
+    }
+    at = &*found;
+  }
+  return at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
+}
+
+std::vector<Figure> figures_of_report(const Json& report) {
+  std::vector<Figure> figures;
+  for (const FigureOf& of : kOfReport) {
+    std::optional<double> value = number_at(report, of.path);
+    if (value && of.per != nullptr) {
+      const double per = number_at(report, of.per).value_or(0);
+      value = per > 0 ? std::optional(*value / per) : std::nullopt;
+    }
+    if (value) {
+      figures.push_back({of.name, of.unit, *value});
+    }
+  }
+  return figures;
+}
+
+std::vector<Figure> figures_of_curve(const Json& curve) {
+  std::vector<Figure> figures;
+  const auto points = curve.find("points");
+  if (points == curve.end() || !points->is_array()) {
+    return figures;
+  }
+  for (const Json& point : *points) {
+    const std::optional<double> bytes = number_at(point, "cache_bytes");
+    const Json policy = point.is_object() ? point.value("policy", Json()) : Json();
+    if (!bytes || !policy.is_string()) {
+      continue;
+    }
+    const std::string of = fmt::format("{} {}", policy.get<std::string>(), format_bytes(uint64_t(*bytes)));
+    for (const char* name : {"hit_ratio", "hit_ratio_decode"}) {
+      if (const std::optional<double> value = number_at(point, name)) {
+        figures.push_back({fmt::format("{} {}", name, of), Unit::share, *value});
+      }
+    }
+  }
+  return figures;
+}
+
+}  // namespace
+
+std::vector<Figure> figures_of(const Json& result) {
+  const Json schema = result.is_object() ? result.value("schema", Json()) : Json();
+  if (schema == "spillway.report/1") {
+    return figures_of_report(result);
+  }
+  return schema == "spillway.curve/1" ? figures_of_curve(result) : std::vector<Figure>();
+}
+
+bool is_computed(const Json& result) {
+  return result.is_object() && result.value("clock", Json("virtual")) == "virtual";
+}
+
+std::vector<std::string> usual_figures() {
+  return {"tok_per_s", "hit_ratio", "p50_ns", "p99_ns", "missed_bytes_per_token", "perplexity"};
+}
+
+std::string format_figure(double value, Unit unit) {
+  switch (unit) {
+    case Unit::tok_per_s:
+      return fmt::format("{:.4g} tok/s", value);
+    case Unit::share:
+      return fmt::format("{:.2f} %", 100 * value);
+    case Unit::nanoseconds:
+      return format_duration(Nanoseconds(int64_t(value)));
+    case Unit::bytes:
+      return format_bytes(uint64_t(value));
+    case Unit::bytes_per_s:
+      return format_bytes(uint64_t(value)) + "s";
+    case Unit::seconds:
+      return fmt::format("{:.4g} s", value);
+    case Unit::number:
+      break;
+  }
+  return fmt::format("{:.4g}", value);
+}
+
+bool is_compared_by_ratio(Unit unit) {
+  return unit != Unit::share;
+}
+
+}  // namespace spillway

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+// What is compared and tabled of a result, each under a name that an experiment's `plot` can use.
+namespace spillway {
+
+enum class Unit { number, tok_per_s, share, nanoseconds, bytes, bytes_per_s, seconds };
+
+struct Figure {
+  std::string name;  // `tok_per_s`; of a curve with what it is the figure of: `hit_ratio lru 4GB`
+  Unit unit{};
+  double value = 0;
+};
+
+// All that `result` (spillway.report/1 or spillway.curve/1) tells; what it leaves out or says null of is left
+// out. Of another schema: nothing.
+std::vector<Figure> figures_of(const nlohmann::ordered_json& result);
+
+// Whether running it again would give the same: in virtual time, or by counting as a curve does.
+bool is_computed(const nlohmann::ordered_json& result);
+
+// The figures worth a table where nobody said which.
+std::vector<std::string> usual_figures();
+
+std::string format_figure(double value, Unit unit);
+
+// Two shares differ by points of a hundred, all else by a factor: 2 % of hits are not twice as good as 1 %.
+bool is_compared_by_ratio(Unit unit);
+
+}  // namespace spillway
