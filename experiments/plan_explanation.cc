@@ -38,16 +38,17 @@ std::string compute_lines(const plan::Question& question, const plan::Runtime& r
     return fmt::format("  compute as recorded = {:.2f} ms\n", 1e3 * *question.recorded_compute_s);
   }
   return fmt::format(
-      "  memory traffic = (weights {} + experts {} × {} × {} bytes = {} + state twice {}) ÷ ({:.4g} GB/s × "
+      "  weights = the slower of: resident {} + experts {} × {} × {} bytes = {} + state twice {}, ÷ ({:.4g} "
+      "GB/s × {}); and "
+      "{:.4g} billion weights ÷ {} billion/s = {:.2f} ms\n"
+      "  attention = the slower of: keys and values {} ÷ the same; and × {:.3g} query heads ÷ ({:.4g} GB/s × "
       "{}) = {:.2f} "
       "ms\n"
-      "  attention = the slower of keys, values {} ÷ the same, and × {:.3g} query heads ÷ ({:.4g} GB/s × {}) "
-      "= {:.2f} "
-      "ms\n"
-      "  launches = {} layers × {} × {} of {} = {:.2f} ms\n",
+      "  starting and waiting = {} layers × {} × {} of {} = {:.2f} ms\n",
       gb(double(traffic.weights)), question.model.moe_layers, question.top_k, question.model.expert,
       gb(double(traffic.experts)), gb(double(traffic.state)), machine.bandwidth / 1e9,
-      range(machine.memory_share, 1, "reached"), 1e3 * time.memory_s, gb(double(traffic.kv)),
+      range(machine.memory_share, 1, "reached"), double(traffic.multiplications) / 1e9,
+      range(machine.arithmetic, 1e-9, ""), 1e3 * time.weights_s, gb(double(traffic.kv)),
       question.model.query_heads_per_kv, machine.bandwidth / 1e9, range(machine.attention_rate, 1, ""),
       1e3 * time.attention_s, question.model.layers, range(machine.launch_s, 1e6, "µs"),
       range(runtime.launch_factor, 1, "times"), printable(runtime.name), 1e3 * time.launches_s);
@@ -60,7 +61,8 @@ std::string read_lines(const PlanStudy& study, const plan::TokenTime& time) {
       "  hit ratio = {:.4f} at {:.1f} % of the experts ({}), misses × {}\n"
       "  cached reads = {} ÷ {:.4g} GB/s = {:.2f} ms\n"
       "  drive = {} × {:.4f} missed ÷ ({:.4g} GB/s × {}) + {:.2f} ms of latency = {:.2f} ms\n"
-      "  hidden = {} of the smaller of the drive's time and the experts' memory traffic = {:.2f} ms\n",
+      "  hidden = {} of the smaller of the drive's time and the experts' share of the weights' time = {:.2f} "
+      "ms\n",
       time.hit_ratio, 100 * study.plan.memory.cached_share(), printable(study.locality_source),
       range(question.locality.miss_spread, 1, ""), gb(time.cached_bytes), question.machine.copy_rate / 1e9,
       1e3 * time.cached_reads_s, gb(double(time.traffic.experts)), 1 - time.hit_ratio,

@@ -36,17 +36,36 @@ uint64_t plan::ModelBytes::*class_of(std::string_view name) {
   return contains(name, ".ffn_") ? &plan::ModelBytes::shared_ffn : &plan::ModelBytes::mixer;
 }
 
+uint64_t weights_of(const GgufTensor& tensor) {
+  return tensor.dims[0] * tensor.dims[1] * tensor.dims[2] * tensor.dims[3];
+}
+
 void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
+  uint64_t embedding = 0;  // weights
   for (const GgufTensor& tensor : gguf.tensors()) {
     const bool beyond = block_of(tensor.name).value_or(0) >= layers;  // predicts further tokens
     if (!beyond && !contains(tensor.name, "_exps.")) {
       model.*class_of(tensor.name) += tensor.bytes;
+      model.resident_weights +=
+          class_of(tensor.name) == &plan::ModelBytes::embedding ? 0 : weights_of(tensor);
+      embedding += class_of(tensor.name) == &plan::ModelBytes::embedding ? weights_of(tensor) : 0;
     }
   }
   model.tied_head = model.head == 0;
   if (model.tied_head) {
     model.head = model.embedding;
+    model.resident_weights += embedding;
   }
+}
+
+// Of one expert; of all layers the same, or the mean would not be whole.
+uint64_t expert_weights(const Gguf& gguf, const plan::ModelBytes& model) {
+  uint64_t all = 0;
+  for (const GgufTensor& tensor : gguf.tensors()) {
+    const bool counts = contains(tensor.name, "_exps.") && block_of(tensor.name).value_or(0) < model.layers;
+    all += counts ? weights_of(tensor) : 0;
+  }
+  return all / model.expert_count();
 }
 
 // The architecture's keys; an absent one is 0.
@@ -151,6 +170,7 @@ Result<plan::ModelBytes> read_model_bytes(const std::string& gguf_path) {
   model.top_k = geometry->top_k;
   model.expert = geometry->total_bytes() / model.expert_count();
   add_resident(*gguf, model.layers, model);
+  model.expert_weights = expert_weights(*gguf, model);
   if (Result<void> done = add_context(*gguf, model); !done) {
     return propagate(done);
   }

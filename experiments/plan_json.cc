@@ -13,13 +13,14 @@ Json forecast_json(const plan::Forecast& forecast) {
           {"tok_per_s_low", forecast.low},
           {"tok_per_s_high", forecast.high},
           {"token_s",
-           {{"memory_s", time.memory_s},
+           {{"weights_s", time.weights_s},
             {"attention_s", time.attention_s},
             {"launches_s", time.launches_s},
             {"cached_reads_s", time.cached_reads_s},
             {"drive_s", time.drive_s},
             {"hidden_s", time.hidden_s},
             {"total_s", time.total_s()}}},
+          {"limited_by_arithmetic", time.by_arithmetic},
           {"hit_ratio", time.hit_ratio},
           {"missed_bytes", time.missed_bytes}};
 }

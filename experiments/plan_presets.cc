@@ -113,6 +113,7 @@ Result<void> read_machine(JsonKeys& keys, MachinePreset& preset) {
   machine.reserved = keys.size("reserved");
   machine.bandwidth = keys.rate("bandwidth");
   machine.memory_share = keys.range("memory_share");
+  machine.arithmetic = keys.range("arithmetic");
   const plan::Range launch_us = keys.range("launch_us");
   machine.launch_s = {launch_us.low / 1e6, launch_us.central / 1e6, launch_us.high / 1e6};
   machine.attention_rate = keys.range("attention_rate");
@@ -121,8 +122,9 @@ Result<void> read_machine(JsonKeys& keys, MachinePreset& preset) {
   preset.resident_runtime = keys.text("resident_runtime");
   preset.streaming_runtime = keys.text("streaming_runtime");
   preset.memory_price_per_gb = keys.real("memory_price_usd_per_gb");
-  if (machine.memory_share.low <= 0 || machine.launch_s.low <= 0 || machine.attention_rate.low <= 0) {
-    return failed("'memory_share', 'launch_us' and 'attention_rate' must be above 0");
+  if (machine.memory_share.low <= 0 || machine.arithmetic.low <= 0 || machine.launch_s.low <= 0 ||
+      machine.attention_rate.low <= 0) {
+    return failed("'memory_share', 'arithmetic', 'launch_us' and 'attention_rate' must be above 0");
   }
   return {};
 }
@@ -195,7 +197,7 @@ std::string describe_preset(const std::string& kind, const std::string& name, co
 }
 
 Result<uint64_t> parse_memory(const std::string& text) {
-  const size_t unit = text.find_first_not_of("0123456789.");
+  const size_t unit = text.find_first_not_of("0123456789. ");
   std::string binary = text;
   if (unit != std::string::npos && text.size() == unit + 2 && text[unit + 1] == 'B') {
     binary.insert(unit + 1, "i");

@@ -187,6 +187,7 @@ Result<void> vary_hardware(const Question& question, PlanStudy& study) {
     drive.count = count;
     study.drive_counts.push_back(variant(fmt::format("{}", count), plan::with_drive(question, drive)));
   }
+  // cpu-streaming beside cpu-page-cache and cpu-mmap.
   const std::string family = question.streaming.name.substr(0, question.streaming.name.find('-'));
   for (const std::string& name : list_presets("runtimes", {})) {
     Result<plan::Runtime> runtime = load_runtime(name);
@@ -242,6 +243,7 @@ Result<PlanPurchase> purchase(const Question& question, double price_per_gb, dou
       plan::offers(question, question.machine.memory_options, *drives, price_per_gb);
   PlanPurchase found;
   found.machine = question.machine.name;
+  found.drive_is_sold = question.machine.drive.empty();
   for (const bool surely : {false, true}) {
     if (const plan::Offer* offer = plan::cheapest(offers, target, surely); offer != nullptr) {
       (surely ? found.surely : found.likely) = *offer;

@@ -41,6 +41,7 @@ struct PlanVariant {
 // What reaches the target on one machine.
 struct PlanPurchase {
   std::string machine;
+  bool drive_is_sold = false;         // else it comes with the machine, as does the memory
   std::optional<plan::Offer> likely;  // the cheapest whose most likely speed does
   std::optional<plan::Offer> surely;  // whose interval's low end does
   std::optional<plan::Offer> fastest;

@@ -16,7 +16,7 @@ using plan::TokenTime;
 
 // As memory is sold.
 std::string sold(uint64_t bytes) {
-  return fmt::format("{:.4g} GB", double(bytes) / double(kGiB));
+  return fmt::format("{:.3g} GB", double(bytes) / double(kGiB));
 }
 
 std::string rate(double bytes_per_s) {
@@ -44,18 +44,18 @@ struct Part {
 
 std::vector<Part> parts_of(const TokenTime& time) {
   return {
-      {"memory traffic", time.memory_s,
-       "memory bandwidth limits: fewer bits a weight, fewer experts a token, or a machine with faster "
-       "memory"},
+      {time.by_arithmetic ? "weights, by arithmetic" : "weights, by memory", time.weights_s,
+       time.by_arithmetic
+           ? "Arithmetic limits: fewer experts a token, or a processor with more or faster cores."
+           : "Memory bandwidth limits: fewer bits a weight, fewer experts a token, or faster memory."},
       {"attention", time.attention_s,
-       "the context limits: a shorter one, or keys and values of fewer bits (kv=8)"},
-      {"launches", time.launches_s,
-       "starting work and waiting for the router's choices limits: holding all experts in memory, where a "
-       "program need not wait for the router, or a newer processor; neither a drive nor a little more "
-       "memory"},
-      {"cached reads", time.cached_reads_s,
-       "copying experts out of the page cache limits: a program with a cache of its own"},
-      {"drive", time.drive_s, "the drive limits: more memory, a faster drive or a second one, fewer bits"}};
+       "The context limits: a shorter one, or keys and values of fewer bits (--bits 4,kv=8)."},
+      {"starting and waiting", time.launches_s,
+       "Starting work and waiting for the router limits: memory for all experts, so that nothing waits, or a "
+       "newer processor; no drive helps."},
+      {"copies from page cache", time.cached_reads_s,
+       "Copying experts out of the page cache limits: a program with a cache of its own."},
+      {"drive", time.drive_s, "The drive limits: more memory, a faster drive or a second one, fewer bits."}};
 }
 
 std::string memory_section(const PlanStudy& study) {
@@ -133,7 +133,7 @@ std::string variants_section(const PlanStudy& study) {
     text += variants_line("bits of the experts", study.bit_widths);
   }
   text += variants_line("tokens of context", study.contexts);
-  if (study.plan.streams) {
+  if (study.plan.streams && study.paths.size() > 1) {
     text += variants_line("read by", study.paths);
   }
   return text;
@@ -152,6 +152,9 @@ std::string sweep_section(const PlanStudy& study) {
       text += fmt::format("{:>10}", value > 0 ? speed(value) : "-");
     }
     text += "\n";
+    if (study.memories[row] >= study.memory_enough) {
+      break;  // larger ones are alike
+    }
   }
   text += fmt::format("  more memory than {} brings less than {:.0f} %", sold(study.memory_enough),
                       100 * kEnoughGain);
@@ -164,26 +167,30 @@ std::string sweep_section(const PlanStudy& study) {
   return text + "\n";
 }
 
-std::string offer_text(const plan::Offer& offer) {
+std::string offer_text(const PlanPurchase& purchase, const plan::Offer& offer) {
   const plan::Forecast& forecast = *offer.plan.speed;
-  return fmt::format("{:>7}{}{}: {} tok/s ({} to {})", sold(offer.memory),
+  return fmt::format("{:>6}{}{}: {} tok/s ({} to {})", sold(offer.memory),
                      offer.plan.streams ? " and " + drive_text(offer.drive) : ", all in memory",
-                     offer.price > 0 ? fmt::format(", about ${:.0f}", offer.price) : "",
+                     purchase.drive_is_sold ? fmt::format(", about ${:.0f}", offer.price) : "",
                      speed(forecast.central), speed(forecast.low), speed(forecast.high));
 }
 
 std::string purchase_lines(const PlanPurchase& purchase, double target) {
-  const std::string name = fmt::format("  {:<22}", printable(purchase.machine));
+  const std::string name = fmt::format("  {:<21}", printable(purchase.machine));
   if (!purchase.likely) {
-    const std::string most =
-        purchase.fastest ? "at most " + offer_text(*purchase.fastest) : std::string("the model does not fit");
-    return fmt::format("{} does not reach {}: {}\n", name, speed(target), most);
+    return fmt::format(
+        "{} does not reach it: {}\n", name,
+        purchase.fastest ? "at most" + offer_text(purchase, *purchase.fastest) : "the model does not fit");
   }
-  std::string text = fmt::format("{} likely {}\n", name, offer_text(*purchase.likely));
-  if (purchase.surely) {
-    text += fmt::format("  {:<22} surely {}\n", "", offer_text(*purchase.surely));
+  const std::string likely = offer_text(purchase, *purchase.likely);
+  if (!purchase.surely) {
+    return fmt::format("{} likely {}\n", name, likely);
   }
-  return text;
+  const std::string surely = offer_text(purchase, *purchase.surely);
+  if (likely == surely) {
+    return fmt::format("{} surely {}\n", name, surely);
+  }
+  return fmt::format("{} likely {}\n  {:<21} surely {}\n", name, likely, "", surely);
 }
 
 std::string target_section(const PlanStudy& study) {
@@ -191,16 +198,18 @@ std::string target_section(const PlanStudy& study) {
     return "";
   }
   const double target = study.request.target;
-  std::string text = fmt::format("\nthe cheapest memory and drive for {} tok/s\n", speed(target));
+  std::string text =
+      fmt::format("\nthe least memory and drive for {} tok/s: as likely as not, or with the whole interval\n",
+                  speed(target));
   text += purchase_lines(study.purchases.front(), target);
   text += "  on other machines\n";
+  std::string too_slow;
   for (size_t i = 1; i < study.purchases.size(); ++i) {
-    text += purchase_lines(study.purchases[i], target);
+    (study.purchases[i].likely ? text : too_slow) += purchase_lines(study.purchases[i], target);
   }
-  text +=
-      "  Prices are of memory and drives alone, are assumed (presets, --ram-price) and only put these in "
-      "order.\n";
-  return text;
+  return text + too_slow +
+         "  Prices are of memory and drives alone, assumed (presets, --ram-price), and only put these in "
+         "order.\n";
 }
 
 }  // namespace

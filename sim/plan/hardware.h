@@ -23,6 +23,7 @@ struct Machine {
   uint64_t reserved = 0;                 // bytes that the system and other programs keep
   double bandwidth = 0;                  // of the memory, bytes/s, as specified
   Range memory_share;                    // of it that reading weights reaches
+  Range arithmetic;                      // weights unpacked and multiplied per second
   Range launch_s;        // a layer's time that moves no weights: starting kernels, waiting for each other
   Range attention_rate;  // keys and values, counted once for each query head: multiples of `bandwidth`
   double copy_rate = 0;  // from the page cache to where experts are computed, bytes/s

@@ -42,6 +42,8 @@ ModelBytes model_bytes(const ModelShape& shape, const BitWidths& bits) {
   model.router_and_norms = bytes_of(count.router, bits.router) + bytes_of(count.norms, bits.state);
   model.expert = bytes_of(count.expert, bits.expert - bits.expert_resident);
   model.expert_scales = bytes_of(count.expert, bits.expert_resident);
+  model.resident_weights = active_parameters(shape, 0);
+  model.expert_weights = count.expert;
   model.full_kv_per_token = bytes_of(full_kv_values(shape), bits.kv);
   model.window_kv_per_token = bytes_of(window_kv_values(shape), bits.kv);
   model.window = shape.window;
@@ -58,6 +60,7 @@ TokenTraffic token_traffic(const ModelBytes& model, uint32_t top_k, uint64_t con
   traffic.experts = used * model.expert;
   traffic.kv = model.context(context) - model.state;
   traffic.state = 2 * model.state;
+  traffic.multiplications = model.resident_weights + used * model.expert_weights;
   return traffic;
 }
 

@@ -28,6 +28,9 @@ struct ModelBytes {
   uint64_t expert = 0;         // what is read from the drive for one, the mean over layers
   uint64_t expert_scales = 0;  // what of one stays in memory besides
 
+  uint64_t resident_weights = 0;  // that every token is multiplied with
+  uint64_t expert_weights = 0;    // of one expert
+
   uint64_t full_kv_per_token = 0;    // keys and values, all layers that see the whole context
   uint64_t window_kv_per_token = 0;  // the same of those that see `window` tokens
   uint64_t window = 0;
@@ -48,7 +51,8 @@ struct TokenTraffic {
   uint64_t weights = 0;  // resident ones
   uint64_t experts = 0;  // the bytes of the experts it uses, wherever they are
   uint64_t kv = 0;
-  uint64_t state = 0;  // read and written
+  uint64_t state = 0;            // read and written
+  uint64_t multiplications = 0;  // weights
 };
 
 TokenTraffic token_traffic(const ModelBytes& model, uint32_t top_k, uint64_t context);

@@ -11,6 +11,7 @@ namespace {
 // The ranges' values that one evaluation uses.
 struct Constants {
   double memory_share;
+  double arithmetic;
   double launch_s;
   double attention_rate;
   double drive_share;
@@ -20,6 +21,7 @@ struct Constants {
 
 Constants central(const Decode& decode) {
   return {decode.machine.memory_share.central,
+          decode.machine.arithmetic.central,
           decode.machine.launch_s.central * decode.runtime.launch_factor.central,
           decode.machine.attention_rate.central,
           decode.runtime.drive_share.central,
@@ -43,11 +45,15 @@ void add_compute(const Decode& decode, const Constants& constants, TokenTime& ti
   const double kv = double(traffic.kv);
   const double by_heads =
       kv * decode.model.query_heads_per_kv / (decode.machine.bandwidth * constants.attention_rate);
-  time.memory_s = double(traffic.weights + traffic.experts + traffic.state) / memory_rate;
+  const double by_memory = double(traffic.weights + traffic.experts + traffic.state) / memory_rate;
+  const double by_arithmetic = double(traffic.multiplications) / constants.arithmetic;
+  time.by_arithmetic = by_arithmetic > by_memory;
+  time.weights_s = std::max(by_memory, by_arithmetic);
   time.attention_s = std::max(kv / memory_rate, by_heads);
   time.launches_s = decode.model.layers * constants.launch_s;
   if (decode.recorded_compute_s) {
-    time.memory_s = *decode.recorded_compute_s;
+    time.by_arithmetic = false;
+    time.weights_s = *decode.recorded_compute_s;
     time.attention_s = time.launches_s = 0;
   }
 }
@@ -69,7 +75,7 @@ void add_reads(const Decode& decode, const Constants& constants, TokenTime& time
   time.drive_s = time.latency_s + time.missed_bytes / (array_bandwidth(decode.drive) * constants.drive_share);
   const double share_of_experts =
       wanted / double(time.traffic.weights + time.traffic.experts + time.traffic.state);
-  time.hidden_s = constants.hidden * std::min(time.drive_s, time.memory_s * share_of_experts);
+  time.hidden_s = constants.hidden * std::min(time.drive_s, time.weights_s * share_of_experts);
 }
 
 TokenTime evaluate(const Decode& decode, const Constants& constants) {
@@ -110,6 +116,7 @@ Forecast forecast(const Decode& decode) {
   };
   const std::pair<double Constants::*, Range> ranges[] = {
       {&Constants::memory_share, machine.memory_share},
+      {&Constants::arithmetic, machine.arithmetic},
       {&Constants::launch_s, product(machine.launch_s, runtime.launch_factor)},
       {&Constants::attention_rate, machine.attention_rate},
       {&Constants::drive_share, runtime.drive_share},

@@ -9,26 +9,26 @@
 
 // The time of one token of decode, from first principles:
 //
-//   memory       resident weights, the experts used and twice the recurrent state ÷ (memory bandwidth ×
-//   share) attention    the slower of: keys and values ÷ (memory bandwidth × share), and keys and values,
-//   counted once
+//   weights      the slower of: resident weights, the experts used and twice the recurrent state ÷ (memory
+//                bandwidth × share), and the weights' number ÷ arithmetic rate
+//   attention    the slower of: keys and values ÷ (memory bandwidth × share), and keys and values, counted
+//   once
 //                for each query head that reads them, ÷ (memory bandwidth × attention rate)
 //   launches     layers × launch time × the runtime's factor
 //   cached reads experts found in the page cache ÷ copy rate; nothing where the cache is the runtime's own
 //   drive        experts missed ÷ (drives' bandwidth × share), and in each layer that misses one, the latency
-//   hidden       of the smaller of drive time and the experts' share of memory time, what overlaps
+//   hidden       of the smaller of drive time and the experts' share of the weights' time, what overlaps
 //
 // They add up (less `hidden`): a layer's experts are not known before its attention is done, nor the next
 // layer before them, and where SSD and processor share one memory controller they slow each other besides
-// (Flash-MoE). Decode is bound by bytes and not by arithmetic, two operations a weight, on all that is
-// modelled here, which is why there is no FLOP/s.
+// (Flash-MoE).
 //
 // Each constant is a range. The interval takes each in turn to its worse end, the others as they most likely
 // are, and adds the deviations in quadrature, as independent errors do.
 namespace spillway::plan {
 
 struct TokenTime {
-  double memory_s = 0;
+  double weights_s = 0;
   double attention_s = 0;
   double launches_s = 0;
   double cached_reads_s = 0;
@@ -36,12 +36,15 @@ struct TokenTime {
   double latency_s = 0;  // of drive_s
   double hidden_s = 0;
 
-  double hit_ratio = 1;     // of the experts a token uses
-  double missed_bytes = 0;  // read from the drive for it
-  double cached_bytes = 0;  // copied from the page cache
+  double hit_ratio = 1;        // of the experts a token uses
+  double missed_bytes = 0;     // read from the drive for it
+  double cached_bytes = 0;     // copied from the page cache
+  bool by_arithmetic = false;  // weights_s is the processor's, not the memory's
   TokenTraffic traffic;
 
-  double total_s() const { return memory_s + attention_s + launches_s + cached_reads_s + drive_s - hidden_s; }
+  double total_s() const {
+    return weights_s + attention_s + launches_s + cached_reads_s + drive_s - hidden_s;
+  }
 };
 
 // tok/s: as likely as not within low and high, most likely central.
@@ -64,7 +67,7 @@ struct Decode {
   double cached_share = 1;          // of all experts that the cache holds; 1: nothing is read
   std::optional<double> hit_ratio;  // known, instead of from the profile
   std::optional<double>
-      recorded_compute_s;  // memory, attention and launches together, as a trace recorded them
+      recorded_compute_s;  // weights, attention and launches together, as a trace recorded them
 };
 
 Forecast forecast(const Decode& decode);

@@ -52,6 +52,7 @@ inline Machine round_machine() {
   machine.reserved = 1'000'000'000;
   machine.bandwidth = 100e9;
   machine.memory_share = exactly(0.5);
+  machine.arithmetic = exactly(1e15);
   machine.launch_s = exactly(0.001);
   machine.attention_rate = exactly(0.5);
   machine.copy_rate = 10e9;

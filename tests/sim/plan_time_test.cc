@@ -10,11 +10,23 @@ namespace {
 TEST(PlanTime, AddsUpInMemory) {
   const Forecast result = forecast(round_decode());
   // 1 GB of weights and 20 experts of 10 MB at 50 GB/s; ten launches.
-  EXPECT_DOUBLE_EQ(result.time.memory_s, 0.024);
+  EXPECT_DOUBLE_EQ(result.time.weights_s, 0.024);
   EXPECT_DOUBLE_EQ(result.time.launches_s, 0.010);
   EXPECT_EQ(result.time.drive_s, 0);
   EXPECT_EQ(result.time.hit_ratio, 1);
   EXPECT_DOUBLE_EQ(result.central, 1 / 0.034);
+}
+
+TEST(PlanTime, ManySmallWeightsAreLimitedByArithmetic) {
+  Decode decode = round_decode();
+  decode.model.resident_weights = 2'000'000'000;
+  decode.model.expert_weights = 50'000'000;
+  decode.machine.arithmetic = exactly(200e9);  // 3 G weights take 15 ms, their bytes 24
+  EXPECT_DOUBLE_EQ(forecast(decode).time.weights_s, 0.024);
+  EXPECT_FALSE(forecast(decode).time.by_arithmetic);
+  decode.machine.arithmetic = exactly(100e9);
+  EXPECT_DOUBLE_EQ(forecast(decode).time.weights_s, 0.030);
+  EXPECT_TRUE(forecast(decode).time.by_arithmetic);
 }
 
 TEST(PlanTime, ReadsWhatTheCacheMisses) {
@@ -58,7 +70,7 @@ TEST(PlanTime, ContextCostsAtMemorySpeedOrByQueryHeads) {
 TEST(PlanTime, ReadsAndWritesTheRecurrentState) {
   Decode decode = round_decode();
   decode.model.state = 500'000'000;
-  EXPECT_DOUBLE_EQ(forecast(decode).time.memory_s, 0.044);
+  EXPECT_DOUBLE_EQ(forecast(decode).time.weights_s, 0.044);
 }
 
 TEST(PlanTime, ARecordedComputeTimeReplacesTheModelledOne) {
@@ -85,7 +97,7 @@ TEST(PlanTime, ExactConstantsLeaveNoInterval) {
 // One uncertain constant: its ends are the interval's. Two: their deviations add up in quadrature.
 TEST(PlanTime, TheIntervalComesFromEachConstantsEnds) {
   Decode decode = round_decode();
-  decode.machine.memory_share = {0.25, 0.5, 1};
+  decode.machine.weights_share = {0.25, 0.5, 1};
   const Forecast one = forecast(decode);
   EXPECT_NEAR(one.low, 1 / 0.058, 1e-9);
   EXPECT_NEAR(one.high, 1 / 0.022, 1e-9);
