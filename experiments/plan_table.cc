@@ -175,7 +175,7 @@ std::string offer_text(const PlanPurchase& purchase, const plan::Offer& offer) {
                      speed(forecast.central), speed(forecast.low), speed(forecast.high));
 }
 
-std::string purchase_lines(const PlanPurchase& purchase, double target) {
+std::string purchase_lines(const PlanPurchase& purchase) {
   const std::string name = fmt::format("  {:<21}", printable(purchase.machine));
   if (!purchase.likely) {
     return fmt::format(
@@ -197,15 +197,14 @@ std::string target_section(const PlanStudy& study) {
   if (study.purchases.empty()) {
     return "";
   }
-  const double target = study.request.target;
   std::string text =
       fmt::format("\nthe least memory and drive for {} tok/s: as likely as not, or with the whole interval\n",
-                  speed(target));
-  text += purchase_lines(study.purchases.front(), target);
+                  speed(study.request.target));
+  text += purchase_lines(study.purchases.front());
   text += "  on other machines\n";
   std::string too_slow;
   for (size_t i = 1; i < study.purchases.size(); ++i) {
-    (study.purchases[i].likely ? text : too_slow) += purchase_lines(study.purchases[i], target);
+    (study.purchases[i].likely ? text : too_slow) += purchase_lines(study.purchases[i]);
   }
   return text + too_slow +
          "  Prices are of memory and drives alone, assumed (presets, --ram-price), and only put these in "
