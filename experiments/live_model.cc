@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "backends/memory_limit.h"
+#include "experiments/open_store.h"
 
 namespace spillway {
 
@@ -32,26 +33,18 @@ Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& optio
   if (!isa) {
     return propagate(isa);
   }
-  Result<Gguf> gguf = Gguf::open(options.model);
-  if (!gguf) {
-    return propagate(gguf);
-  }
-  Result<GgufExperts> experts = find_gguf_experts(*gguf);
-  if (!experts) {
-    return propagate(experts);
-  }
-  Result<ModelGeometry> geometry = gguf_geometry(*gguf, *experts);
-  if (!geometry) {
-    return propagate(geometry);
+  Result<OpenGguf> file = open_gguf(options.model);
+  if (!file) {
+    return propagate(file);
   }
   if (options.used_top_k) {
-    if (*options.used_top_k > geometry->experts_per_layer) {
+    if (*options.used_top_k > file->geometry.experts_per_layer) {
       return wrong_usage("--experts-per-token {}: {} has {} experts in a layer", *options.used_top_k,
-                         options.model, geometry->experts_per_layer);
+                         options.model, file->geometry.experts_per_layer);
     }
-    geometry->used_top_k = uint32_t(*options.used_top_k);
+    file->geometry.used_top_k = uint32_t(*options.used_top_k);
   }
-  Result<Vocabulary> vocabulary = read_vocabulary(gguf->metadata());
+  Result<Vocabulary> vocabulary = read_vocabulary(file->gguf.metadata());
   if (!vocabulary) {
     return propagate(vocabulary);
   }
@@ -59,8 +52,8 @@ Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& optio
   if (!tokenizer) {
     return failed("{}: {}", options.model, tokenizer.error().message);
   }
-  std::unique_ptr<LiveModel> live(
-      new LiveModel(std::move(*gguf), std::move(*experts), std::move(*geometry), std::move(*tokenizer)));
+  std::unique_ptr<LiveModel> live(new LiveModel(std::move(file->gguf), std::move(file->experts),
+                                                std::move(file->geometry), std::move(*tokenizer)));
   live->kv_ = options.kv == "f32" ? KvType::f32 : KvType::f16;
   live->isa_ = *isa;
   live->threads_ = options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());

@@ -67,6 +67,22 @@ Result<std::unique_ptr<ExpertStore>> open_expert_store(const std::vector<std::st
   return open_gguf_store(paths.front(), geometry);
 }
 
+Result<OpenGguf> open_gguf(const std::string& path) {
+  Result<Gguf> gguf = Gguf::open(path);
+  if (!gguf) {
+    return propagate(gguf);
+  }
+  Result<GgufExperts> experts = find_gguf_experts(*gguf);
+  if (!experts) {
+    return propagate(experts);
+  }
+  Result<ModelGeometry> geometry = gguf_geometry(*gguf, *experts);
+  if (!geometry) {
+    return propagate(geometry);
+  }
+  return OpenGguf{std::move(*gguf), std::move(*experts), std::move(*geometry)};
+}
+
 ExpertTables expert_tables(const Gguf& gguf, const GgufExperts& experts) {
   ExpertTables tables{gguf.files(), experts.experts_per_layer, {}};
   for (const std::vector<GgufExpertTensor>& parts : experts.layers) {

@@ -19,6 +19,15 @@ namespace spillway {
 Result<std::unique_ptr<ExpertStore>> open_expert_store(const std::vector<std::string>& paths,
                                                        const ModelGeometry& geometry);
 
+// A model's file with what storage needs to know of it.
+struct OpenGguf {
+  Gguf gguf;
+  GgufExperts experts;
+  ModelGeometry geometry;
+};
+
+Result<OpenGguf> open_gguf(const std::string& path);
+
 // Where the experts of a model lie in its files.
 ExpertTables expert_tables(const Gguf& gguf, const GgufExperts& experts);
 

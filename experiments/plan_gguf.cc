@@ -2,6 +2,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "experiments/open_store.h"
 #include "experiments/plan_sources.h"
 #include "runtime/model/gguf_experts.h"
 
@@ -149,29 +150,23 @@ Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
 }  // namespace
 
 Result<plan::ModelBytes> read_model_bytes(const std::string& gguf_path) {
-  Result<Gguf> gguf = Gguf::open(gguf_path);
-  if (!gguf) {
-    return propagate(gguf);
+  Result<OpenGguf> file = open_gguf(gguf_path);
+  if (!file) {
+    return propagate(file);
   }
-  Result<GgufExperts> experts = find_gguf_experts(*gguf);
-  if (!experts) {
-    return propagate(experts);
-  }
-  Result<ModelGeometry> geometry = gguf_geometry(*gguf, *experts);
-  if (!geometry) {
-    return propagate(geometry);
-  }
+  const Gguf& gguf = file->gguf;
+  const ModelGeometry& geometry = file->geometry;
   plan::ModelBytes model;
-  model.name = std::string(gguf->metadata().text("general.name", gguf_path).value_or(gguf_path));
-  model.layers = geometry->layers;
-  model.moe_layers = uint32_t(std::count_if(geometry->expert_bytes.begin(), geometry->expert_bytes.end(),
+  model.name = std::string(gguf.metadata().text("general.name", gguf_path).value_or(gguf_path));
+  model.layers = geometry.layers;
+  model.moe_layers = uint32_t(std::count_if(geometry.expert_bytes.begin(), geometry.expert_bytes.end(),
                                             [](uint64_t bytes) { return bytes > 0; }));
-  model.experts_per_layer = geometry->experts_per_layer;
-  model.top_k = geometry->top_k;
-  model.expert = geometry->total_bytes() / model.expert_count();
-  add_resident(*gguf, model.layers, model);
-  model.expert_weights = expert_weights(*gguf, model);
-  if (Result<void> done = add_context(*gguf, model); !done) {
+  model.experts_per_layer = geometry.experts_per_layer;
+  model.top_k = geometry.top_k;
+  model.expert = geometry.total_bytes() / model.expert_count();
+  add_resident(gguf, model.layers, model);
+  model.expert_weights = expert_weights(gguf, model);
+  if (Result<void> done = add_context(gguf, model); !done) {
     return propagate(done);
   }
   return model;

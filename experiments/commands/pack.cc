@@ -38,12 +38,6 @@ struct Layout {
   double runs_by_id = 0;
 };
 
-struct PackModel {
-  Gguf gguf;
-  GgufExperts experts;
-  ModelGeometry geometry;
-};
-
 Result<void> check_arguments(const PackArguments& arguments) {
   if (arguments.layout == kByCoactivation && arguments.trace.empty()) {
     return wrong_usage("--layout coactivation: needs --trace TRACE, which says what is used together");
@@ -65,24 +59,8 @@ Result<void> check_arguments(const PackArguments& arguments) {
   return check_json_path(arguments.json);
 }
 
-Result<PackModel> open_model(const std::string& path) {
-  Result<Gguf> gguf = Gguf::open(path);
-  if (!gguf) {
-    return propagate(gguf);
-  }
-  Result<GgufExperts> experts = find_gguf_experts(*gguf);
-  if (!experts) {
-    return propagate(experts);
-  }
-  Result<ModelGeometry> geometry = gguf_geometry(*gguf, *experts);
-  if (!geometry) {
-    return propagate(geometry);
-  }
-  return PackModel{std::move(*gguf), std::move(*experts), std::move(*geometry)};
-}
-
 // What was recorded from the same model in another quantisation will do: only sizes differ then.
-Result<void> check_trace(const std::string& path, const ModelGeometry& trace, const PackModel& model) {
+Result<void> check_trace(const std::string& path, const ModelGeometry& trace, const OpenGguf& model) {
   if (trace.layers != model.geometry.layers || trace.experts_per_layer != model.geometry.experts_per_layer) {
     return failed("{} is of {} layers × {} experts, but {} has {} × {}", path, trace.layers,
                   trace.experts_per_layer, model.gguf.path(), model.geometry.layers,
@@ -124,7 +102,7 @@ Result<double> count_runs(const std::string& path, const SlotTable& slots) {
   return runs_per_decode_step(steps, slots);
 }
 
-Result<Layout> make_layout(const PackArguments& arguments, const PackModel& model) {
+Result<Layout> make_layout(const PackArguments& arguments, const OpenGguf& model) {
   Layout layout{slots_by_id(model.geometry)};
   if (arguments.layout == kById) {
     return layout;
@@ -163,7 +141,7 @@ std::string_view name_of(ExpertPart part) {
   return "";
 }
 
-Result<PackPlan> make_plan(const PackArguments& arguments, const PackModel& model, SlotTable slots) {
+Result<PackPlan> make_plan(const PackArguments& arguments, const OpenGguf& model, SlotTable slots) {
   Result<PackedOrigin> origin = gguf_origin(model.gguf);
   if (!origin) {
     return propagate(origin);
@@ -222,7 +200,7 @@ Result<void> run_pack(const PackArguments& arguments) {
   if (Result<void> right = check_arguments(arguments); !right) {
     return right;
   }
-  Result<PackModel> model = open_model(arguments.model);
+  Result<OpenGguf> model = open_gguf(arguments.model);
   if (!model) {
     return propagate(model);
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/plugins.h"
+#include "sim/devices/transfer_time.h"
 
 namespace spillway::device {
 namespace {
@@ -23,17 +24,11 @@ class Linear final : public DeviceModel {
   explicit Linear(const Options& options) : options_(options) {}
 
   Nanoseconds finish(const IoRequest& request, Nanoseconds now) override {
-    link_free_ = std::max(now, link_free_) + transfer_time(request.range.bytes);
+    link_free_ = std::max(now, link_free_) + transfer_time(request.range.bytes, options_.bandwidth);
     return link_free_ + options_.latency;
   }
 
  private:
-  // Rounded up: a request of one byte takes time, too.
-  Nanoseconds transfer_time(uint64_t bytes) const {
-    const auto scaled = static_cast<unsigned __int128>(bytes) * 1'000'000'000 + options_.bandwidth.count - 1;
-    return Nanoseconds(int64_t(scaled / options_.bandwidth.count));
-  }
-
   Options options_;
   Nanoseconds link_free_{0};
 };

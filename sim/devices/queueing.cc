@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/plugins.h"
 #include "core/rng.h"
+#include "sim/devices/transfer_time.h"
 
 namespace spillway::device {
 namespace {
@@ -32,11 +33,6 @@ struct Options {
     v("tail_time", tail_time, "by which those are held up on their first channel: housekeeping");
   }
 };
-
-Nanoseconds transfer_time(uint64_t bytes, BytesPerSecond rate) {
-  const auto scaled = static_cast<unsigned __int128>(bytes) * 1'000'000'000 + rate.count - 1;
-  return Nanoseconds(int64_t(scaled / rate.count));
-}
 
 // What a flash drive is made of: a controller that takes requests one by one, channels that read units in
 // parallel, and a link that they share. Queues form at each, first come, first served; a large read is fast
