@@ -12,6 +12,7 @@ struct PolicyEnv {
   const SourceInfo* source = nullptr;  // outlives what is made
   uint64_t capacity_bytes = 0;         // the cache's budget
   uint64_t seed = 0;
+  const StepSeries* future = nullptr;  // the steps that the run will take, where they are known; outlives too
 };
 
 using EvictionPlugin = Plugin<EvictionPolicy, PolicyEnv>;

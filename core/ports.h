@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -152,6 +153,13 @@ struct StepSource {
 
   // Fills `step`, whose vectors are reused, and returns true; false at the end.
   virtual Result<bool> next(Step& step) = 0;
+};
+
+// Steps that can be read from their start as often as wanted: those of a trace in memory, never of a model
+// that runs.
+struct StepSeries {
+  virtual ~StepSeries() = default;
+  virtual std::unique_ptr<StepSource> cursor() const = 0;  // which the series must outlive
 };
 
 // ---- cache decisions

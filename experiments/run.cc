@@ -35,8 +35,8 @@ void add_run_options(Command command, RunOptions& options) {
   command.count("--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
 }
 
-Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source,
-                               const std::string& name) {
+Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source, const std::string& name,
+                               const StepSeries* future) {
   const ModelGeometry& geometry = source.geometry;
   const uint64_t least = geometry.largest_token_step_bytes();
   if (options.cache.count > 0 && options.cache.count < least) {
@@ -52,7 +52,7 @@ Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& so
   }
   Policies policies;
   policies.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
-  const PolicyEnv env{&source, policies.cache_bytes, options.seed};
+  const PolicyEnv env{&source, policies.cache_bytes, options.seed, future};
   Result<Made<EvictionPolicy>> eviction =
       make_plugin(eviction_policies(), "eviction policy", options.evict, env);
   if (!eviction) {
@@ -87,7 +87,7 @@ Result<Composition> compose(const RunOptions& options) {
                        parts.trace->steps.decode_passes());
   }
   const SourceInfo& info = parts.trace->steps.info();
-  Result<Policies> policies = make_policies(options, info, options.trace);
+  Result<Policies> policies = make_policies(options, info, options.trace, &parts.trace->steps);
   if (!policies) {
     return propagate(policies);
   }

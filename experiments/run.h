@@ -43,9 +43,10 @@ struct Policies {
   uint64_t cache_bytes = 0;  // the budget, no more than there is to cache
 };
 
-// `source` must outlive the policies; `name` is what errors call it.
-Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source,
-                               const std::string& name);
+// `source` must outlive the policies, and so must `future`, the steps of the run where they are known;
+// `name` is what errors call them.
+Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source, const std::string& name,
+                               const StepSeries* future = nullptr);
 
 // The parts of a run that decide, made from the options.
 struct Composition {

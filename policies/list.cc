@@ -10,7 +10,7 @@ EvictionPlugin lru(), fifo(), lfu(), layer_lru(), clock(), sieve(), s3fifo(), ar
     least_stale(), random(), belady();
 }
 namespace prefetch {
-PrefetchPlugin none(), last_token(), popular(), markov(), recorded(), router();
+PrefetchPlugin none(), last_token(), popular(), markov(), recorded(), router(), oracle();
 }
 
 std::span<const EvictionPlugin> eviction_policies() {
@@ -22,7 +22,7 @@ std::span<const EvictionPlugin> eviction_policies() {
 
 std::span<const PrefetchPlugin> prefetchers() {
   using namespace prefetch;
-  static const std::array list = {none(), last_token(), popular(), markov(), recorded(), router()};
+  static const std::array list = {none(), last_token(), popular(), markov(), recorded(), router(), oracle()};
   return list;
 }
 

@@ -9,7 +9,7 @@
 namespace spillway {
 
 // A whole trace in memory, about 20 bytes per step and 2 per choice, for whoever reads it more than once.
-class MemoryTrace {
+class MemoryTrace final : public StepSeries {
  public:
   // Reads `source` to its end.
   static Result<MemoryTrace> load(StepSource& source);
@@ -23,7 +23,7 @@ class MemoryTrace {
 
   // Reads the trace from its start. Cheap; any number may exist at once, in any threads, while the trace
   // outlives them and is not annotated meanwhile.
-  std::unique_ptr<StepSource> cursor() const;
+  std::unique_ptr<StepSource> cursor() const override;
 
  private:
   class Cursor;

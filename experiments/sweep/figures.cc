@@ -42,6 +42,16 @@ const std::vector<FigureOf> kOfReport = {
     {"peak_memory_bytes", "live/peak_memory_bytes", Unit::bytes},
     {"perplexity", "perplexity/value", Unit::number}};
 
+const std::vector<FigureOf> kOfPlan = {
+    {"tok_per_s", "plan/speed/tok_per_s", Unit::tok_per_s},
+    {"tok_per_s_low", "plan/speed/tok_per_s_low", Unit::tok_per_s},
+    {"tok_per_s_high", "plan/speed/tok_per_s_high", Unit::tok_per_s},
+    {"hit_ratio", "plan/speed/hit_ratio", Unit::share},
+    {"missed_bytes_per_token", "plan/speed/missed_bytes", Unit::bytes},
+    {"cache_bytes", "plan/memory/cache_bytes", Unit::bytes},
+    {"context_bytes", "plan/memory/context_bytes", Unit::bytes},
+    {"seed_ceiling_tok_per_s", "plan/seed_ceiling_tok_per_s", Unit::tok_per_s}};
+
 // What is at `path` (keys with a slash between them) if that is a number.
 std::optional<double> number_at(const Json& json, const std::string& path) {
   const Json* at = &json;
@@ -56,9 +66,9 @@ std::optional<double> number_at(const Json& json, const std::string& path) {
   return at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
 }
 
-std::vector<Figure> figures_of_report(const Json& report) {
+std::vector<Figure> figures_by(const std::vector<FigureOf>& table, const Json& report) {
   std::vector<Figure> figures;
-  for (const FigureOf& of : kOfReport) {
+  for (const FigureOf& of : table) {
     std::optional<double> value = number_at(report, of.path);
     if (value && of.per != nullptr) {
       const double per = number_at(report, of.per).value_or(0);
@@ -98,7 +108,10 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
 std::vector<Figure> figures_of(const Json& result) {
   const Json schema = result.is_object() ? result.value("schema", Json()) : Json();
   if (schema == "spillway.report/1") {
-    return figures_of_report(result);
+    return figures_by(kOfReport, result);
+  }
+  if (schema == "spillway.plan/1") {
+    return figures_by(kOfPlan, result);
   }
   return schema == "spillway.curve/1" ? figures_of_curve(result) : std::vector<Figure>();
 }

@@ -15,11 +15,12 @@ struct Figure {
   double value = 0;
 };
 
-// All that `result` (spillway.report/1 or spillway.curve/1) tells; what it leaves out or says null of is left
+// All that `result` (spillway.report/1, spillway.curve/1 or spillway.plan/1) tells; what it leaves out or says null of is left
 // out. Of another schema: nothing.
 std::vector<Figure> figures_of(const nlohmann::ordered_json& result);
 
-// Whether running it again would give the same: in virtual time, or by counting as a curve does.
+// Whether running it again would give the same: in virtual time, or by counting and
+// reckoning as curves and plans do.
 bool is_computed(const nlohmann::ordered_json& result);
 
 // The figures worth a table where nobody said which.

@@ -16,8 +16,39 @@
 // smallest cache that asks a policy for its victims.
 namespace spillway {
 
+// Steps in a vector, for whoever reads them as a source.
+class StepList final : public StepSeries {
+ public:
+  StepList() = default;
+  StepList(SourceInfo info, std::vector<Step> steps) : info_(std::move(info)), steps_(std::move(steps)) {}
+
+  std::unique_ptr<StepSource> cursor() const override { return std::make_unique<Cursor>(*this); }
+
+ private:
+  class Cursor final : public StepSource {
+   public:
+    explicit Cursor(const StepList& list) : list_(list) {}
+    const SourceInfo& info() const override { return list_.info_; }
+    Result<bool> next(Step& step) override {
+      if (at_ == list_.steps_.size()) {
+        return false;
+      }
+      step = list_.steps_[at_++];
+      return true;
+    }
+
+   private:
+    const StepList& list_;
+    size_t at_ = 0;
+  };
+
+  SourceInfo info_;
+  std::vector<Step> steps_;
+};
+
 struct Lab {
   SourceInfo source;
+  StepList future;
 
   Lab(uint32_t layers, uint32_t experts, uint32_t top_k) {
     source.geometry = {layers, experts, top_k, top_k, std::vector<uint64_t>(layers, 1)};
@@ -26,7 +57,10 @@ struct Lab {
   }
 
   const ModelGeometry& geometry() const { return source.geometry; }
-  PolicyEnv env(uint64_t slots, uint64_t seed = 1) const { return {&source, slots, seed}; }
+  PolicyEnv env(uint64_t slots, uint64_t seed = 1) const { return {&source, slots, seed, &future}; }
+
+  // What prefetchers that ask for the future will find in it.
+  void foretell(std::vector<Step> steps) { future = StepList(source, std::move(steps)); }
 
   std::unique_ptr<EvictionPolicy> eviction(const std::string& text, uint64_t slots, uint64_t seed = 1) const {
     auto made = make_plugin(eviction_policies(), "eviction policy", text, env(slots, seed));

@@ -61,8 +61,10 @@ TEST_P(EveryPrefetcher, proposes_known_experts_with_a_confidence_between_0_and_1
     if (lab.geometry().layers > 2) {
       lab.source.geometry.expert_bytes[rng.below(lab.geometry().layers)] = 0;  // a dense layer
     }
+    const std::vector<Step> steps = conversation(lab, 100, rng);
+    lab.foretell(steps);
     const auto prefetcher = lab.prefetcher(GetParam());
-    for (const Step& step : conversation(lab, 100, rng)) {
+    for (const Step& step : steps) {
       prefetcher->observe(step);
       HintList hints;
       prefetcher->propose(step, hints);
@@ -77,10 +79,12 @@ TEST_P(EveryPrefetcher, proposes_known_experts_with_a_confidence_between_0_and_1
 
 TEST_P(EveryPrefetcher, appends_to_what_is_in_the_list_already) {
   Rng rng(5);
-  const Lab lab(3, 8, 2);
+  Lab lab(3, 8, 2);
+  const std::vector<Step> steps = conversation(lab, 20, rng);
+  lab.foretell(steps);
   const auto prefetcher = lab.prefetcher(GetParam());
   HintList hints = {{ExpertId{7}, 0.25F}};
-  for (const Step& step : conversation(lab, 20, rng)) {
+  for (const Step& step : steps) {
     const size_t before = hints.size();
     prefetcher->observe(step);
     prefetcher->propose(step, hints);
@@ -92,12 +96,14 @@ TEST_P(EveryPrefetcher, appends_to_what_is_in_the_list_already) {
 
 TEST_P(EveryPrefetcher, proposes_the_same_after_the_same_steps) {
   Rng rng(9);
-  const Lab lab(4, 12, 2);
+  Lab lab(4, 12, 2);
+  const std::vector<Step> steps = conversation(lab, 100, rng);
+  lab.foretell(steps);
   const auto one = lab.prefetcher(GetParam());
   const auto two = lab.prefetcher(GetParam());
   HintList hints_of_one;
   HintList hints_of_two;
-  for (const Step& step : conversation(lab, 100, rng)) {
+  for (const Step& step : steps) {
     one->observe(step);
     one->propose(step, hints_of_one);
     two->observe(step);

@@ -1,0 +1,122 @@
+#include <algorithm>
+
+#include "core/plugins.h"
+#include "core/rng.h"
+#include "policies/layer_ring.h"
+
+namespace spillway::prefetch {
+namespace {
+
+struct Options {
+  double precision = 1;
+  double recall = 1;
+  uint32_t ahead = 1;
+
+  template <class V>
+  void visit(V& v) {
+    v("precision", precision, "share of its proposals that come true, above 0 to 1");
+    v("recall", recall, "share of what will be used that it proposes, 0 to 1");
+    v("ahead", ahead, "layers before their use at which experts are proposed");
+  }
+};
+
+// Knows what comes and tells it as badly as it is asked to: what a predictor of that precision, recall and
+// lead time would be worth, before anybody has built one. Each expert of the step to come is proposed with
+// the probability `recall`; for each that is, (1 − precision) / precision others of its layer are, in the
+// mean, any of them as likely. Right and wrong ones are mixed, and all are given the precision as their
+// confidence, which is all that a well calibrated predictor could say. Where a layer has too few experts to
+// be that wrong, all of them are proposed. A prompt's steps, which may use nearly everything, are not
+// foretold.
+class Oracle final : public Prefetcher {
+ public:
+  Oracle(const Options& options, const PolicyEnv& env)
+      : options_(options),
+        geometry_(env.source->geometry),
+        future_(env.future->cursor()),
+        rng_(env.seed ^ 0x6f7261636c65) {}
+
+  void observe(const Step&) override {}
+
+  void propose(const Step& now, HintList& out) override {
+    const uint64_t wanted = now.index + options_.ahead;
+    while (!ended_ && (!begun_ || coming_.index < wanted)) {
+      const Result<bool> more = future_->next(coming_);
+      begun_ = true;
+      ended_ = !more.value_or(false);
+    }
+    if (!ended_ && coming_.index == wanted && coming_.phase == Phase::decode && coming_.tokens == 1) {
+      foretell(out);
+    }
+  }
+
+ private:
+  void foretell(HintList& out) {
+    told_.clear();
+    wrong_.clear();
+    for (const ExpertId id : coming_.experts) {
+      if (rng_.uniform() < options_.recall) {
+        told_.push_back(id);
+      }
+    }
+    for (uint32_t number = 0; number < geometry_.experts_per_layer; ++number) {
+      const ExpertId id = geometry_.id(coming_.layer, number);
+      if (std::find(coming_.experts.begin(), coming_.experts.end(), id) == coming_.experts.end()) {
+        wrong_.push_back(id);
+      }
+    }
+    const double errors = double(told_.size()) * (1 - options_.precision) / options_.precision;
+    const size_t certain = size_t(std::min(errors, double(wrong_.size())));
+    const size_t count = certain + (rng_.uniform() < errors - double(certain) ? 1 : 0);
+    choose(std::min(count, wrong_.size()));
+    for (size_t i = told_.size(); i > 1; --i) {
+      std::swap(told_[i - 1], told_[rng_.below(i)]);
+    }
+    for (const ExpertId id : told_) {
+      out.push_back({id, float(options_.precision)});
+    }
+  }
+
+  // Moves `count` of the wrong ones over, each choice as likely as any other.
+  void choose(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      std::swap(wrong_[i], wrong_[i + rng_.below(wrong_.size() - i)]);
+      told_.push_back(wrong_[i]);
+    }
+  }
+
+  Options options_;
+  const ModelGeometry& geometry_;
+  std::unique_ptr<StepSource> future_;
+  Step coming_;  // where future_ stands
+  bool begun_ = false;
+  bool ended_ = false;
+  Rng rng_;
+  std::vector<ExpertId> told_;
+  std::vector<ExpertId> wrong_;
+};
+
+Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
+  if (env.future == nullptr) {
+    return wrong_usage(
+        "oracle needs steps that are known beforehand: those of a trace, not of a model that runs");
+  }
+  if (options.precision <= 0 || options.precision > 1) {
+    return wrong_usage("oracle: precision={} is not above 0 and at most 1", options.precision);
+  }
+  if (options.recall > 1) {
+    return wrong_usage("oracle: recall={} is not between 0 and 1", options.recall);
+  }
+  const uint32_t most = LayerRing(env.source->geometry).size();
+  if (options.ahead < 1 || options.ahead > most) {
+    return wrong_usage("oracle: ahead={} is not between 1 and the model's {} layers", options.ahead, most);
+  }
+  return std::make_unique<Oracle>(options, env);
+}
+
+}  // namespace
+
+PrefetchPlugin oracle() {
+  return plugin("oracle", "what the trace will use, told as precisely, completely and early as asked", make);
+}
+
+}  // namespace spillway::prefetch
