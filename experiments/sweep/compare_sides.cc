@@ -26,7 +26,8 @@ Result<LoadedReport> load_report(const std::string& path) {
   LoadedReport loaded;
   loaded.result.figures = figures_of(json);
   if (loaded.result.figures.empty()) {
-    return failed("{}: holds nothing to compare: no spillway.report/1, spillway.curve/1 or spillway.plan/1", path);
+    return failed("{}: holds nothing to compare: no spillway.report/1, spillway.curve/1 or spillway.plan/1",
+                  path);
   }
   loaded.result.done = true;
   loaded.result.virtual_time = is_computed(json);

@@ -25,7 +25,7 @@ bool is_word(const Json& value) {
 Result<void> only_keys(const Json& object, const std::string& where, const std::set<std::string>& known) {
   for (const auto& [key, value] : object.items()) {
     if (!known.contains(key)) {
-      return failed("{}: there is no key '{}'; there are: {}", where, key, fmt::join(known, ", "));
+      return wrong_usage("{}: there is no key '{}'; there are: {}", where, key, fmt::join(known, ", "));
     }
   }
   return {};
@@ -45,12 +45,13 @@ Result<void> set_words(const std::string& where, const std::string& name, const 
   std::vector<std::string> list;
   for (const Json& one : value.is_array() ? value : Json::array({value})) {
     if (!is_word(one)) {
-      return failed("{}: '{}' must be a text, a number, true, false, null or a list of texts", where, name);
+      return wrong_usage("{}: '{}' must be a text, a number, true, false, null or a list of texts", where,
+                         name);
     }
     list.push_back(word_of(one));
   }
   if (list.empty()) {
-    return failed("{}: '{}' is an empty list", where, name);
+    return wrong_usage("{}: '{}' is an empty list", where, name);
   }
   words[name] = std::move(list);
   return {};
@@ -59,7 +60,7 @@ Result<void> set_words(const std::string& where, const std::string& name, const 
 Result<OptionWords> read_options(const Json& object, const std::string& where) {
   OptionWords words;
   if (!object.is_object()) {
-    return failed("{}: must be an object of options", where);
+    return wrong_usage("{}: must be an object of options", where);
   }
   for (const auto& [name, value] : object.items()) {
     if (Result<void> set = set_words(where, name, value, words); !set) {
@@ -74,7 +75,7 @@ Result<AxisValue> read_axis_value(const std::string& axis, const Json& value) {
   if (value.is_object()) {
     const auto label = value.find("label");
     if (label == value.end() || !is_word(*label)) {
-      return failed("{}: a value that is an object needs a 'label'", where);
+      return wrong_usage("{}: a value that is an object needs a 'label'", where);
     }
     Json rest = value;
     rest.erase("label");
@@ -83,7 +84,7 @@ Result<AxisValue> read_axis_value(const std::string& axis, const Json& value) {
   }
   AxisValue one{value.dump(), {}};
   if (value.is_array()) {
-    return failed("{}: a value cannot be a list; give an object with a 'label'", where);
+    return wrong_usage("{}: a value cannot be a list; give an object with a 'label'", where);
   }
   if (Result<void> set = set_words(where, axis, value, one.sets); !set) {
     return propagate(set);
@@ -95,7 +96,7 @@ Result<std::vector<Axis>> read_axes(const Json& sweep) {
   std::vector<Axis> axes;
   for (const auto& [name, values] : sweep.items()) {
     if (!values.is_array() || values.empty()) {
-      return failed("sweep: '{}' must be a list of values", name);
+      return wrong_usage("sweep: '{}' must be a list of values", name);
     }
     Axis axis{name, {}};
     for (const Json& value : values) {
@@ -105,7 +106,7 @@ Result<std::vector<Axis>> read_axes(const Json& sweep) {
       }
       const auto same = [&](const AxisValue& other) { return other.json == one->json; };
       if (std::any_of(axis.values.begin(), axis.values.end(), same)) {
-        return failed("sweep: '{}' has the value {} twice", name, one->json);
+        return wrong_usage("sweep: '{}' has the value {} twice", name, one->json);
       }
       axis.values.push_back(std::move(*one));
     }
@@ -117,7 +118,7 @@ Result<std::vector<Axis>> read_axes(const Json& sweep) {
 Result<std::vector<RunCommand>> read_make(const Json& list) {
   std::vector<RunCommand> make;
   if (!list.is_array()) {
-    return failed("'make' must be a list of commands");
+    return wrong_usage("'make' must be a list of commands");
   }
   for (const Json& entry : list) {
     Result<OptionWords> options = read_options(entry, "make");
@@ -126,7 +127,7 @@ Result<std::vector<RunCommand>> read_make(const Json& list) {
     }
     const auto command = options->find("command");
     if (command == options->end() || command->second.size() != 1) {
-      return failed("make: each entry needs a 'command', such as \"trace synth\"");
+      return wrong_usage("make: each entry needs a 'command', such as \"trace synth\"");
     }
     const std::string name = command->second.front();
     options->erase(command);
@@ -145,7 +146,7 @@ Result<RunOrder> read_order(const Json& value) {
   if (value == "shuffled") {
     return RunOrder::shuffled;
   }
-  return failed("'order' must be \"interleaved\", \"sequential\" or \"shuffled\"");
+  return wrong_usage("'order' must be \"interleaved\", \"sequential\" or \"shuffled\"");
 }
 
 // `object[key]` gets what `more` says of it, key by key.
@@ -162,12 +163,12 @@ void merge(Json& object, const char* key, const Json& more) {
 Result<void> apply_quick(Json& document) {
   const auto found = document.find("quick");
   if (found == document.end()) {
-    return failed("has no \"quick\" size");
+    return wrong_usage("has no \"quick\" size");
   }
   const Json quick = *found;
   document.erase("quick");
   if (!quick.is_object()) {
-    return failed("'quick' must be an object");
+    return wrong_usage("'quick' must be an object");
   }
   const std::set<std::string> as_a_whole = {"make", "order", "plot", "repetitions", "timeout_s"};
   const std::set<std::string> by_key = {"base", "let", "sweep"};
@@ -182,7 +183,7 @@ Result<void> apply_quick(Json& document) {
     } else if (value.is_object()) {
       merge(document, key.c_str(), value);
     } else {
-      return failed("quick: '{}' must be an object", key);
+      return wrong_usage("quick: '{}' must be an object", key);
     }
   }
   return {};
@@ -232,14 +233,14 @@ Result<void> apply_set(const std::string& setting, Json& document) {
 
 Result<void> read_let(const Json& let, Experiment& experiment) {
   if (!let.is_object()) {
-    return failed("'let' must be an object");
+    return wrong_usage("'let' must be an object");
   }
   for (const auto& [name, value] : let.items()) {
     if (!is_word(value)) {
-      return failed("let: '{}' must be a text or a number", name);
+      return wrong_usage("let: '{}' must be a text or a number", name);
     }
     if (name == "made" || name == "stores" || name == "here" || name == "repetition") {
-      return failed("let: {{{}}} has a meaning already; choose another name", name);
+      return wrong_usage("let: {{{}}} has a meaning already; choose another name", name);
     }
     experiment.let[name] = word_of(value);
   }
@@ -248,7 +249,7 @@ Result<void> read_let(const Json& let, Experiment& experiment) {
 
 Result<void> read_figures(const Json& plot, Experiment& experiment) {
   if (!plot.is_object()) {
-    return failed("'plot' must be an object");
+    return wrong_usage("'plot' must be an object");
   }
   const auto y = plot.find("y");
   if (y == plot.end()) {
@@ -256,7 +257,7 @@ Result<void> read_figures(const Json& plot, Experiment& experiment) {
   }
   for (const Json& name : y->is_array() ? *y : Json::array({*y})) {
     if (!name.is_string()) {
-      return failed("plot: 'y' must name one figure or a list of them");
+      return wrong_usage("plot: 'y' must name one figure or a list of them");
     }
     experiment.figures.push_back(name.get<std::string>());
   }
@@ -266,12 +267,12 @@ Result<void> read_figures(const Json& plot, Experiment& experiment) {
 Result<void> read_counts(const Json& document, Experiment& experiment) {
   const Json repetitions = document.value("repetitions", Json(1U));
   if (!repetitions.is_number_unsigned() || repetitions < 1U || repetitions > 10'000U) {
-    return failed("'repetitions' must be a whole number from 1 to 10000");
+    return wrong_usage("'repetitions' must be a whole number from 1 to 10000");
   }
   experiment.repetitions = repetitions.get<uint32_t>();
   const Json timeout = document.value("timeout_s", Json(0U));
   if (!timeout.is_number() || timeout < 0) {
-    return failed("'timeout_s' must be a number of seconds");
+    return wrong_usage("'timeout_s' must be a number of seconds");
   }
   experiment.timeout_s = timeout.get<double>();
   Result<RunOrder> order = read_order(document.value("order", Json("interleaved")));
@@ -293,7 +294,7 @@ Result<Experiment> from_json(const Json& document) {
   Experiment experiment;
   const Json question = document.value("question", Json());
   if (!question.is_string() || question.get<std::string>().empty()) {
-    return failed("needs a 'question': a sentence");
+    return wrong_usage("needs a 'question': a sentence");
   }
   experiment.question = question.get<std::string>();
   Result<OptionWords> base = read_options(document.value("base", Json::object()), "base");
@@ -327,7 +328,7 @@ Result<Json> parse_document(const std::string& text) {
   }
   for (const char* key : {"base", "sweep", "let"}) {
     if (document.contains(key) && !document[key].is_object()) {
-      return failed("'{}' must be an object", key);
+      return wrong_usage("'{}' must be an object", key);
     }
   }
   return document;

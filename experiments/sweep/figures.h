@@ -15,8 +15,8 @@ struct Figure {
   double value = 0;
 };
 
-// All that `result` (spillway.report/1, spillway.curve/1 or spillway.plan/1) tells; what it leaves out or says null of is left
-// out. Of another schema: nothing.
+// All that `result` (spillway.report/1, spillway.curve/1 or spillway.plan/1) tells; what it leaves out or
+// says null of is left out. Of another schema: nothing.
 std::vector<Figure> figures_of(const nlohmann::ordered_json& result);
 
 // Whether running it again would give the same: in virtual time, or by counting and

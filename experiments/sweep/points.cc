@@ -71,7 +71,7 @@ Result<void> choose(const Axis& axis, const AxisValue& value, Choice& choice) {
       continue;
     }
     if (words.size() != 1) {
-      return failed("sweep: {}: {{{}}} stands for one word", axis.name, name);
+      return wrong_usage("sweep: {}: {{{}}} stands for one word", axis.name, name);
     }
     choice.let[name] = words.front();
   }
@@ -86,13 +86,13 @@ Result<PlannedRun> plan_point(const Choice& choice, const std::string& make_key)
   }
   const auto command = options->find("command");
   if (command == options->end() || command->second.size() != 1) {
-    return failed("base: needs a 'command', such as \"replay\"");
+    return wrong_usage("base: needs a 'command', such as \"replay\"");
   }
   PlannedRun run{choice.point, {command->second.front(), {}}, 1, {}};
   options->erase(command);
   run.command.options = std::move(*options);
   if (run.command.options.contains("json")) {
-    return failed("'json' is the sweep's own: it keeps each run's report");
+    return wrong_usage("'json' is the sweep's own: it keeps each run's report");
   }
   Fingerprint key;
   key.add(make_key);
@@ -112,7 +112,7 @@ Result<std::vector<PlannedRun>> plan_points(const Experiment& experiment, const 
   for (const Axis& axis : experiment.axes) {
     count *= axis.values.size();
     if (count > kMostPoints) {
-      return failed("sweep: more than {} points", kMostPoints);
+      return wrong_usage("sweep: more than {} points", kMostPoints);
     }
   }
   std::vector<PlannedRun> points;
@@ -197,7 +197,8 @@ Result<std::string> fill_in(const std::string& text, const std::map<std::string,
       for (const auto& [word, meaning] : values) {
         known.push_back(word);
       }
-      return failed("'{}': nothing says what {{{}}} is; there are: {}", text, name, fmt::join(known, ", "));
+      return wrong_usage("'{}': nothing says what {{{}}} is; there are: {}", text, name,
+                         fmt::join(known, ", "));
     }
     at = close + 1;
   }

@@ -1,0 +1,270 @@
+#include <functional>
+#include <thread>
+
+#include "tests/support/sweep_lab.h"
+
+namespace spillway::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Sweep : public SweepLab {
+ protected:
+  std::string out_ = scratch_ / "out";
+};
+
+TEST_F(Sweep, RunsEveryPointAsOftenAsAskedAndKeepsItsReport) {
+  const Ran ran = sweep(write(small_experiment()), out_);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::map<std::string, Json> results = results_in(out_);
+  ASSERT_EQ(results.size(), 8U);
+  std::map<std::string, int> points;
+  for (const auto& [name, result] : results) {
+    EXPECT_EQ(result["status"], "done") << result["error"];
+    ++points[result["point"].dump() + result["repetition"].dump()];
+    const Json& report = result["result"];
+    EXPECT_EQ(report["schema"], "spillway.report/1");
+    EXPECT_EQ(report["seed"], result["repetition"]);
+    EXPECT_EQ(report["config"]["evict"], result["point"]["evict"]);
+    EXPECT_EQ(report["config"]["cache_bytes"], result["point"]["cache"] == "large" ? "2097152" : "524288");
+  }
+  EXPECT_EQ(points.size(), 8U);
+  EXPECT_NE(ran.out.find("Which policy hits more?"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("large"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.err.find("[8/8]"), std::string::npos) << ran.err;
+  const Json experiment = Json::parse(read_file(out_ + "/experiment.json"));
+  EXPECT_EQ(experiment["question"], "Which policy hits more?");
+  EXPECT_EQ(experiment["size"], "full");
+}
+
+TEST_F(Sweep, WritesWhatTheSchemasSay) {
+  Json experiment = small_experiment();
+  experiment["sweep"]["evict"] = {"lru", "no-such-policy"};
+  ASSERT_EQ(sweep(write(experiment), out_).status, 0);
+  expect_schema("experiment-1.json", out_ + "/experiment.json");
+  for (const auto& [name, result] : results_in(out_)) {
+    expect_schema("point-1.json", out_ + "/points/" + name + ".json");
+  }
+}
+
+TEST_F(Sweep, RunsOnlyWhatIsNotThereYet) {
+  const std::string file = write(small_experiment());
+  ASSERT_EQ(sweep(file, out_).status, 0);
+  const std::map<std::string, Json> first = results_in(out_);
+  const std::string lost = out_ + "/points/" + first.begin()->first + ".json";
+  const std::string broken = out_ + "/points/" + first.rbegin()->first + ".json";
+  fs::remove(lost);
+  std::ofstream(broken) << "{\"schema\": \"spillw";
+  const Ran again = sweep(file, out_);
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(std::count(again.err.begin(), again.err.end(), '['), 2) << again.err;
+  EXPECT_EQ(again.err.find("making"), std::string::npos) << again.err;
+  EXPECT_EQ(lasting(results_in(out_)), lasting(first));
+}
+
+// Killed whenever there are so many results, and started again.
+TEST_F(Sweep, ComesToTheSameResultsHoweverOftenItIsKilled) {
+  const std::string file = write(small_experiment());
+  ASSERT_EQ(sweep(file, scratch_ / "undisturbed").status, 0);
+  for (size_t wanted = 0; wanted < 7; wanted += 2) {
+    Program program({SPILLWAY_BINARY, "sweep", file, "-o", out_});
+    while (count_results(out_) < wanted && fs::exists("/proc/" + std::to_string(program.pid()) + "/exe")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    program.signal(SIGKILL);
+    EXPECT_EQ(program.wait().status, 128 + SIGKILL);
+    EXPECT_LT(count_results(out_), 8U);
+  }
+  const std::map<std::string, Json> before = lasting(results_in(out_));
+  EXPECT_GE(before.size(), 6U);
+  const Ran last = sweep(file, out_);
+  ASSERT_EQ(last.status, 0) << last.err;
+  EXPECT_EQ(lasting(results_in(out_)), lasting(results_in(scratch_ / "undisturbed")));
+}
+
+TEST_F(Sweep, EndsOnCtrlCWithItsRunAndGoesOnLater) {
+  Json experiment = small_experiment();
+  // Paced in real time: one run takes seconds.
+  experiment["base"] = {{"command", "replay"},
+                        {"trace", "{made}/trace.bin"},
+                        {"backend", "null"},
+                        {"compute", "40ms"},
+                        {"store", "{stores}"}};
+  Program program({SPILLWAY_BINARY, "sweep", write(experiment), "-o", out_});
+  while (!fs::exists(out_ + "/made") && fs::exists("/proc/" + std::to_string(program.pid()) + "/exe")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  program.signal(SIGINT);
+  const Ran ran = program.wait();
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_NE(ran.err.find("interrupted"), std::string::npos) << ran.err;
+  EXPECT_EQ(count_results(out_), 0U) << "half a run is no result";
+  const Ran later = sweep(write(small_experiment()), out_);
+  EXPECT_EQ(later.status, 0) << later.err;
+}
+
+TEST_F(Sweep, ShardsTogetherAreTheWhole) {
+  const std::string file = write(small_experiment());
+  ASSERT_EQ(sweep(file, scratch_ / "whole").status, 0);
+  ASSERT_EQ(sweep(file, out_, {"--shard", "1/3"}).status, 0);
+  const size_t first = count_results(out_);
+  EXPECT_GE(first, 2U);
+  EXPECT_LE(first, 3U);
+  // The other two at once, with a folder in common.
+  Program second({SPILLWAY_BINARY, "sweep", file, "-o", out_, "--shard", "2/3"});
+  Program third({SPILLWAY_BINARY, "sweep", file, "-o", out_, "--shard", "3/3"});
+  EXPECT_EQ(second.wait().status, 0);
+  EXPECT_EQ(third.wait().status, 0);
+  EXPECT_EQ(lasting(results_in(out_)), lasting(results_in(scratch_ / "whole")));
+}
+
+TEST_F(Sweep, RecordsAFailureAndGoesOn) {
+  Json experiment = small_experiment();
+  experiment["sweep"]["evict"] = {"lru", "no-such-policy"};
+  const std::string file = write(experiment);
+  const Ran ran = sweep(file, out_);
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  size_t failures = 0;
+  for (const auto& [name, result] : results_in(out_)) {
+    const bool bad = result["point"]["evict"] == "no-such-policy";
+    EXPECT_EQ(result["status"], bad ? "failed" : "done");
+    EXPECT_EQ(result["exit_status"], bad ? 2 : 0);
+    failures += bad ? 1 : 0;
+    if (bad) {
+      EXPECT_NE(result["error"].get<std::string>().find("no-such-policy"), std::string::npos);
+      EXPECT_TRUE(result["result"].is_null());
+    }
+  }
+  EXPECT_EQ(failures, 4U);
+  EXPECT_NE(ran.out.find("4 of them failed"), std::string::npos) << ran.out;
+  EXPECT_EQ(sweep(file, out_).err.find('['), std::string::npos) << "what failed was run again unasked";
+  const Ran retried = sweep(file, out_, {"--retry"});
+  EXPECT_EQ(std::count(retried.err.begin(), retried.err.end(), '['), 4) << retried.err;
+}
+
+TEST_F(Sweep, FailsWhereEveryRunDoes) {
+  Json experiment = small_experiment();
+  experiment["sweep"]["evict"] = {"no-such-policy"};
+  const Ran ran = sweep(write(experiment), out_);
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_NE(ran.err.find("every run failed"), std::string::npos) << ran.err;
+}
+
+TEST_F(Sweep, EndsARunThatTakesTooLong) {
+  Json experiment = small_experiment();
+  experiment["base"] = {{"command", "replay"},
+                        {"trace", "{made}/trace.bin"},
+                        {"backend", "null"},
+                        {"store", "{stores}"},
+                        {"cache", "1MiB"}};
+  experiment["sweep"] = {{"compute", {"none", "60s"}}};
+  experiment["repetitions"] = 1;
+  experiment["timeout_s"] = 5;
+  ASSERT_EQ(sweep(write(experiment), out_).status, 0);
+  for (const auto& [name, result] : results_in(out_)) {
+    const bool long_one = result["point"]["compute"] == "60s";
+    EXPECT_EQ(result["status"], long_one ? "failed" : "done") << result.dump();
+    EXPECT_EQ(long_one, result["error"].is_string() &&
+                            result["error"].get<std::string>().find("longer") != std::string::npos);
+  }
+}
+
+TEST_F(Sweep, HasAQuickSizeAndTakesOtherValues) {
+  const std::string file = write(small_experiment());
+  ASSERT_EQ(sweep(file, out_, {"--quick"}).status, 0);
+  EXPECT_EQ(count_results(out_), 2U);
+  EXPECT_EQ(Json::parse(read_file(out_ + "/experiment.json"))["size"], "quick");
+  // The same runs, had otherwise.
+  const Ran again =
+      sweep(file, out_, {"--set", "evict=lru", "--set", "cache=large", "--set", "tokens=40", "--quick"});
+  EXPECT_EQ(again.status, 2) << "one of the two results is not of these runs";
+  const Ran set = sweep(file, scratch_ / "set", {"--set", "evict=fifo,lfu", "--set", "cache=large"});
+  ASSERT_EQ(set.status, 0) << set.err;
+  EXPECT_EQ(count_results(scratch_ / "set"), 4U);
+  const Ran base = sweep(file, scratch_ / "base", {"--quick", "--set", "warm-up=5"});
+  ASSERT_EQ(base.status, 0) << base.err;
+  for (const auto& [name, result] : results_in(scratch_ / "base")) {
+    EXPECT_EQ(result["result"]["config"]["warm_up"], "5");
+  }
+}
+
+TEST_F(Sweep, RefusesAFolderWithResultsOfOtherRuns) {
+  ASSERT_EQ(sweep(write(small_experiment()), out_, {"--quick"}).status, 0);
+  Json other = small_experiment();
+  other["let"]["tokens"] = 41;  // makes another trace, so that every result is another
+  expect_one_line(sweep(write(other), out_), 2, {out_, "2 results", "another folder"});
+  // More of the same is welcome.
+  Json more = small_experiment();
+  more["sweep"]["evict"] = {"lru", "fifo"};
+  EXPECT_EQ(sweep(write(more), out_).status, 0);
+  EXPECT_EQ(count_results(out_), 8U);
+}
+
+TEST_F(Sweep, PutsSeveralExperimentsIntoAFolderEach) {
+  Json second = small_experiment();
+  second["question"] = "And the other?";
+  second["make"] = Json::array({{{"command", "trace info"}, {"trace", "/no/such/file"}}});
+  const std::string one = write(small_experiment(), "one.json");
+  const std::string two = write(second, "two.json");
+  const Ran ran = spillway({"sweep", two, one, "--quick", "-o", out_});
+  EXPECT_EQ(ran.status, 1) << "the second cannot be made";
+  EXPECT_NE(ran.err.find("two.json"), std::string::npos) << ran.err;
+  EXPECT_EQ(count_results(out_ + "/one"), 2U) << "one that cannot run is no reason to leave out the others";
+}
+
+TEST_F(Sweep, PrintsTheCommandsAndRunsNone) {
+  const Ran ran = sweep(write(small_experiment()), out_, {"--dry-run"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1 + 1 + 8) << ran.out;
+  EXPECT_NE(ran.out.find("--evict random"), std::string::npos) << ran.out;
+  EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(Sweep, RefusesWhatItCannotUnderstandBeforeAnythingRuns) {
+  const auto refused = [&](const std::function<void(Json&)>& change, int status,
+                           const std::vector<std::string>& mentions) {
+    Json experiment = small_experiment();
+    change(experiment);
+    const std::string file = write(experiment, "bad.json");
+    std::vector<std::string> all = mentions;
+    all.push_back(file);
+    expect_one_line(sweep(file, out_), status, all);
+    EXPECT_FALSE(fs::exists(out_));
+  };
+  refused([](Json& it) { it["schema"] = "spillway.experiment/9"; }, 1, {"spillway.experiment/1"});
+  refused([](Json& it) { it.erase("question"); }, 2, {"question"});
+  refused([](Json& it) { it["swep"] = 1; }, 2, {"swep", "sweep"});
+  refused([](Json& it) { it["base"]["evcit"] = "lru"; }, 2, {"evcit", "simulate"});
+  refused([](Json& it) { it["base"]["command"] = "fly"; }, 2, {"fly", "simulate"});
+  refused(
+      [](Json& it) {
+        it["base"]["cache"] = "large";
+        it["sweep"].erase("cache");
+      },
+      2, {"--cache", "large"});
+  refused([](Json& it) { it["base"]["trace"] = "{maed}/t.bin"; }, 2, {"{maed}", "made"});
+  refused([](Json& it) { it["base"]["json"] = "x.json"; }, 2, {"json"});
+  refused([](Json& it) { it["sweep"]["evict"] = "lru"; }, 2, {"evict", "list"});
+  refused([](Json& it) { it["sweep"]["evict"] = {"lru", "lru"}; }, 2, {"evict", "twice"});
+  refused([](Json& it) { it["sweep"]["cache"] = {{{"cache", "1MiB"}}}; }, 2, {"cache", "label"});
+  refused([](Json& it) { it["repetitions"] = 0; }, 2, {"repetitions"});
+  refused([](Json& it) { it["order"] = "backwards"; }, 2, {"order", "interleaved"});
+  refused([](Json& it) { it["make"][0]["layers"] = -1; }, 2, {"--layers"});
+  refused([](Json& it) { it["let"]["made"] = "x"; }, 2, {"made"});
+}
+
+TEST_F(Sweep, RefusesAFileThatIsNoExperiment) {
+  const std::string file = scratch_ / "bad.json";
+  std::ofstream(file) << "{\"schema\": ";
+  expect_one_line(sweep(file, out_), 1, {file, "byte 12"});
+  std::ofstream(file) << "[]";
+  expect_one_line(sweep(file, out_), 1, {file});
+  expect_one_line(sweep(scratch_ / "none.json", out_), 1, {"none.json"});
+  const std::string good = write(small_experiment());
+  expect_one_line(sweep(good, out_, {"--shard", "3/2"}), 2, {"3/2"});
+  expect_one_line(sweep(good, out_, {"--set", "cache"}), 2, {"cache", "NAME=VALUE"});
+  expect_one_line(sweep(good, out_, {"--set", "cache=huge"}), 2, {"huge"});
+}
+
+}  // namespace
+}  // namespace spillway::test
