@@ -197,9 +197,10 @@ std::string target_section(const PlanStudy& study) {
   if (study.purchases.empty()) {
     return "";
   }
+  const double target = study.request.target;
   std::string text =
       fmt::format("\nthe least memory and drive for {} tok/s: as likely as not, or with the whole interval\n",
-                  speed(study.request.target));
+                  speed(target));
   text += purchase_lines(study.purchases.front());
   text += "  on other machines\n";
   std::string too_slow;

@@ -97,7 +97,7 @@ TEST(PlanTime, ExactConstantsLeaveNoInterval) {
 // One uncertain constant: its ends are the interval's. Two: their deviations add up in quadrature.
 TEST(PlanTime, TheIntervalComesFromEachConstantsEnds) {
   Decode decode = round_decode();
-  decode.machine.weights_share = {0.25, 0.5, 1};
+  decode.machine.memory_share = {0.25, 0.5, 1};
   const Forecast one = forecast(decode);
   EXPECT_NEAR(one.low, 1 / 0.058, 1e-9);
   EXPECT_NEAR(one.high, 1 / 0.022, 1e-9);
