@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sim/curve/access_stream.h"
+
+// The hits of a cache of one size, counted without the pager: the same rules for the same counts (a test
+// holds them together), and nothing that a count does not need. What decides an expert's fate is kept in one
+// word of it, victims are found lazily, and a step is looked up as a whole.
+namespace spillway {
+
+// The rules are those of policies/eviction with default options.
+enum class ReplayPolicy { lru, fifo, lfu, belady };
+
+// The position at which each access's expert is used next, [accesses], as Belady's rule wants it: made once
+// for all sizes.
+class NextUses {
+ public:
+  NextUses(const AccessStream& stream, CacheSemantics semantics);
+
+  CacheSemantics semantics() const { return semantics_; }
+  const std::vector<uint32_t>& keys() const { return keys_; }
+
+ private:
+  CacheSemantics semantics_;
+  std::vector<uint32_t> keys_;
+};
+
+// Hits by row of `stream` in a cache of `capacity_bytes`. Any capacity will do: experts for which the pager
+// would find no room are read without being kept here too.
+std::vector<uint64_t> replay_lru(const AccessStream& stream, CacheSemantics semantics,
+                                 uint64_t capacity_bytes);
+std::vector<uint64_t> replay_fifo(const AccessStream& stream, CacheSemantics semantics,
+                                  uint64_t capacity_bytes);
+std::vector<uint64_t> replay_lfu(const AccessStream& stream, CacheSemantics semantics,
+                                 uint64_t capacity_bytes);
+std::vector<uint64_t> replay_belady(const AccessStream& stream, const NextUses& next_uses,
+                                    uint64_t capacity_bytes);
+
+}  // namespace spillway

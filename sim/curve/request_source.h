@@ -1,0 +1,42 @@
+#pragma once
+
+#include "core/ports.h"
+
+namespace spillway {
+
+// Another source's steps with each expert in a step of its own: CacheSemantics::request for whatever takes
+// steps. What belongs to a step as a whole (choices, weights, look-ahead, times, next uses) is left out.
+class RequestSource final : public StepSource {
+ public:
+  // `source` must outlive this.
+  explicit RequestSource(StepSource& source) : source_(source), info_{.geometry = source.info().geometry} {}
+
+  const SourceInfo& info() const override { return info_; }
+
+  Result<bool> next(Step& step) override {
+    while (place_ == whole_.experts.size()) {
+      Result<bool> more = source_.next(whole_);
+      if (!more || !*more) {
+        return more;
+      }
+      place_ = 0;
+    }
+    step = Step{};
+    step.index = index_++;
+    step.pass = whole_.pass;
+    step.layer = whole_.layer;
+    step.sequence = whole_.sequence;
+    step.phase = whole_.phase;
+    step.experts = {whole_.experts[place_++]};
+    return true;
+  }
+
+ private:
+  StepSource& source_;
+  SourceInfo info_;
+  Step whole_;
+  size_t place_ = 0;  // in whole_.experts
+  uint64_t index_ = 0;
+};
+
+}  // namespace spillway
