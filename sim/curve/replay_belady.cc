@@ -78,7 +78,7 @@ class BeladyReplay {
   }
 
   // As in the other replays: see replay_lru.cc.
-  uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
+  [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
       return 0;

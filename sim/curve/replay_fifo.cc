@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <limits>
 
 #include "sim/curve/expert_sizes.h"
 #include "sim/curve/replay.h"
@@ -27,22 +26,25 @@ class FifoReplay {
     if (each * (last - first) > capacity_) {
       return look_up_surplus(first, last, each);
     }
+    // Without branches, for whether an access hits cannot be foretold: a miss is a place before the head,
+    // which as an unsigned distance from it has its top bit set.
     const int32_t head = head_;
     int32_t tail = tail_;
-    int32_t oldest_hit = std::numeric_limits<int32_t>::max();
+    uint32_t nearest_hit = ~0U;
     for (uint32_t at = first; at < last; ++at) {
       const uint32_t expert = experts_[at];
       const int32_t place = place_[expert];
-      const bool hit = place >= head;
+      const uint32_t distance = uint32_t(place - head);
+      const int32_t miss = int32_t(distance >> 31);
       queue_[uint32_t(tail) & mask_] = expert;
-      place_[expert] = hit ? place : tail;
-      oldest_hit = std::min(oldest_hit, hit ? place : oldest_hit);
-      tail += hit ? 0 : 1;
+      place_[expert] = place ^ ((place ^ tail) & -miss);
+      nearest_hit = std::min(nearest_hit, distance);
+      tail += miss;
     }
     const uint32_t misses = uint32_t(tail - tail_);
     tail_ = tail;
     used_ += each * misses;
-    make_room(first, last, oldest_hit);
+    make_room(first, last, int32_t(std::min(nearest_hit, ~0U >> 1)));
     return last - first - misses;
   }
 
@@ -60,9 +62,9 @@ class FifoReplay {
     for (uint32_t at = first; at < last; ++at) {
       const uint32_t expert = experts_[at];
       const int32_t place = place_[expert];
-      const bool hit = place >= std::max(0, tail - length);
-      place_[expert] = hit ? place : tail;
-      tail += hit ? 0 : 1;
+      const int32_t miss = int32_t(uint32_t(place - std::max(0, tail - length)) >> 31);
+      place_[expert] = place ^ ((place ^ tail) & -miss);
+      tail += miss;
     }
     hits = last - first - uint32_t(tail - tail_);
     tail_ = tail;
@@ -70,17 +72,16 @@ class FifoReplay {
   }
 
  private:
-  // Moves the head until the rest fits. `oldest_hit` is the first place that a held expert may stand at.
-  void make_room(uint32_t first, uint32_t last, int32_t oldest_hit) {
+  // Moves the head until the rest fits. A held expert may stand `free_places` behind it, but none before.
+  void make_room(uint32_t first, uint32_t last, int32_t free_places) {
     if constexpr (Sizes::kUniform) {
       const int32_t surplus = used_ > capacity_ ? int32_t(used_ - capacity_) : 0;
-      const int32_t step = std::min(surplus, std::max(0, oldest_hit - head_));
+      const int32_t step = std::min(surplus, free_places);
       head_ += step;
       used_ -= uint64_t(step);
     } else {
-      while (used_ > capacity_ && head_ < oldest_hit) {
-        used_ -= sizes_.of(at_place(head_));
-        ++head_;
+      for (; used_ > capacity_ && free_places > 0; --free_places) {
+        used_ -= sizes_.of(at_place(head_++));
       }
     }
     if (used_ > capacity_) {
@@ -88,7 +89,7 @@ class FifoReplay {
     }
   }
 
-  void make_room_around_held(uint32_t first, uint32_t last) {
+  [[gnu::noinline]] void make_room_around_held(uint32_t first, uint32_t last) {
     held_back_.clear();
     int32_t place = head_;
     for (; used_ > capacity_; ++place) {
@@ -107,7 +108,7 @@ class FifoReplay {
   }
 
   // As in the other replays: see replay_lru.cc. The queue is laid out anew, who stays first.
-  uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
+  [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
       return 0;

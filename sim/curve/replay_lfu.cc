@@ -1,5 +1,5 @@
 #include "sim/curve/expert_sizes.h"
-#include "sim/curve/key_heap.h"
+#include "sim/curve/key_queue.h"
 #include "sim/curve/replay.h"
 
 // LFU with the rule of policies/eviction/lfu.cc: counts outlive eviction, and of equal counts the oldest use
@@ -47,7 +47,7 @@ class LfuReplay {
       make_room(first);
     }
     for (uint32_t i = 0; i < misses; ++i) {
-      order_.push(entering_[i]);
+      order_.insert(entering_[i]);
     }
     return last - first - misses;
   }
@@ -70,26 +70,24 @@ class LfuReplay {
   void make_room(uint32_t first) {
     held_back_.clear();
     while (used_ > capacity_) {
-      const uint64_t least = order_.least();
+      const uint64_t least = order_.take_least();
       uint64_t& word = words_[expert_of(least)];
       if (word != least) {
-        order_.replace_least(word);
+        order_.insert(word);
       } else if (use_in(word) > first) {
         held_back_.push_back(word);
-        order_.pop_least();
       } else {
         used_ -= sizes_.of(expert_of(word));
         word &= ~(kCountOne - 1);
-        order_.pop_least();
       }
     }
     for (const uint64_t word : held_back_) {
-      order_.push(word);
+      order_.insert(word);
     }
   }
 
   // As in the other replays: see replay_lru.cc. Nobody hears of what is not kept, so its count stays.
-  uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
+  [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
       return 0;
@@ -107,17 +105,15 @@ class LfuReplay {
         room -= hit ? 0 : 1;
       }
     }
-    for (const uint64_t key : order_.keys()) {
+    order_.for_each([&](uint64_t key) {
       uint64_t& word = words_[expert_of(key)];
-      if (use_in(word) <= first) {
-        word &= ~(kCountOne - 1);
-      }
-    }
+      word &= use_in(word) <= first ? ~(kCountOne - 1) : ~uint64_t(0);
+    });
     order_.clear();
     for (uint32_t at = first; at < last; ++at) {
       const uint64_t word = words_[experts_[at]];
       if (use_in(word) != 0) {
-        order_.push(word);
+        order_.insert(word);
       }
     }
     used_ = fit * each;
@@ -128,7 +124,7 @@ class LfuReplay {
   Sizes sizes_;
   uint64_t capacity_;
   std::vector<uint64_t> words_;      // by expert
-  KeyHeap order_;                    // a word, old or new, of each expert in the cache
+  KeyQueue order_;                   // a word, old or new, of each expert in the cache
   std::vector<uint64_t> entering_;   // scratch
   std::vector<uint64_t> held_back_;  // scratch
   uint64_t used_ = 0;

@@ -54,7 +54,7 @@ class LruReplay {
     int32_t tail = tail_;
     while (used > capacity_) {
       const uint32_t expert = experts_[tail];
-      used -= last_use_[expert] == tail ? sizes_.of(expert) : 0;
+      used -= sizes_.of(expert) & (0 - uint64_t(last_use_[expert] == tail));
       ++tail;
     }
     used_ = used;
@@ -105,7 +105,7 @@ class LruReplay {
 
   // Of experts that do not all fit, those that are there stay, and as many of the others as there is room for
   // are taken in. All else has to go, unless not even one of them would fit.
-  uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
+  [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
       return 0;

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "runtime/cache_run.h"
 #include "sim/curve/request_source.h"
 #include "tests/policies/lab.h"
 #include "tests/support/fakes.h"
+#include "traces/import/import.h"
 
 // The replays of sim/curve and the pager are two implementations of one semantics: the same steps, policy and
 // budget must give the same counts.
@@ -141,6 +144,42 @@ TEST_P(Replays, CountWhatThePagerCountsWithExpertsOfOneSize) {
 TEST_P(Replays, CountWhatThePagerCountsWithExpertsOfSeveralSizes) {
   const ModelGeometry shape = random_shape({2'654'208, 3'059'712, 7, 1'000'003});
   expect_parity(shape, random_stream(shape), random_capacities(shape));
+}
+
+// The sizes at which others published the hit ratios of these traces, and two at which prefill steps do not
+// fit.
+void expect_parity_on(const std::string& name) {
+  const std::string path = SPILLWAY_SHARED_DIR "/traces/" + name;
+  if (!std::filesystem::exists(path)) {
+    GTEST_SKIP() << path << " is not here";
+  }
+  ModelGeometry shape;
+  std::vector<Step> steps;
+  const auto begin = [&](const TraceHeader& header) -> Result<void> {
+    shape = header.geometry;
+    return {};
+  };
+  const auto append = [&](const Step& step) -> Result<void> {
+    steps.push_back(step);
+    steps.back().index = steps.size() - 1;
+    return {};
+  };
+  const Result<void> imported = bigmoe_importer().import_file(path, {}, {begin, append});
+  ASSERT_TRUE(imported) << imported.error().message;
+  ASSERT_GT(steps.size(), 3000U);
+  std::vector<uint64_t> capacities;
+  for (const uint64_t mib : {20, 100, 250, 500, 1000, 2000, 4000, 8000}) {
+    capacities.push_back(mib * kMiB);
+  }
+  expect_parity(shape, std::move(steps), capacities);
+}
+
+TEST(ReplaysOfRealTraces, CountWhatThePagerCountsOnQwen3WhoseExpertsAreOfTwoSizes) {
+  expect_parity_on("bigmoe-qwen.route.csv");
+}
+
+TEST(ReplaysOfRealTraces, CountWhatThePagerCountsOnGemma4) {
+  expect_parity_on("bigmoe-gemma.route.csv");
 }
 
 INSTANTIATE_TEST_SUITE_P(RandomTraces, Replays, testing::Range<uint64_t>(0, 12));
