@@ -91,8 +91,8 @@ bool agrees_with_pager(const Case& which) {
 }
 
 void count_accesses(benchmark::State& state, const AccessStream& stream) {
-  state.counters["accesses"] = benchmark::Counter(double(stream.accesses()) * double(state.iterations()),
-                                                  benchmark::Counter::kIsRate);
+  state.counters["accesses"] =
+      benchmark::Counter(double(stream.accesses()) * double(state.iterations()), benchmark::Counter::kIsRate);
 }
 
 void replay_policy(benchmark::State& state, const Case& which) {
@@ -126,8 +126,8 @@ void pager(benchmark::State& state, const std::string& policy) {
   for (auto _ : state) {
     benchmark::DoNotOptimize(hits_by_pager(which, trace));
   }
-  state.counters["accesses"] = benchmark::Counter(
-      double(trace.steps() * kTopK) * double(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["accesses"] = benchmark::Counter(double(trace.steps() * kTopK) * double(state.iterations()),
+                                                  benchmark::Counter::kIsRate);
 }
 
 std::string name_of(const Case& which) {

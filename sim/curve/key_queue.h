@@ -20,12 +20,12 @@ class KeyQueue {
   }
 
   void insert(uint64_t key) {
+    if (sorted_ == kMostSorted) {
+      spill();
+    }
     if (sorted_ == 0 || key > front_[0]) {
       push(key);
       return;
-    }
-    if (sorted_ == kMostSorted) {
-      spill();
     }
     size_t at = sorted_++;
     for (; at > 0 && front_[at - 1] < key; --at) {

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+namespace spillway {
+
+// Running sums of 32 neighbours, as two vectors.
+struct alignas(64) RankRow {
+  static constexpr uint32_t kLength = 32;
+  using Half [[gnu::vector_size(32), gnu::may_alias]] = uint16_t;
+
+  std::array<uint16_t, kLength> before{};
+
+  [[gnu::always_inline]] Half& half(size_t which) {
+    return *reinterpret_cast<Half*>(before.data() + 16 * which);
+  }
+  [[gnu::always_inline]] const Half& half(size_t which) const {
+    return *reinterpret_cast<const Half*>(before.data() + 16 * which);
+  }
+};
+
+// By entry: 1 in those behind it.
+inline constexpr std::array<RankRow, RankRow::kLength> kRowsAfter = [] {
+  std::array<RankRow, RankRow::kLength> rows{};
+  for (uint32_t entry = 0; entry < RankRow::kLength; ++entry) {
+    for (uint32_t other = entry + 1; other < RankRow::kLength; ++other) {
+      rows[entry].before[other] = 1;
+    }
+  }
+  return rows;
+}();
+
+// A window of places, each live or not, that tells how many are live after any of them. Places are taken in
+// order; a live one can die at any time. Bits under three layers of sums, each of which says what lies before
+// an entry within its own 32: a question is three loads and a population count, and a death is a subtraction
+// from the rest of a row of 32, which is two vectors, in each layer.
+class LiveRanks {
+ public:
+  static constexpr uint32_t kWord = 64;
+  static constexpr uint32_t kBlock = kWord * RankRow::kLength;
+  static constexpr uint32_t kChunk = kBlock * RankRow::kLength;
+
+  // `places` is a multiple of kChunk.
+  explicit LiveRanks(uint32_t places)
+      : bits_(places / kWord), words_(places / kBlock), blocks_(places / kChunk), chunks_(places / kChunk) {}
+
+  // What does not change while questions are asked.
+  class Reader {
+   public:
+    explicit Reader(const LiveRanks& ranks)
+        : bits_(ranks.bits_.data()),
+          words_(ranks.words_.data()->before.data()),
+          blocks_(ranks.blocks_.data()->before.data()),
+          chunks_(ranks.chunks_.data()),
+          live_(ranks.live_) {}
+
+    // How many places after `place`, which is taken, are live.
+    [[gnu::always_inline]] uint32_t live_after(uint32_t place) const { return live_ - live_to(place); }
+
+    [[gnu::always_inline]] uint32_t live_to(uint32_t place) const {
+      return chunks_[place / kChunk] + blocks_[place / kBlock] + words_[place / kWord] +
+             uint32_t(std::popcount(bits_[place / kWord] << (kWord - 1 - place % kWord)));
+    }
+
+   private:
+    const uint64_t* bits_;
+    const uint16_t* words_;
+    const uint16_t* blocks_;
+    const uint32_t* chunks_;
+    uint32_t live_;
+  };
+
+  // The live ones among the word's places from `place` on, as bits.
+  uint64_t word(uint32_t place) const { return bits_[place / kWord]; }
+
+  // Before any of the word's places that begins with `place` is taken.
+  void open_word(uint32_t place) {
+    bits_[place / kWord] = 0;
+    const uint32_t sum = place == 0 ? 0 : Reader(*this).live_to(place - 1);
+    uint32_t& chunk = chunks_[place / kChunk];
+    chunk = place % kChunk == 0 ? sum : chunk;
+    uint16_t& block = blocks_[place / kChunk].before[place / kBlock % RankRow::kLength];
+    block = place % kBlock == 0 ? uint16_t(sum - chunk) : block;
+    words_[place / kBlock].before[place / kWord % RankRow::kLength] = uint16_t(sum - chunk - block);
+  }
+
+  // The `count` places from `place` on, which are of one word.
+  [[gnu::always_inline]] void take(uint32_t place, uint32_t count) {
+    bits_[place / kWord] |= (~uint64_t(0) >> (kWord - count)) << place % kWord;
+    live_ += count;
+  }
+
+  [[gnu::always_inline]] void die(const uint32_t* places, uint32_t count) {
+    if (chunks_.size() > 1) {
+      die_in_chunks(places, count);
+      return;
+    }
+    uint64_t* const bits = bits_.data();
+    RankRow* const words = words_.data();
+    RankRow::Half low = blocks_[0].half(0);
+    RankRow::Half high = blocks_[0].half(1);
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t place = places[i];
+      bits[place / kWord] &= ~(uint64_t(1) << place % kWord);
+      subtract_after(words[place / kBlock], place / kWord % RankRow::kLength);
+      low -= kRowsAfter[place / kBlock].half(0);
+      high -= kRowsAfter[place / kBlock].half(1);
+    }
+    blocks_[0].half(0) = low;
+    blocks_[0].half(1) = high;
+    live_ -= count;
+  }
+
+  // As when made.
+  void clear() { live_ = 0; }
+
+ private:
+  [[gnu::noinline]] void die_in_chunks(const uint32_t* places, uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t place = places[i];
+      bits_[place / kWord] &= ~(uint64_t(1) << place % kWord);
+      subtract_after(words_[place / kBlock], place / kWord % RankRow::kLength);
+      subtract_after(blocks_[place / kChunk], place / kBlock % RankRow::kLength);
+      for (size_t chunk = place / kChunk + 1; chunk < chunks_.size(); ++chunk) {
+        --chunks_[chunk];
+      }
+    }
+    live_ -= count;
+  }
+
+  // From the entries after `entry`, one each. Those that are not open yet are set when they are.
+  [[gnu::always_inline]] static void subtract_after(RankRow& row, uint32_t entry) {
+    row.half(0) -= kRowsAfter[entry].half(0);
+    row.half(1) -= kRowsAfter[entry].half(1);
+  }
+
+  std::vector<uint64_t> bits_;
+  std::vector<RankRow> words_;    // per word: live before it in its block
+  std::vector<RankRow> blocks_;   // per block: live before it in its chunk
+  std::vector<uint32_t> chunks_;  // per chunk: live before it
+  uint32_t live_ = 0;
+};
+
+}  // namespace spillway
