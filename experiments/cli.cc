@@ -87,6 +87,7 @@ void add_commands(Command app, Invocation& invocation) {
   add_plan_command(app, invocation);
   add_sweep_command(app, invocation);
   add_compare_command(app, invocation);
+  add_report_command(app, invocation);
   add_pack_command(app, invocation);
   add_trace_commands(app, invocation);
   add_list_command(app, invocation);

@@ -37,12 +37,14 @@ RunOptions without_compute(RunOptions options) {
   options.compute = "none";
   options.prefetch = "none";
   options.json.clear();
+  options.timeline.clear();
   return options;
 }
 
 RunOptions without_prefetch(RunOptions options) {
   options.prefetch = "none";
   options.json.clear();
+  options.timeline.clear();
   return options;
 }
 

@@ -72,6 +72,9 @@ Result<void> open_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> writable = check_json_path(options.cache.json, options.live.model); !writable) {
     return writable;
   }
+  if (Result<void> writable = check_timeline_path(options.cache, options.live.model); !writable) {
+    return writable;
+  }
   Result<uint32_t> lookahead = layers_ahead(options);
   if (!lookahead) {
     return propagate(lookahead);
@@ -165,7 +168,7 @@ Result<void> run_live(const LiveRunOptions& options, LiveRun& run, TokenFeed& fe
   const auto decode = [&] {
     // The feed ends on Ctrl-C, between two passes.
     return run_session(
-        decoder, decoder, run.policies, storage, [] { return false; }, report);
+        decoder, decoder, run.policies, storage, options.cache.timeline, [] { return false; }, report);
   };
   Result<void> ran = run_measured(options.rig, run.rig, report, decode);
   for (const LookaheadRecall::Distance& distance : recall.by_distance()) {

@@ -82,6 +82,9 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
     if (Result<void> other = check_json_path(options.run.json, file); !other) {
       return other;
     }
+    if (Result<void> other = check_timeline_path(options.run, file); !other) {
+      return other;
+    }
   }
   return {};
 }

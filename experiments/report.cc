@@ -20,11 +20,15 @@ std::optional<double> share_from_ram(const Report& report) {
 }
 
 Result<void> check_json_path(const std::string& path, const std::string& source) {
-  if (path.empty() || path == "-") {
+  return path == "-" ? Result<void>() : check_output_path("--json", path, source);
+}
+
+Result<void> check_output_path(const std::string& flag, const std::string& path, const std::string& source) {
+  if (path.empty()) {
     return {};
   }
   if (!source.empty() && same_file(path, source)) {
-    return wrong_usage("--json {}: that is the input, {}, itself; name another file", path, source);
+    return wrong_usage("{} {}: that is the input, {}, itself; name another file", flag, path, source);
   }
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);

@@ -86,6 +86,7 @@ struct Report {
   std::string backend_note;
   std::string digest;
   std::vector<std::string> warnings;
+  std::string failed_output;  // what could not be written beside the report, and why; empty: nothing
 };
 
 double achieved_tok_per_s(const Report& report);
@@ -103,6 +104,9 @@ std::string to_table(const Report& report);
 // Whether JSON can be written to `path` (empty: nowhere, `-`: stdout) once there is some, asked before the
 // work whose result it is. `source` is a file that it must not replace.
 Result<void> check_json_path(const std::string& path, const std::string& source = {});
+
+// The same for another option's file, which `flag` names in errors.
+Result<void> check_output_path(const std::string& flag, const std::string& path, const std::string& source);
 
 // Writes `json` to `path`, or to stdout when it is `-`. What was there before is replaced by the whole or not
 // at all.

@@ -6,6 +6,7 @@
 #include "core/digest.h"
 #include "experiments/host.h"
 #include "experiments/progress.h"
+#include "experiments/timeline.h"
 #include "policies/list.h"
 #include "runtime/cache_run.h"
 #include "runtime/session.h"
@@ -22,6 +23,10 @@ Option add_cache_options(Command command, CacheOptions& options) {
   command.count("--seed", {}, options.seed, "Of everything that draws lots").show_default();
   command.text("--json", options.json,
                "Write the report as JSON to this file; - is stdout, instead of the table");
+  command
+      .text("--timeline", options.timeline,
+            "Write what happened when to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
+      .type_name("FILE");
   return cache;
 }
 
@@ -77,6 +82,10 @@ Result<Composition> compose(const RunOptions& options) {
   if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
     return propagate(writable);
   }
+  if (Result<void> writable = check_timeline_path(options, options.trace); !writable) {
+    return propagate(writable);
+  }
+  parts.timeline = options.timeline;
   Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
   if (!trace) {
     return propagate(trace);
@@ -98,6 +107,13 @@ Result<Composition> compose(const RunOptions& options) {
   }
   parts.compute = std::move(*compute);
   return parts;
+}
+
+Result<void> check_timeline_path(const CacheOptions& options, const std::string& source) {
+  if (!options.timeline.empty() && same_file(options.timeline, options.json)) {
+    return wrong_usage("--timeline {}: that is where --json goes; name another file", options.timeline);
+  }
+  return check_output_path("--timeline", options.timeline, source);
 }
 
 Report begin_report(std::string command, const CacheOptions& options, const Policies& policies,
@@ -137,10 +153,20 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
 }
 
 Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
-                         FunctionRef<bool()> stop, Report& report) {
+                         const std::string& timeline, FunctionRef<bool()> stop, Report& report) {
   const ModelGeometry& geometry = source.info().geometry;
   DecisionDigest digest;
-  Observers observers({&report.metrics, &digest});
+  std::vector<Observer*> watching = {&report.metrics, &digest};
+  std::unique_ptr<Timeline> drawn;
+  if (!timeline.empty()) {
+    Result<std::unique_ptr<Timeline>> made = Timeline::create(timeline, geometry, report.command_line);
+    if (!made) {
+      return propagate(made);
+    }
+    drawn = std::move(*made);
+    watching.push_back(drawn.get());
+  }
+  Observers observers(watching);
   Pager pager(geometry, {.capacity_bytes = policies.cache_bytes}, *policies.eviction.port, observers);
   Loader loader(geometry, storage.store, storage.backend, storage.arena, pager, storage.clock, observers,
                 storage.config);
@@ -152,6 +178,9 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
   report.io.wall = report.metrics.total().wall;
   report.io.arena_moved_bytes = storage.arena == nullptr ? 0 : storage.arena->moved_bytes();
   report.digest = digest.hex();
+  if (Result<void> finished = drawn ? drawn->finish() : Result<void>(); !finished) {
+    report.failed_output = fmt::format("--timeline {}", finished.error().message);
+  }
   return ran;
 }
 
@@ -164,7 +193,7 @@ Result<void> run_trace(Composition& parts, const Storage& storage, Report& repor
     report.interrupted = interrupted();
     return report.interrupted;
   };
-  return run_session(*source, *parts.compute, parts.policies, storage, stop, report);
+  return run_session(*source, *parts.compute, parts.policies, storage, parts.timeline, stop, report);
 }
 
 namespace {
@@ -231,6 +260,9 @@ Result<void> print_report(const Report& report, const std::string& json, std::FI
   if (report.interrupted) {
     return failed("interrupted after {} decode tokens; the report covers these",
                   report.metrics.decode().tokens);
+  }
+  if (!report.failed_output.empty()) {
+    return failed("{}", report.failed_output);
   }
   return {};
 }

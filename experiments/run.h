@@ -22,6 +22,7 @@ struct CacheOptions {
   uint64_t warm_up = 0;
   uint64_t seed = 1;
   std::string json;
+  std::string timeline;
 };
 
 // Returns --cache, which some commands require.
@@ -54,7 +55,12 @@ struct Composition {
   Policies policies;
   ComputePace pace;
   std::unique_ptr<Compute> compute;
+  std::string timeline;  // file to draw the run into; empty: none
 };
+
+// Whether --timeline can be written to where it is to go, asked before the run. `source`: as in
+// check_json_path.
+Result<void> check_timeline_path(const CacheOptions& options, const std::string& source);
 
 Result<Composition> compose(const RunOptions& options);
 
@@ -75,9 +81,10 @@ Report begin_report(std::string command, const CacheOptions& options, const Poli
 Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
                     const Invocation& invocation);
 
-// Runs `source` to its end, or until `stop` says so; fills in the report's metrics, I/O counts and digest.
+// Runs `source` to its end, or until `stop` says so; fills in the report's metrics, I/O counts and digest,
+// and draws what happened when into the file `timeline`, if it is named.
 Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
-                         FunctionRef<bool()> stop, Report& report);
+                         const std::string& timeline, FunctionRef<bool()> stop, Report& report);
 
 // Runs the whole trace, until Ctrl-C at most, with a progress bar.
 Result<void> run_trace(Composition& parts, const Storage& storage, Report& report);

@@ -1,70 +1,151 @@
 #!/usr/bin/env python3
-"""Draws tok/s by memory and by drive bandwidth from `spillway plan … --json IN.json`, with lines of equal speed.
+"""Tokens per second for each amount of RAM and each speed of the drive, with the lines along which they stay the same.
+Reads a plan, or reports or the points of a sweep in which both vary; of repetitions it draws the median."""
 
-    plots/ram_ssd_heatmap.py IN.json OUT.png
-"""
+import math
 
-import json
-import sys
-
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.colors import LogNorm  # noqa: E402
-
-SCHEMA = "spillway.plan/1"
-SPEEDS = [0.5, 1, 2, 5, 10, 20, 50, 100, 200]  # tok/s, of the lines
+import figure as fig  # before matplotlib: it says what to install
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 
-def load(path):
-    with open(path, encoding="utf-8") as file:
-        plan = json.load(file)
-    if plan.get("schema") != SCHEMA:
-        sys.exit(f"{path}: its schema is {plan.get('schema')!r}; this script reads {SCHEMA}")
-    return plan
+def grid_of(runs):
+    """(cache sizes, drive speeds, {(cache, speed): tok/s}), both ascending."""
+    found = {}
+    for run in runs:
+        speed = run.report["gap"]["drive_bytes_per_s"]
+        if speed:
+            found.setdefault((run.cache_bytes, nominal(speed)), []).append(run.tok_per_s)
+    sizes = sorted({size for size, _ in found})
+    speeds = sorted({speed for _, speed in found})
+    if len(sizes) < 2 or len(speeds) < 2:
+        raise fig.BadInput(f"there are {len(sizes)} cache sizes and {len(speeds)} speeds of the drive in the runs; "
+                           "a heat map needs two of each")
+    return sizes, speeds, {where: fig.median(values) for where, values in found.items()}
 
 
-def grid(sweep):
-    """Memory in GB as sold, bandwidth in GB/s, and tok/s[memory][bandwidth]; nan where it does not run."""
-    memories = [size / 2**30 for size in sweep["memory_bytes"]]
-    bandwidths = [rate / 1e9 for rate in sweep["drive_bandwidth_bytes_per_s"]]
-    columns = len(bandwidths)
-    speeds = [speed or float("nan") for speed in sweep["tok_per_s"]]
-    return memories, bandwidths, [speeds[row * columns : (row + 1) * columns] for row in range(len(memories))]
+def grid_of_plan(plan):
+    sizes, speeds = plan["sweep"]["memory_bytes"], plan["sweep"]["drive_bandwidth_bytes_per_s"]
+    values = iter(plan["sweep"]["tok_per_s"])
+    rows = [[next(values) for _ in speeds] for _ in sizes]
+    # Memory beyond what holds everything, and too little for the model, are one row each.
+    shown = [row for row in range(len(rows)) if not (row > 1 and rows[row] == rows[row - 1] == rows[row - 2])
+             and not (row + 1 < len(rows) and max(rows[row + 1]) == 0)]
+    found = {(sizes[row], speed): value for row in shown for speed, value in zip(speeds, rows[row]) if value > 0}
+    return [sizes[row] for row in shown], speeds, found
 
 
-def draw(plan, path):
-    memories, bandwidths, speeds = grid(plan["sweep"])
-    known = [speed for row in speeds for speed in row if speed == speed]
+def nominal(bytes_per_s):
+    """Two digits of it: what a model of a drive delivers differs in the third from run to run."""
+    return float(f"{bytes_per_s:.1e}")
+
+
+def levels(values):
+    """1, 2, 5, 10, … within the range, but of those that no value lies between only the first: their lines would be one."""
+    low, high = min(values), max(values)
+    steps = [factor * 10.0**power for power in range(-3, 5) for factor in (1, 2, 5)]
+    inside = [step for step in steps if low < step < high]
+    if len(inside) < 3:
+        inside = [low + (high - low) * part / 4 for part in (1, 2, 3)]
+    kept = []
+    for level in inside:
+        if not kept or any(kept[-1] <= value < level for value in values):
+            kept.append(level)
+    return kept
+
+
+def draw(options):
+    first = fig.read(options.inputs[0], ["plan", "report", "point"])
+    is_plan = fig.schema_of(first).startswith("spillway.plan/")
+    if is_plan and len(options.inputs) > 1:
+        raise fig.BadInput(f"{options.inputs[1]}: one plan at a time")
+    sizes, speeds, speed_at = grid_of_plan(first) if is_plan else grid_of(fig.runs(options.inputs))
+    rows = [[speed_at.get((size, speed), math.nan) for speed in speeds] for size in sizes]
+    known = [value for value in speed_at.values() if value > 0]
     if not known:
-        sys.exit("the model runs with none of these memories")
-    figure, axes = plt.subplots(figsize=(8, 5.5))
-    norm = LogNorm(min(known), max(known) if max(known) > min(known) else 2 * min(known))
-    mesh = axes.pcolormesh(bandwidths, memories, speeds, norm=norm, cmap="viridis", shading="nearest")
-    figure.colorbar(mesh, label="tok/s")
-    levels = [speed for speed in SPEEDS if min(known) < speed < max(known)]
-    if levels:
-        lines = axes.contour(bandwidths, memories, speeds, levels=levels, colors="white", linewidths=1)
-        axes.clabel(lines, fmt="%g tok/s")
+        raise fig.BadInput("no token was decoded in any of the runs")
+    figure = fig.new_figure(3.9)
+    axes = figure.subplots()
+    axes.grid(False)
+    norm = LogNorm(min(known), max(max(known), min(known) * 1.01))
+    mesh = axes.pcolormesh(range(len(speeds)), range(len(sizes)), rows, cmap="cividis", norm=norm, shading="nearest")
+    add_lines(axes, [[math.nan] * len(row) if is_plan and same(row) else row for row in rows], norm)
+    if is_plan:
+        name_rows(axes, rows)
+    if is_plan:
+        mark_question(axes, first, sizes, speeds)
+    axes.set_xticks(range(len(speeds)), [f"{speed / 1e9:.2g}" for speed in speeds])
+    axes.set_yticks(range(len(sizes)), [f"{size / 2**30:.4g} GB" if is_plan else size_text(size) for size in sizes])
+    axes.set_xlabel("drive (GB/s); star: as asked" if is_plan else "drive (GB/s)")
+    # Memory is sold in powers of two under decimal names.
+    axes.set_ylabel("memory" if is_plan else "RAM for experts")
+    bar = figure.colorbar(mesh, ax=axes, orientation="horizontal", location="top", fraction=0.05, aspect=40, pad=0.02)
+    bar.set_label("tokens per second", size=10.5)
+    bar.ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=20))
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    bar.ax.xaxis.set_minor_locator(NullLocator())
+    return figure
+
+
+def size_text(size):
+    return fig.bytes_text(size) if size else "none"
+
+
+def dark(value, norm):
+    """Whether this colour of the scale wants white on it."""
+    return norm(value) < 0.55
+
+
+def place(value, marks):
+    """Where a value stands between marks that are evenly spaced whatever they amount to."""
+    for index, (low, high) in enumerate(zip(marks, marks[1:])):
+        if low <= value <= high:
+            return index + math.log(value / low) / math.log(high / low)
+    return 0 if value < marks[0] else len(marks) - 1
+
+
+def mark_question(axes, plan, sizes, speeds):
     question = plan["question"]
-    memory = plan["plan"]["memory"]["total_bytes"] / 2**30
-    rate = question["drives"] * question["drive_bandwidth_bytes_per_s"] / 1e9
-    axes.plot(rate, memory, "r*", markersize=14, label="as asked")
-    axes.legend(loc="lower right")
-    axes.set_xscale("log")
-    axes.set_yscale("log", base=2)
-    axes.set_yticks(memories, [f"{size:g} GB" for size in memories])
-    axes.set_xticks(bandwidths, [f"{rate:g}" for rate in bandwidths])
-    axes.minorticks_off()
-    axes.set_xlabel("drive, GB/s")
-    axes.set_ylabel("memory, as sold")
-    axes.set_title(f"{question['model']} on {question['machine']}, {question['context_tokens']} tokens of context")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    x = place(question["drives"] * question["drive_bandwidth_bytes_per_s"], speeds)
+    y = place(plan["plan"]["memory"]["total_bytes"], sizes)
+    axes.plot([x], [y], marker="*", markersize=15, color=fig.VERMILION, markeredgecolor="#fefefe", linestyle="none")
+
+
+def same(row):
+    """Whether the drive makes no difference: all is in memory, or nothing runs."""
+    return len({value for value in row if not math.isnan(value)}) < 2
+
+
+def name_rows(axes, rows):
+    """What such rows mean: above and below them lies a step, through which no line can be drawn."""
+    middle = (len(rows[0]) - 1) / 2
+    for y, row in enumerate(rows):
+        if all(map(math.isnan, row)):
+            axes.text(middle, y, "does not fit", ha="center", va="center", color=fig.MUTED)
+    resident = [y for y, row in enumerate(rows) if same(row) and not math.isnan(row[0])]
+    if resident:
+        axes.text(middle, resident[-1], f"all in memory: {fig.significant(rows[resident[-1]][0])} tok/s", ha="center",
+                  va="center", color="#000000")
+
+
+def add_lines(axes, rows, norm):
+    """Where a row or a column is not known, no line is drawn through it: it would be made up."""
+    known = [value for row in rows for value in row if value > 0]
+    for level in levels(known) if known else []:
+        colour = "#fefefe" if dark(level, norm) else "#000000"
+        lines = axes.contour(rows, levels=[level], colors=[colour], linewidths=1.5)
+        text = f"{level:.3g} tok/s"
+        if not axes.clabel(lines, fmt=lambda value: text, fontsize=10.5):
+            name_short_line(axes, lines, text, colour)
+
+
+def name_short_line(axes, lines, text, colour):
+    """A line too short to be broken by its name has it beside it."""
+    vertices = [vertex for path in lines.collections[0].get_paths() for vertex in path.vertices]
+    if vertices:
+        x, y = min(vertices, key=lambda vertex: vertex[1])
+        axes.annotate(text, (x, y), xytext=(-2, -2), textcoords="offset points", ha="right", va="top", size=10.5, color=colour)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__.strip())
-    draw(load(sys.argv[1]), sys.argv[2])
+    fig.main(__doc__, draw)

@@ -160,7 +160,7 @@ Result<void> check_outputs(const RecordOptions& options) {
   std::vector<std::string> inputs = options.live.store;
   inputs.push_back(options.live.model);
   for (const std::string& input : inputs) {
-    for (const std::string& output : {options.output, options.logits, options.cache.json}) {
+    for (const std::string& output : {options.output, options.logits, options.cache.json, options.cache.timeline}) {
       if (!output.empty() && same_file(output, input)) {
         return wrong_usage("{}: is the input, {}, itself; write to another file", output, input);
       }
@@ -168,6 +168,12 @@ Result<void> check_outputs(const RecordOptions& options) {
   }
   if (same_file(options.output, options.cache.json)) {
     return wrong_usage("--json {}: that is the trace itself; name another file", options.cache.json);
+  }
+  for (const std::string& output : {options.output, options.logits}) {
+    if (!output.empty() && same_file(output, options.cache.timeline)) {
+      return wrong_usage("--timeline {}: that is another output of this command; name another file",
+                         options.cache.timeline);
+    }
   }
   return {};
 }

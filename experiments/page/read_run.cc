@@ -1,0 +1,185 @@
+#include "experiments/page/read_run.h"
+
+#include <nlohmann/json.hpp>
+
+namespace spillway::page {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::optional<double> optional_number(const Json& json, const char* key) {
+  const Json& value = json.at(key);
+  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+}
+
+Origin origin_of(const Json& run, const Json& config, const std::string& path) {
+  Origin origin;
+  origin.path = path;
+  const Json& host = run.at("host");
+  const uint32_t cores = host.at("cores").get<uint32_t>();
+  origin.machine = fmt::format("{}, {} core{}, {} of RAM, {}", host.at("cpu").get<std::string>(), cores,
+                               cores == 1 ? "" : "s", format_bytes(host.at("memory_bytes").get<uint64_t>()),
+                               host.at("kernel").get<std::string>());
+  const Json& store = run.at("store");
+  origin.storage = store.at("device").get<std::string>();
+  if (origin.storage.empty() && config.contains("device")) {
+    origin.storage = "modelled: " + config.at("device").get<std::string>();
+  }
+  origin.version =
+      fmt::format("{}, commit {}", run.at("version").get<std::string>(), run.at("commit").get<std::string>());
+  origin.date = run.at("date").get<std::string>();
+  origin.command = run.at("command_line").get<std::string>();
+  return origin;
+}
+
+std::optional<Gap> gap_of(const Json& explained) {
+  if (explained.is_null()) {
+    return std::nullopt;
+  }
+  Gap gap;
+  gap.seed_s_per_token = explained.at("seed_s_per_token").get<double>();
+  gap.achieved_s_per_token = explained.at("achieved_s_per_token").get<double>();
+  for (const Json& bar : explained.at("bars")) {
+    const std::string how = bar.at("how").get<std::string>();
+    gap.bars.push_back({bar.at("name").get<std::string>(), bar.at("s_per_token").get<double>(),
+                        how == "counted"    ? GapBar::How::counted
+                        : how == "measured" ? GapBar::How::measured
+                                            : GapBar::How::simulated,
+                        bar.at("explanation").get<std::string>()});
+  }
+  return gap;
+}
+
+void take_measured(const Json& measured, RunResult& run) {
+  run.tokens = measured.at("tokens").get<uint64_t>();
+  run.hit_ratio = measured.at("hit_ratio").get<double>();
+  const Json& latency = measured.at("latency");
+  run.p50 = Nanoseconds(latency.at("p50_ns").get<int64_t>());
+  run.p95 = Nanoseconds(latency.at("p95_ns").get<int64_t>());
+  run.p99 = Nanoseconds(latency.at("p99_ns").get<int64_t>());
+  run.slowest = Nanoseconds(latency.at("max_ns").get<int64_t>());
+  if (run.tokens == 0) {
+    return;
+  }
+  const auto per_token = [&](const char* key) { return measured.at(key).get<double>() / double(run.tokens); };
+  run.s_per_token = per_token("wall_ns") / 1e9;
+  run.stall_s_per_token = per_token("stall_ns") / 1e9;
+  run.compute_s_per_token = (per_token("attention_ns") + per_token("experts_ns")) / 1e9;
+  run.missed_bytes_per_token = per_token("missed_bytes");
+}
+
+// A command line as it could be typed again.
+std::string command_line(const Json& words) {
+  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,.:/@%";
+  std::string line;
+  for (const Json& word : words) {
+    std::string text = word.get<std::string>();
+    if (text.empty() || text.find_first_not_of(kPlain) != std::string::npos) {
+      for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 4) {
+        text.replace(at, 1, "'\\''");
+      }
+      text = "'" + text + "'";
+    }
+    line += (line.empty() ? "" : " ") + text;
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string RunResult::config_value(const std::string& key) const {
+  for (const auto& [name, value] : config) {
+    if (name == key) {
+      return value;
+    }
+  }
+  return "";
+}
+
+RunResult run_of(const Json& report, const std::string& path) {
+  RunResult run;
+  const Json& config = report.at("config");
+  run.origin = origin_of(report.at("run"), config, path);
+  run.kind = report.at("run").at("command").get<std::string>();
+  run.interrupted = report.at("run").at("interrupted").get<bool>();
+  run.model = report.at("trace").at("model").get<std::string>();
+  for (const auto& [key, value] : config.items()) {
+    run.config.emplace_back(key, value.get<std::string>());
+  }
+  run.simulated = report.at("clock").get<std::string>() == "virtual";
+  take_measured(report.at("phases").at("measured"), run);
+  const Json& gap = report.at("gap");
+  run.tok_per_s = gap.at("achieved_tok_per_s").get<double>();
+  run.drive_bytes_per_s = optional_number(gap, "drive_bytes_per_s");
+  run.seed_tok_per_s = optional_number(gap, "seed_ceiling_tok_per_s");
+  run.policy_tok_per_s = optional_number(gap, "policy_ceiling_tok_per_s");
+  run.physical_tok_per_s = optional_number(gap, "physical_ceiling_tok_per_s");
+  run.gap = gap_of(gap.at("explained"));
+  run.from_ram_share = optional_number(report.at("io"), "from_ram_share");
+  run.warnings = report.at("warnings").get<std::vector<std::string>>();
+  return run;
+}
+
+CurveResult curve_of(const Json& curve, const std::string& path) {
+  CurveResult result;
+  result.origin.path = path;
+  result.trace = curve.at("trace").at("path").get<std::string>();
+  result.model = curve.at("trace").at("model").get<std::string>();
+  result.token_cycle_bytes = curve.at("token_cycle_bytes").get<uint64_t>();
+  result.interrupted = curve.value("interrupted", false);
+  for (const Json& point : curve.at("points")) {
+    result.points.push_back({point.at("policy").get<std::string>(), point.at("cache_bytes").get<uint64_t>(),
+                             point.at("hit_ratio_decode").get<double>()});
+  }
+  return result;
+}
+
+PlanResult plan_of(const Json& plan, const std::string& path) {
+  PlanResult result;
+  result.path = path;
+  const Json& question = plan.at("question");
+  result.model = question.at("model").get<std::string>();
+  result.bits = question.at("bits").get<std::string>();
+  result.machine = question.at("machine").get<std::string>();
+  result.drive = question.at("drive").get<std::string>();
+  const Json& memory = plan.at("plan").at("memory");
+  result.memory_bytes = memory.at("total_bytes").get<uint64_t>();
+  result.needed_bytes = memory.at("needed_bytes").get<uint64_t>();
+  result.fits = memory.at("fits").get<bool>();
+  if (const Json& speed = plan.at("plan").at("speed"); !speed.is_null()) {
+    result.tok_per_s = speed.at("tok_per_s").get<double>();
+    result.low = speed.at("tok_per_s_low").get<double>();
+    result.high = speed.at("tok_per_s_high").get<double>();
+  }
+  const Json& sweep = plan.at("sweep");
+  result.memories = sweep.at("memory_bytes").get<std::vector<uint64_t>>();
+  result.bandwidths = sweep.at("drive_bandwidth_bytes_per_s").get<std::vector<double>>();
+  result.speeds = sweep.at("tok_per_s").get<std::vector<double>>();
+  result.speeds.resize(result.memories.size() * result.bandwidths.size());
+  result.memory_enough = sweep.at("memory_enough_bytes").get<uint64_t>();
+  return result;
+}
+
+PointResult point_of(const Json& point, const std::string& path) {
+  PointResult result;
+  result.path = path;
+  for (const auto& [axis, value] : point.at("point").items()) {
+    result.place.emplace_back(axis, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  result.command = command_line(point.at("command"));
+  if (point.at("status").get<std::string>() != "done") {
+    result.error = point.at("error").is_string() ? point.at("error").get<std::string>() : "failed";
+    return result;
+  }
+  const Json& report = point.at("result");
+  if (report.value("schema", std::string()) == "spillway.report/1") {
+    result.run = run_of(report, path);
+    result.run->origin.command = result.command;
+  } else {
+    result.error = fmt::format("its result is of schema {}, which is not shown",
+                               report.value("schema", std::string("none")));
+  }
+  return result;
+}
+
+}  // namespace spillway::page

@@ -1,0 +1,175 @@
+#include "experiments/page/results.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "experiments/device_profile.h"
+#include "experiments/page/read_run.h"
+#include "experiments/whole_file.h"
+
+namespace spillway::page {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// What one file gives to `results`. Whatever is wrong with it, at() and get() throw it, or it is returned.
+class Reader {
+ public:
+  void read(const std::string& path) {
+    if (const std::optional<Result<TimelineResult>> timeline = read_timeline(path)) {
+      if (*timeline) {
+        results_.timelines.push_back(**timeline);
+      } else {
+        results_.left_out.push_back(timeline->error().message);
+      }
+      return;
+    }
+    Result<std::string> text = read_whole(path);
+    if (!text) {
+      results_.left_out.push_back(text.error().message);
+      return;
+    }
+    try {
+      take(path, Json::parse(*text));
+    } catch (const nlohmann::json::exception& problem) {
+      results_.left_out.push_back(fmt::format("{}: {}", path, problem.what()));
+    }
+  }
+
+  Results finish() {
+    for (auto& [folder, sweep] : sweeps_) {
+      if (!sweep.points.empty()) {
+        results_.sweeps.push_back(std::move(sweep));
+      }
+    }
+    return std::move(results_);
+  }
+
+ private:
+  void take(const std::string& path, const Json& json) {
+    const std::string schema = json.is_object() ? json.value("schema", std::string()) : std::string();
+    if (schema == "spillway.report/1") {
+      results_.runs.push_back(run_of(json, path));
+    } else if (schema == "spillway.curve/1") {
+      results_.curves.push_back(curve_of(json, path));
+    } else if (schema == "spillway.point/1") {
+      sweep_of(path).points.push_back(point_of(json, path));
+    } else if (schema == "spillway.experiment/1") {
+      take_experiment(json, sweeps_[fs::path(path).parent_path().string()], path);
+    } else if (schema == "spillway.plan/1") {
+      results_.plans.push_back(plan_of(json, path));
+    } else if (schema == "spillway.device/1") {
+      take_device(path);
+    } else {
+      results_.left_out.push_back(
+          schema.empty()
+              ? fmt::format("{}: has no schema of ours", path)
+              : fmt::format("{}: is of schema {}, which this version does not show", path, schema));
+    }
+  }
+
+  void take_device(const std::string& path) {
+    Result<DeviceProfile> profile = load_device_profile(path);
+    if (profile) {
+      results_.devices.emplace_back(path, std::move(*profile));
+    } else {
+      results_.left_out.push_back(profile.error().message);
+    }
+  }
+
+  // A sweep's points lie in a folder of their own beside the experiment.
+  Sweep& sweep_of(const std::string& path) {
+    fs::path folder = fs::path(path).parent_path();
+    if (folder.filename() == "points") {
+      folder = folder.parent_path();
+    }
+    Sweep& sweep = sweeps_[folder.string()];
+    sweep.folder = folder.string();
+    return sweep;
+  }
+
+  static void take_experiment(const Json& json, Sweep& sweep, const std::string& path) {
+    sweep.folder = fs::path(path).parent_path().string();
+    sweep.question = json.at("question").get<std::string>();
+    sweep.about = json.value("about", std::string());
+    const Json plot = json.value("plot", Json::object());
+    const auto text = [&](const char* key) {
+      return plot.contains(key) && plot[key].is_string() ? plot[key].get<std::string>() : std::string();
+    };
+    sweep.plot_kind = text("kind");
+    sweep.plot_x = text("x");
+    sweep.plot_series = text("series");
+    if (plot.contains("y")) {
+      for (const Json& figure : plot["y"].is_array() ? plot["y"] : Json::array({plot["y"]})) {
+        sweep.plot_y.push_back(figure.get<std::string>());
+      }
+    }
+  }
+
+  Results results_;
+  std::map<std::string, Sweep> sweeps_;  // by folder
+};
+
+// Every JSON file at or below `path`, sorted by name.
+Result<std::vector<std::string>> json_files(const std::string& path) {
+  std::error_code problem;
+  if (!fs::is_directory(path, problem)) {
+    return fs::exists(path, problem)
+               ? Result<std::vector<std::string>>({path})
+               : failed("{}: there is no such file or folder; give what sweep -o or --json wrote", path);
+  }
+  std::vector<std::string> files;
+  constexpr auto kOptions = fs::directory_options::skip_permission_denied;
+  fs::recursive_directory_iterator entries(path, kOptions, problem);
+  for (; !problem && entries != fs::recursive_directory_iterator(); entries.increment(problem)) {
+    std::error_code ignored;
+    if (entries->path().extension() == ".json" && entries->is_regular_file(ignored)) {
+      files.push_back(entries->path().string());
+    }
+  }
+  if (problem) {
+    return failed("{}: cannot be read: {}", path, problem.message());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+bool Results::empty() const {
+  return sweeps.empty() && runs.empty() && curves.empty() && devices.empty() && plans.empty() &&
+         timelines.empty();
+}
+
+Result<Results> read_results(const std::vector<std::string>& paths) {
+  Reader reader;
+  for (const std::string& path : paths) {
+    Result<std::vector<std::string>> files = json_files(path);
+    if (!files) {
+      return propagate(files);
+    }
+    for (const std::string& file : *files) {
+      reader.read(file);
+    }
+  }
+  return reader.finish();
+}
+
+std::optional<CurvePoint> knee_of(const std::vector<CurvePoint>& points) {
+  if (points.size() < 3 || points.back().hit_ratio_decode <= 0) {
+    return std::nullopt;
+  }
+  const auto above_chord = [&](const CurvePoint& point) {
+    return point.hit_ratio_decode / points.back().hit_ratio_decode -
+           double(point.cache_bytes) / double(points.back().cache_bytes);
+  };
+  const CurvePoint& knee = *std::max_element(
+      points.begin(), points.end(),
+      [&](const CurvePoint& a, const CurvePoint& b) { return above_chord(a) < above_chord(b); });
+  return above_chord(knee) > 0 ? std::optional(knee) : std::nullopt;
+}
+
+}  // namespace spillway::page

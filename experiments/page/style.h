@@ -1,0 +1,19 @@
+#pragma once
+
+#include <array>
+
+namespace spillway::page {
+
+// The neutral colours of plots/figure.py, and the page's own that take their place. INK, MUTED, GRID, PAPER.
+struct Themed {
+  const char* hex;
+  const char* variable;
+};
+inline constexpr std::array<Themed, 4> kThemed = {{{"#1d2126", "var(--ink)"},
+                                                   {"#5c636b", "var(--muted)"},
+                                                   {"#d7dbdf", "var(--grid)"},
+                                                   {"#ffffff", "var(--paper)"}}};
+
+extern const char* const kStyle;
+
+}  // namespace spillway::page

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""How often a cache of a given size hits, by policy, with the size below which LRU is worth nothing (the cliff: one
+token's experts) and the one from which more of it gains little (the knee). Reads what `spillway curve --json` wrote."""
+
+import os
+
+import figure as fig
+
+
+def by_policy(curve):
+    """policy → [(cache bytes, hit ratio of decode)], ascending."""
+    found = {}
+    for point in curve["points"]:
+        found.setdefault(point["policy"], []).append((point["cache_bytes"], point["hit_ratio_decode"]))
+    return {policy: sorted(points) for policy, points in found.items()}
+
+
+def knee(points):
+    """The point farthest above the chord from (0, 0) to the last: Kneedle without its smoothing (Satopää, Albrecht,
+    Irwin and Raghavan, "Finding a 'Kneedle' in a Haystack", ICDCSW 2011), which points this far apart do not need."""
+    last_size, last_ratio = points[-1]
+    if len(points) < 3 or last_ratio <= 0:
+        return None
+    size, ratio = max(points, key=lambda point: point[1] / last_ratio - point[0] / last_size)
+    return (size, ratio) if ratio / last_ratio > size / last_size else None
+
+
+def draw(options):
+    curves = [(path, fig.read(path, ["curve"])) for path in options.inputs]
+    figure = fig.new_figure(3.7)
+    axes = figure.subplots()
+    sizes = [point["cache_bytes"] for _, curve in curves for point in curve["points"]]
+    if not sizes:
+        raise fig.BadInput(f"{options.inputs[0]}: has no points")
+    series = [(path, curve, policy, points) for path, curve in curves for policy, points in by_policy(curve).items()]
+    for index, (path, curve, policy, points) in enumerate(series):
+        name = policy if len(curves) == 1 else f"{policy}, {os.path.splitext(os.path.basename(path))[0]}"
+        axes.plot([size for size, _ in points], [100 * ratio for _, ratio in points], label=fig.short_value(name),
+                  color=fig.SERIES[index % 6], marker=fig.MARKERS[index % 6], linestyle=fig.DASHES[index % 6])
+    mark_cliff(axes, curves[0][1])
+    mark_knee(axes, series)
+    axes.set_xscale("log")
+    fig.size_axis(axes.xaxis, min(sizes), max(sizes))
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("cache")
+    axes.set_ylabel("hits of decode (%)")
+    fig.legend_above(axes)
+    return figure
+
+
+def mark_cliff(axes, curve):
+    cycle = curve["token_cycle_bytes"]
+    axes.axvline(cycle, color=fig.MUTED, linewidth=1.2, linestyle=(0, (2, 2)))
+    axes.annotate(f"cliff: a token's\nexperts, {fig.bytes_text(cycle)}", (cycle, 97), xytext=(-4, 0),
+                  textcoords="offset points", ha="right", va="top", size=10, color=fig.MUTED)
+
+
+def mark_knee(axes, series):
+    """Of the first policy that could really be run: Belady's needs to know the future."""
+    real = [points for _, _, policy, points in series if not policy.startswith("belady")]
+    found = knee(real[0]) if real else None
+    if found:
+        size, ratio = found
+        axes.plot([size], [100 * ratio], marker="o", markersize=13, markerfacecolor="none",
+                  markeredgecolor=fig.INK, markeredgewidth=1.3, linestyle="none")
+        axes.annotate(f"knee: {fig.bytes_text(size)},\n{100 * ratio:.0f} %", (size, 100 * ratio), xytext=(2, -13),
+                      textcoords="offset points", ha="left", va="top", size=10)
+
+
+if __name__ == "__main__":
+    fig.main(__doc__, draw)

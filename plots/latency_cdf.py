@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""How long tokens took: the share of them that were faster than a time, on a scale that gives the slowest tenth,
+hundredth and thousandth as much room as the rest. Reads reports or points; points of one place in a sweep are taken
+together."""
+
+import math
+
+import figure as fig  # before matplotlib: it says what to install
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+KNOWN = (("p50_ns", 0.50), ("p95_ns", 0.95), ("p99_ns", 0.99))
+
+
+def nines(share):
+    """0 → 0, 0.9 → 1, 0.99 → 2."""
+    return -math.log10(max(1 - share, 1e-9))
+
+
+def buckets_of(runs):
+    """Every run's histogram as one: {upper bound: tokens}."""
+    counts = {}
+    for run in runs:
+        for bucket in run.report["phases"]["measured"]["latency"]["histogram"]:
+            counts[bucket["upper_bound_ns"]] = counts.get(bucket["upper_bound_ns"], 0) + bucket["count"]
+    return counts
+
+
+def distribution(runs):
+    """[(latency in ns, share of tokens that took no longer)]. A histogram knows that at the bounds of its buckets, a
+    quarter of an octave wide, and the slowest token is known besides."""
+    counts = buckets_of(runs)
+    total = sum(counts.values())
+    if total == 0:
+        return []
+    slowest = max(run.report["phases"]["measured"]["latency"]["max_ns"] for run in runs)
+    points = [(min(counts) / 2**0.25, 0.0)]
+    below = 0
+    for bound in sorted(counts):
+        below += counts[bound]
+        # Of n tokens the slowest stands for the last 1/n: half of it is below.
+        points.append((min(bound, slowest), below / total if below < total else 1 - 0.5 / total))
+    if len(runs) == 1:
+        latency = runs[0].report["phases"]["measured"]["latency"]
+        points += [(latency[key], min(share, 1 - 0.5 / total)) for key, share in KNOWN]
+    return sorted(points)
+
+
+def draw(options):
+    runs = fig.runs(options.inputs)
+    groups = {}
+    for run in runs:
+        groups.setdefault(fig.label(run, runs), []).append(run)
+    figure = fig.new_figure(3.7)
+    axes = figure.subplots()
+    longest = max(run.report["phases"]["measured"]["latency"]["max_ns"] for run in runs)
+    unit, per_second = fig.time_unit(longest / 1e9)
+    scale = 1e9 / per_second
+    top = 1.0
+    for index, (name, members) in enumerate(list(groups.items())[: options.most]):
+        points = distribution(members)
+        if not points:
+            continue
+        colour = fig.SERIES[index % 6]
+        axes.plot([time / scale for time, _ in points], [nines(share) for _, share in points], label=fig.short_value(name),
+                  color=colour, linestyle=fig.DASHES[index % 6])
+        if len(members) == 1:
+            latency = members[0].report["phases"]["measured"]["latency"]
+            axes.plot([latency[key] / scale for key, _ in KNOWN], [nines(share) for _, share in KNOWN], linestyle="none",
+                      color=colour, marker=fig.MARKERS[index % 6])
+        top = max(top, nines(points[-1][1]))
+    finish(axes, unit, top)
+    return figure
+
+
+def finish(axes, unit, top):
+    if not axes.lines:
+        raise fig.BadInput("no token was decoded in any of the runs")
+    times = [time for line in axes.lines for time in line.get_xdata()]
+    if max(times) > 6 * min(times):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=20))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+    shown = [(0, "0"), (0.5, "50"), (0.9, "90"), (0.95, "95"), (0.99, "99"), (0.999, "99.9"), (0.9999, "99.99")]
+    shown = [(share, text) for share, text in shown if nines(share) <= top + 0.05]
+    axes.set_yticks([nines(share) for share, _ in shown])
+    axes.set_yticklabels([text for _, text in shown])
+    axes.set_ylim(0, top * 1.03)
+    axes.set_xlabel(f"time of a token ({unit}); marks: p50, p95, p99")
+    axes.set_ylabel("tokens no slower (%)")
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        fig.legend_above(axes)
+
+
+def add_options(parser):
+    parser.add_argument("--most", type=int, default=6, help="lines to draw at most (default: 6)")
+
+
+if __name__ == "__main__":
+    fig.main(__doc__, draw, add_options)

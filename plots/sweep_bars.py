@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""A figure of each point of a sweep, the best on top: for axes that are words and not amounts. Reads points or reports;
+of repetitions it draws the median and the range."""
+
+import figure as fig  # before matplotlib: it says what to install
+
+ROW_IN = 0.36
+
+
+def draw(options):
+    runs = fig.runs(options.inputs)
+    metric = fig.metric(options.y)
+    groups = {}
+    for run in runs:
+        value = metric.of(run.report)
+        if value is not None:
+            groups.setdefault(fig.label(run, runs), []).append(value * metric.scale)
+    if not groups:
+        raise fig.BadInput(f"no run has the figure {metric.name}")
+    rows = sorted(groups.items(), key=lambda row: fig.median(row[1]), reverse=not metric.less_is_better)[: options.most]
+    figure = fig.new_figure(ROW_IN * len(rows) + 0.75)
+    axes = figure.subplots()
+    for index, (name, values) in enumerate(rows):
+        y = len(rows) - 1 - index
+        middle = fig.median(values)
+        axes.barh(y - 0.2, middle, 0.3, color=fig.BLUE)
+        if len(values) > 1:
+            axes.plot([min(values), max(values)], [y - 0.2] * 2, color=fig.INK, linewidth=1.5, marker="|", markersize=7)
+        for x, align, text in ((0, "left", name), (1, "right", fig.significant(middle))):
+            axes.text(x, y + 0.16, text, ha=align, va="center", size=10.5, transform=axes.get_yaxis_transform(),
+                      bbox={"facecolor": fig.PAPER, "edgecolor": "none", "pad": 0.6})
+    axes.set_ylim(-0.55, len(rows) - 0.5)
+    axes.set_xlim(left=0)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    more = len(groups) - len(rows)
+    axes.set_xlabel(metric.label + (f"; {more} more are not shown" if more else ""))
+    return figure
+
+
+def add_options(parser):
+    parser.add_argument("--y", default="tok_per_s", metavar="FIGURE", help=f"one of {', '.join(fig.METRICS)}")
+    parser.add_argument("--most", type=int, default=16, help="bars to draw at most (default: 16)")
+
+
+if __name__ == "__main__":
+    fig.main(__doc__, draw, add_options)

@@ -1,0 +1,185 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+#include "tests/support/python.h"
+
+// The scripts of plots/, on results that are made here.
+namespace spillway::test {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+class Plots : public testing::Test {
+ protected:
+  void SetUp() override {
+    python_ = python_with_matplotlib();
+    if (python_.empty()) {
+      GTEST_SKIP() << "python3-matplotlib is not installed";
+    }
+    const Ran made =
+        spillway({"trace", "synth", "--layers", "6", "--experts", "16", "--top-k", "4", "--expert-bytes",
+                  "64KiB", "--tokens", "40", "--reuse", "0.5", "--seed", "7", "-o", trace_});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+
+  // The JSON of a command that ran, in a file of that name.
+  std::string result(const std::string& name, std::vector<std::string> arguments) {
+    const std::string path = scratch_ / name;
+    arguments.insert(arguments.end(), {"--json", path});
+    const Ran ran = spillway(arguments);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return path;
+  }
+
+  std::string simulated(const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"simulate", trace_, "--compute", "300us"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return result(name, arguments);
+  }
+
+  Ran plot(const std::string& script, const std::vector<std::string>& inputs, const std::string& output,
+           const std::vector<std::string>& options = {}) {
+    std::vector<std::string> arguments = {"/usr/bin/env", python_,
+                                          std::string(SPILLWAY_SOURCE_DIR) + "/plots/" + script + ".py"};
+    arguments.insert(arguments.end(), inputs.begin(), inputs.end());
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"-o", output});
+    return Program(arguments).wait();
+  }
+
+  // The SVG that `script` makes, which must hold `words`.
+  std::string expect_svg(const std::string& script, const std::vector<std::string>& inputs,
+                         const std::vector<std::string>& words,
+                         const std::vector<std::string>& options = {}) {
+    const Ran ran = plot(script, inputs, "-", options);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("</svg>"), std::string::npos);
+    for (const std::string& word : words) {
+      EXPECT_NE(ran.out.find(word), std::string::npos) << script << " has no '" << word << "'";
+    }
+    return ran.out;
+  }
+
+  TemporaryDirectory scratch_;
+  std::string trace_ = scratch_ / "trace.bin";
+  std::string python_;
+};
+
+TEST_F(Plots, WaterfallHasEveryBarOfTheGapAndWhatIsNotExplained) {
+  const std::string gap =
+      result("gap.json", {"gap", trace_, "--device", "queueing", "--cache", "1MiB", "--compute", "300us"});
+  const std::string svg =
+      expect_svg("gap_waterfall", {gap}, {"achieved", "not explained", "time of a token"});
+  for (const Json& bar : Json::parse(read_file(gap))["gap"]["explained"]["bars"]) {
+    EXPECT_NE(svg.find(bar["name"].get<std::string>()), std::string::npos) << bar["name"];
+  }
+  const Ran refused = plot("gap_waterfall", {simulated("plain.json", {"--cache", "1MiB"})}, "-");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("spillway gap"), std::string::npos) << refused.err;
+}
+
+TEST_F(Plots, CurvesHaveTheirPoliciesTheCliffAndTheKnee) {
+  const std::string curve = result("curve.json", {"curve", trace_, "--policy", "lru,lfu,belady"});
+  expect_svg("hit_ratio_curves", {curve}, {"lru", "lfu", "belady", "cliff", "knee", "hits of decode (%)"});
+}
+
+TEST_F(Plots, LatenciesAreDrawnOfEveryRunByItsName) {
+  const std::string small = simulated("small.json", {"--cache", "1MiB"});
+  const std::string large = simulated("large.json", {"--cache", "4MiB"});
+  expect_svg("latency_cdf", {small, large}, {"small", "large", "tokens no slower (%)"});
+}
+
+TEST_F(Plots, SpeedIsDrawnByCacheAndByWhateverElseVaries) {
+  std::vector<std::string> runs;
+  for (const std::string cache : {"1MiB", "2MiB", "4MiB"}) {
+    for (const std::string policy : {"lru", "lfu"}) {
+      runs.push_back(simulated(cache + policy + ".json", {"--cache", cache, "--evict", policy}));
+    }
+  }
+  expect_svg("sweep_lines", runs, {"lru", "lfu", "tokens per second", "cache"});
+  expect_svg("sweep_lines", runs, {"hits of decode (%)"}, {"--y", "hit_ratio"});
+  expect_svg("sweep_bars", runs, {"1MiBlru", "4MiBlfu", "p99 of token latency (ms)"}, {"--y", "p99_ns"});
+  const Ran refused = plot("sweep_lines", runs, "-", {"--y", "wings"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("tok_per_s"), std::string::npos) << refused.err;
+}
+
+TEST_F(Plots, HeatMapsAreOfRunsAndOfPlans) {
+  std::vector<std::string> runs;
+  for (const std::string cache : {"1MiB", "2MiB", "4MiB"}) {
+    for (const std::string rate : {"50MB/s", "200MB/s", "1GB/s"}) {
+      runs.push_back(simulated(cache + rate.substr(0, rate.find('/')) + ".json",
+                               {"--cache", cache, "--device", "linear:bandwidth=" + rate}));
+    }
+  }
+  expect_svg("ram_ssd_heatmap", runs, {"drive (GB/s)", "RAM for experts", "1.05 MB"});
+  const std::string plan = result("plan.json", {"plan", "--model", "qwen3-30b-a3b"});
+  expect_svg("ram_ssd_heatmap", {plan}, {"drive (GB/s)", "tok/s", "as asked"});
+  const Ran refused = plot("ram_ssd_heatmap", {runs.front()}, "-");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("two of each"), std::string::npos) << refused.err;
+}
+
+TEST_F(Plots, BreakEvenIsAgainstTheSameRunWithoutPrefetch) {
+  std::vector<std::string> runs = {simulated("none.json", {"--cache", "2MiB"})};
+  for (const std::string precision : {"0.3", "0.6", "1"}) {
+    for (const std::string recall : {"0.5", "1"}) {
+      runs.push_back(simulated(
+          "p" + precision + "r" + recall + ".json",
+          {"--cache", "2MiB", "--prefetch", "oracle:precision=" + precision + ",recall=" + recall}));
+    }
+  }
+  expect_svg("break_even", runs, {"precision (%)", "recall (%)", "1 layer ahead"});
+  runs.erase(runs.begin());
+  const Ran refused = plot("break_even", runs, "-");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("none"), std::string::npos) << refused.err;
+}
+
+TEST_F(Plots, OneTokenIsDrawnFromATimelineAndFromAnUnfinishedOne) {
+  const std::string timeline = scratch_ / "timeline.json";
+  simulated("run.json", {"--cache", "1MiB", "--timeline", timeline});
+  expect_svg("token_timeline", {timeline}, {"stall", "compute", "demand read"});
+  expect_svg("token_timeline", {timeline}, {"since token 3 began"}, {"--token", "3"});
+  const std::string text = read_file(timeline);
+  std::ofstream(scratch_ / "cut.json") << text.substr(0, text.size() / 2);
+  expect_svg("token_timeline", {scratch_ / "cut.json"}, {"stall"});
+  EXPECT_EQ(plot("token_timeline", {timeline}, "-", {"--token", "40"}).status, 1);
+}
+
+TEST_F(Plots, RefuseWhatIsOfAnotherVersionOrNoResult) {
+  Json report = Json::parse(read_file(simulated("run.json", {"--cache", "1MiB"})));
+  report["schema"] = "spillway.report/2";
+  std::ofstream(scratch_ / "newer.json") << report.dump();
+  std::ofstream(scratch_ / "broken.json") << "{\"schema\": ";
+  std::ofstream(scratch_ / "empty.json") << R"({"schema": "spillway.report/1"})";
+  for (const fs::directory_entry& script :
+       fs::directory_iterator(std::string(SPILLWAY_SOURCE_DIR) + "/plots")) {
+    const std::string name = script.path().stem();
+    if (script.path().extension() != ".py" || name == "figure") {
+      continue;
+    }
+    for (const std::string input : {"newer.json", "broken.json", "empty.json", "missing.json"}) {
+      SCOPED_TRACE(name + " " + input);
+      const Ran ran = plot(name, {scratch_ / input}, scratch_ / "out.svg");
+      EXPECT_EQ(ran.status, 1) << ran.err;
+      EXPECT_NE(ran.err.find(input), std::string::npos) << ran.err;
+      EXPECT_EQ(ran.err.find("Traceback"), std::string::npos) << ran.err;
+      EXPECT_FALSE(fs::exists(scratch_ / "out.svg"));
+    }
+    EXPECT_EQ(plot(name, {scratch_ / "run.json"}, scratch_ / "out.jpeg").status, 2) << name;
+  }
+}
+
+TEST_F(Plots, AreTheSameBytesFromTheSameInputAndPngWhereThatIsAsked) {
+  const std::string run = simulated("run.json", {"--cache", "1MiB"});
+  EXPECT_EQ(plot("latency_cdf", {run}, "-").out, plot("latency_cdf", {run}, "-").out);
+  ASSERT_EQ(plot("latency_cdf", {run}, scratch_ / "out.png").status, 0);
+  EXPECT_EQ(read_file(scratch_ / "out.png").substr(1, 3), "PNG");
+}
+
+}  // namespace
+}  // namespace spillway::test

@@ -1,0 +1,187 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+#include "tests/support/python.h"
+
+// `spillway report`: a page of everything that other commands write.
+namespace spillway::test {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+size_t count(const std::string& text, const std::string& what) {
+  size_t found = 0;
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) {
+    ++found;
+  }
+  return found;
+}
+
+class ReportCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(results_);
+    const Ran made =
+        spillway({"trace", "synth", "--layers", "6", "--experts", "16", "--top-k", "4", "--expert-bytes",
+                  "64KiB", "--tokens", "40", "--reuse", "0.5", "--seed", "7", "-o", trace_});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+
+  void make(std::vector<std::string> arguments) {
+    const Ran ran = spillway(std::move(arguments));
+    ASSERT_EQ(ran.status, 0) << ran.err;
+  }
+
+  // One of everything.
+  void make_all() {
+    make({"simulate", trace_, "--cache", "1MiB", "--compute", "300us", "--json", results_ + "/run.json",
+          "--timeline", results_ + "/timeline.json"});
+    make({"gap", trace_, "--device", "queueing", "--cache", "1MiB", "--compute", "300us", "--json",
+          results_ + "/gap.json"});
+    make({"curve", trace_, "--json", results_ + "/curve.json"});
+    make({"plan", "--model", "qwen3-30b-a3b", "--json", results_ + "/plan.json"});
+    const Json experiment = {{"schema", "spillway.experiment/1"},
+                             {"question", "Which policy, <at> which cache size?"},
+                             {"base", {{"command", "simulate"}, {"trace", trace_}, {"compute", "300us"}}},
+                             {"sweep", {{"cache", {"1MiB", "2MiB", "4MiB"}}, {"evict", {"lru", "lfu"}}}},
+                             {"repetitions", 2}};
+    std::ofstream(scratch_ / "experiment.json") << experiment.dump();
+    make({"sweep", scratch_ / "experiment.json", "-o", results_ + "/policies"});
+  }
+
+  Ran report(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"report", results_, "-o", page_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return spillway(arguments);
+  }
+
+  // Scripts in the place of those that draw: `latency_cdf` and the others do what `body` says.
+  std::string fake_plots(const std::string& body) {
+    const std::string folder = scratch_ / "plots";
+    std::filesystem::create_directory(folder);
+    for (const std::string name : {"figure", "latency_cdf", "sweep_lines", "hit_ratio_curves"}) {
+      std::ofstream(folder + "/" + name + ".py") << body;
+    }
+    return folder;
+  }
+
+  TemporaryDirectory scratch_;
+  std::string trace_ = scratch_ / "trace.bin";
+  std::string results_ = scratch_ / "results";
+  std::string page_ = scratch_ / "report.html";
+};
+
+TEST_F(ReportCommand, HasAQuestionAnAnswerATableAndTheCommandForEverything) {
+  make_all();
+  const Ran ran = report();
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::string html = read_file(page_);
+  for (const std::string question :
+       {"Which policy, &lt;at&gt; which cache size?", "How fast did each run decode",
+        "Where does the time of a token go?", "What happens during a token?", "How much cache does",
+        "What would qwen3-30b-a3b take"}) {
+    EXPECT_NE(html.find("<h2>" + question), std::string::npos) << question;
+  }
+  EXPECT_EQ(count(html, "<h2>"), 6U);
+  EXPECT_EQ(count(html, "<p class=\"answer\">"), 6U);
+  EXPECT_EQ(count(html, "</table>"), 5U) << "all but the timeline";
+  EXPECT_NE(html.find("spillway simulate " + trace_ + " --cache 1MiB --compute 300us --json"),
+            std::string::npos);
+  EXPECT_EQ(count(html, "--evict lfu"), 3U) << "repeated commands once, the others all";
+  EXPECT_EQ(html.find("experiment.json:"), std::string::npos) << "nothing of ours was left out";
+  if (!python_with_matplotlib().empty()) {
+    EXPECT_EQ(count(html, "<figure><svg"), 6U) << ran.err;
+    EXPECT_EQ(ran.err, "");
+  }
+}
+
+TEST_F(ReportCommand, OpensInABrowserWithNoRequestNoErrorAndNothingBesideTheScreen) {
+  if (python_with_matplotlib().empty()) {
+    GTEST_SKIP() << "python3-matplotlib is not installed";
+  }
+  make_all();
+  ASSERT_EQ(report().status, 0);
+  const Ran seen =
+      Program({"/usr/bin/env", "python3", std::string(SPILLWAY_SOURCE_DIR) + "/tests/cli/browse.py", page_})
+          .wait();
+  if (seen.status == 77) {
+    GTEST_SKIP() << "no Chromium is installed";
+  }
+  ASSERT_EQ(seen.status, 0) << seen.err;
+  const Json page = Json::parse(seen.out);
+  EXPECT_TRUE(page["requests"].empty()) << page["requests"];
+  EXPECT_TRUE(page["console"].empty()) << page["console"];
+  EXPECT_EQ(page["title"], "results");
+  EXPECT_EQ(page["figures"], 6);
+  for (const auto& [name, screen] : page["screens"].items()) {
+    EXPECT_LE(screen["beyond"], 0) << name;
+    EXPECT_TRUE(screen["overlaps"].empty()) << name << ": " << screen["overlaps"];
+    EXPECT_GE(screen["smallest_letters_px"], 9) << name;
+  }
+  EXPECT_NE(page["screens"]["phone light"]["paper"], page["screens"]["phone dark"]["paper"]);
+}
+
+TEST_F(ReportCommand, HasItsTablesWhereNothingCanBeDrawn) {
+  make({"simulate", trace_, "--cache", "1MiB", "--json", results_ + "/run.json"});
+  const Ran ran =
+      report({"--plots", fake_plots("import sys; sys.exit(print('no matplotlib', file=sys.stderr) or 77)")});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const std::string html = read_file(page_);
+  EXPECT_NE(html.find("Not drawn: no matplotlib"), std::string::npos);
+  EXPECT_EQ(count(html, "</table>"), 1U);
+}
+
+TEST_F(ReportCommand, TellsWhyOneFigureFailedAndGoesOn) {
+  make({"simulate", trace_, "--cache", "1MiB", "--json", results_ + "/run.json"});
+  make({"curve", trace_, "--json", results_ + "/curve.json"});
+  const std::string plots = fake_plots("print('<svg></svg>')");
+  std::ofstream(plots + "/latency_cdf.py") << "raise ValueError('a <bug>')";
+  const Ran ran = report({"--plots", plots});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const std::string html = read_file(page_);
+  EXPECT_NE(html.find("Not drawn: ValueError: a &lt;bug&gt;"), std::string::npos);
+  EXPECT_EQ(count(html, "<figure><svg"), 1U);
+}
+
+TEST_F(ReportCommand, SaysWhatItLeftOutAndRefusesWhereNothingIsLeft) {
+  std::ofstream(results_ + "/newer.json") << R"({"schema": "spillway.report/2"})";
+  const Ran none = report();
+  EXPECT_EQ(none.status, 1);
+  EXPECT_NE(none.err.find("spillway.report/2"), std::string::npos) << none.err;
+  EXPECT_FALSE(std::filesystem::exists(page_));
+  make({"curve", trace_, "--json", results_ + "/curve.json"});
+  const Ran some = report();
+  EXPECT_EQ(some.status, 0) << some.err;
+  EXPECT_NE(some.err.find("left out"), std::string::npos) << some.err;
+  EXPECT_NE(read_file(page_).find("newer.json"), std::string::npos);
+  EXPECT_EQ(spillway({"report", scratch_ / "nothing", "-o", page_}).status, 1);
+  EXPECT_EQ(spillway({"report", results_}).status, 2);
+}
+
+TEST_F(ReportCommand, NeverReplacesAResult) {
+  make({"curve", trace_, "--json", results_ + "/curve.json"});
+  const std::string before = read_file(results_ + "/curve.json");
+  EXPECT_EQ(spillway({"report", results_ + "/curve.json", "-o", results_ + "/curve.json"}).status, 2);
+  EXPECT_EQ(read_file(results_ + "/curve.json"), before);
+}
+
+TEST_F(ReportCommand, PutsWhatARunMustSayBeforeItsAnswerIsBelieved) {
+  make({"replay", trace_, "--store", scratch_.path(), "--no-probe", "--backend", "pread", "--warm", "--cache",
+        "1MiB", "--json", results_ + "/run.json"});
+  Json run = Json::parse(read_file(results_ + "/run.json"));
+  run["io"]["from_ram_share"] = 0.25;
+  run["run"]["interrupted"] = true;
+  run["warnings"] = {"the <drive> was busy"};
+  std::ofstream(results_ + "/run.json") << run.dump();
+  ASSERT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+  const std::string html = read_file(page_);
+  for (const std::string caution : {"Not cold: 25.0 %", "Interrupted", "the &lt;drive&gt; was busy"}) {
+    EXPECT_NE(html.find(caution), std::string::npos) << caution;
+  }
+}
+
+}  // namespace
+}  // namespace spillway::test
