@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
@@ -111,6 +112,14 @@ Result<DeviceInfo> device_below(const std::string& path) {
     info.rotational = *rotational != 0;
   }
   return info;
+}
+
+bool zero_is_evidence(std::span<const std::string> files) {
+  return std::all_of(files.begin(), files.end(), [](const std::string& file) {
+    const Result<DeviceInfo> device = device_below(file);
+    return device &&
+           (!device->name.empty() || device->file_system == "tmpfs" || device->file_system == "ramfs");
+  });
 }
 
 std::optional<uint64_t> device_read_bytes(const DeviceInfo& device) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct DeviceInfo {
 
 // Fails only when the file itself cannot be looked at.
 Result<DeviceInfo> device_below(const std::string& path);
+
+// Whether a count of zero means that nothing was read from storage: where there is a device below each of the
+// files whose reads the kernel counts, or certainly none.
+bool zero_is_evidence(std::span<const std::string> files);
 
 // Bytes that everyone together has read from the device since boot; nothing when it has no counters.
 std::optional<uint64_t> device_read_bytes(const DeviceInfo& device);

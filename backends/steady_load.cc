@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <numeric>
 
 #include "backends/store_files.h"
 #include "core/expects.h"
+#include "core/interrupt.h"
 #include "core/rng.h"
 
 namespace spillway {
@@ -16,8 +18,9 @@ using SteadyClock = std::chrono::steady_clock;
 // Stores have a header and room behind it here, which were perhaps never written and cost no read.
 constexpr uint64_t kHeader = 2 * kMiB;
 
-// No cell of a calibration may hang: a drive that needs longer for so few reads is measured by fewer.
+// A slow drive is measured by few reads, but by one at least; one that does not answer at all is given up.
 constexpr int kLongest = 20;
+constexpr Nanoseconds kMostPatience = std::chrono::minutes(2);
 
 }  // namespace
 
@@ -117,17 +120,23 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   SteadyClock::time_point first{};
   SteadyClock::time_point last{};
   uint64_t counted = 0;  // completions after the first
+  // Read a second time a block would come from the page cache.
+  uint64_t left = load.order == LoadPlaces::Order::scattered ? places.blocks_of(load.block)
+                                                             : std::numeric_limits<uint64_t>::max();
   bool steady = false;
   while (true) {
     const Nanoseconds elapsed = SteadyClock::now() - start;
     const bool enough = elapsed >= load.duration && result.latencies_ns.size() >= load.depth;
-    const bool over = enough || elapsed >= kLongest * load.duration || result.error != 0;
+    const bool slow = elapsed >= kLongest * load.duration && !result.latencies_ns.empty();
+    const bool over =
+        enough || slow || left == 0 || elapsed >= kMostPatience || result.error != 0 || interrupted();
     if (over && idle.size() == load.depth) {
       break;
     }
     requests.clear();
     const SteadyClock::time_point now = SteadyClock::now();
-    while (!over && !idle.empty()) {
+    while (!over && !idle.empty() && left > 0) {
+      --left;
       const uint64_t tag = idle.back();
       idle.pop_back();
       flights[tag] = {now, steady};

@@ -26,7 +26,6 @@ class LoadPlaces {
   // Opens `files` to see how large they are.
   static Result<LoadPlaces> of_files(std::span<const std::string> files, uint64_t seed);
 
-  uint64_t total_bytes() const { return total_; }
   uint64_t blocks_of(uint64_t bytes) const;
 
   // Only the first `bytes` of what there is are read from now on.
@@ -69,8 +68,9 @@ struct LoadResult {
 };
 
 // Keeps load.depth reads in flight and measures from the first completion on; what arrives after the drive is
-// no longer kept busy does not count. `memory` is where the bytes go, at least one block; blocks in flight
-// may share it, since nobody looks at them. The backend is attached and idle; it takes load.depth requests.
+// no longer kept busy does not count; a scattered load ends when every block was read, and any at an
+// interrupt. `memory` is where the bytes go, at least one block; blocks in flight may share it, since nobody
+// looks at them. The backend is attached and idle; it takes load.depth requests.
 LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                     std::span<std::byte> memory);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <memory>
 
 #include "backends/device_bytes.h"
@@ -89,8 +90,15 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
   }
   places_ = *places;
   warm_places_ = *places;
-  warm_places_->limit(kWarmBytes);
-  Result<PageMemory> memory = PageMemory::allocate(kMemoryBytes, std::nullopt);
+  uint64_t largest = 0;
+  uint64_t largest_warm = 0;
+  for (const MethodPlan& method : plan_.methods) {
+    const uint64_t block = method.blocks.empty() ? 0 : method.blocks.back();
+    largest = std::max(largest, block);
+    largest_warm = std::max(largest_warm, method.start == MethodPlan::Start::warm ? block : 0);
+  }
+  warm_places_->limit(std::max(kWarmBytes, 4 * largest_warm));
+  Result<PageMemory> memory = PageMemory::allocate(std::max(kMemoryBytes, largest), std::nullopt);
   if (!memory) {
     return propagate(memory);
   }
@@ -115,6 +123,10 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
     methods_.push_back(method);
     results_.push_back({method.name, *resolved, caps.depth, caps.alignment, {}, {}});
     const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
+    if (method.depths.empty() || method.depths.front() > caps.depth) {
+      return wrong_usage("--depth {}: {} takes {} requests at a time",
+                         method.depths.empty() ? 0 : method.depths.front(), *resolved, caps.depth);
+    }
     for (const uint64_t block : method.blocks) {
       if (there.blocks_of(block) < 2) {
         return failed("{}: too small for reads of {}; at least {} are needed", files_[0], format_bytes(block),
@@ -201,7 +213,8 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
 }
 
 Result<void> Calibration::check_origin() {
-  if (counted_ && double(delivered_bytes_) < kLeastFromDevice * double(direct_bytes_)) {
+  const bool evident = delivered_bytes_ > 0 || zero_is_evidence(files_);
+  if (counted_ && evident && double(delivered_bytes_) < kLeastFromDevice * double(direct_bytes_)) {
     return failed(
         "{}: of {} read past the page cache the kernel says that {} came from a drive: this is memory, or a "
         "file system that caches below; choose a directory on the drive that is meant",
@@ -241,8 +254,8 @@ Result<void> Calibration::measure_all(CalibrationProgress progress) {
   return {};
 }
 
-// The first tenth of a long series of large reads against its second half: caches inside a drive run out, and
-// it grows hot.
+// The first of a series of large reads against its second half: caches inside a drive run out, and it grows
+// hot. Before all else, while the drive is at rest.
 Result<void> Calibration::measure_burst_and_rest() {
   const MethodPlan& method = methods_[0];
   if (method.start != MethodPlan::Start::direct) {
@@ -259,6 +272,9 @@ Result<void> Calibration::measure_burst_and_rest() {
         **backend, *places_,
         {.block = method.blocks.back(), .depth = std::min(8U, (*backend)->caps().depth), .duration = piece},
         memory_.bytes());
+    if (got.error != 0) {
+      return failed("{}: reading by {} failed: {}", files_[0], method.backend, error_text(got.error));
+    }
     rates.push_back(got.bytes_per_s);
   }
   if (rates.size() < 4) {
@@ -281,6 +297,16 @@ double measured_copy_rate(std::span<std::byte> memory, uint64_t seed) {
   return bootstrap_median(rates, seed).middle;
 }
 
+// Leaves a full grid: a depth at which some size could not be measured is gone for all.
+void drop_holes(std::vector<LoadPoint>& points) {
+  std::map<uint32_t, size_t> sizes_at;
+  size_t most = 0;
+  for (const LoadPoint& point : points) {
+    most = std::max(most, ++sizes_at[point.depth]);
+  }
+  std::erase_if(points, [&](const LoadPoint& point) { return sizes_at[point.depth] < most; });
+}
+
 DeviceProfile Calibration::profile() {
   DeviceProfile profile;
   std::vector<double> noise;
@@ -300,11 +326,19 @@ DeviceProfile Calibration::profile() {
     noise.push_back((rate.high - rate.low) / rate.middle);
     (cell.sequential ? results_[cell.method].sequential : results_[cell.method].random).push_back(point);
   }
-  profile.methods = results_;
+  for (AccessMethod& method : results_) {
+    drop_holes(method.random);
+    if (!method.random.empty()) {
+      profile.methods.push_back(std::move(method));
+    }
+  }
   profile.noise = noise.empty() ? 0 : bootstrap_median(noise, plan_.seed).middle;
   profile.burst_bytes_per_s = burst_;
   profile.sustained_bytes_per_s = sustained_;
   profile.copy_bytes_per_s = measured_copy_rate(memory_.bytes(), plan_.seed);
+  if (profile.methods.empty()) {
+    return profile;
+  }
   for (const auto& fit : {fit_linear, fit_queueing}) {
     if (Result<FittedModel> found = fit(profile.methods[0]); found) {
       profile.fits.push_back(std::move(*found));
@@ -339,13 +373,17 @@ Result<DeviceProfile> calibrate(std::span<const std::string> files, const Calibr
   if (Result<void> opened = calibration.open(refusals); !opened) {
     return propagate(opened);
   }
-  if (Result<void> measured = calibration.measure_all(progress); !measured) {
-    return propagate(measured);
-  }
   if (Result<void> measured = calibration.measure_burst_and_rest(); !measured) {
     return propagate(measured);
   }
+  if (Result<void> measured = calibration.measure_all(progress); !measured) {
+    return propagate(measured);
+  }
   DeviceProfile profile = calibration.profile();
+  if (profile.methods.empty()) {
+    return failed("{}: no read came back while a load was steady; the drive is too slow to be measured so",
+                  files[0]);
+  }
   profile.name = describe_files(files).device;
   profile.device = profile.name;
   profile.date = utc_date();

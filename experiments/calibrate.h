@@ -28,7 +28,7 @@ struct MethodPlan {
 
 struct CalibrationPlan {
   std::vector<MethodPlan> methods;
-  uint32_t rounds = 3;      // every load is measured so often, all of them in turn
+  uint32_t rounds = 5;      // every load is measured so often, all of them in turn
   Nanoseconds duration{0};  // of the whole; sizes that take long may exceed it
   uint64_t seed = 1;
 };

@@ -35,12 +35,18 @@ Json to_json(const std::vector<LoadPoint>& points) {
   return list;
 }
 
+// get<uint32_t>() would wrap: no depth of that size is real, and 0 is refused.
+uint32_t depth_of(const Json& json) {
+  const auto depth = json.at("depth").get<uint64_t>();
+  return depth > UINT32_MAX ? 0 : uint32_t(depth);
+}
+
 // nlohmann's at() and get() throw where a key is missing or of another type; load_device_profile() is their
 // one door.
 LoadPoint point_of(const Json& json) {
   LoadPoint point;
   point.block_bytes = json.at("block_bytes").get<uint64_t>();
-  point.depth = json.at("depth").get<uint32_t>();
+  point.depth = depth_of(json);
   point.bytes_per_s = json.at("bytes_per_s").get<double>();
   point.bytes_per_s_low = json.at("bytes_per_s_low").get<double>();
   point.bytes_per_s_high = json.at("bytes_per_s_high").get<double>();
@@ -74,7 +80,7 @@ DeviceProfile profile_of(const Json& json) {
   profile.noise = json.at("noise").get<double>();
   for (const Json& method : json.at("methods")) {
     profile.methods.push_back({method.at("name").get<std::string>(), method.at("backend").get<std::string>(),
-                               method.at("depth").get<uint32_t>(), method.at("alignment").get<uint64_t>(),
+                               depth_of(method), method.at("alignment").get<uint64_t>(),
                                points_of(method.at("random")), points_of(method.at("sequential"))});
   }
   for (const Json& fit : json.at("fits")) {
@@ -124,7 +130,7 @@ Result<DeviceProfile> load_device_profile(const std::string& path) {
     }
     DeviceProfile profile = profile_of(json);
     for (const AccessMethod& method : profile.methods) {
-      if (method.depth == 0 || method.depth > 65536 || method.alignment == 0 ||
+      if (method.depth == 0 || method.depth > 65536 || method.alignment == 0 || method.alignment > kMiB ||
           (method.alignment & (method.alignment - 1)) != 0) {
         return failed("{}: method '{}' has an impossible depth or alignment", path, method.name);
       }

@@ -42,8 +42,7 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
   gap.bars.push_back({"access pattern", streaming - e.missed_bytes / e.best_bytes_per_s, How::measured,
                       fmt::format("expert-sized reads at random: {}, the drive's best is {}",
                                   rate_text(e.random_bytes_per_s), rate_text(e.best_bytes_per_s))});
-  gap.bars.push_back({"queue depth and layer barrier", e.barrier_s - streaming,
-                      e.barrier_is_real ? How::measured : How::simulated,
+  gap.bars.push_back({"queue depth and layer barrier", e.barrier_s - streaming, How::simulated,
                       "a layer's misses alone are in flight, and the next layer waits for the last of them"});
   gap.bars.push_back({"cache management", e.management_s, How::measured,
                       "the same run with reads that take no time: pager, policy, bookkeeping"});
@@ -81,6 +80,9 @@ Gap explain(const GapEvidence& evidence) {
   add_cache_bars(evidence, gap);
   add_path_bars(evidence, gap);
   add_compute_bars(evidence, gap);
+  for (GapBar& bar : gap.bars) {
+    bar.how = evidence.simulated && bar.how == How::measured ? How::simulated : bar.how;
+  }
   return gap;
 }
 

@@ -47,7 +47,6 @@ struct GapEvidence {
   // The run without compute and prefetch: simulated from the latencies measured beside it, really on the
   // direct path, and really by the backend that was asked for.
   double barrier_s = 0;
-  bool barrier_is_real = false;  // a simulation's own run
   double direct_s = 0;
   double tail_s = 0;  // of direct_s: what its slow moments took beyond what was usual for the same reads
   double backend_s = 0;
@@ -57,6 +56,7 @@ struct GapEvidence {
   double with_prefetch_s = 0;  // the run with both: of a replay the one that achieved_s is of
   double compute_s = 0;        // of it: arithmetic
   double wasted_bytes = 0;     // prefetched for nothing
+  bool simulated = false;      // all of it is of runs in virtual time
   bool prefetches = false;
   bool computes = false;
 };

@@ -7,6 +7,7 @@
 #include "experiments/device_profile.h"
 #include "experiments/plan_presets.h"
 #include "experiments/presets.h"
+#include "sim/calibration.h"
 #include "sim/devices/page_cache.h"
 #include "sim/devices/stripe.h"
 #include "sim/list.h"
@@ -79,6 +80,10 @@ Result<std::string> fitted_spec(const DeviceProfile& profile, const std::string&
 Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string& path,
                                  const std::string& cold) {
   const std::string stem = cold.substr(0, cold.find(' '));
+  if (!cold.ends_with(" cold")) {
+    return wrong_usage("--page-cache: {} is no method that goes through it; choose --method 'pread cold'",
+                       cold);
+  }
   for (const AccessMethod& method : profile.methods) {
     if (method.name == stem + " warm") {
       return method;
@@ -109,6 +114,11 @@ std::unique_ptr<DeviceModel> make_checked(const std::string& spec, const AccessM
 }  // namespace
 
 Result<OpenDrive> open_drive(const DriveChoice& choice) {
+  constexpr uint64_t kMostReadAhead = 64 * kMiB;
+  if (choice.read_ahead > kMostReadAhead || (choice.read_ahead > 0 && choice.page_cache == 0)) {
+    return wrong_usage("--read-ahead {}: at most {}, and with --page-cache",
+                       exact_bytes(Bytes{choice.read_ahead}), exact_bytes(Bytes{kMostReadAhead}));
+  }
   OpenDrive drive;
   std::string_view text = choice.device;
   Result<uint32_t> drives = take_drives(text);
@@ -144,6 +154,11 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
       drive.warm_spec = "table";
     }
     if (at != std::string_view::npos && text.substr(0, at) != "table") {
+      if (drive.measured->name != profile->methods.front().name) {
+        return wrong_usage(
+            "--method {}: models were fitted to {} only; give --device {} for what was measured",
+            choice.method, profile->methods.front().name, path);
+      }
       Result<std::string> spec = fitted_spec(*profile, path, text.substr(0, at));
       if (!spec) {
         return propagate(spec);
@@ -159,21 +174,29 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {
     return propagate(good);
   }
-  drive.resolved = (drive.drives > 1 ? fmt::format("{}x", drive.drives) : "") + model +
-                   (drive.measured ? " of " + drive.measured->name : "");
+  drive.resolved = model;
+  if (drive.drives > 1) {
+    drive.resolved =
+        fmt::format("{}x{}, chunks of {}", drive.drives, model, exact_bytes(Bytes{drive.stripe_chunk}));
+  }
+  if (drive.measured) {
+    drive.resolved += fmt::format(", {} of {}", drive.measured->name, text.substr(text.find('@') + 1));
+  }
   if (drive.page_cache > 0) {
     if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
       return propagate(good);
     }
-    drive.resolved += fmt::format(" behind a page cache of {}", exact_bytes(Bytes{drive.page_cache}));
+    drive.resolved +=
+        fmt::format(", behind a page cache of {} ({}, read-ahead {})", exact_bytes(Bytes{drive.page_cache}),
+                    model, exact_bytes(Bytes{drive.read_ahead}));
   }
   return drive;
 }
 
-std::unique_ptr<DeviceModel> OpenDrive::make_drives() const {
+std::unique_ptr<DeviceModel> OpenDrive::make_drives(const std::string& model) const {
   std::vector<std::unique_ptr<DeviceModel>> models;
   for (uint32_t i = 0; i < drives; ++i) {
-    models.push_back(make_checked(spec, measured.get(), seed + i));
+    models.push_back(make_checked(model, measured.get(), seed + i));
   }
   if (drives == 1) {
     return std::move(models.front());
@@ -181,12 +204,22 @@ std::unique_ptr<DeviceModel> OpenDrive::make_drives() const {
   return std::make_unique<StripeDevice>(std::move(models), stripe_chunk);
 }
 
+std::unique_ptr<DeviceModel> OpenDrive::make_usual() const {
+  return make_drives(spec == "table" ? "table:tail=0" : spec);
+}
+
+double OpenDrive::best_bytes_per_s() const {
+  constexpr uint64_t kBlock = 4 * kMiB;
+  constexpr uint32_t kDepth = 32;
+  return steady_bandwidth(*make_usual(), kBlock, kDepth);
+}
+
 std::unique_ptr<DeviceModel> OpenDrive::make() const {
   if (page_cache == 0) {
-    return make_drives();
+    return make_drives(spec);
   }
   return std::make_unique<PageCacheDevice>(
-      make_drives(), make_checked(warm_spec, warm_measured.get(), seed),
+      make_drives(spec), make_checked(warm_spec, warm_measured.get(), seed),
       PageCacheDevice::Options{.capacity = page_cache, .read_ahead = read_ahead});
 }
 

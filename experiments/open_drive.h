@@ -37,11 +37,15 @@ struct OpenDrive {
   std::string warm_spec;
   std::unique_ptr<const AccessMethod> warm_measured;
 
-  // One in its initial state, however often. `measured` must outlive it.
+  // One in its initial state, however often. This must outlive it.
   std::unique_ptr<DeviceModel> make() const;
+  // The drives alone, at their usual speed: without draws and page cache.
+  std::unique_ptr<DeviceModel> make_usual() const;
+  // What they deliver when they are kept busy with large reads.
+  double best_bytes_per_s() const;
 
  private:
-  std::unique_ptr<DeviceModel> make_drives() const;
+  std::unique_ptr<DeviceModel> make_drives(const std::string& model) const;
 };
 
 Result<OpenDrive> open_drive(const DriveChoice& choice);

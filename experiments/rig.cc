@@ -126,13 +126,7 @@ std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, c
   if (!before || !now || !rig.backend.port->caps().carries_bytes) {
     return std::nullopt;
   }
-  const std::span<const std::string> files = rig.store->files();
-  const bool counted = std::all_of(files.begin(), files.end(), [](const std::string& file) {
-    const Result<DeviceInfo> device = device_below(file);
-    return device &&
-           (!device->name.empty() || device->file_system == "tmpfs" || device->file_system == "ramfs");
-  });
-  if (*now == *before && !counted) {
+  if (*now == *before && !zero_is_evidence(rig.store->files())) {
     return std::nullopt;
   }
   return *now - *before;

@@ -58,7 +58,8 @@ Result<ComputePace> parse_compute(std::string_view text) {
         plus == std::string_view::npos ? Nanoseconds(0) : parse_duration(text.substr(0, plus));
     const Result<Nanoseconds> experts =
         parse_duration(text.substr(plus == std::string_view::npos ? 0 : plus + 1));
-    if (attention && experts) {
+    const Nanoseconds longest = std::chrono::hours(1);
+    if (attention && experts && *attention <= longest && *experts <= longest) {
       return ComputePace{.kind = ComputePace::Kind::fixed, .attention = *attention, .experts = *experts};
     }
   }

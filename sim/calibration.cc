@@ -59,13 +59,9 @@ double median_error(const std::string& spec, const AccessMethod& method) {
   return median_of(errors);
 }
 
-struct Line {
-  double at_zero = 0;
-  double slope = 0;
-};
-
-// Latency against size at depth 1. Errors grow with the latency, so each point is weighted by its inverse.
-Result<Line> latency_line(const AccessMethod& method) {
+// Where a line through latency against size at depth 1 begins. Errors grow with the latency, so each point is
+// weighted by its inverse.
+Result<double> latency_at_zero(const AccessMethod& method) {
   std::vector<const LoadPoint*> alone;
   for (const LoadPoint& point : method.random) {
     if (point.depth == 1) {
@@ -91,7 +87,7 @@ Result<Line> latency_line(const AccessMethod& method) {
   // It reports when it has not settled after a hundred rounds; what it has then is still the best line so
   // far.
   gsl_multifit_robust(terms.get(), latency.get(), found.get(), covariance.get(), work.get());
-  return Line{std::max(0.0, gsl_vector_get(found.get(), 0)), std::max(0.0, gsl_vector_get(found.get(), 1))};
+  return std::max(0.0, gsl_vector_get(found.get(), 0));
 }
 
 double highest_bandwidth(const AccessMethod& method) {
@@ -212,25 +208,25 @@ double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth) {
 }
 
 Result<FittedModel> fit_linear(const AccessMethod& method) {
-  Result<Line> line = latency_line(method);
-  if (!line) {
-    return propagate(line);
+  Result<double> latency = latency_at_zero(method);
+  if (!latency) {
+    return propagate(latency);
   }
   FittedModel fit;
   fit.model = "linear";
   fit.spec = fmt::format("linear:bandwidth={}B/s,latency={}ns",
-                         uint64_t(std::max(1e6, highest_bandwidth(method))), uint64_t(line->at_zero));
+                         uint64_t(std::max(1e6, highest_bandwidth(method))), uint64_t(*latency));
   fit.median_error = median_error(fit.spec, method);
   return fit;
 }
 
 Result<FittedModel> fit_queueing(const AccessMethod& method) {
-  Result<Line> line = latency_line(method);
-  if (!line) {
-    return propagate(line);
+  Result<double> latency = latency_at_zero(method);
+  if (!latency) {
+    return propagate(latency);
   }
   const double best = highest_bandwidth(method);
-  const double access = std::max(1000.0, line->at_zero);
+  const double access = std::max(1000.0, *latency);
   Found found{std::numeric_limits<double>::infinity(), {}};
   for (const uint32_t channels : {1U, 4U, 16U, 64U}) {
     for (const uint64_t unit : {128 * kKiB, 512 * kKiB}) {

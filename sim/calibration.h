@@ -27,10 +27,10 @@ void summarise_latency(std::span<double> latencies_ns, LoadPoint& point);
 // settled, in bytes per second.
 double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth);
 
-// The parameters of each model that come nearest to a method's measured random reads; by a robust line
-// (bisquare weights) through latency against size at depth 1 for `linear`, and from there by a simplex search
-// (Nelder and Mead) over the logarithms of its parameters for `queueing`. Fails when the method has too few
-// points: three sizes at depth 1.
+// Parameters of each model by a method's measured random reads. `linear`: the highest bandwidth, and where a
+// robust line (bisquare weights) through latency against size at depth 1 begins. `queueing`: from there by a
+// simplex search (Nelder and Mead) over the logarithms of its parameters for `queueing`. Fails when the
+// method has too few points: three sizes at depth 1.
 Result<FittedModel> fit_linear(const AccessMethod& method);
 Result<FittedModel> fit_queueing(const AccessMethod& method);
 

@@ -16,8 +16,9 @@ inline constexpr std::array<double, 8> kLatencyQuantiles = {0, 0.1, 0.5, 0.9, 0.
 struct LoadPoint {
   uint64_t block_bytes = 0;
   uint32_t depth = 0;
-  double bytes_per_s = 0;      // median of the rounds
-  double bytes_per_s_low = 0;  // a 95 % bootstrap interval of that median
+  double bytes_per_s = 0;  // median of the rounds
+  double bytes_per_s_low =
+      0;  // a 95 % bootstrap interval of that median; of fewer than six rounds, their range
   double bytes_per_s_high = 0;
   double mean_latency_ns = 0;  // from submission to completion, all rounds together
   std::array<double, kLatencyQuantiles.size()> latency_ns{};
@@ -52,8 +53,9 @@ struct DeviceProfile {
   double burst_bytes_per_s = 0;      // large direct reads, the first of a series; 0: not measured
   double sustained_bytes_per_s = 0;  // the same later on
   double copy_bytes_per_s = 0;       // memory to memory, one core
-  double noise = 0;                  // median over points of (high - low) / median of their rounds
-  std::vector<FittedModel> fits;     // to the first of `methods`
+  double noise =
+      0;  // 0: of one round, not known; else median over points of (high - low) / median of their rounds
+  std::vector<FittedModel> fits;  // to the first of `methods`
 };
 
 }  // namespace spillway

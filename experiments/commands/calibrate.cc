@@ -8,8 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "backends/list.h"
 #include "backends/scratch_store.h"
 #include "core/interrupt.h"
+#include "core/sudden_end.h"
 #include "experiments/cli.h"
 #include "experiments/device_profile.h"
 #include "experiments/printable.h"
@@ -29,7 +31,7 @@ struct CalibrateOptions {
   std::vector<std::string> depths;
   Bytes size{4 * kGiB};
   std::string time = "60s";
-  uint32_t rounds = 3;
+  uint32_t rounds = 5;
   uint64_t seed = 1;
   bool keep = false;
 };
@@ -38,6 +40,7 @@ struct CalibrateOptions {
 struct Target {
   std::vector<std::string> files;
   bool remove = false;
+  OnSuddenEnd on_sudden_end;
 
   ~Target() {
     for (size_t i = 0; remove && i < files.size(); ++i) {
@@ -48,12 +51,13 @@ struct Target {
 };
 
 ModelGeometry shape_of(uint64_t bytes) {
-  constexpr uint64_t kExpert = 4 * kMiB;
+  constexpr uint64_t kMostExperts = 4096;
+  const uint64_t expert = round_up(std::max<uint64_t>(bytes / kMostExperts, 1), 4 * kMiB);
   ModelGeometry geometry;
   geometry.layers = 1;
-  geometry.experts_per_layer = uint32_t(std::max<uint64_t>(bytes / kExpert, 2));
+  geometry.experts_per_layer = uint32_t(std::max<uint64_t>(bytes / expert, 2));
   geometry.top_k = geometry.used_top_k = 1;
-  geometry.expert_bytes = {kExpert};
+  geometry.expert_bytes = {expert};
   return geometry;
 }
 
@@ -76,6 +80,9 @@ Result<void> find_target(const CalibrateOptions& options, Target& target) {
   }
   target.files = std::move(*made);
   target.remove = !was_there && !options.keep;
+  if (target.remove) {
+    target.on_sudden_end = OnSuddenEnd({{EndStep::Kind::unlink, target.files.front()}});
+  }
   return {};
 }
 
@@ -100,8 +107,8 @@ Result<std::vector<T>> sorted_numbers(const std::vector<std::string>& texts, con
 
 // The methods asked for: names of the default ones, or backends, which are read past the page cache or as
 // they are.
-std::vector<MethodPlan> chosen_methods(const std::vector<MethodPlan>& known,
-                                       const std::vector<std::string>& wanted) {
+Result<std::vector<MethodPlan>> chosen_methods(const std::vector<MethodPlan>& known,
+                                               const std::vector<std::string>& wanted) {
   if (wanted.empty()) {
     return known;
   }
@@ -113,7 +120,11 @@ std::vector<MethodPlan> chosen_methods(const std::vector<MethodPlan>& known,
       chosen.push_back(*found);
       continue;
     }
-    const bool direct = name.starts_with("uring") || name.find("direct=1") != std::string::npos;
+    Result<std::string> resolved = resolve_plugin(backends(), "backend", name);
+    if (!resolved) {
+      return propagate(resolved);
+    }
+    const bool direct = resolved->find("direct=1") != std::string::npos;
     chosen.push_back(known.front());
     chosen.back().name = name;
     chosen.back().backend = name;
@@ -130,7 +141,11 @@ Result<CalibrationPlan> make_plan(const CalibrateOptions& options) {
   }
   CalibrationPlan plan = default_calibration(*time, options.seed);
   plan.rounds = options.rounds;
-  plan.methods = chosen_methods(plan.methods, options.methods);
+  Result<std::vector<MethodPlan>> methods = chosen_methods(plan.methods, options.methods);
+  if (!methods) {
+    return propagate(methods);
+  }
+  plan.methods = std::move(*methods);
   Result<std::vector<uint64_t>> blocks = sorted_numbers<uint64_t>(
       options.blocks, "--block", kGiB, [](const std::string& text) -> Result<uint64_t> {
         Result<Bytes> bytes = parse_bytes(text);
@@ -186,7 +201,9 @@ void print_profile(const DeviceProfile& profile) {
   for (const FittedModel& fit : profile.fits) {
     fmt::print("fitted: {} (off by {:.0f} % at the median)\n", fit.spec, 100 * fit.median_error);
   }
-  fmt::print("noise: rounds differ by {:.0f} % at the median\n", 100 * profile.noise);
+  if (profile.noise > 0) {
+    fmt::print("noise: rounds differ by {:.0f} % at the median\n", 100 * profile.noise);
+  }
 }
 
 Result<void> run_calibrate(const CalibrateOptions& options) {

@@ -1,5 +1,6 @@
 #include "experiments/gap.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "experiments/cli.h"
@@ -18,40 +19,59 @@ struct GapOptions {
 
 using Json = nlohmann::json;
 
-// Seconds per token of the decode that `record --json` reported, if it was the run that is being explained.
-Result<double> live_seconds_per_token(const std::string& path, const ExplainedRun& run) {
+// What `record --json` reported of the run that is to be explained.
+struct LiveRun {
+  std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch
+  uint64_t tokens = 0;
+  double wall_s = 0;  // of decode
+};
+
+Result<LiveRun> read_live(const std::string& path) {
   Result<std::string> text = read_whole(path);
   if (!text) {
     return propagate(text);
   }
   try {
-    const Json live = Json::parse(*text);
-    if (live.at("schema") != "spillway.report/1" || live.at("run").at("command") != "record") {
+    const Json json = Json::parse(*text);
+    if (json.at("schema") != "spillway.report/1" || json.at("run").at("command") != "record") {
       return failed("{}: not the report of a record run (record --json FILE)", path);
     }
-    const Json& measured = live.at("phases").at("measured");
-    const auto tokens = measured.at("tokens").get<uint64_t>();
+    LiveRun live;
     for (const char* key : {"cache_bytes", "evict", "prefetch"}) {
-      for (const auto& [name, value] : run.report.config) {
-        if (name == key && live.at("config").at(key) != value) {
-          return wrong_usage("--live {}: was recorded with {} {}, and this run has {}", path, key,
-                             live.at("config").at(key).get<std::string>(), value);
-        }
-      }
+      live.config[key] = json.at("config").at(key).get<std::string>();
     }
-    if (tokens != run.report.metrics.decode().tokens) {
-      return wrong_usage("--live {}: has {} tokens of decode, and the trace that was replayed has {}", path,
-                         tokens, run.report.metrics.decode().tokens);
-    }
-    return measured.at("wall_ns").get<double>() / 1e9 / double(std::max<uint64_t>(tokens, 1));
+    const Json& measured = json.at("phases").at("measured");
+    live.tokens = measured.at("tokens").get<uint64_t>();
+    live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
+    return live.tokens > 0 ? Result<LiveRun>(live) : failed("{}: has no tokens of decode", path);
   } catch (const Json::exception& problem) {
     return failed("{}: not a usable report: {}", path, problem.what());
   }
 }
 
+// Fails unless the replay was of the run that `live` tells of.
+Result<void> check_same_run(const std::string& path, const LiveRun& live, const Report& replayed) {
+  for (const auto& [key, value] : replayed.config) {
+    if (const auto other = live.config.find(key); other != live.config.end() && other->second != value) {
+      return wrong_usage("--live {}: was recorded with {} {}, and this run has {}", path, key, other->second,
+                         value);
+    }
+  }
+  if (live.tokens != replayed.metrics.decode().tokens) {
+    return wrong_usage("--live {}: has {} tokens of decode, and the trace that was replayed has {}", path,
+                       live.tokens, replayed.metrics.decode().tokens);
+  }
+  return {};
+}
+
 Result<void> check_options(const GapOptions& options) {
   if (options.device.empty() && !options.method.empty()) {
     return wrong_usage("--method {}: is of a profile; give --device PROFILE.json", options.method);
+  }
+  const ReplayOptions& replay = options.replay;
+  if (!options.device.empty() && (!replay.stores.empty() || replay.ranges || replay.rig.memory.count > 0)) {
+    return wrong_usage("--device {}: is imagined; --store, --ranges and --memory are of real storage",
+                       options.device);
   }
   if (!options.device.empty() && !options.live.empty()) {
     return wrong_usage("--live and --device: a run that really was cannot be explained by an imagined drive");
@@ -66,6 +86,14 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
   if (Result<void> right = check_options(options); !right) {
     return right;
   }
+  LiveRun live;
+  if (!options.live.empty()) {
+    Result<LiveRun> read = read_live(options.live);
+    if (!read) {
+      return propagate(read);
+    }
+    live = std::move(*read);
+  }
   Result<ExplainedRun> run =
       options.device.empty()
           ? explain_replay(options.replay, invocation)
@@ -74,11 +102,10 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
     return propagate(run);
   }
   if (!options.live.empty()) {
-    Result<double> live = live_seconds_per_token(options.live, *run);
-    if (!live) {
-      return propagate(live);
+    if (Result<void> same = check_same_run(options.live, live, run->report); !same) {
+      return same;
     }
-    run->evidence.achieved_s = *live;
+    run->evidence.achieved_s = live.wall_s / double(live.tokens);
   }
   run->report.gap = explain(run->evidence);
   return print_report(run->report, options.replay.run.json);

@@ -2,7 +2,6 @@
 #include "experiments/open_drive.h"
 #include "experiments/run.h"
 #include "experiments/store_plan.h"
-#include "sim/calibration.h"
 #include "sim/simulated_backend.h"
 
 namespace spillway {
@@ -16,13 +15,6 @@ struct SimulateOptions : RunOptions {
   Bytes read_ahead{0};
   std::optional<uint32_t> ranges;
 };
-
-// What the model delivers when it is kept busy with large reads.
-double modelled_bandwidth(const OpenDrive& drive) {
-  constexpr uint64_t kBlock = 4 * kMiB;
-  constexpr uint32_t kDepth = 32;
-  return steady_bandwidth(*drive.make(), kBlock, kDepth);
-}
 
 Result<void> run_simulate(const SimulateOptions& options, const Invocation& invocation) {
   Result<Composition> parts = compose(options);
@@ -51,7 +43,7 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   report.config.emplace_back("depth", fmt::format("{}", depth));
   report.config.emplace_back("ranges", fmt::format("{}", options.ranges.value_or(1)));
   report.io.verify = "off";
-  report.ceilings.drive = {modelled_bandwidth(*drive), fmt::format("of the model {}", drive->resolved)};
+  report.ceilings.drive = {drive->best_bytes_per_s(), fmt::format("of the model {}", drive->resolved)};
 
   // The layout that replay's scratch store would have.
   const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges.value_or(1)};

@@ -23,6 +23,7 @@ Nanoseconds PageCacheDevice::finish(const IoRequest& request, Nanoseconds now) {
     if (units_[index].present) {
       const uint64_t from = std::max(begin, unit * options_.unit);
       warm_bytes += std::min(end, (unit + 1) * options_.unit) - from;
+      done = std::max(done, units_[index].arrives);
       touch(index);
       ++unit;
       continue;
@@ -58,8 +59,13 @@ Nanoseconds PageCacheDevice::read_run(const IoRequest& request, uint64_t first, 
   }
   const uint64_t bytes = units * options_.unit;
   cold_bytes_ += bytes;
-  return reclaimed +
-         cold_->finish({request.tag, {request.range.file, first * options_.unit, bytes}, nullptr}, now);
+  const Nanoseconds done =
+      reclaimed +
+      cold_->finish({request.tag, {request.range.file, first * options_.unit, bytes}, nullptr}, now);
+  for (uint64_t unit = first; unit < first + units && room > 0; ++unit) {
+    units_[index_of_unit(request.range.file, unit)].arrives = done;
+  }
+  return done;
 }
 
 uint32_t PageCacheDevice::index_of_unit(uint32_t file, uint64_t unit) {
@@ -82,7 +88,9 @@ void PageCacheDevice::touch(uint32_t index) {
     unlink(index);
   }
   Unit& unit = units_[index];
-  unit = {newest_, kNone, true};
+  unit.older = newest_;
+  unit.newer = kNone;
+  unit.present = true;
   (newest_ == kNone ? oldest_ : units_[newest_].newer) = index;
   newest_ = index;
   ++present_;

@@ -40,6 +40,7 @@ class PageCacheDevice final : public DeviceModel {
     uint32_t older = kNone;
     uint32_t newer = kNone;
     bool present = false;
+    Nanoseconds arrives{0};  // its bytes
   };
 
   uint32_t index_of_unit(uint32_t file, uint64_t unit);

@@ -26,18 +26,23 @@ struct Options {
     v("unit", unit, "bytes that lie on one channel before the next one's begin");
     v("access", access, "of a channel before a unit's first byte");
     v("channel_bandwidth", channel_bandwidth, "of one channel once it reads");
-    v("link", link, "bandwidth of what all channels share: the bus to the host");
+    v("link", link,
+      "bandwidth of what all channels share: the bus to the host, which carries units in the order they were "
+      "asked for");
     v("overhead", overhead, "of the controller per request; requests wait for each other in it");
     v("latency", latency, "of the way to the drive and back; requests overlap in it");
     v("tail_share", tail_share, "of requests that are held up, 0 to 1");
-    v("tail_time", tail_time, "by which those are held up on their first channel: housekeeping");
+    v("tail_time", tail_time,
+      "by which those are held up on their first channel, and what comes behind them on the link: "
+      "housekeeping");
   }
 };
 
 // What a flash drive is made of: a controller that takes requests one by one, channels that read units in
-// parallel, and a link that they share. Queues form at each, first come, first served; a large read is fast
-// because its units lie on different channels, and two reads collide where their units lie on the same one.
-// The structure is that of MQSim (Tavakkol et al., FAST 2018) with everything left out that reads do not see.
+// parallel, and a link that they share. Queues form at each, in the order of submission: a controller with
+// that few slots does not reorder. A large read is fast because its units lie on different channels, and two
+// reads collide where their units lie on the same one. The structure is that of MQSim (Tavakkol et al., FAST
+// 2018) with everything left out that reads do not see.
 class Queueing final : public DeviceModel {
  public:
   Queueing(const Options& options, uint64_t seed)
@@ -75,16 +80,16 @@ class Queueing final : public DeviceModel {
 Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEnv& env) {
   // Beyond these no drive is meant, and the sums of a long run would leave 64-bit nanoseconds.
   constexpr uint64_t kLeastRate = 100'000;
-  const Nanoseconds longest = std::chrono::hours(1);
-  if (options.channels == 0 || options.channels > 4096 || options.unit.count < 512 ||
+  const Nanoseconds longest = std::chrono::seconds(10);
+  if (options.channels == 0 || options.channels > 4096 || options.unit.count < 4096 ||
       options.unit.count > kGiB) {
-    return wrong_usage("queueing: channels must be 1 to 4096 and unit 512 bytes to 1 GiB");
+    return wrong_usage("queueing: channels must be 1 to 4096 and unit 4 KiB to 1 GiB");
   }
   if (options.link.count < kLeastRate || options.channel_bandwidth.count < kLeastRate) {
     return wrong_usage("queueing: link and channel_bandwidth must be at least 100kB/s");
   }
   if (std::max({options.access, options.overhead, options.latency, options.tail_time}) > longest) {
-    return wrong_usage("queueing: no time may be longer than one hour");
+    return wrong_usage("queueing: no time may be longer than 10 s");
   }
   if (options.tail_share > 1) {
     return wrong_usage("queueing: tail_share is a share, 0 to 1, not {}", options.tail_share);

@@ -59,9 +59,13 @@ Result<TableDevice> TableDevice::make(const AccessMethod& method, const Options&
     const double block = std::log2(double(point.block_bytes));
     const double depth = std::log2(double(point.depth));
     const size_t row = device.log_latency_.size();
-    if (point.block_bytes == 0 || point.depth == 0 || !(point.mean_latency_ns > 0)) {
-      return failed("the profile's '{}' has a point without size, depth or latency; calibrate again",
-                    method.name);
+    constexpr double kHour = 3600e9;
+    if (point.block_bytes == 0 || point.depth == 0 || !(point.mean_latency_ns > 0) ||
+        point.mean_latency_ns > kHour) {
+      return failed(
+          "the profile's '{}' has a point without size, depth or latency, or of more than an hour; calibrate "
+          "again",
+          method.name);
     }
     if (device.blocks_.empty() || device.blocks_.back() != block) {
       device.blocks_.push_back(block);
@@ -119,13 +123,13 @@ Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
     return over;
   });
   const uint64_t bytes = std::max<uint64_t>(request.range.bytes, 1);
-  const bool idle = in_flight_.empty();
   bytes_in_flight_ += bytes;
   const double load = double(bytes_in_flight_) / double(bytes);
-  if (idle && tail_) {
-    // One draw for all that is read until the drive is idle again: what slows one request of a batch, another
-    // user or the drive's housekeeping, slows those beside it.
+  if (tail_ && drawn_at_ != now) {
+    // One draw for all that is asked for at one instant: what slows one request of a batch, another user or
+    // the drive's housekeeping, slows those beside it.
     factor_ = draw_factor(double(bytes), load);
+    drawn_at_ = now;
   }
   const double latency = factor_ * latency_ns(double(bytes), load);
   const Nanoseconds finish = now + Nanoseconds(std::max<int64_t>(1, std::llround(latency)));

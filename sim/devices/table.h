@@ -23,7 +23,8 @@ class TableDevice final : public DeviceModel {
 
     template <class V>
     void visit(V& v) {
-      v("tail", tail, "draw each busy period's speed from the measured latencies, instead of their mean");
+      v("tail", tail,
+        "draw the speed of what is asked for at one time from the measured latencies, instead of their mean");
     }
   };
 
@@ -50,7 +51,8 @@ class TableDevice final : public DeviceModel {
   std::vector<std::array<double, kLatencyQuantiles.size()>> spread_;  // [block][depth], by their own mean
   bool tail_ = true;
   Rng rng_{0};
-  double factor_ = 1;  // of the present busy period
+  double factor_ = 1;  // of what is submitted at drawn_at_
+  Nanoseconds drawn_at_{-1};
   std::vector<InFlight> in_flight_;
   uint64_t bytes_in_flight_ = 0;
 };
