@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/options.h"
+#include "core/text.h"
 
 namespace spillway {
 namespace {
@@ -167,7 +168,7 @@ Option Command::text(const std::string& name, std::string& value, const std::str
 }
 
 Option Command::texts(const std::string& name, std::vector<std::string>& values, const std::string& help) {
-  return {app_->add_option(name, values, help), fmt::format("{}", fmt::join(values, ","))};
+  return {app_->add_option(name, values, help), join(values, ",")};
 }
 
 void Command::flag(const std::string& name, bool& value, const std::string& help) {

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "backends/device_bytes.h"
+#include "core/text.h"
 
 namespace spillway {
 namespace {
@@ -64,8 +65,8 @@ StoreFacts describe_files(std::span<const std::string> files) {
       store.read_ahead_bytes = std::max(store.read_ahead_bytes.value_or(0), *device->read_ahead_kb * kKiB);
     }
   }
-  store.file_system = fmt::format("{}", fmt::join(file_systems, ", "));
-  store.device = fmt::format("{}", fmt::join(devices, "; "));
+  store.file_system = join(file_systems, ", ");
+  store.device = join(devices, "; ");
   return store;
 }
 

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/text.h"
 #include "experiments/cli.h"
 #include "experiments/printable.h"
 
@@ -60,7 +60,7 @@ int run(int argc, char** argv) {
       SPILLWAY_VERSION);
   const std::vector<std::string> list = arguments(argc, argv);
   spillway::Invocation invocation;
-  invocation.command_line = fmt::format("spillway {}", fmt::join(list, " "));
+  invocation.command_line = "spillway " + spillway::join(list, " ");
   spillway::add_commands(commands.program(), invocation);
 
   const spillway::Result<bool> chosen = commands.parse(list);

@@ -1,10 +1,10 @@
 #include "experiments/printable.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+
+#include "core/text.h"
 
 namespace spillway {
 namespace {
@@ -75,7 +75,7 @@ std::string printable(std::string_view text) {
       out += text.substr(0, bytes);
     } else {
       for (const char byte : text.substr(0, bytes)) {
-        fmt::format_to(std::back_inserter(out), "\\x{:02x}", uint8_t(byte));
+        append(out, "\\x{:02x}", uint8_t(byte));
       }
     }
     text.remove_prefix(bytes);

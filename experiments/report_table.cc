@@ -1,20 +1,18 @@
 #include <cmath>
-#include <iterator>
 
+#include "core/text.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
 
 namespace spillway {
 namespace {
 
-using Out = std::back_insert_iterator<std::string>;
-
 std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);
 }
 
-void row(Out out, std::string_view name, const std::string& text) {
-  fmt::format_to(out, "  {:<15} {}\n", name, text);
+void row(std::string& out, std::string_view name, const std::string& text) {
+  append(out, "  {:<15} {}\n", name, text);
 }
 
 std::string coldness(const Report& report, double from_ram) {
@@ -30,26 +28,25 @@ std::string coldness(const Report& report, double from_ram) {
   return fmt::format("{}: cold", bytes);
 }
 
-void headline(Out out, const Report& report) {
-  fmt::format_to(out, "{}{}{}: {}, {}\n", report.command, report.trace_path.empty() ? "" : " ",
-                 printable(report.trace_path),
-                 report.model.empty() ? "unnamed model" : printable(report.model),
-                 report.geometry.describe());
+void headline(std::string& out, const Report& report) {
+  append(out, "{}{}{}: {}, {}\n", report.command, report.trace_path.empty() ? "" : " ",
+         printable(report.trace_path), report.model.empty() ? "unnamed model" : printable(report.model),
+         report.geometry.describe());
   if (!report.backend_note.empty()) {
-    fmt::format_to(out, "{}\n", printable(report.backend_note));
+    append(out, "{}\n", printable(report.backend_note));
   }
   if (report.interrupted) {
-    fmt::format_to(out, "INTERRUPTED: what follows is the part that was run.\n");
+    append(out, "INTERRUPTED: what follows is the part that was run.\n");
   }
   if (const std::optional<double> from_ram = share_from_ram(report);
       from_ram && std::abs(*from_ram) > kColdTolerance) {
-    fmt::format_to(out, "{}: {}.\n", *from_ram > 0 ? "NOT COLD" : "READ MORE THAN WAS ASKED FOR",
-                   coldness(report, *from_ram));
+    append(out, "{}: {}.\n", *from_ram > 0 ? "NOT COLD" : "READ MORE THAN WAS ASKED FOR",
+           coldness(report, *from_ram));
   }
-  fmt::format_to(out, "\n");
+  append(out, "\n");
 }
 
-void speed(Out out, const Report& report) {
+void speed(std::string& out, const Report& report) {
   const PhaseMetrics& decode = report.metrics.decode();
   row(out, "achieved",
       fmt::format("{:.2f} tok/s   ({} tokens in {})", achieved_tok_per_s(report), decode.tokens,
@@ -67,7 +64,7 @@ void speed(Out out, const Report& report) {
                   percent(report.metrics.total().hit_ratio())));
 }
 
-void per_token(Out out, const PhaseMetrics& decode) {
+void per_token(std::string& out, const PhaseMetrics& decode) {
   if (decode.tokens == 0) {
     return;
   }
@@ -86,26 +83,27 @@ void per_token(Out out, const PhaseMetrics& decode) {
   }
 }
 
-void ceiling_row(Out out, const Report& report, std::string_view name, const std::optional<double>& ceiling) {
+void ceiling_row(std::string& out, const Report& report, std::string_view name,
+                 const std::optional<double>& ceiling) {
   if (ceiling) {
-    fmt::format_to(out, "  {:<43} {:>10.2f} {:>12}\n", name, *ceiling,
-                   percent(achieved_tok_per_s(report) / *ceiling));
+    append(out, "  {:<43} {:>10.2f} {:>12}\n", name, *ceiling,
+           percent(achieved_tok_per_s(report) / *ceiling));
   }
 }
 
-void ceilings(Out out, const Report& report) {
+void ceilings(std::string& out, const Report& report) {
   const Ceilings& all = report.ceilings;
   if (all.drive.bytes_per_s <= 0) {
     return;
   }
-  fmt::format_to(out, "\n  {:<43} {:>10} {:>12}\n", "ceiling", "tok/s", "achieved is");
+  append(out, "\n  {:<43} {:>10} {:>12}\n", "ceiling", "tok/s", "achieved is");
   ceiling_row(out, report, "seed: every expert read, no cache", all.seed_tok_per_s);
   ceiling_row(out, report, "policy: this run's own misses", all.policy_tok_per_s);
   ceiling_row(out, report, "physical: the misses of Belady's policy", all.physical_tok_per_s);
   row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
 }
 
-void live(Out out, const Report& report) {
+void live(std::string& out, const Report& report) {
   if (!report.live) {
     return;
   }
@@ -122,9 +120,9 @@ void live(Out out, const Report& report) {
   }
 }
 
-void proof(Out out, const Report& report) {
+void proof(std::string& out, const Report& report) {
   const IoFacts& io = report.io;
-  fmt::format_to(out, "\n");
+  append(out, "\n");
   if (const std::optional<double> from_ram = share_from_ram(report)) {
     row(out, "coldness", coldness(report, *from_ram));
   }
@@ -153,8 +151,7 @@ void proof(Out out, const Report& report) {
 }  // namespace
 
 std::string to_table(const Report& report) {
-  std::string text;
-  const Out out(text);
+  std::string out;
   headline(out, report);
   speed(out, report);
   per_token(out, report.metrics.decode());
@@ -162,12 +159,12 @@ std::string to_table(const Report& report) {
   proof(out, report);
   live(out, report);
   if (report.gap) {
-    text += to_table(*report.gap);
+    out += to_table(*report.gap);
   }
   for (const std::string& warning : report.warnings) {
-    fmt::format_to(out, "\n  note: {}\n", printable(warning));
+    append(out, "\n  note: {}\n", printable(warning));
   }
-  return text;
+  return out;
 }
 
 }  // namespace spillway

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/text.h"
+
 namespace spillway {
 namespace {
 
@@ -89,7 +91,7 @@ Result<StorePlan> plan_store(const std::vector<std::string>& stores, std::option
     return wrong_usage(
         "--store {}: names both files and directories; name the files of one store, or "
         "directories to have one made in",
-        fmt::join(stores, ","));
+        join(stores, ","));
   }
   if (ranges) {
     return wrong_usage(

@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
-#include <iterator>
-
+#include "core/text.h"
 #include "traces/export.h"
 
 namespace spillway {
@@ -9,55 +6,54 @@ namespace {
 
 constexpr size_t kFlushBytes = 1U << 20;
 
-void append_time(fmt::memory_buffer& text, const std::optional<Nanoseconds>& time) {
+void append_time(std::string& text, const std::optional<Nanoseconds>& time) {
   if (time) {
-    fmt::format_to(std::back_inserter(text), "{}", time->count());
+    append(text, "{}", time->count());
   }
 }
 
 // The cells that speak of the whole step.
-void append_step_cells(fmt::memory_buffer& text, const ModelGeometry& geometry, const Step& step) {
+void append_step_cells(std::string& text, const ModelGeometry& geometry, const Step& step) {
   text.push_back(',');
   append_time(text, step.attention_time);
   text.push_back(',');
   append_time(text, step.experts_time);
   text.push_back(',');
   for (size_t i = 0; i < step.lookahead.size(); ++i) {
-    fmt::format_to(std::back_inserter(text), "{}{}/{}", i == 0 ? "" : " ",
-                   geometry.layer_of(step.lookahead[i]), geometry.expert_of(step.lookahead[i]));
+    append(text, "{}{}/{}", i == 0 ? "" : " ", geometry.layer_of(step.lookahead[i]),
+           geometry.expert_of(step.lookahead[i]));
   }
 }
 
-void append_rows(fmt::memory_buffer& text, const ModelGeometry& geometry, const Step& step) {
+void append_rows(std::string& text, const ModelGeometry& geometry, const Step& step) {
   const bool listed = step.choices.empty();
   const size_t rows = listed ? step.experts.size() : step.choices.size();
-  const auto out = std::back_inserter(text);
   for (size_t i = 0; i < rows; ++i) {
-    fmt::format_to(out, "{},{},{},{},{},", step.pass, step.phase == Phase::prefill ? "prefill" : "decode",
-                   step.sequence, step.layer, step.tokens);
+    append(text, "{},{},{},{},{},", step.pass, step.phase == Phase::prefill ? "prefill" : "decode",
+           step.sequence, step.layer, step.tokens);
     const size_t token = i / geometry.used_top_k;
     if (listed) {
-      fmt::format_to(out, ",{},", geometry.expert_of(step.experts[i]));
+      append(text, ",{},", geometry.expert_of(step.experts[i]));
     } else {
-      fmt::format_to(out, "{},{},", token, step.choices[i]);
+      append(text, "{},{},", token, step.choices[i]);
     }
     if (!step.weights.empty()) {
-      fmt::format_to(out, "{}", step.weights[i]);
+      append(text, "{}", step.weights[i]);
     }
     text.push_back(',');
     if (!listed && !step.token_ids.empty()) {
-      fmt::format_to(out, "{}", step.token_ids[token]);
+      append(text, "{}", step.token_ids[token]);
     }
     if (i == 0) {
       append_step_cells(text, geometry, step);
     } else {
-      fmt::format_to(out, ",,,");
+      text += ",,,";
     }
     text.push_back('\n');
   }
 }
 
-Result<void> flush(fmt::memory_buffer& text, ByteSink out) {
+Result<void> flush(std::string& text, ByteSink out) {
   Result<void> written = out({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   text.clear();
   return written;
@@ -66,8 +62,8 @@ Result<void> flush(fmt::memory_buffer& text, ByteSink out) {
 }  // namespace
 
 Result<void> export_csv(StepSource& source, const TraceHeader& header, ByteSink out) {
-  fmt::memory_buffer text;
-  fmt::format_to(std::back_inserter(text), "{}{}\n{}\n", kCsvFirstWord, header_to_json(header), kCsvColumns);
+  std::string text;
+  append(text, "{}{}\n{}\n", kCsvFirstWord, header_to_json(header), kCsvColumns);
   Step step;
   for (;;) {
     Result<bool> more = source.next(step);

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "experiments/commands/trace_commands.h"
 #include "experiments/printable.h"

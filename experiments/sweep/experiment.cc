@@ -1,5 +1,7 @@
 #include "experiments/sweep/experiment.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>

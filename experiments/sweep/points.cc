@@ -1,5 +1,7 @@
 #include "experiments/sweep/points.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <sstream>
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/expects.h"
+#include "core/text.h"
 #include "runtime/model/gguf_head.h"
 
 namespace spillway {
@@ -93,7 +94,11 @@ std::string describe_dims(const std::array<uint64_t, 4>& dims) {
   while (count > 1 && dims[count - 1] == 1) {
     --count;
   }
-  return fmt::format("{}", fmt::join(dims.begin(), dims.begin() + ptrdiff_t(count), "×"));
+  std::string text = fmt::format("{}", dims.front());
+  for (size_t i = 1; i < count; ++i) {
+    append(text, "×{}", dims[i]);
+  }
+  return text;
 }
 
 Result<Gguf> Gguf::open(const std::string& path) {
