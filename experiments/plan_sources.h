@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "sim/plan/hardware.h"
 #include "sim/plan/locality.h"
 #include "sim/plan/model_bytes.h"
 
@@ -14,6 +15,10 @@ namespace spillway {
 // and values are taken to be of 16 bits, and of every layer to see the whole context unless the file says
 // which are recurrent or look back a window.
 Result<plan::ModelBytes> read_model_bytes(const std::string& gguf_path);
+
+// A drive by its preset's name, by a rate such as 7GB/s, or by the file that `spillway calibrate` wrote of it
+// (*.json): its best rate, and the median latency of its smallest reads one at a time.
+Result<plan::Drive> find_drive(const std::string& text);
 
 // What a trace tells: how often a cache of its experts would have hit, by the share of them it holds, and
 // what computing took on the machine that recorded it.

@@ -18,19 +18,6 @@ bool is_preset(const std::string& kind, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
-// A preset's name, or a rate such as 7GB/s of a drive whose latency is that of most.
-Result<plan::Drive> find_drive(const std::string& text) {
-  constexpr double kUsualLatency = 80e-6;
-  if (const Result<Bytes> rate = parse_rate(text); rate && rate->count > 0) {
-    plan::Drive drive;
-    drive.name = text;
-    drive.bandwidth = double(rate->count);
-    drive.latency_s = kUsualLatency;
-    return drive;
-  }
-  return load_drive(text);
-}
-
 // Two machines that stand for those nobody named.
 constexpr const char* kUsualMachine = "desktop-ddr5";
 constexpr const char* kUsualDrive = "nvme-gen4";
@@ -56,7 +43,7 @@ Result<Hardware> find_hardware(const PlanRequest& request) {
   const std::string built_in = machine->machine.drive.empty() ? kUsualDrive : machine->machine.drive;
   const std::string asked = names_drive ? request.device : request.drive;
   Result<plan::Drive> drive = find_drive(asked.empty() ? built_in : asked);
-  if (!drive && names_drive) {
+  if (!drive && names_drive && !asked.ends_with(".json")) {
     return wrong_usage(
         "--device {}: neither a machine nor a drive nor a rate like 7GB/s; 'spillway list machines' and "
         "'spillway list drives' tell which there are",
@@ -213,12 +200,16 @@ void sweep_hardware(const Question& question, PlanStudy& study) {
   study.bandwidth_enough = plan::bandwidth_enough(question, kEnoughGain);
 }
 
-// What can be put into the machine: its own drive, or one, two or four of those that are sold.
+// What can be put into the machine: its own drive, or what somebody has, or one, two or four of those that
+// are sold.
 Result<std::vector<plan::Drive>> drives_for(const plan::Machine& machine, const plan::Drive& asked) {
   if (!machine.drive.empty()) {
     return std::vector<plan::Drive>{asked};
   }
   std::vector<plan::Drive> drives;
+  if (asked.price == 0) {
+    drives.push_back(asked);  // there already
+  }
   for (const std::string& name : list_presets("drives", {})) {
     Result<plan::Drive> drive = load_drive(name);
     if (!drive) {

@@ -24,7 +24,7 @@ std::string rate(double bytes_per_s) {
 }
 
 std::string speed(double tok_per_s) {
-  return fmt::format("{:.{}f}", tok_per_s, tok_per_s < 10 ? 2 : 1);
+  return fmt::format("{:.{}f}", tok_per_s, tok_per_s < 10 ? 2 : tok_per_s < 100 ? 1 : 0);
 }
 
 std::string speed_of(const Plan& plan) {

@@ -60,9 +60,10 @@ Result<void> run_plan(const PlanOptions& options) {
 void add_hardware_options(Command& command, PlanRequest& request) {
   command.text(
       "--device", request.device,
-      "A machine or a drive: a preset of 'spillway list machines' or 'list drives', or a rate such as 7GB/s "
-      "(default: a desktop PC with a PCIe 4 drive)");
-  command.text("--drive", request.drive, "The drive beside a machine: a preset or a rate");
+      "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as 7GB/s, or "
+      "what calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)");
+  command.text("--drive", request.drive,
+               "The drive beside a machine: a preset, a rate, or what calibrate wrote (*.json)");
   command.text("--ram", request.ram,
                "Memory as it is sold, 36GB (default: the least the machine is sold with that fits)");
   command.count("--drives", {.least = 1, .most = 64}, request.drives, "So many drives, striped")

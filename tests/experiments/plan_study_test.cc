@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "experiments/device_profile.h"
 #include "experiments/plan_report.h"
 #include "experiments/plan_sources.h"
+#include "tests/support/program.h"
 
 namespace spillway {
 namespace {
@@ -77,6 +79,33 @@ TEST(PlanStudy, ADeviceIsAMachineADriveOrARate) {
   EXPECT_EQ(study.question.drive.count, 4U);
   request.device = "toaster";
   EXPECT_NE(error_of(request).find("toaster"), std::string::npos);
+}
+
+TEST(PlanStudy, ADriveIsWhatCalibrateMeasured) {
+  LoadPoint small;
+  small.block_bytes = 4096;
+  small.depth = 1;
+  small.bytes_per_s = 50e6;
+  small.latency_ns[2] = 75'000;
+  LoadPoint large = small;
+  large.block_bytes = 1 << 20;
+  large.depth = 8;
+  large.bytes_per_s = 3.1e9;
+  large.latency_ns[2] = 2'000'000;
+  DeviceProfile profile;
+  profile.methods = {{"uring", "uring:depth=8", 8, 4096, {small, large}, {}}};
+  const test::TemporaryDirectory scratch;
+  std::ofstream(scratch / "nvme.json") << to_json(profile).dump();
+  PlanRequest request = request_for("qwen3-30b-a3b");
+  request.device = scratch / "nvme.json";
+  request.target = 5;
+  const PlanStudy study = study_of(request);
+  EXPECT_EQ(study.question.drive.bandwidth, 3.1e9);
+  EXPECT_DOUBLE_EQ(study.question.drive.latency_s, 75e-6);
+  ASSERT_TRUE(study.purchases.front().likely);
+  EXPECT_EQ(study.purchases.front().likely->drive.name, request.device);  // it need not be bought
+  std::ofstream(scratch / "nvme.json") << "{}";
+  EXPECT_NE(error_of(request).find("nvme.json"), std::string::npos);
 }
 
 TEST(PlanStudy, ATargetIsReachedByWhatItOffers) {
