@@ -7,10 +7,14 @@
 namespace spillway {
 
 Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t capacity_bytes,
-                           uint64_t warm_up_passes) {
+                           uint64_t warm_up_passes, Observer* also) {
   Metrics metrics(warm_up_passes);
   DecisionDigest digest;
-  Observers observers({&metrics, &digest});
+  std::vector<Observer*> watching = {&metrics, &digest};
+  if (also != nullptr) {
+    watching.push_back(also);
+  }
+  Observers observers(std::move(watching));
   Pager pager(source.info().geometry, {.capacity_bytes = capacity_bytes}, policy, observers);
   PassMeter passes(observers);
   Step step;

@@ -8,7 +8,8 @@
 namespace spillway {
 
 // What a cache of `capacity_bytes` under `policy` makes of the steps when every read is instant: the pager's
-// decisions without storage or time. Steps, hits and bytes are exact; durations are zero.
+// decisions without storage or time. Steps, hits and bytes are exact; durations are zero. `also`, when given,
+// sees the decisions too.
 struct CacheRun {
   PhaseMetrics prefill;
   PhaseMetrics decode;
@@ -16,6 +17,6 @@ struct CacheRun {
 };
 
 Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t capacity_bytes,
-                           uint64_t warm_up_passes = 0);
+                           uint64_t warm_up_passes = 0, Observer* also = nullptr);
 
 }  // namespace spillway

@@ -1,15 +1,14 @@
-#include <fmt/core.h>
+#include "experiments/curve.h"
+
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "experiments/cli.h"
-#include "experiments/interruptible.h"
-#include "experiments/open_trace.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
 #include "policies/list.h"
-#include "runtime/cache_run.h"
 
 namespace spillway {
 namespace {
@@ -20,135 +19,34 @@ struct CurveOptions {
   std::string sizes;
   std::optional<uint64_t> tokens;
   uint64_t seed = 1;
+  std::string semantics = "step";
+  std::optional<uint64_t> points;
   std::string json;
-};
 
-struct Point {
-  std::string policy;  // as asked for
-  uint64_t cache_bytes = 0;
-  CacheRun run;
-
-  uint64_t accesses() const { return run.prefill.accesses + run.decode.accesses; }
-  uint64_t hits() const { return run.prefill.hits + run.decode.hits; }
-  double hit_ratio() const { return accesses() == 0 ? 0 : double(hits()) / double(accesses()); }
-};
-
-// Without a wish: from one step's worth, below which nothing runs, to all experts, doubling.
-std::vector<uint64_t> default_sizes(const ModelGeometry& geometry) {
-  std::vector<uint64_t> sizes;
-  for (uint64_t size = geometry.total_bytes();
-       size >= geometry.largest_token_step_bytes() && sizes.size() < 12; size /= 2) {
-    sizes.insert(sizes.begin(), size);
+  CacheSemantics cache_semantics() const {
+    return semantics == "request" ? CacheSemantics::request : CacheSemantics::step;
   }
-  return sizes;
-}
+};
 
+// None where the command line names none.
 Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const ModelGeometry& geometry) {
-  if (options.sizes.empty()) {
-    return default_sizes(geometry);
-  }
   std::vector<uint64_t> sizes;
   for (const std::string& text : split_list(options.sizes)) {
     const Result<Bytes> size = parse_bytes(text);
     if (!size) {
       return wrong_usage("--cache: {}", size.error().message);
     }
-    if (size->count < geometry.largest_token_step_bytes()) {
-      return wrong_usage("--cache {}: one step needs {}; give at least that", text,
-                         format_bytes(geometry.largest_token_step_bytes()));
+    const uint64_t least = least_cache_bytes(geometry, options.cache_semantics());
+    if (size->count < least) {
+      return wrong_usage("--cache {}: one {} needs {}; give at least that", text, options.semantics,
+                         format_bytes(least));
     }
     sizes.push_back(size->count);
   }
-  if (sizes.empty()) {
+  if (sizes.empty() && !options.sizes.empty()) {
     return wrong_usage("--cache '{}' names no size", options.sizes);
   }
   return sizes;
-}
-
-Result<Point> run_point(const OpenTrace& trace, const std::string& policy, uint64_t cache_bytes,
-                        uint64_t seed) {
-  const PolicyEnv env{&trace.steps.info(), cache_bytes, seed};
-  Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
-  if (!made) {
-    return propagate(made);
-  }
-  const std::unique_ptr<StepSource> source = trace.steps.cursor();
-  Interruptible steps(*source, "curve");
-  Result<CacheRun> run = run_cache(steps, *made->port, cache_bytes);
-  if (!run) {
-    return propagate(run);
-  }
-  return Point{policy, cache_bytes, std::move(*run)};
-}
-
-nlohmann::ordered_json points_json(const OpenTrace& trace, const std::vector<Point>& points, bool complete) {
-  nlohmann::ordered_json json = {{"schema", "spillway.curve/1"},
-                                 {"trace", {{"path", trace.path}, {"model", trace.header.model}}},
-                                 {"token_cycle_bytes", trace.header.geometry.token_cycle_bytes()},
-                                 {"semantics", "step"},
-                                 {"interrupted", !complete},
-                                 {"points", nlohmann::ordered_json::array()}};
-  for (const Point& point : points) {
-    json["points"].push_back(
-        {{"policy", point.policy},
-         {"cache_bytes", point.cache_bytes},
-         {"accesses", point.accesses()},
-         {"hits", point.hits()},
-         {"hit_ratio", point.hit_ratio()},
-         {"accesses_decode", point.run.decode.accesses},
-         {"hits_decode", point.run.decode.hits},
-         {"hit_ratio_decode", point.run.decode.hit_ratio()},
-         {"missed_bytes", point.run.prefill.bytes_missed + point.run.decode.bytes_missed}});
-  }
-  return json;
-}
-
-// One row a size, one column a policy; `points` go through the sizes within each policy, up to where they
-// end.
-void print_points(const OpenTrace& trace, const std::vector<Point>& points,
-                  const std::vector<std::string>& policies, const std::vector<uint64_t>& sizes) {
-  fmt::print("{}: {}\n", printable(trace.path), trace.header.geometry.describe());
-  if (points.size() < policies.size() * sizes.size()) {
-    fmt::print("INTERRUPTED: what follows are the points that were finished.\n");
-  }
-  fmt::print("hit ratio of decode, % (with prefill); one token cycle is {}\n\n",
-             format_bytes(trace.header.geometry.token_cycle_bytes()));
-  fmt::print("{:>10}", "cache");
-  for (const std::string& policy : policies) {
-    fmt::print("  {:>16}", printable(policy));
-  }
-  fmt::print("\n");
-  for (size_t row = 0; row < sizes.size(); ++row) {
-    fmt::print("{:>10}", format_bytes(sizes[row]));
-    for (size_t index = row; index < policies.size() * sizes.size(); index += sizes.size()) {
-      if (index >= points.size()) {
-        fmt::print("  {:>16}", "-");
-        continue;
-      }
-      const Point& point = points[index];
-      fmt::print("  {:>7.3f} ({:>6.3f})", 100 * point.run.decode.hit_ratio(), 100 * point.hit_ratio());
-    }
-    fmt::print("\n");
-  }
-}
-
-// Every policy at every size; on Ctrl-C those that were finished.
-Result<std::vector<Point>> run_points(const OpenTrace& trace, const std::vector<std::string>& policies,
-                                      const std::vector<uint64_t>& sizes, uint64_t seed) {
-  std::vector<Point> points;
-  for (const std::string& policy : policies) {
-    for (const uint64_t size : sizes) {
-      Result<Point> point = run_point(trace, policy, size, seed);
-      if (!point && interrupted()) {
-        return points;
-      }
-      if (!point) {
-        return propagate(point);
-      }
-      points.push_back(std::move(*point));
-    }
-  }
-  return points;
 }
 
 // All of them before any is run: the last may come up after minutes.
@@ -185,20 +83,21 @@ Result<void> run_curve(const CurveOptions& options) {
   if (!sizes) {
     return propagate(sizes);
   }
-  Result<std::vector<Point>> points = run_points(*trace, *policies, *sizes, options.seed);
-  if (!points) {
-    return propagate(points);
+  Result<CurveStudy> study =
+      study_curve(*trace, {options.cache_semantics(), std::move(*policies), std::move(*sizes), options.seed});
+  if (!study) {
+    return propagate(study);
   }
-  const size_t wanted = policies->size() * sizes->size();
   Result<void> written;
   if (!options.json.empty()) {
-    written = write_json(points_json(*trace, *points, points->size() == wanted), options.json);
+    written = write_json(to_json(*study, options.points), options.json);
   }
   if (options.json != "-") {
-    print_points(*trace, *points, *policies, *sizes);
+    fmt::print("{}", to_table(*study));
   }
-  if (written && points->size() < wanted) {
-    return failed("interrupted after {} of {} points; the output holds these", points->size(), wanted);
+  if (written && !study->complete()) {
+    return failed("interrupted after {} of {} points; the output holds these", study->points.size(),
+                  study->policies.size() * study->sizes.size());
   }
   return written;
 }
@@ -207,13 +106,22 @@ Result<void> run_curve(const CurveOptions& options) {
 
 void add_curve_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<CurveOptions>();
-  Command command = app.subcommand("curve", "Hit ratios of cache policies at given cache sizes");
+  Command command = app.subcommand("curve", "Hit ratios at every cache size, and why a cache misses");
   command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
   command.text("trace", options->trace, "A trace file").required();
   command.text("--policy", options->policies, "Eviction policies, comma-separated").show_default();
-  command.text("--cache", options->sizes,
-               "Cache sizes, comma-separated (default: doubling, up to all experts)");
+  command.text(
+      "--cache", options->sizes,
+      "Cache sizes, comma-separated (default: doubling up to all experts, one token cycle, the knee)");
   command.count("--tokens", {.least = 1}, options->tokens, "Only the first N decode tokens");
+  command
+      .text("--semantics", options->semantics,
+            "step: a step's experts are looked up together and held, as the pager does; request: each expert "
+            "is a request of its own, as in the literature")
+      .one_of({"step", "request"})
+      .show_default();
+  command.count("--points", {.least = 2}, options->points,
+                "In the JSON, at most N points of the LRU curve (default: every size at which it changes)");
   command.count("--seed", {}, options->seed, "Of policies that draw lots").show_default();
   command.text("--json", options->json, "Write the points as JSON to this file; - is stdout");
   command.runs(invocation, [options] { return run_curve(*options); });

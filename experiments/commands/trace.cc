@@ -12,6 +12,7 @@ void add_trace_commands(Command app, Invocation& invocation) {
   add_trace_export(trace, invocation);
   add_trace_cut(trace, invocation);
   add_trace_synth(trace, invocation);
+  add_trace_preload(trace, invocation);
 }
 
 void OutputOptions::declare(Command command) {

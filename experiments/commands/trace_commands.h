@@ -19,6 +19,7 @@ void add_trace_import(Command trace, Invocation& invocation);
 void add_trace_export(Command trace, Invocation& invocation);
 void add_trace_cut(Command trace, Invocation& invocation);
 void add_trace_synth(Command trace, Invocation& invocation);
+void add_trace_preload(Command trace, Invocation& invocation);
 
 // Where a command writes: -o FILE and --force.
 struct OutputOptions {

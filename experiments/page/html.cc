@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "experiments/page/style.h"
@@ -35,8 +36,16 @@ void cells(Out out, const std::vector<Cell>& row, const char* tag) {
   constexpr size_t kLong = 24;
   fmt::format_to(out, "<tr>");
   for (const Cell& cell : row) {
-    const char* kind = cell.number ? " class=\"number\"" : cell.text.size() > kLong ? " class=\"long\"" : "";
-    fmt::format_to(out, "<{0}{1}>{2}</{0}>", tag, kind, escaped(cell.text));
+    const bool is_long = std::max(cell.text.size(), cell.detail.size()) > kLong;
+    fmt::format_to(out, "<{}{}>{}", tag,
+                   cell.number ? " class=\"number\""
+                   : is_long   ? " class=\"long\""
+                               : "",
+                   escaped(cell.text));
+    if (!cell.detail.empty()) {
+      fmt::format_to(out, "<br><span class=\"note\">{}</span>", escaped(cell.detail));
+    }
+    fmt::format_to(out, "</{}>", tag);
   }
   fmt::format_to(out, "</tr>\n");
 }
@@ -44,6 +53,12 @@ void cells(Out out, const std::vector<Cell>& row, const char* tag) {
 void table(Out out, const Table& table) {
   if (table.rows.empty()) {
     return;
+  }
+  // A long one stands between a reader and the next question.
+  constexpr size_t kMostOpen = 16;
+  const bool folded = table.rows.size() > kMostOpen;
+  if (folded) {
+    fmt::format_to(out, "<details><summary>Table of {} rows</summary>\n", table.rows.size());
   }
   fmt::format_to(out, "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead>");
   cells(out, table.head, "th");
@@ -55,6 +70,7 @@ void table(Out out, const Table& table) {
   if (!table.note.empty()) {
     fmt::format_to(out, "<p class=\"note\">{}</p>\n", escaped(table.note));
   }
+  fmt::format_to(out, "{}", folded ? "</details>\n" : "");
 }
 
 void figure(Out out, const Section& section) {

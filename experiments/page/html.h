@@ -9,35 +9,36 @@
 namespace spillway::page {
 
 struct Cell {
-  std::string text;
-  bool number = false;  // set to the right
+  std::string text{};
+  bool number = false;      // set to the right
+  std::string detail = {};  // below the text, in small
 };
 
 struct Table {
-  std::vector<Cell> head;
-  std::vector<std::vector<Cell>> rows;
-  std::string note;  // below: what was cut, what a column means; may be empty
+  std::vector<Cell> head{};
+  std::vector<std::vector<Cell>> rows{};
+  std::string note{};  // below: what was cut, what a column means; may be empty
 };
 
 // One question and what is known about it.
 struct Section {
-  std::string question;
-  std::string answer;
-  std::vector<std::string> cautions;  // what a reader must know before believing the answer
-  std::string figure;                 // SVG; empty: there is none
-  std::string caption;                // of the figure, and what stands for it where it cannot be seen
-  std::string no_figure;              // why there is none
-  Table table;
-  std::vector<std::string> facts;  // machine, storage, version, date: a line each
-  std::vector<std::string> commands;
+  std::string question{};
+  std::string answer{};
+  std::vector<std::string> cautions{};  // what a reader must know before believing the answer
+  std::string figure{};                 // SVG; empty: there is none
+  std::string caption{};                // of the figure, and what stands for it where it cannot be seen
+  std::string no_figure{};              // why there is none
+  Table table{};
+  std::vector<std::string> facts{};  // machine, storage, version, date: a line each
+  std::vector<std::string> commands{};
 };
 
 struct Page {
-  std::string title;
-  std::string about;
-  std::vector<Section> sections;
-  std::vector<std::string> left_out;
-  std::string colophon;
+  std::string title{};
+  std::string about{};
+  std::vector<Section> sections{};
+  std::vector<std::string> left_out{};
+  std::string colophon{};
 };
 
 std::string escaped(std::string_view text);

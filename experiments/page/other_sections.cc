@@ -27,9 +27,16 @@ std::vector<std::vector<CurvePoint>> by_policy(const CurveResult& curve) {
 }
 
 std::string curve_sentence(const CurveResult& curve, const std::vector<std::vector<CurvePoint>>& series) {
-  std::string text =
-      fmt::format("One token uses {} of experts: with less cache than that, LRU finds nothing.",
-                  format_bytes(curve.token_cycle_bytes));
+  std::string text = fmt::format("One token uses {} of experts", format_bytes(curve.token_cycle_bytes));
+  std::optional<double> below;  // the best that LRU does with less
+  for (const CurvePoint& point : curve.points) {
+    if (point.policy == "lru" && point.cache_bytes < curve.token_cycle_bytes) {
+      below = std::max(below.value_or(0), point.hit_ratio_decode);
+    }
+  }
+  text += below ? fmt::format(": with less cache than that, LRU hits {} of the time at most.",
+                              percent_text(*below))
+                : std::string(".");
   // Belady's policy cannot be run: it knows the future.
   const auto real = std::find_if(series.begin(), series.end(), [](const std::vector<CurvePoint>& points) {
     return !points.front().policy.starts_with("belady");
@@ -191,7 +198,8 @@ Section timeline_section(const TimelineResult& timeline, FigureMaker& figures) {
   section.answer =
       fmt::format("Of {} in {} tokens, {} were spent waiting for reads, {} computing and {} with all else.",
                   format_duration(from_seconds(timeline.wall_s)), timeline.tokens, share(timeline.stall_s),
-                  share(timeline.compute_s), share(timeline.wall_s - timeline.stall_s - timeline.compute_s));
+                  share(timeline.compute_s),
+                  share(std::max(0.0, timeline.wall_s - timeline.stall_s - timeline.compute_s)));
   if (!timeline.complete) {
     section.cautions.emplace_back("The run ended before its timeline did: this is what was written by then.");
   }

@@ -95,6 +95,7 @@ class Reader {
     sweep.folder = fs::path(path).parent_path().string();
     sweep.question = json.at("question").get<std::string>();
     sweep.about = json.value("about", std::string());
+    take_axes(json.value("sweep", Json::object()), sweep);
     const Json plot = json.value("plot", Json::object());
     const auto text = [&](const char* key) {
       return plot.contains(key) && plot[key].is_string() ? plot[key].get<std::string>() : std::string();
@@ -106,6 +107,18 @@ class Reader {
       for (const Json& figure : plot["y"].is_array() ? plot["y"] : Json::array({plot["y"]})) {
         sweep.plot_y.push_back(figure.get<std::string>());
       }
+    }
+  }
+
+  // A value of an axis is itself, or an object with a label.
+  static void take_axes(const Json& axes, Sweep& sweep) {
+    for (const auto& [name, values] : axes.items()) {
+      std::vector<std::string> texts;
+      for (const Json& value : values) {
+        const Json& shown = value.is_object() ? value.at("label") : value;
+        texts.push_back(shown.is_string() ? shown.get<std::string>() : shown.dump());
+      }
+      sweep.axes.push_back({name, std::move(texts)});
     }
   }
 

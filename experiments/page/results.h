@@ -72,12 +72,19 @@ struct PointResult {
   std::optional<RunResult> run;
 };
 
+// As the experiment file has it, the values in its order.
+struct SweepAxis {
+  std::string name;
+  std::vector<std::string> values;
+};
+
 struct Sweep {
   std::string folder;
   std::string question;
   std::string about;
   std::string plot_kind, plot_x, plot_series;  // what the experiment file wants drawn; empty: it does not say
   std::vector<std::string> plot_y;
+  std::vector<SweepAxis> axes;
   std::vector<PointResult> points;
 };
 

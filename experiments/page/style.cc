@@ -28,14 +28,14 @@ section { border-top: 1px solid var(--grid); margin-top: 2rem; padding-top: 1.4r
 nav ol { padding-left: 1.3rem; margin: .8rem 0 0; }
 a { color: inherit; }
 figure { margin: 1rem 0; }
-figure svg { display: block; width: 100%; max-width: 35rem; height: auto; }
+figure svg { display: block; width: 100%; max-width: 32rem; height: auto; }
 figure svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .scroll { overflow-x: auto; margin: 1rem 0 .3rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
 th { color: var(--muted); font-weight: 600; }
 td { min-width: 3.2rem; }
-td.long { min-width: 11rem; }
+td.long { min-width: 11rem; max-width: 24rem; overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 details { margin-top: .8rem; }
 summary { cursor: pointer; color: var(--muted); }

@@ -29,23 +29,22 @@ struct Group {
   }
 };
 
-// Amounts by what they amount to, words by their letters behind them.
-bool comes_before(const Place& a, const Place& b) {
+// Orders places as the experiment file has the values of its axes; what it does not have comes last.
+bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
+  const auto rank = [&](const std::string& axis, const std::string& value) {
+    for (const SweepAxis& known : sweep.axes) {
+      if (known.name == axis) {
+        return std::find(known.values.begin(), known.values.end(), value) - known.values.begin();
+      }
+    }
+    return ptrdiff_t{0};
+  };
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (a[i].second == b[i].second) {
-      continue;
+    const auto first = std::pair(rank(a[i].first, a[i].second), a[i].second);
+    const auto second = std::pair(rank(b[i].first, b[i].second), b[i].second);
+    if (first != second) {
+      return first < second;
     }
-    const auto amount = [](const std::string& text) {
-      const Result<Bytes> bytes = parse_bytes(text);
-      const Result<Bytes> rate = parse_rate(text);
-      return bytes ? std::optional(bytes->count) : rate ? std::optional(rate->count) : std::nullopt;
-    };
-    const std::optional<uint64_t> first = amount(a[i].second);
-    const std::optional<uint64_t> second = amount(b[i].second);
-    if (first && second && *first != *second) {
-      return *first < *second;
-    }
-    return first.has_value() != second.has_value() ? first.has_value() : a[i].second < b[i].second;
   }
   return a.size() < b.size();
 }
@@ -65,7 +64,7 @@ std::vector<Group> groups_of(const Sweep& sweep) {
     }
   }
   std::sort(groups.begin(), groups.end(),
-            [](const Group& a, const Group& b) { return comes_before(a.place, b.place); });
+            [&](const Group& a, const Group& b) { return comes_before(sweep, a.place, b.place); });
   return groups;
 }
 
@@ -93,26 +92,42 @@ std::string describe(const Place& place) {
   return text.empty() ? "the only point" : text;
 }
 
+// The fastest or the slowest of those for which `wanted` holds.
+template <class Wanted>
+const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
+  const Group* found = nullptr;
+  for (const Group& group : groups) {
+    if (!group.runs.empty() && wanted(*group.runs.front()) &&
+        (found == nullptr || (group.median_speed() > found->median_speed()) == fastest)) {
+      found = &group;
+    }
+  }
+  return found;
+}
+
 std::string sweep_sentence(const std::vector<Group>& groups) {
-  const auto slower = [](const Group& a, const Group& b) { return a.median_speed() < b.median_speed(); };
-  const auto best = std::max_element(groups.begin(), groups.end(), slower);
-  if (best == groups.end() || best->runs.empty()) {
-    return "No run was finished.";
+  const auto real = [](const RunResult& run) { return !knows_the_future(run); };
+  const Group* bound = extreme(groups, true, knows_the_future);
+  const Group* best = extreme(groups, true, real);
+  const Group* worst = extreme(groups, false, real);
+  if (best == nullptr) {
+    return bound == nullptr ? "No run was finished."
+                            : fmt::format("{} reaches {} tokens per second, and knows the future.",
+                                          describe(bound->place), tok_per_s_text(bound->median_speed()));
   }
   std::string text = fmt::format("Fastest is {}: {} tokens per second", describe(best->place),
                                  tok_per_s_text(best->median_speed()));
-  const Group* worst = nullptr;
-  for (const Group& group : groups) {
-    if (!group.runs.empty() && (worst == nullptr || slower(group, *worst))) {
-      worst = &group;
-    }
-  }
-  if (worst != &*best && worst->median_speed() > 0) {
+  if (worst != best && worst->median_speed() > 0) {
     text += fmt::format(", {:.3g} times as many as the slowest, {} ({})",
                         best->median_speed() / worst->median_speed(), describe(worst->place),
                         tok_per_s_text(worst->median_speed()));
   }
-  return text + ".";
+  text += ".";
+  if (bound != nullptr && bound->median_speed() > best->median_speed()) {
+    text += fmt::format(" A bound that knows the future, {}, reaches {}.", describe(bound->place),
+                        tok_per_s_text(bound->median_speed()));
+  }
+  return text;
 }
 
 std::vector<std::string> sweep_cautions(const Sweep& sweep, const std::vector<Group>& groups) {

@@ -31,7 +31,12 @@ std::string tok_per_s_text(double value) {
 }
 
 std::string percent_text(double share) {
-  return fmt::format("{:.1f} %", 100 * share);
+  const double percent = std::abs(share) < 0.0005 ? 0 : 100 * share;  // never -0.0
+  return fmt::format("{:.1f} %", percent);
+}
+
+std::string signed_ms(double seconds) {
+  return fmt::format("{}{:.2f} ms", seconds < 0 ? "−" : "+", 1e3 * std::abs(seconds));
 }
 
 Cell number(std::string text) {
@@ -65,6 +70,11 @@ std::string setting_of(const RunResult& run) {
   const std::string backend = run.config_value("backend");
   const std::string storage = name_of(backend.empty() ? run.config_value("device") : backend);
   return storage.empty() ? text : text + ", " + storage;
+}
+
+bool knows_the_future(const RunResult& run) {
+  return run.config_value("evict").starts_with("belady") ||
+         run.config_value("prefetch").starts_with("oracle");
 }
 
 std::vector<std::string> cautions_of(const RunResult& run) {

@@ -11,6 +11,7 @@ namespace spillway::page {
 
 std::string tok_per_s_text(double value);  // `16.9`
 std::string percent_text(double share);    // `78.7 %`
+std::string signed_ms(double seconds);     // `+19.25 ms`
 Cell number(std::string text);
 
 // `48 GB`: memory is sold in powers of two under decimal names.
@@ -24,6 +25,9 @@ std::string file_name(const std::string& path);
 
 // What a run was made with, in the words of the command line: `lru, 4.00 GB, uring`.
 std::string setting_of(const RunResult& run);
+
+// Whether it was made with a policy or a prefetcher that knows the future: a bound, and nothing to be had.
+bool knows_the_future(const RunResult& run);
 
 // What a reader must know of a run: that it was cut short, not cold, or what it warns of itself.
 std::vector<std::string> cautions_of(const RunResult& run);

@@ -25,7 +25,6 @@ constexpr uint64_t kMostRowGranules = 256;
 
 // Distances by number of occurrence; in granules, rounded up.
 struct Histograms {
-  uint64_t granules = 0;   // more than any distance
   uint32_t row_shift = 0;  // a row's granules are so many times doubled
   uint64_t row_granules = 0;
   std::array<std::vector<uint32_t>, 2> by_phase;
@@ -267,9 +266,9 @@ void run_pass(DistancePass& pass, CacheSemantics semantics, bool uniform, CurveI
   }
 }
 
+// `granules` is more than any distance.
 Histograms make_histograms(const AccessStream& stream, uint64_t granules) {
   Histograms histograms;
-  histograms.granules = granules;
   const uint64_t most = std::clamp<uint64_t>(kMostRowCells / stream.rows(), 2, kMostRowGranules);
   while (((granules - 1) >> histograms.row_shift) + 2 > most) {
     ++histograms.row_shift;

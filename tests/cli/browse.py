@@ -42,7 +42,7 @@ OVERLAPS = """
 # The smallest letters of any figure, in CSS pixels.
 SMALLEST = """
 Math.min(...[...document.querySelectorAll('figure svg text')].map(text =>
-  parseFloat(getComputedStyle(text).fontSize) * Math.abs(text.getScreenCTM().a || text.getScreenCTM().b)), 1e9)
+  parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)), 1e9)
 """
 
 
