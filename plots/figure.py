@@ -334,7 +334,9 @@ def main(description, draw, add_options=None):
         with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
             save(draw(options), options.output)
     except BadInput as problem:
-        sys.exit(f"{os.path.basename(sys.argv[0])}: {problem}")
+        named = any(path in str(problem) for path in options.inputs)
+        where = "" if named else f"{', '.join(options.inputs)}: "
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {where}{problem}")
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         sys.exit(f"{os.path.basename(sys.argv[0])}: {options.inputs[0]}: is not as its schema has it: {problem!r}")
     except OSError as problem:

@@ -131,12 +131,14 @@ def name_rows(axes, rows):
 def add_lines(axes, rows, norm):
     """Where a row or a column is not known, no line is drawn through it: it would be made up."""
     known = [value for row in rows for value in row if value > 0]
+    names = []
     for level in levels(known) if known else []:
         colour = "#fefefe" if dark(level, norm) else "#000000"
         lines = axes.contour(rows, levels=[level], colors=[colour], linewidths=1.5)
         text = f"{level:.3g} tok/s"
-        if not axes.clabel(lines, fmt=lambda value: text, fontsize=10.5):
-            name_short_line(axes, lines, text, colour)
+        written = axes.clabel(lines, fmt=lambda value, text=text: text, fontsize=10.5)
+        names.extend(written or name_short_line(axes, lines, text, colour))
+    keep_apart(axes, names)
 
 
 def name_short_line(axes, lines, text, colour):
@@ -144,7 +146,22 @@ def name_short_line(axes, lines, text, colour):
     vertices = [vertex for path in lines.collections[0].get_paths() for vertex in path.vertices]
     if vertices:
         x, y = min(vertices, key=lambda vertex: vertex[1])
-        axes.annotate(text, (x, y), xytext=(-2, -2), textcoords="offset points", ha="right", va="top", size=10.5, color=colour)
+        return [axes.annotate(text, (x, y), xytext=(-2, -2), textcoords="offset points", ha="right", va="top", size=10.5, color=colour)]
+    return []
+
+
+def keep_apart(axes, names):
+    """A name that would lie on another, or beside the picture, is left out: its neighbours tell what the line is."""
+    axes.figure.canvas.draw()
+    picture = axes.get_window_extent()
+    kept = []
+    for name in names:
+        box = name.get_window_extent()
+        inside = box.x0 >= picture.x0 and box.x1 <= picture.x1 and box.y0 >= picture.y0 and box.y1 <= picture.y1
+        if inside and not any(box.overlaps(other) for other in kept):
+            kept.append(box)
+        else:
+            name.remove()
 
 
 if __name__ == "__main__":

@@ -96,15 +96,15 @@ std::string gap_sentence(const RunResult& run) {
 Table gap_table(const Gap& gap) {
   Table table;
   const auto total = [&](const char* name, double seconds) {
-    table.rows.push_back({{name}, number(fmt::format("{:.2f} ms", 1e3 * seconds)), {""}});
+    table.rows.push_back({{name}, number(fmt::format("{:.2f} ms", 1e3 * seconds))});
   };
-  table.head = {{"cause"}, number("of a token"), {"how"}};
+  table.head = {{"cause"}, number("of a token")};
   total("every expert read at the drive's best", gap.seed_s_per_token);
   for (const GapBar& bar : gap.bars) {
-    table.rows.push_back(
-        {{bar.name, false, bar.explanation}, number(signed_ms(bar.s_per_token)), {how_text(bar.how)}});
+    table.rows.push_back({{fmt::format("{} ({})", bar.name, how_text(bar.how)), false, bar.explanation},
+                          number(signed_ms(bar.s_per_token))});
   }
-  table.rows.push_back({{"not explained"}, number(signed_ms(gap.residual_s_per_token())), {""}});
+  table.rows.push_back({{"not explained"}, number(signed_ms(gap.residual_s_per_token()))});
   total("achieved", gap.achieved_s_per_token);
   return table;
 }

@@ -130,6 +130,54 @@ std::string sweep_sentence(const std::vector<Group>& groups) {
   return text;
 }
 
+// What the runs of two groups have in common, or differ in, but for their prefetchers.
+std::vector<std::pair<std::string, std::string>> without_prefetch(const RunResult& run) {
+  std::vector<std::pair<std::string, std::string>> config = run.config;
+  std::erase_if(config, [](const auto& entry) { return entry.first == "prefetch"; });
+  return config;
+}
+
+// The same run without prefetch, if the sweep has it.
+const Group* base_of(const std::vector<Group>& groups, const Group& group) {
+  for (const Group& other : groups) {
+    if (!other.runs.empty() && other.runs.front()->config_value("prefetch") == "none" &&
+        without_prefetch(*other.runs.front()) == without_prefetch(*group.runs.front())) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
+// Of a sweep over oracles: where they pay. Nothing where there is none, or nothing to compare it with.
+std::string break_even_sentence(const std::vector<Group>& groups) {
+  size_t points = 0;
+  size_t pay = 0;
+  std::pair<double, const Group*> best{0, nullptr};
+  std::pair<double, const Group*> worst{0, nullptr};
+  for (const Group& group : groups) {
+    if (group.runs.empty() || !group.runs.front()->config_value("prefetch").starts_with("oracle")) {
+      continue;
+    }
+    const Group* base = base_of(groups, group);
+    if (base == nullptr || base->median_speed() <= 0) {
+      continue;
+    }
+    const double gain = group.median_speed() / base->median_speed();
+    ++points;
+    pay += gain > 1 ? 1 : 0;
+    best = best.second == nullptr || gain > best.first ? std::pair(gain, &group) : best;
+    worst = worst.second == nullptr || gain < worst.first ? std::pair(gain, &group) : worst;
+  }
+  if (points == 0) {
+    return "";
+  }
+  return fmt::format(
+      "Prefetch pays at {} of {} points. At best, {}, it makes decoding {:.3f} times as fast as without it; "
+      "at "
+      "worst, {}, {:.3f} times.",
+      pay, points, describe(best.second->place), best.first, describe(worst.second->place), worst.first);
+}
+
 std::vector<std::string> sweep_cautions(const Sweep& sweep, const std::vector<Group>& groups) {
   std::vector<std::string> cautions;
   const auto without_run = size_t(std::count_if(sweep.points.begin(), sweep.points.end(),
@@ -272,7 +320,8 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   Section section;
   section.question =
       sweep.question.empty() ? fmt::format("What came of {}?", file_name(sweep.folder)) : sweep.question;
-  section.answer = sweep_sentence(groups);
+  const std::string break_even = break_even_sentence(groups);
+  section.answer = break_even.empty() ? sweep_sentence(groups) : break_even;
   section.cautions = sweep_cautions(sweep, groups);
   std::vector<std::string> files;
   std::vector<const Origin*> origins;
@@ -293,7 +342,7 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   const std::vector<std::string> facts = facts_of(origins);
   section.facts.insert(section.facts.end(), facts.begin(), facts.end());
   for (const PointResult& point : sweep.points) {
-    section.commands.push_back(point.command);
+    add_once(section.commands, point.command);
   }
   return section;
 }

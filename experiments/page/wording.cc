@@ -7,13 +7,13 @@
 #include "experiments/report.h"
 
 namespace spillway::page {
-namespace {
-
 void add_once(std::vector<std::string>& list, const std::string& text) {
   if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end()) {
     list.push_back(text);
   }
 }
+
+namespace {
 
 // `queueing:channels=8,…` → `queueing`
 std::string name_of(const std::string& spec) {

@@ -33,10 +33,14 @@ Result<void> only_keys(const Json& object, const std::string& where, const std::
   return {};
 }
 
+bool is_absent(const Json& value) {
+  return value.is_null() || (value.is_boolean() && !value.get<bool>());
+}
+
 // Puts one option into `words`, or takes it out.
 Result<void> set_words(const std::string& where, const std::string& name, const Json& value,
                        OptionWords& words) {
-  if (value.is_null() || (value.is_boolean() && !value.get<bool>())) {
+  if (is_absent(value)) {
     words.erase(name);
     return {};
   }
@@ -74,22 +78,29 @@ Result<OptionWords> read_options(const Json& object, const std::string& where) {
 
 Result<AxisValue> read_axis_value(const std::string& axis, const Json& value) {
   const std::string where = fmt::format("sweep: {}", axis);
+  if (value.is_array()) {
+    return wrong_usage("{}: a value cannot be a list; give an object with a 'label'", where);
+  }
+  AxisValue one{value.dump(), {}, {}};
+  Json options = {{axis, value}};
   if (value.is_object()) {
     const auto label = value.find("label");
     if (label == value.end() || !is_word(*label)) {
       return wrong_usage("{}: a value that is an object needs a 'label'", where);
     }
-    Json rest = value;
-    rest.erase("label");
-    Result<OptionWords> sets = read_options(rest, where);
-    return sets ? Result<AxisValue>(AxisValue{label->dump(), std::move(*sets)}) : propagate(sets);
+    one.json = label->dump();
+    options = value;
+    options.erase("label");
   }
-  AxisValue one{value.dump(), {}};
-  if (value.is_array()) {
-    return wrong_usage("{}: a value cannot be a list; give an object with a 'label'", where);
+  Result<OptionWords> sets = read_options(options, where);
+  if (!sets) {
+    return propagate(sets);
   }
-  if (Result<void> set = set_words(where, axis, value, one.sets); !set) {
-    return propagate(set);
+  one.sets = std::move(*sets);
+  for (const auto& [name, of_it] : options.items()) {
+    if (is_absent(of_it)) {
+      one.removes.push_back(name);
+    }
   }
   return one;
 }

@@ -41,6 +41,7 @@ struct RunCommand {
 struct AxisValue {
   std::string json;  // as in the file, or the label; in JSON
   OptionWords sets;  // options and words of `let`
+  std::vector<std::string> removes;
 };
 
 struct Axis {

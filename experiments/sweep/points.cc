@@ -77,6 +77,9 @@ Result<void> choose(const Axis& axis, const AxisValue& value, Choice& choice) {
     }
     choice.let[name] = words.front();
   }
+  for (const std::string& name : value.removes) {
+    choice.options.erase(name);
+  }
   return {};
 }
 
@@ -207,11 +210,12 @@ Result<std::string> fill_in(const std::string& text, const std::map<std::string,
   return filled + text.substr(at);
 }
 
-Result<std::vector<std::string>> command_words(const RunCommand& command,
-                                               const std::map<std::string, std::string>& values) {
-  CommandLine commands("spillway", "", "");
-  Invocation ignored;
-  add_commands(commands.program(), ignored);
+CommandWriter::CommandWriter() : commands_("spillway", "", "") {
+  add_commands(commands_.program(), ignored_);
+}
+
+Result<std::vector<std::string>> CommandWriter::words(const RunCommand& command,
+                                                      const std::map<std::string, std::string>& values) {
   Result<OptionWords> options = fill_in_all(command.options, values, {});
   if (!options) {
     return propagate(options);
@@ -224,7 +228,7 @@ Result<std::vector<std::string>> command_words(const RunCommand& command,
   // What stands on its own comes first: behind an option that takes many words it would be one of them.
   const size_t alone_end = words.size();
   for (const auto& [name, list] : *options) {
-    Result<std::string> spelled = commands.spelling(command.name, name);
+    Result<std::string> spelled = commands_.spelling(command.name, name);
     if (!spelled) {
       return propagate(spelled);
     }
@@ -237,7 +241,7 @@ Result<std::vector<std::string>> command_words(const RunCommand& command,
       words.insert(words.end(), {*spelled, list[i]});
     }
   }
-  const Result<bool> parsed = commands.parse(words);
+  const Result<bool> parsed = commands_.parse(words);
   if (!parsed) {
     return Unexpected(parsed.error());
   }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/command.h"
 #include "experiments/sweep/experiment.h"
 
 namespace spillway {
@@ -48,9 +49,19 @@ std::vector<PlannedRun> part_of(std::vector<PlannedRun> runs, Shard shard);
 Result<std::string> fill_in(const std::string& text, const std::map<std::string, std::string>& values,
                             const std::vector<std::string>& kept = {});
 
-// The words of a command line of this program, without the program's name, as the program that runs now would
-// take them: an option that it does not have, or that cannot mean what it is given, is an error.
-Result<std::vector<std::string>> command_words(const RunCommand& command,
-                                               const std::map<std::string, std::string>& values);
+// Writes command lines of this program.
+class CommandWriter {
+ public:
+  CommandWriter();
+
+  // The words behind the program's name, as the program that runs now would take them: an option that it does
+  // not have, or that cannot mean what it is given, is an error.
+  Result<std::vector<std::string>> words(const RunCommand& command,
+                                         const std::map<std::string, std::string>& values);
+
+ private:
+  CommandLine commands_;
+  Invocation ignored_;
+};
 
 }  // namespace spillway

@@ -56,6 +56,7 @@ class DirectoryLock {
 
 // An experiment with all that can be refused refused.
 struct PlannedSweep {
+  CommandWriter* writer = nullptr;
   Experiment experiment;
   MakePlan make;
   std::vector<PlannedRun> all;
@@ -72,8 +73,9 @@ struct PlannedSweep {
   }
 };
 
-Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& file) {
+Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& file, CommandWriter& writer) {
   PlannedSweep plan;
+  plan.writer = &writer;
   Result<Experiment> experiment = read_experiment(file, options.overrides);
   if (!experiment) {
     return propagate(experiment);
@@ -93,7 +95,7 @@ Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& 
                  {"stores", (root / "stores").string()},
                  {"here", fs::absolute(file).lexically_normal().parent_path().string()}};
   for (const RunCommand& command : plan.make.commands) {
-    if (Result<std::vector<std::string>> words = command_words(command, plan.places); !words) {
+    if (Result<std::vector<std::string>> words = plan.writer->words(command, plan.places); !words) {
       return propagate(words);
     }
   }
@@ -101,7 +103,7 @@ Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& 
     if (run.repetition > 1) {
       continue;  // differs from the first in that number alone
     }
-    if (Result<std::vector<std::string>> words = command_words(run.command, plan.values(run)); !words) {
+    if (Result<std::vector<std::string>> words = plan.writer->words(run.command, plan.values(run)); !words) {
       return wrong_usage("{}: {}", describe(run.point), words.error().message);
     }
   }
@@ -129,10 +131,10 @@ std::string quoted(const std::vector<std::string>& words) {
 Result<void> print_commands(const PlannedSweep& plan) {
   fmt::print("# {}\n", printable(plan.experiment.question));
   for (const RunCommand& command : plan.make.commands) {
-    fmt::print("{}\n", quoted(*command_words(command, plan.places)));
+    fmt::print("{}\n", quoted(*plan.writer->words(command, plan.places)));
   }
   for (const PlannedRun& run : plan.mine) {
-    fmt::print("{}\n", quoted(*command_words(run.command, plan.values(run))));
+    fmt::print("{}\n", quoted(*plan.writer->words(run.command, plan.values(run))));
   }
   return {};
 }
@@ -143,7 +145,7 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
   if (fs::exists(stamp, ignored)) {
     return {};
   }
-  Result<std::vector<std::string>> words = command_words(plan.make.commands[index], plan.places);
+  Result<std::vector<std::string>> words = plan.writer->words(plan.make.commands[index], plan.places);
   if (!words) {
     return propagate(words);
   }
@@ -195,7 +197,7 @@ Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const Resu
       results.push_back(std::move(*there));
       continue;
     }
-    Result<std::vector<std::string>> words = command_words(run.command, plan.values(run));
+    Result<std::vector<std::string>> words = plan.writer->words(run.command, plan.values(run));
     if (!words) {
       return propagate(words);
     }
@@ -245,10 +247,11 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
 }  // namespace
 
 Result<void> sweep(const SweepOptions& options) {
+  CommandWriter writer;
   std::vector<PlannedSweep> plans;
   std::set<std::string> folders;
   for (const std::string& file : options.files) {
-    Result<PlannedSweep> plan = plan_sweep(options, file);
+    Result<PlannedSweep> plan = plan_sweep(options, file, writer);
     if (!plan) {
       return Unexpected(Error{plan.error().kind, plan.error().message.starts_with(file)
                                                      ? plan.error().message

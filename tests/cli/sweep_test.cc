@@ -157,12 +157,12 @@ TEST_F(Sweep, EndsARunThatTakesTooLong) {
                         {"backend", "null"},
                         {"store", "{stores}"},
                         {"cache", "1MiB"}};
-  experiment["sweep"] = {{"compute", {"none", "60s"}}};
+  experiment["sweep"] = {{"compute", {"none", "2s"}}};
   experiment["repetitions"] = 1;
   experiment["timeout_s"] = 5;
   ASSERT_EQ(sweep(write(experiment), out_).status, 0);
   for (const auto& [name, result] : results_in(out_)) {
-    const bool long_one = result["point"]["compute"] == "60s";
+    const bool long_one = result["point"]["compute"] == "2s";
     EXPECT_EQ(result["status"], long_one ? "failed" : "done") << result.dump();
     EXPECT_EQ(long_one, result["error"].is_string() &&
                             result["error"].get<std::string>().find("longer") != std::string::npos);

@@ -35,7 +35,7 @@ TEST(ResultPage, ShowsWhateverIsInAResultAsTextAndNeverAsMarkup) {
 
 TEST(ResultPage, LeavesCommandsToBeCopiedAsTheyAre) {
   EXPECT_EQ(escaped("a\\b\nc 'd'"), "a\\b\nc 'd'");
-  EXPECT_EQ(escaped("\x1b[31m\xe2\x80\xae"), "\\x1b[31m\\u202e");
+  EXPECT_EQ(escaped("\x1b[31m\xe2\x80\xae"), "\\x1b[31m\\xe2\\x80\\xae");
 }
 
 TEST(ResultPage, AsksForNothingFromElsewhere) {

@@ -203,20 +203,22 @@ TEST_F(SweepPoints, AreSharedOutByShardsThatExist) {
   }
 }
 
-TEST(CommandWords, SpellOptionsAsTheCommandTakesThem) {
+TEST(CommandWriter, SpellsOptionsAsTheCommandTakesThem) {
   const RunCommand command{
       "trace synth",
       {{"tokens", {"5"}}, {"output", {"{made}/t.bin"}}, {"force", {}}, {"model", {"qwen3-30b-a3b"}}}};
-  EXPECT_EQ(*command_words(command, {{"made", "/tmp/x"}}),
+  CommandWriter writer;
+  EXPECT_EQ(*writer.words(command, {{"made", "/tmp/x"}}),
             (Words{"trace", "synth", "--force", "--model", "qwen3-30b-a3b", "--output", "/tmp/x/t.bin",
                    "--tokens", "5"}));
   const RunCommand simulate{"simulate", {{"trace", {"t.bin"}}, {"cache", {"0"}}}};
-  EXPECT_EQ(*command_words(simulate, {}), (Words{"simulate", "t.bin", "--cache", "0"}));
+  EXPECT_EQ(*writer.words(simulate, {}), (Words{"simulate", "t.bin", "--cache", "0"}));
 }
 
-TEST(CommandWords, RefuseWhatTheCommandWouldRefuse) {
-  const auto refusal = [](const RunCommand& command) {
-    const Result<Words> words = command_words(command, {});
+TEST(CommandWriter, RefusesWhatTheCommandWouldRefuse) {
+  CommandWriter writer;
+  const auto refusal = [&](const RunCommand& command) {
+    const Result<Words> words = writer.words(command, {});
     return words ? "" : words.error().message;
   };
   EXPECT_NE(refusal({"simulate", {{"trace", {"t"}}, {"cache", {"0"}}, {"wings", {"2"}}}}).find("wings"),
@@ -224,6 +226,7 @@ TEST(CommandWords, RefuseWhatTheCommandWouldRefuse) {
   EXPECT_NE(refusal({"simulate", {{"trace", {"t"}}, {"cache", {"much"}}}}).find("much"), std::string::npos);
   EXPECT_NE(refusal({"simulate", {{"cache", {"0"}}}}).find("trace"), std::string::npos);
   EXPECT_NE(refusal({"trace fly", {}}).find("fly"), std::string::npos);
+  EXPECT_EQ(refusal({"simulate", {{"trace", {"t"}}, {"cache", {"0"}}}}), "") << "after all these";
 }
 
 }  // namespace
