@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <sstream>
 
@@ -28,15 +27,6 @@ std::string without_blanks_around(std::string text) {
 
 std::string line_of(const std::string& path) {
   return without_blanks_around(read_text(path).value_or(""));
-}
-
-std::optional<uint64_t> number_in(const std::string& path) {
-  const std::string text = line_of(path);
-  uint64_t value = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{}) {
-    return std::nullopt;
-  }
-  return value;
 }
 
 // The mount that `path`, absolute and without links, lies on: the longest, and of equals the last.

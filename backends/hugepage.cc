@@ -5,6 +5,7 @@
 #include "backends/instant_queue.h"
 #include "backends/list.h"
 #include "backends/mapped_files.h"
+#include "backends/page_memory.h"
 #include "backends/staged_copy.h"
 #include "backends/worker_pool.h"
 
@@ -30,8 +31,6 @@ struct HugepageOptions {
     v("depth", depth, "requests accepted at a time");
   }
 };
-
-constexpr uint64_t kHugePage = 2 * kMiB;
 
 // What the kernel made of the wish to have the files mapped by huge pages.
 struct FileHugePages {
@@ -66,15 +65,15 @@ FileHugePages try_huge_pages(const MappedFiles& mapped) {
   mapped.advise_all(MADV_RANDOM);
   const std::vector<StoreFile>& files = mapped.store().files;
   for (uint32_t file = 0; file < files.size(); ++file) {
-    if (files[file].bytes < 2 * kHugePage) {
+    if (files[file].bytes < 2 * kHugePageBytes) {
       continue;
     }
-    const ByteRange trial = {.file = file, .offset = kHugePage, .bytes = kHugePage};
+    const ByteRange trial = {.file = file, .offset = kHugePageBytes, .bytes = kHugePageBytes};
     if (mapped.touch(trial) != 0) {
       break;
     }
     const bool by_itself = mapped.huge_mapped_bytes(trial) > 0;
-    const int collapsed = mapped.advise(trial, MADV_COLLAPSE, kHugePage);
+    const int collapsed = mapped.advise(trial, MADV_COLLAPSE, kHugePageBytes);
     got.collapsible = collapsed == 0;
     got.mapped = by_itself || mapped.huge_mapped_bytes(trial) > 0;
     got.note = describe_trial(got.mapped, by_itself, advised, collapsed);
@@ -112,7 +111,7 @@ class MappedHugepages final : public Backend {
       done.error = mapped_.touch(request.range);
       done.data = mapped_.at(request.range);
       if (collapse_) {
-        mapped_.advise(request.range, MADV_COLLAPSE, kHugePage);
+        mapped_.advise(request.range, MADV_COLLAPSE, kHugePageBytes);
       }
     }
     return done;

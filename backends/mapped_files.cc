@@ -10,13 +10,13 @@
 #include <cerrno>
 #include <mutex>
 
+#include "backends/page_memory.h"
 #include "backends/proc_text.h"
 #include "core/units.h"
 
 namespace spillway {
 namespace {
 
-constexpr uint64_t kHugePage = 2 * kMiB;
 constexpr uint64_t kSmallPage = 4 * kKiB;
 
 // A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
@@ -68,13 +68,13 @@ bool touch_pages(const std::byte* begin, const std::byte* end) {
 
 // Address space for `bytes` at a multiple of 2 MiB, filled by the file.
 std::byte* map_aligned(const StoreFile& file) {
-  const uint64_t room = file.bytes + kHugePage;
+  const uint64_t room = file.bytes + kHugePageBytes;
   void* reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) {
     return nullptr;
   }
   const uint64_t begin = reinterpret_cast<uint64_t>(reserved);
-  const uint64_t aligned = round_up(begin, kHugePage);
+  const uint64_t aligned = round_up(begin, kHugePageBytes);
   const uint64_t end = aligned + round_up(file.bytes, kSmallPage);
   void* base = ::mmap(reinterpret_cast<void*>(aligned), file.bytes, PROT_READ, MAP_SHARED | MAP_FIXED,
                       file.handle.get(), 0);

@@ -58,15 +58,6 @@ std::optional<std::pair<int, std::string>> memory_path(std::string_view proc_cgr
   return unified;
 }
 
-std::optional<uint64_t> number_in(const std::string& path) {
-  const std::optional<std::string> text = read_text(path);
-  uint64_t value = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) {
-    return std::nullopt;  // "max", or not there
-  }
-  return value;
-}
-
 // Of a memory.stat: lines of `key value`.
 uint64_t stat_number(const std::string& path, const std::string& key) {
   std::istringstream words(read_text(path).value_or(""));

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "core/expects.h"
+#include "core/json.h"
 #include "core/rng.h"
 #include "core/units.h"
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::string_view kGeneratedSchema = "spillway.store/1";
 constexpr std::string_view kPackedSchema = "spillway.store/2";

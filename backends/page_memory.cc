@@ -15,7 +15,6 @@
 namespace spillway {
 namespace {
 
-constexpr uint64_t kHugePage = 2 * kMiB;
 constexpr uint64_t kSmallPage = 4 * kKiB;
 // From linux/mman.h, which clashes with sys/mman.h: pages of 2^21 bytes whatever the system's default is.
 constexpr int kHugetlb2MiB = 21 << 26;
@@ -28,13 +27,13 @@ std::byte* map_hugetlb(uint64_t size) {
 }
 
 std::byte* map_aligned(uint64_t size) {
-  const uint64_t room = size + kHugePage;
+  const uint64_t room = size + kHugePageBytes;
   void* reserved = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (reserved == MAP_FAILED) {
     return nullptr;
   }
   const uint64_t begin = reinterpret_cast<uint64_t>(reserved);
-  const uint64_t aligned = round_up(begin, kHugePage);
+  const uint64_t aligned = round_up(begin, kHugePageBytes);
   if (aligned > begin) {
     ::munmap(reserved, aligned - begin);
   }
@@ -45,7 +44,7 @@ std::byte* map_aligned(uint64_t size) {
 }
 
 Unexpected hugetlb_refused(uint64_t size) {
-  const uint64_t pages = size / kHugePage;
+  const uint64_t pages = size / kHugePageBytes;
   return unavailable(
       "the kernel refused {} of hugetlb pages ({} pages of 2 MiB): its pool is too small; as root: "
       "sysctl vm.nr_hugepages={}, or use --pages thp",
@@ -81,7 +80,7 @@ Result<PageMemory> PageMemory::allocate(uint64_t bytes, std::optional<PageKind> 
     return wrong_usage("cannot allocate {} bytes of memory; between 1 byte and {} are possible", bytes,
                        format_bytes(kMost));
   }
-  const uint64_t size = round_up(bytes, kHugePage);
+  const uint64_t size = round_up(bytes, kHugePageBytes);
   if (!wanted || *wanted == PageKind::hugetlb) {
     if (std::byte* base = map_hugetlb(size); base != nullptr) {
       return PageMemory(base, size, PageKind::hugetlb);

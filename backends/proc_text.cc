@@ -31,6 +31,15 @@ std::string unescaped(std::string_view text) {
 
 }  // namespace
 
+std::optional<uint64_t> number_in(const std::string& path) {
+  const std::string text = read_text(path).value_or("");
+  uint64_t value = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return value;
+}
+
 std::optional<uint64_t> number_of(std::string_view text, std::string_view key) {
   size_t line = 0;
   while (line < text.size()) {

@@ -15,6 +15,10 @@ std::optional<uint64_t> kilobytes_of(std::string_view text, std::string_view key
 // The value of a `key: 123` line in the manner of /proc/self/io.
 std::optional<uint64_t> number_of(std::string_view text, std::string_view key);
 
+// The number that the file at `path` begins with; none for "max", for other text, and where there is no such
+// file.
+std::optional<uint64_t> number_in(const std::string& path);
+
 // The sum of `key` over this process's mappings that overlap [begin, end). The kernel splits and merges
 // mappings as it likes, so the sum may count what lies around.
 uint64_t smaps_bytes(uint64_t begin, uint64_t end, std::string_view key);

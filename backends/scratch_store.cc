@@ -18,7 +18,7 @@
 namespace spillway {
 namespace {
 
-constexpr uint64_t kBlock = 4 * kMiB;
+constexpr uint64_t kFillBytes = 4 * kMiB;
 
 PackedHeader header_for(const ModelGeometry& geometry, const ScratchOptions& options, uint32_t piece) {
   return {.layers = geometry.layers,
@@ -49,7 +49,9 @@ class StoreWriter {
 
   // `before` of `total` bytes were written before this file. The result is an errno; ECANCELED: stopped.
   int run(std::span<std::byte> memory, uint64_t before, uint64_t total, StoreProgress progress) {
-    const auto work = [&](uint32_t writer) { return write_next(memory.subspan(writer * kBlock, kBlock)); };
+    const auto work = [&](uint32_t writer) {
+      return write_next(memory.subspan(writer * kFillBytes, kFillBytes));
+    };
     const auto between = [&] {
       if (!progress(before + done_, total)) {
         error_ = ECANCELED;
@@ -61,11 +63,11 @@ class StoreWriter {
 
  private:
   bool write_next(std::span<std::byte> block) {
-    const uint64_t offset = next_.fetch_add(kBlock);
+    const uint64_t offset = next_.fetch_add(kFillBytes);
     if (offset >= bytes_ || error_ != 0) {
       return false;
     }
-    const uint64_t bytes = std::min(kBlock, bytes_ - offset);
+    const uint64_t bytes = std::min(kFillBytes, bytes_ - offset);
     content_.fill(offset, block.first(bytes));
     if (const int error = file_.write(block.first(bytes), offset); error != 0) {
       error_ = error;
@@ -191,7 +193,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     }
     missing.push_back(std::move(*piece));
   }
-  Result<PageMemory> memory = PageMemory::allocate(kStoreWriters * kBlock, std::nullopt);
+  Result<PageMemory> memory = PageMemory::allocate(kStoreWriters * kFillBytes, std::nullopt);
   if (!memory) {
     return propagate(memory);
   }

@@ -6,13 +6,13 @@
 #include <thread>
 
 #include "backends/memory_limit.h"
+#include "backends/page_memory.h"
 #include "core/units.h"
 
 namespace spillway {
 namespace {
 
-constexpr uint64_t kHugePage = 2 * kMiB;
-constexpr uint64_t kBlock = 8 * kMiB;
+constexpr uint64_t kCopyBytes = 8 * kMiB;
 
 // What must stay free for everything else, lest filling the copy calls the kernel's out-of-memory killer.
 constexpr uint64_t kMargin = 512 * kMiB;
@@ -25,8 +25,9 @@ struct Block {
 std::vector<Block> cut(const StoreFiles& store, std::span<const uint64_t> bases) {
   std::vector<Block> blocks;
   for (uint32_t file = 0; file < store.files.size(); ++file) {
-    for (uint64_t offset = 0; offset < store.files[file].bytes; offset += kBlock) {
-      blocks.push_back({{file, offset, kBlock}, bases[file] + offset});  // the last one ends behind the file
+    for (uint64_t offset = 0; offset < store.files[file].bytes; offset += kCopyBytes) {
+      blocks.push_back(
+          {{file, offset, kCopyBytes}, bases[file] + offset});  // the last one ends behind the file
     }
   }
   return blocks;
@@ -40,7 +41,7 @@ Result<StagedCopy> StagedCopy::make(const StoreFiles& store, uint32_t threads) {
   for (const StoreFile& file : store.files) {
     copy.bases_.push_back(total);
     // One page more than the file needs: a direct read of its end is rounded up to a block.
-    total += round_up(file.bytes + store.alignment, kHugePage);
+    total += round_up(file.bytes + store.alignment, kHugePageBytes);
   }
   Result<PageMemory> memory = PageMemory::allocate(total, std::nullopt);
   if (!memory) {

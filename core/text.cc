@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace spillway {
@@ -19,6 +20,12 @@ std::string join(std::span<const std::string> pieces, std::string_view separator
     text += piece;
   }
   return text;
+}
+
+void add_once(std::vector<std::string>& list, const std::string& text) {
+  if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end()) {
+    list.push_back(text);
+  }
 }
 
 }  // namespace spillway

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // Putting text together, where the work is compiled once: what a call of fmt::format_to or fmt::join
 // instantiates takes longer to compile than most of our files.
@@ -19,5 +20,8 @@ void append(std::string& out, fmt::format_string<Args...> format, Args&&... args
 
 // `a`, `b`, `c` → `a, b, c`
 std::string join(std::span<const std::string> pieces, std::string_view separator);
+
+// Appends `text` unless it is empty or there already.
+void add_once(std::vector<std::string>& list, const std::string& text);
 
 }  // namespace spillway

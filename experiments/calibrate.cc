@@ -314,7 +314,7 @@ DeviceProfile Calibration::profile() {
     if (cell.rates.empty()) {
       continue;
     }
-    const Interval rate = bootstrap_median(cell.rates, plan_.seed);
+    const MedianInterval rate = bootstrap_median(cell.rates, plan_.seed);
     LoadPoint point;
     point.block_bytes = cell.block;
     point.depth = cell.depth;

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/json_fwd.h"
 #include "experiments/open_trace.h"
 #include "sim/curve/curve_summary.h"
 #include "sim/curve/lru_curve.h"
@@ -49,7 +49,7 @@ uint64_t least_cache_bytes(const ModelGeometry& geometry, CacheSemantics semanti
 Result<CurveStudy> study_curve(const OpenTrace& trace, const CurveWish& wish);
 
 // `most_points`: of the curve at every size; evenly thinned to so many, both ends kept.
-nlohmann::ordered_json to_json(const CurveStudy& study, std::optional<uint64_t> most_points);
+Json to_json(const CurveStudy& study, std::optional<uint64_t> most_points);
 std::string to_table(const CurveStudy& study);
 
 }  // namespace spillway

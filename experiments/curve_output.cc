@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/curve.h"
 #include "experiments/printable.h"
 
 namespace spillway {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Out = std::back_insert_iterator<std::string>;
 
 CacheCounts decode_counts(const CurveStudy& study, const std::vector<uint64_t>& hits) {
@@ -253,7 +252,7 @@ void causes(Out out, const CurveStudy& study) {
 
 }  // namespace
 
-nlohmann::ordered_json to_json(const CurveStudy& study, std::optional<uint64_t> most_points) {
+Json to_json(const CurveStudy& study, std::optional<uint64_t> most_points) {
   const CacheCounts firsts = total_counts(study.stream, study.first_uses);
   const CacheCounts firsts_decode = decode_counts(study, study.first_uses);
   Json json = {{"schema", "spillway.curve/1"},

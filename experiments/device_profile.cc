@@ -1,15 +1,12 @@
 #include "experiments/device_profile.h"
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "experiments/whole_file.h"
 
 namespace spillway {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kSchema = "spillway.device/1";
+constexpr const char* kDeviceSchema = "spillway.device/1";
 
 Json to_json(const LoadPoint& point) {
   Json quantiles = Json::object();
@@ -93,7 +90,7 @@ DeviceProfile profile_of(const Json& json) {
 }  // namespace
 
 Json to_json(const DeviceProfile& profile) {
-  Json json = {{"schema", kSchema},
+  Json json = {{"schema", kDeviceSchema},
                {"name", profile.name},
                {"source", profile.source},
                {"device", profile.device},
@@ -125,8 +122,9 @@ Result<DeviceProfile> load_device_profile(const std::string& path) {
   }
   try {
     const Json json = Json::parse(*text);
-    if (!json.is_object() || json.value("schema", "") != kSchema) {
-      return failed("{}: not a device profile ({}); spillway calibrate DIR -o FILE makes one", path, kSchema);
+    if (!json.is_object() || json.value("schema", "") != kDeviceSchema) {
+      return failed("{}: not a device profile ({}); spillway calibrate DIR -o FILE makes one", path,
+                    kDeviceSchema);
     }
     DeviceProfile profile = profile_of(json);
     for (const AccessMethod& method : profile.methods) {
@@ -136,7 +134,7 @@ Result<DeviceProfile> load_device_profile(const std::string& path) {
       }
     }
     return profile;
-  } catch (const nlohmann::json::exception& problem) {
+  } catch (const Json::exception& problem) {
     return failed("{}: not a usable device profile: {}", path, problem.what());
   }
 }

@@ -25,12 +25,6 @@ std::string cpu_model() {
   return "unknown";
 }
 
-void add_once(std::vector<std::string>& list, const std::string& item) {
-  if (std::find(list.begin(), list.end(), item) == list.end()) {
-    list.push_back(item);
-  }
-}
-
 double timeval_seconds(const timeval& time) {
   return double(time.tv_sec) + double(time.tv_usec) / 1e6;
 }

@@ -1,18 +1,18 @@
 #include "experiments/json_keys.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/units.h"
 
 namespace spillway {
 namespace {
 
-const nlohmann::json kNothing;
+const Json kNothing;
 
 }  // namespace
 
-const nlohmann::json* JsonKeys::find(const char* key) const {
+const Json* JsonKeys::find(const char* key) const {
   const auto found = object_.is_object() ? object_.find(key) : object_.end();
   return object_.is_object() && found != object_.end() ? &*found : nullptr;
 }
@@ -30,7 +30,7 @@ void JsonKeys::adopt(const JsonKeys& child) {
 }
 
 JsonKeys JsonKeys::child(const char* key) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   if (found == nullptr || !found->is_object()) {
     wanted(key, "an object");
     return JsonKeys(kNothing);
@@ -39,7 +39,7 @@ JsonKeys JsonKeys::child(const char* key) {
 }
 
 std::string JsonKeys::text(const char* key, std::optional<std::string> otherwise) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   if (found != nullptr && found->is_string()) {
     return found->get<std::string>();
   }
@@ -50,7 +50,7 @@ std::string JsonKeys::text(const char* key, std::optional<std::string> otherwise
 }
 
 uint32_t JsonKeys::count(const char* key, std::optional<uint32_t> otherwise) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   if (found != nullptr && found->is_number_unsigned() && found->get<uint64_t>() <= UINT32_MAX) {
     return found->get<uint32_t>();
   }
@@ -61,7 +61,7 @@ uint32_t JsonKeys::count(const char* key, std::optional<uint32_t> otherwise) {
 }
 
 uint64_t JsonKeys::large_count(const char* key) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   if (found != nullptr && found->is_number_unsigned()) {
     return found->get<uint64_t>();
   }
@@ -70,7 +70,7 @@ uint64_t JsonKeys::large_count(const char* key) {
 }
 
 double JsonKeys::real(const char* key, std::optional<double> otherwise) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   if (found != nullptr && found->is_number() && std::isfinite(found->get<double>()) &&
       found->get<double>() >= 0) {
     return found->get<double>();
@@ -82,7 +82,7 @@ double JsonKeys::real(const char* key, std::optional<double> otherwise) {
 }
 
 bool JsonKeys::flag(const char* key, bool otherwise) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   if (found != nullptr && !found->is_boolean()) {
     wanted(key, "true or false");
     return otherwise;
@@ -115,11 +115,11 @@ double JsonKeys::duration_s(const char* key) {
 }
 
 plan::Range JsonKeys::range(const char* key) {
-  const nlohmann::json* found = find(key);
+  const Json* found = find(key);
   bool sane = found != nullptr && found->is_array() && found->size() == 3;
   double values[3] = {0, 0, 0};
   for (size_t i = 0; sane && i < 3; ++i) {
-    const nlohmann::json& value = (*found)[i];
+    const Json& value = (*found)[i];
     sane = value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0 &&
            (i == 0 || value.get<double>() >= values[i - 1]);
     values[i] = sane ? value.get<double>() : 0;
@@ -132,7 +132,7 @@ plan::Range JsonKeys::range(const char* key) {
 
 std::vector<std::string> JsonKeys::texts(const char* key) {
   std::vector<std::string> texts;
-  for (const nlohmann::json& value : list(key)) {
+  for (const Json& value : list(key)) {
     if (!value.is_string()) {
       wanted(key, "a list of texts");
       return {};
@@ -142,13 +142,13 @@ std::vector<std::string> JsonKeys::texts(const char* key) {
   return texts;
 }
 
-std::vector<nlohmann::json> JsonKeys::list(const char* key) {
-  const nlohmann::json* found = find(key);
+std::vector<Json> JsonKeys::list(const char* key) {
+  const Json* found = find(key);
   if (found == nullptr || !found->is_array()) {
     wanted(key, "a list");
     return {};
   }
-  return found->get<std::vector<nlohmann::json>>();
+  return found->get<std::vector<Json>>();
 }
 
 }  // namespace spillway

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/json_fwd.h"
 #include "core/result.h"
 #include "sim/plan/hardware.h"
 
@@ -15,7 +15,7 @@ namespace spillway {
 // is there; the first that found none is what problem() tells, so that a reader checks once, at the end.
 class JsonKeys {
  public:
-  explicit JsonKeys(const nlohmann::json& object) : object_(object) {}
+  explicit JsonKeys(const Json& object) : object_(object) {}
 
   bool has(const char* key) const { return find(key) != nullptr; }
   JsonKeys child(const char* key);
@@ -30,17 +30,17 @@ class JsonKeys {
   double duration_s(const char* key);  // `80us`
   plan::Range range(const char* key);  // [low, most likely, high], ascending
   std::vector<std::string> texts(const char* key);
-  std::vector<nlohmann::json> list(const char* key);
+  std::vector<Json> list(const char* key);
 
   const std::optional<Error>& problem() const { return problem_; }
   // Takes over what a child found wrong.
   void adopt(const JsonKeys& child);
 
  private:
-  const nlohmann::json* find(const char* key) const;
+  const Json* find(const char* key) const;
   void wanted(const char* key, const std::string& what);
 
-  const nlohmann::json& object_;
+  const Json& object_;
   std::optional<Error> problem_;
 };
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/units.h"
 #include "experiments/json_keys.h"
 #include "experiments/plan_presets.h"
@@ -12,8 +12,6 @@
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::json;
 
 // The share of the experts that is cached: told by the row, or what its memory leaves.
 Result<double> cached_share(JsonKeys& keys, const plan::Decode& inputs) {

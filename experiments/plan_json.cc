@@ -1,11 +1,9 @@
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/plan_report.h"
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json forecast_json(const plan::Forecast& forecast) {
   const plan::TokenTime& time = forecast.time;
@@ -89,7 +87,7 @@ Json question_json(const PlanStudy& study) {
 
 }  // namespace
 
-nlohmann::ordered_json plan_json(const PlanStudy& study) {
+Json plan_json(const PlanStudy& study) {
   return {{"schema", "spillway.plan/1"},
           {"question", question_json(study)},
           {"plan", answer_json(study.plan)},
@@ -109,7 +107,7 @@ nlohmann::ordered_json plan_json(const PlanStudy& study) {
           {"purchases", purchases_json(study)}};
 }
 
-nlohmann::ordered_json claims_json(const Claims& claims) {
+Json claims_json(const Claims& claims) {
   Json covered = Json::array();
   for (const Claim& claim : claims.covered) {
     covered.push_back({{"system", claim.system},

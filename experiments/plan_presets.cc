@@ -1,16 +1,14 @@
 #include "experiments/plan_presets.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/units.h"
 #include "experiments/json_keys.h"
 #include "experiments/presets.h"
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::json;
 
 // The preset `kind`/`name` as an object of `schema`, made into a T by `read`; whatever is wrong with it is
 // told with its name.

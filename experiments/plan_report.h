@@ -1,8 +1,8 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "core/json_fwd.h"
 #include "experiments/plan_claims.h"
 #include "experiments/plan_study.h"
 
@@ -15,12 +15,12 @@ std::string plan_table(const PlanStudy& study);
 std::string plan_explanation(const PlanStudy& study);
 
 // spillway.plan/1
-nlohmann::ordered_json plan_json(const PlanStudy& study);
+Json plan_json(const PlanStudy& study);
 
 // The planner beside published figures, misses and what it cannot cover included.
 std::string claims_table(const Claims& claims);
 
 // spillway.claims/1
-nlohmann::ordered_json claims_json(const Claims& claims);
+Json claims_json(const Claims& claims);
 
 }  // namespace spillway

@@ -4,16 +4,15 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/json.h"
 #include "traces/file.h"
 
 namespace spillway {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 // A GGUF tensor type: rows are made of blocks of so many elements in so many bytes.
 struct TensorType {

@@ -1,8 +1,8 @@
 #include "experiments/report.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "traces/file.h"
 
 namespace spillway {
@@ -41,9 +41,9 @@ Result<void> check_output_path(const std::string& flag, const std::string& path,
   return trial ? Result<void>() : propagate(trial);
 }
 
-Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path) {
+Result<void> write_json(const Json& json, const std::string& path) {
   // Paths need not be UTF-8; what is not is replaced rather than thrown over.
-  const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   Result<OutputFile> file = path == "-" ? OutputFile::standard_output()
                                         : OutputFile::create(path, OutputFile::Place::rename_when_done, true);
   if (!file) {

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/geometry.h"
+#include "core/json_fwd.h"
 #include "experiments/gap.h"
 #include "runtime/loader.h"
 #include "runtime/metrics.h"
@@ -98,7 +98,7 @@ inline constexpr double kColdTolerance = 0.02;
 // delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.
 std::optional<double> share_from_ram(const Report& report);
 
-nlohmann::ordered_json to_json(const Report& report);
+Json to_json(const Report& report);
 std::string to_table(const Report& report);
 
 // Whether JSON can be written to `path` (empty: nowhere, `-`: stdout) once there is some, asked before the
@@ -110,7 +110,7 @@ Result<void> check_output_path(const std::string& flag, const std::string& path,
 
 // Writes `json` to `path`, or to stdout when it is `-`. What was there before is replaced by the whole or not
 // at all.
-Result<void> write_json(const nlohmann::ordered_json& json, const std::string& path);
+Result<void> write_json(const Json& json, const std::string& path);
 Result<void> write_json(const Report& report, const std::string& path);
 
 }  // namespace spillway

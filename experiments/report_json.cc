@@ -1,13 +1,11 @@
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/report.h"
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 template <class T>
 Json or_null(const std::optional<T>& value) {

@@ -154,7 +154,7 @@ Found search_from(QueueingSearch& search, const std::array<double, 4>& start) {
 
 }  // namespace
 
-Interval bootstrap_median(std::span<const double> values, uint64_t seed) {
+MedianInterval bootstrap_median(std::span<const double> values, uint64_t seed) {
   constexpr size_t kResamples = 1000;
   Expects(!values.empty());
   std::vector<double> sample(values.begin(), values.end());

@@ -10,7 +10,7 @@
 // What calibrate makes of its measurements.
 namespace spillway {
 
-struct Interval {
+struct MedianInterval {
   double low = 0;
   double middle = 0;
   double high = 0;
@@ -18,7 +18,7 @@ struct Interval {
 
 // The median and a 95 % interval of it by the percentile bootstrap (Efron and Tibshirani, "An Introduction to
 // the Bootstrap", 1993, chapter 13), 1000 resamples. `values` must not be empty. Same seed, same interval.
-Interval bootstrap_median(std::span<const double> values, uint64_t seed);
+MedianInterval bootstrap_median(std::span<const double> values, uint64_t seed);
 
 // Fills in what `point` says of latency from the latencies in ns, at least one, in any order.
 void summarise_latency(std::span<double> latencies_ns, LoadPoint& point);

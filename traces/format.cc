@@ -5,16 +5,15 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <nlohmann/json.hpp>
+
+#include "core/json.h"
 
 namespace spillway {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 static_assert(std::endian::native == std::endian::little, "the format is written as memory lies");
 
-constexpr std::string_view kSchema = "spillway.trace/1";
+constexpr std::string_view kTraceSchema = "spillway.trace/1";
 // The line ending in it shows a transfer in text mode, the high bit one that was not 8-bit clean.
 constexpr std::string_view kMagic = "\xffSPWTR\r\n";
 static_assert(kMagic.size() == 8);
@@ -124,7 +123,7 @@ std::string header_to_json(const TraceHeader& header) {
     }
   }
   const ModelGeometry& geometry = header.geometry;
-  Json root = {{"schema", kSchema},
+  Json root = {{"schema", kTraceSchema},
                {"model", header.model},
                {"geometry",
                 {{"layers", geometry.layers},
@@ -150,9 +149,9 @@ Result<TraceHeader> header_from_json(std::string_view text) {
   if (!root.is_object()) {
     return failed("header: not a JSON object");
   }
-  if (const auto schema = root.find("schema"); schema == root.end() || *schema != kSchema) {
+  if (const auto schema = root.find("schema"); schema == root.end() || *schema != kTraceSchema) {
     return failed("header: schema is {}; this spillway reads {}",
-                  schema == root.end() ? "missing" : schema->dump(), kSchema);
+                  schema == root.end() ? "missing" : schema->dump(), kTraceSchema);
   }
   const auto described = root.find("geometry");
   if (described == root.end() || !described->is_object()) {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "backends/list.h"
 #include "backends/scratch_store.h"
 #include "core/interrupt.h"
+#include "core/json.h"
 #include "core/sudden_end.h"
 #include "experiments/cli.h"
 #include "experiments/device_profile.h"

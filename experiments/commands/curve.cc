@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"

@@ -1,8 +1,8 @@
 #include "experiments/gap.h"
 
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/gap_runs.h"
 #include "experiments/whole_file.h"
@@ -16,8 +16,6 @@ struct GapOptions {
   std::string method;
   std::string live;
 };
-
-using Json = nlohmann::json;
 
 // What `record --json` reported of the run that is to be explained.
 struct LiveRun {

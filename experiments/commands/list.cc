@@ -2,8 +2,7 @@
 
 #include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/plan_presets.h"
 #include "experiments/presets.h"
@@ -14,8 +13,6 @@
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 template <class List>
 Json describe_family(const List& list) {

@@ -1,8 +1,7 @@
 #include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
-
 #include "backends/pack_store.h"
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/coactivation.h"
 #include "experiments/interruptible.h"
@@ -15,8 +14,6 @@
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kById = "id";
 constexpr const char* kByCoactivation = "coactivation";

@@ -1,6 +1,6 @@
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/live_run.h"
 #include "experiments/progress.h"
@@ -132,7 +132,7 @@ Result<std::vector<TokenId>> take_text(const PerplexityOptions& options, const L
 
 Result<void> print_perplexity(const PerplexityOptions& options, const Windows& windows,
                               const Report& report) {
-  nlohmann::ordered_json json = to_json(report);
+  Json json = to_json(report);
   json["perplexity"] = {{"value", windows.value()},
                         {"standard_error", windows.standard_error()},
                         {"mean_nats", windows.mean_nats()},

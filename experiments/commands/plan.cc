@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/plan_report.h"
 #include "experiments/report.h"
@@ -18,7 +17,7 @@ struct PlanOptions {
   bool claims = false;
 };
 
-Result<void> print(const std::string& table, const nlohmann::ordered_json& json, const std::string& path) {
+Result<void> print(const std::string& table, const Json& json, const std::string& path) {
   Result<void> written;
   if (!path.empty()) {
     written = write_json(json, path);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/commands/trace_commands.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
@@ -12,8 +12,6 @@
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr uint32_t kShownLags[] = {1, 2, 4, 8, 16, 32, 64};
 

@@ -1,11 +1,9 @@
 #include "experiments/page/read_run.h"
 
-#include <nlohmann/json.hpp>
+#include "core/json.h"
 
 namespace spillway::page {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::optional<double> optional_number(const Json& json, const char* key) {
   const Json& value = json.at(key);

@@ -1,13 +1,11 @@
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/page/results.h"
 #include "traces/file.h"
 
 namespace spillway::page {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr size_t kMostLine = 64 * kKiB;
 

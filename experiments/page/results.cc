@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/device_profile.h"
 #include "experiments/page/read_run.h"
 #include "experiments/whole_file.h"
@@ -13,7 +13,6 @@ namespace spillway::page {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 // What one file gives to `results`. Whatever is wrong with it, at() and get() throw it, or it is returned.
 class Reader {
@@ -34,7 +33,7 @@ class Reader {
     }
     try {
       take(path, Json::parse(*text));
-    } catch (const nlohmann::json::exception& problem) {
+    } catch (const Json::exception& problem) {
       results_.left_out.push_back(fmt::format("{}: {}", path, problem.what()));
     }
   }

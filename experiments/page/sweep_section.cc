@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/text.h"
 #include "experiments/page/sections.h"
 #include "experiments/page/wording.h"
 

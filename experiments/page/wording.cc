@@ -4,15 +4,10 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/text.h"
 #include "experiments/report.h"
 
 namespace spillway::page {
-void add_once(std::vector<std::string>& list, const std::string& text) {
-  if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end()) {
-    list.push_back(text);
-  }
-}
-
 namespace {
 
 // `queueing:channels=8,…` → `queueing`

@@ -35,9 +35,6 @@ std::vector<std::string> cautions_of(const RunResult& run);
 // Machine, storage, date and version, a line each; once, where several runs share them.
 std::vector<std::string> facts_of(const std::vector<const Origin*>& origins);
 
-// Appends `text` unless it is empty or there already.
-void add_once(std::vector<std::string>& list, const std::string& text);
-
 // Every command once, in order.
 std::vector<std::string> commands_of(const std::vector<const Origin*>& origins);
 

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "core/json_fwd.h"
 #include "experiments/sweep/results.h"
 #include "sim/difference.h"
 
@@ -57,7 +57,7 @@ struct Comparison {
 // Fails where the two have no point in common.
 Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence);
 
-nlohmann::ordered_json to_json(const Comparison& comparison);
+Json to_json(const Comparison& comparison);
 
 // `figures`: only these; empty: the usual ones, or all there are where none of these is among them.
 std::string to_table(const Comparison& comparison, const std::vector<std::string>& figures);

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/printable.h"
 #include "experiments/sweep/compare.h"
 #include "experiments/sweep/summary.h"
@@ -8,8 +8,6 @@
 // A comparison as a table and as spillway.compare/1.
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string name_of(Difference::Method method) {
   switch (method) {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/sweep/compare.h"
 #include "experiments/whole_file.h"
 
@@ -12,7 +12,6 @@ namespace spillway {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 struct LoadedReport {
   PointResult result;

@@ -3,18 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/whole_file.h"
 
 namespace spillway {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kSchema = "spillway.experiment/1";
+constexpr const char* kExperimentSchema = "spillway.experiment/1";
 
 std::string word_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
@@ -336,8 +334,8 @@ Result<Json> parse_document(const std::string& text) {
   } catch (const Json::parse_error& problem) {
     return failed("is not JSON: something is wrong at byte {}", problem.byte);
   }
-  if (!document.is_object() || document.value("schema", Json()) != kSchema) {
-    return failed("not a JSON object of schema {}", kSchema);
+  if (!document.is_object() || document.value("schema", Json()) != kExperimentSchema) {
+    return failed("not a JSON object of schema {}", kExperimentSchema);
   }
   for (const char* key : {"base", "sweep", "let"}) {
     if (document.contains(key) && !document[key].is_object()) {

@@ -1,15 +1,13 @@
 #include "experiments/sweep/figures.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
+#include "core/json.h"
 #include "core/units.h"
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct FigureOf {
   const char* name;

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
+
+#include "core/json_fwd.h"
 
 // What is compared and tabled of a result, each under a name that an experiment's `plot` can use.
 namespace spillway {
@@ -17,11 +18,11 @@ struct Figure {
 
 // All that `result` (spillway.report/1, spillway.curve/1 or spillway.plan/1) tells; what it leaves out or
 // says null of is left out. Of another schema: nothing.
-std::vector<Figure> figures_of(const nlohmann::ordered_json& result);
+std::vector<Figure> figures_of(const Json& result);
 
 // Whether running it again would give the same: in virtual time, or by counting and
 // reckoning as curves and plans do.
-bool is_computed(const nlohmann::ordered_json& result);
+bool is_computed(const Json& result);
 
 // The figures worth a table where nobody said which.
 std::vector<std::string> usual_figures();

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/host.h"
 #include "experiments/report.h"
 #include "experiments/whole_file.h"
@@ -16,9 +16,8 @@ namespace spillway {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
-constexpr const char* kSchema = "spillway.point/1";
+constexpr const char* kPointSchema = "spillway.point/1";
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -71,8 +70,8 @@ std::string failure_of(const ChildRun& child, bool has_report) {
 
 Result<PointResult> point_result_of(const Json& json) {
   PointResult result;
-  if (!json.is_object() || json.value("schema", Json()) != kSchema) {
-    return failed("not a JSON object of schema {}", kSchema);
+  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
+    return failed("not a JSON object of schema {}", kPointSchema);
   }
   const Json point = json.value("point", Json());
   const Json repetition = json.value("repetition", Json());
@@ -177,7 +176,7 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
   const std::string error = failure_of(child, report.is_object());
   std::vector<std::string> command = {"spillway"};
   command.insert(command.end(), words.begin(), words.end());
-  Json json = {{"schema", kSchema},
+  Json json = {{"schema", kPointSchema},
                {"point", json_of(run.point)},
                {"repetition", run.repetition},
                {"status", error.empty() ? "done" : "failed"},

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/json.h"
 #include "experiments/printable.h"
 
 namespace spillway {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::vector<std::string> wanted_figures(const Experiment& experiment) {
   return experiment.figures.empty() ? usual_figures() : experiment.figures;

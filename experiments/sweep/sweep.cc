@@ -10,10 +10,10 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/interrupt.h"
+#include "core/json.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
 #include "experiments/sweep/results.h"

@@ -11,8 +11,11 @@
 #include "backends/generated_content.h"
 #include "core/geometry.h"
 #include "core/result.h"
+#include "tests/support/mentions.h"
 
 namespace spillway::testing {
+
+using test::mentions;
 
 // Where many small files are written fastest.
 inline std::string memory_directory() {
@@ -68,10 +71,6 @@ inline std::string filled(uint64_t bytes) {
   std::string text(bytes, '\0');
   GeneratedContent(1, 0).fill(0, std::as_writable_bytes(std::span(text)));
   return text;
-}
-
-inline bool mentions(const std::string& message, const std::string& part) {
-  return message.find(part) != std::string::npos;
 }
 
 inline ModelGeometry geometry(uint32_t layers, uint32_t experts, uint64_t bytes) {

@@ -1,15 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 // A small trace, and a store that fits beside it: 4 layers of 16 experts of 64 KiB, top-4.
 class Cli : public testing::Test {
@@ -38,14 +36,6 @@ class Cli : public testing::Test {
   TemporaryDirectory scratch_;
   std::string trace_ = scratch_ / "trace.bin";
 };
-
-void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
-  EXPECT_EQ(ran.status, status) << ran.err;
-  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-  for (const std::string& mention : mentions) {
-    EXPECT_NE(ran.err.find(mention), std::string::npos) << "no '" << mention << "' in: " << ran.err;
-  }
-}
 
 TEST(CliHelp, ShowsAnExampleForEveryCommand) {
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"replay"},
@@ -114,7 +104,7 @@ TEST_F(Cli, SimulatesTwiceToTheSameBytes) {
     const Ran ran = spillway({"simulate", trace_, "--cache", "1MiB", "--evict", "random", "--prefetch",
                               "markov", "--compute", "1ms", "--seed", seed, "--json", "-"});
     EXPECT_EQ(ran.status, 0) << ran.err;
-    nlohmann::ordered_json json = nlohmann::ordered_json::parse(ran.out);
+    Json json = Json::parse(ran.out);
     json.erase("run");
     return json.dump();
   };

@@ -1,15 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 // What `spillway curve` says beside the hit ratios that cli_test.cc and published_curves_test.cc look at.
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 class Curve : public testing::Test {
  protected:

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 // Wrong input and rough ends: one line each, the exit status the design names, and nothing left behind.
@@ -15,7 +15,6 @@ namespace spillway::test {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 class Hostile : public testing::Test {
  protected:
@@ -52,14 +51,6 @@ class Hostile : public testing::Test {
   std::string trace_ = scratch_ / "trace.bin";
   std::string stores_ = scratch_ / "stores";
 };
-
-void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
-  EXPECT_EQ(ran.status, status) << ran.err;
-  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-  for (const std::string& mention : mentions) {
-    EXPECT_NE(ran.err.find(mention), std::string::npos) << "no '" << mention << "' in: " << ran.err;
-  }
-}
 
 size_t entries(const std::string& directory) {
   return size_t(std::distance(fs::directory_iterator(directory), {}));

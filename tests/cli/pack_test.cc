@@ -1,16 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/json.h"
 #include "tests/model/gguf_builder.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 // A model of the oracle whose experts are all of one size, packed; and a made-up trace of its shape.
 class PackCli : public testing::Test {
@@ -62,14 +60,6 @@ class PackCli : public testing::Test {
   std::string trace_ = scratch_ / "trace.bin";
   Json geometry_;
 };
-
-void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
-  EXPECT_EQ(ran.status, status) << ran.err;
-  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-  for (const std::string& mention : mentions) {
-    EXPECT_NE(ran.err.find(mention), std::string::npos) << "no '" << mention << "' in: " << ran.err;
-  }
-}
 
 TEST_F(PackCli, SaysWhatItMade) {
   const Ran ran = pack({"--force"});

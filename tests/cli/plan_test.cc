@@ -1,14 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 Ran plan(const std::vector<std::string>& options) {
   std::vector<std::string> arguments = {SPILLWAY_BINARY, "plan"};

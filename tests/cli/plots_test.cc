@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "tests/support/program.h"
 #include "tests/support/python.h"
 
@@ -9,7 +8,6 @@
 namespace spillway::test {
 namespace {
 
-using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 class Plots : public testing::Test {

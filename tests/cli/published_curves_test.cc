@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
@@ -52,7 +52,7 @@ void expect_published_curve(const std::string& model) {
                 "250MiB,500MiB,750MiB,1000MiB,1500MiB,2000MiB,2500MiB,3000MiB,4000MiB,6000MiB,8000MiB",
                 "--json", "-"});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  const nlohmann::json points = nlohmann::json::parse(ran.out)["points"];
+  const Json points = Json::parse(ran.out)["points"];
   ASSERT_EQ(points.size(), rows.size());
   for (const Published& row : rows) {
     // All come out to the last printed digit but two: LFU and Belady on Gemma at 250 MiB, where a prefill
@@ -61,7 +61,7 @@ void expect_published_curve(const std::string& model) {
     const bool surplus = model == "gemma" && row.policy != "lru" && row.cache_bytes == 250U << 20;
     const double tolerance = surplus ? 0.01 : 0.00051;
     bool found = false;
-    for (const nlohmann::json& point : points) {
+    for (const Json& point : points) {
       if (point["policy"] == row.policy && point["cache_bytes"] == row.cache_bytes) {
         found = true;
         EXPECT_NEAR(100 * point["hit_ratio"].get<double>(), row.hit_percent, tolerance)

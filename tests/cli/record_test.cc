@@ -1,15 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 const std::string kBundled = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
 const std::string kHybrid = SPILLWAY_SHARED_DIR "/oracle/models/tiny-qwen35moe-q4_k.gguf";

@@ -1,16 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 #include "tests/support/python.h"
 
 // `spillway report`: a page of everything that other commands write.
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 size_t count(const std::string& text, const std::string& what) {
   size_t found = 0;

@@ -3,15 +3,13 @@
 
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <regex>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 class SimulateCli : public testing::Test {
  protected:

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 // --timeline, against the report of the same run.
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 struct Slice {
   int64_t start_ns = 0;

@@ -6,9 +6,12 @@
 #include "backends/scratch_store.h"
 #include "experiments/coactivation.h"
 #include "tests/model/gguf_builder.h"
+#include "tests/support/mentions.h"
 
 namespace spillway {
 namespace {
+
+using test::mentions;
 
 using test::ModelDirectory;
 using test::split_part;
@@ -31,10 +34,6 @@ class OpenStore : public ::testing::Test {
 
   ModelDirectory directory_;
 };
-
-bool mentions(const std::string& message, std::string_view part) {
-  return message.find(part) != std::string::npos;
-}
 
 TEST_F(OpenStore, FindsTheRangesOfExpertsInAModelFile) {
   const std::string path = directory_.write(tiny_moe().bytes());

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "experiments/device_profile.h"
 #include "experiments/plan_report.h"
 #include "experiments/plan_sources.h"
@@ -183,11 +183,11 @@ TEST(PlanStudy, ATracesLocalityAndTimesReplaceThePresets) {
 
 TEST(PlanStudy, ItsJsonHoldsTheSweepAndTheAnswer) {
   const PlanStudy study = study_of(request_for("gpt-oss-120b"));
-  const nlohmann::ordered_json json = plan_json(study);
+  const Json json = plan_json(study);
   EXPECT_EQ(json["schema"], "spillway.plan/1");
   EXPECT_EQ(json["sweep"]["tok_per_s"].size(),
             json["sweep"]["memory_bytes"].size() * json["sweep"]["drive_bandwidth_bytes_per_s"].size());
-  const nlohmann::ordered_json& speed = json["plan"]["speed"];
+  const Json& speed = json["plan"]["speed"];
   EXPECT_LE(speed["tok_per_s_low"], speed["tok_per_s"]);
   EXPECT_LE(speed["tok_per_s"], speed["tok_per_s_high"]);
   EXPECT_EQ(plan_json(study).dump(), plan_json(study_of(request_for("gpt-oss-120b"))).dump());

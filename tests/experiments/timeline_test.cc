@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/rng.h"
 #include "tests/support/program.h"
 
 namespace spillway::test {
 namespace {
-
-using Json = nlohmann::json;
 
 ModelGeometry small_geometry() {
   return {.layers = 2, .experts_per_layer = 4, .top_k = 2, .used_top_k = 2, .expert_bytes = {100, 300}};

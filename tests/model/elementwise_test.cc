@@ -11,29 +11,16 @@
 
 #include "runtime/model/kernels/blocks.h"
 #include "runtime/model/kernels/kernels.h"
+#include "tests/model/kernel_memory.h"
 
 // Everything of a decode pass but the matrices, in each instruction set.
 namespace spillway {
 namespace {
 
+using test::aligned_block;
+using test::AlignedBlock;
+using test::bits_of;
 using Random = std::mt19937;
-
-struct Free {
-  void operator()(std::byte* memory) const { std::free(memory); }
-};
-using AlignedBytes = std::unique_ptr<std::byte[], Free>;
-
-AlignedBytes aligned_bytes(size_t bytes) {
-  return AlignedBytes(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
-}
-
-std::vector<uint32_t> bits_of(const std::vector<float>& values) {
-  std::vector<uint32_t> bits;
-  for (const float value : values) {
-    bits.push_back(std::bit_cast<uint32_t>(value));
-  }
-  return bits;
-}
 
 class Elementwise : public testing::TestWithParam<Isa> {
  protected:
@@ -198,7 +185,7 @@ TEST_P(Elementwise, QuantisesWithTheLargestMagnitudeAtTheEndOfTheRange) {
   x[100] = -7.5F;
   x[300] = 9.25F;
   const size_t bytes = activation_bytes(ActivationType::q8_k, x.size());
-  const AlignedBytes out = aligned_bytes(bytes);
+  const AlignedBlock out = aligned_block(bytes);
   k().quantize(ActivationType::q8_k, x, out.get());
   const ActivationQ8K* blocks = reinterpret_cast<const ActivationQ8K*>(out.get());
   // The scale has the sign that takes the furthest value to -127.
@@ -225,7 +212,7 @@ TEST_P(Elementwise, RoundsTiesOfActivationsToEven) {
   x[2] = 1.5F;
   x[3] = -2.5F;
   x[4] = 126.49F;
-  const AlignedBytes out = aligned_bytes(activation_bytes(ActivationType::q8_0, x.size()));
+  const AlignedBlock out = aligned_block(activation_bytes(ActivationType::q8_0, x.size()));
   k().quantize(ActivationType::q8_0, x, out.get());
   const ActivationQ8& block = *reinterpret_cast<const ActivationQ8*>(out.get());
   EXPECT_EQ(block.d[0], 1.0F);

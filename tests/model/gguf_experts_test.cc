@@ -5,9 +5,12 @@
 #include <filesystem>
 
 #include "tests/model/gguf_builder.h"
+#include "tests/support/mentions.h"
 
 namespace spillway {
 namespace {
+
+using test::mentions;
 
 using test::GgufBuilder;
 using test::ModelDirectory;
@@ -39,10 +42,6 @@ class GgufExpertsTest : public ::testing::Test {
 
   ModelDirectory directory_;
 };
-
-bool mentions(const std::string& message, std::string_view part) {
-  return message.find(part) != std::string::npos;
-}
 
 GgufBuilder& add_layer(GgufBuilder& builder, uint32_t layer, uint64_t experts = 2) {
   for (const char* kind : {"gate", "up", "down"}) {

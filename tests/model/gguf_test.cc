@@ -11,19 +11,18 @@
 #include "core/units.h"
 #include "runtime/model/weights.h"
 #include "tests/model/gguf_builder.h"
+#include "tests/support/mentions.h"
 
 namespace spillway {
 namespace {
+
+using test::mentions;
 
 using test::Fields;
 using test::GgufBuilder;
 using test::ModelDirectory;
 using test::split_part;
 using test::tiny_moe;
-
-bool mentions(const std::string& message, std::string_view part) {
-  return message.find(part) != std::string::npos;
-}
 
 class GgufFile : public ::testing::Test {
  protected:

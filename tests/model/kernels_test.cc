@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/model/kernels/blocks.h"
+#include "tests/model/kernel_memory.h"
 
 namespace spillway {
 namespace {
@@ -22,20 +23,14 @@ constexpr TensorType kTypes[] = {TensorType::f32,   TensorType::f16,   TensorTyp
                                  TensorType::q4_k,  TensorType::q5_k,  TensorType::q6_k, TensorType::iq2_xxs,
                                  TensorType::iq2_xs};
 
+using test::aligned_block;
+using test::AlignedBlock;
+using test::bits_of;
 using Random = std::mt19937;
-
-struct Free {
-  void operator()(std::byte* memory) const { std::free(memory); }
-};
-using AlignedBytes = std::unique_ptr<std::byte[], Free>;
-
-AlignedBytes aligned_bytes(size_t bytes) {
-  return AlignedBytes(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
-}
 
 struct Activations {
   size_t stride = 0;
-  AlignedBytes data;
+  AlignedBlock data;
 };
 
 uint16_t half_of(float value) {
@@ -130,7 +125,7 @@ struct Problem {
     const ActivationType type = activation_type(matrix.type);
     Activations made;
     made.stride = activation_bytes(type, matrix.columns);
-    made.data = aligned_bytes(made.stride * tokens);
+    made.data = aligned_block(made.stride * tokens);
     for (uint32_t t = 0; t < tokens; ++t) {
       k.quantize(type, {x.data() + size_t(t) * matrix.columns, matrix.columns},
                  made.data.get() + t * made.stride);
@@ -161,14 +156,6 @@ std::vector<double> values_of(ActivationType type, const std::byte* row, size_t 
     }
   }
   return values;
-}
-
-std::vector<uint32_t> bits_of(const std::vector<float>& values) {
-  std::vector<uint32_t> bits;
-  for (const float value : values) {
-    bits.push_back(std::bit_cast<uint32_t>(value));
-  }
-  return bits;
 }
 
 class KernelsOf : public testing::TestWithParam<std::tuple<Isa, TensorType>> {

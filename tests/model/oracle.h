@@ -13,7 +13,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "core/expects.h"
+#include "core/json.h"
 #include "runtime/model/decoder.h"
 #include "runtime/model/gguf_experts.h"
 #include "runtime/steady_clock.h"
@@ -75,7 +75,7 @@ struct Reference {
 
 inline Reference load_reference(const fs::path& json) {
   std::ifstream file(json);
-  const nlohmann::json settings = nlohmann::json::parse(file);
+  const Json settings = Json::parse(file);
   Reference reference;
   reference.tokens = settings["tokens"].get<std::vector<TokenId>>();
   const auto positions = settings["n_pos"].get<size_t>();
@@ -103,7 +103,7 @@ inline std::vector<std::vector<uint16_t>> load_choices(const fs::path& router) {
   std::ifstream file(router);
   std::map<std::pair<int, int>, std::vector<uint16_t>> by_place;
   for (std::string line; std::getline(file, line);) {
-    const nlohmann::json row = nlohmann::json::parse(line);
+    const Json row = Json::parse(line);
     const auto name = row["name"].get<std::string>();
     constexpr std::string_view kName = "ffn_moe_topk-";
     // Copies of a node have its name and more.

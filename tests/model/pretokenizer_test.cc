@@ -11,10 +11,10 @@
 namespace spillway {
 namespace {
 
-using Pieces = std::vector<std::string>;
+using Words = std::vector<std::string>;
 
-Pieces pieces(PreTokenizer how, std::string_view text) {
-  Pieces list;
+Words pieces(PreTokenizer how, std::string_view text) {
+  Words list;
   while (!text.empty()) {
     const size_t bytes = first_piece(how, text);
     list.emplace_back(text.substr(0, bytes));
@@ -23,13 +23,13 @@ Pieces pieces(PreTokenizer how, std::string_view text) {
   return list;
 }
 
-Pieces qwen2(std::string_view text) {
+Words qwen2(std::string_view text) {
   return pieces(PreTokenizer::qwen2, text);
 }
-Pieces qwen35(std::string_view text) {
+Words qwen35(std::string_view text) {
   return pieces(PreTokenizer::qwen35, text);
 }
-Pieces gpt2(std::string_view text) {
+Words gpt2(std::string_view text) {
   return pieces(PreTokenizer::gpt2, text);
 }
 
@@ -48,72 +48,72 @@ TEST(PreTokenizer, OfAnUnknownNameIsRefusedWithTheKnownOnes) {
 }
 
 TEST(PreTokenizer, LetsOneCharacterLeadAWord) {
-  EXPECT_EQ(qwen2("Hello world"), (Pieces{"Hello", " world"}));
-  EXPECT_EQ(qwen2("(foo_bar)"), (Pieces{"(foo", "_bar", ")"}));
-  EXPECT_EQ(qwen2("a  b"), (Pieces{"a", " ", " b"}));
-  EXPECT_EQ(qwen2("\ttab"), (Pieces{"\ttab"}));
-  EXPECT_EQ(qwen2("\nline"), (Pieces{"\n", "line"}));
-  EXPECT_EQ(qwen2("\u00a0x"), (Pieces{"\u00a0x"}));
+  EXPECT_EQ(qwen2("Hello world"), (Words{"Hello", " world"}));
+  EXPECT_EQ(qwen2("(foo_bar)"), (Words{"(foo", "_bar", ")"}));
+  EXPECT_EQ(qwen2("a  b"), (Words{"a", " ", " b"}));
+  EXPECT_EQ(qwen2("\ttab"), (Words{"\ttab"}));
+  EXPECT_EQ(qwen2("\nline"), (Words{"\n", "line"}));
+  EXPECT_EQ(qwen2("\u00a0x"), (Words{"\u00a0x"}));
 }
 
 TEST(PreTokenizer, CutsContractionsOffInAnyCase) {
-  EXPECT_EQ(qwen2("it's IT'S"), (Pieces{"it", "'s", " IT", "'S"}));
-  EXPECT_EQ(qwen2("they'Re we'LL"), (Pieces{"they", "'Re", " we", "'LL"}));
-  EXPECT_EQ(qwen2("'sound"), (Pieces{"'s", "ound"}));
-  EXPECT_EQ(qwen2("'x"), (Pieces{"'x"}));
-  EXPECT_EQ(qwen2("'r"), (Pieces{"'r"}));
-  EXPECT_EQ(qwen2("'"), (Pieces{"'"}));
+  EXPECT_EQ(qwen2("it's IT'S"), (Words{"it", "'s", " IT", "'S"}));
+  EXPECT_EQ(qwen2("they'Re we'LL"), (Words{"they", "'Re", " we", "'LL"}));
+  EXPECT_EQ(qwen2("'sound"), (Words{"'s", "ound"}));
+  EXPECT_EQ(qwen2("'x"), (Words{"'x"}));
+  EXPECT_EQ(qwen2("'r"), (Words{"'r"}));
+  EXPECT_EQ(qwen2("'"), (Words{"'"}));
 }
 
 TEST(PreTokenizer, TakesQwensNumbersOneByOne) {
-  EXPECT_EQ(qwen2("x12 3"), (Pieces{"x", "1", "2", " ", "3"}));
-  EXPECT_EQ(qwen2("①½"), (Pieces{"①", "½"}));
+  EXPECT_EQ(qwen2("x12 3"), (Words{"x", "1", "2", " ", "3"}));
+  EXPECT_EQ(qwen2("①½"), (Words{"①", "½"}));
 }
 
 TEST(PreTokenizer, TakesPunctuationWithASpaceBeforeAndLineEndsBehind) {
-  EXPECT_EQ(qwen2("a !=\r\n\nb"), (Pieces{"a", " !=\r\n\n", "b"}));
-  EXPECT_EQ(qwen2("  {"), (Pieces{" ", " {"}));
-  EXPECT_EQ(qwen2("\t{"), (Pieces{"\t", "{"}));
+  EXPECT_EQ(qwen2("a !=\r\n\nb"), (Words{"a", " !=\r\n\n", "b"}));
+  EXPECT_EQ(qwen2("  {"), (Words{" ", " {"}));
+  EXPECT_EQ(qwen2("\t{"), (Words{"\t", "{"}));
 }
 
 TEST(PreTokenizer, CutsWhitespaceAfterItsLastLineEnd) {
-  EXPECT_EQ(qwen2(" \n \n  x"), (Pieces{" \n \n", " ", " x"}));
-  EXPECT_EQ(qwen2("x\n   "), (Pieces{"x", "\n", "   "}));
-  EXPECT_EQ(qwen2("   "), (Pieces{"   "}));
-  EXPECT_EQ(qwen2("  \u3000\u30001"), (Pieces{"  \u3000", "\u3000", "1"}));
+  EXPECT_EQ(qwen2(" \n \n  x"), (Words{" \n \n", " ", " x"}));
+  EXPECT_EQ(qwen2("x\n   "), (Words{"x", "\n", "   "}));
+  EXPECT_EQ(qwen2("   "), (Words{"   "}));
+  EXPECT_EQ(qwen2("  \u3000\u30001"), (Words{"  \u3000", "\u3000", "1"}));
 }
 
 TEST(PreTokenizer, TakesMarksForLettersInQwen35Only) {
   const std::string word = "le\u0300ve";
-  EXPECT_EQ(qwen2(word), (Pieces{"le", "\u0300ve"}));
-  EXPECT_EQ(qwen35(word), (Pieces{word}));
-  EXPECT_EQ(qwen2("!\u0301"), (Pieces{"!\u0301"}));
-  EXPECT_EQ(qwen35("!\u0301"), (Pieces{"!\u0301"}));
-  EXPECT_EQ(qwen2(" !!\u0301"), (Pieces{" !!\u0301"}));
-  EXPECT_EQ(qwen35(" !!\u0301"), (Pieces{" !!", "\u0301"}));
+  EXPECT_EQ(qwen2(word), (Words{"le", "\u0300ve"}));
+  EXPECT_EQ(qwen35(word), (Words{word}));
+  EXPECT_EQ(qwen2("!\u0301"), (Words{"!\u0301"}));
+  EXPECT_EQ(qwen35("!\u0301"), (Words{"!\u0301"}));
+  EXPECT_EQ(qwen2(" !!\u0301"), (Words{" !!\u0301"}));
+  EXPECT_EQ(qwen35(" !!\u0301"), (Words{" !!", "\u0301"}));
 }
 
 TEST(PreTokenizer, OfGpt2KeepsNumbersTogetherAndCase) {
-  EXPECT_EQ(gpt2("it's IT'S 12345"), (Pieces{"it", "'s", " IT", "'", "S", " 12345"}));
-  EXPECT_EQ(gpt2("(foo)\n\nbar"), (Pieces{"(", "foo", ")", "\n", "\n", "bar"}));
-  EXPECT_EQ(gpt2("a   b\n "), (Pieces{"a", "  ", " b", "\n "}));
+  EXPECT_EQ(gpt2("it's IT'S 12345"), (Words{"it", "'s", " IT", "'", "S", " 12345"}));
+  EXPECT_EQ(gpt2("(foo)\n\nbar"), (Words{"(", "foo", ")", "\n", "\n", "bar"}));
+  EXPECT_EQ(gpt2("a   b\n "), (Words{"a", "  ", " b", "\n "}));
 }
 
 TEST(PreTokenizer, TakesEveryWhitespaceOfUnicodeForWhitespace) {
   for (const std::string_view space : {"\t", "\v", "\f", " ", "\u0085", "\u00a0", "\u1680", "\u2000",
                                        "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"}) {
-    EXPECT_EQ(qwen2(std::string(space) + " 1"), (Pieces{std::string(space), " ", "1"}));
+    EXPECT_EQ(qwen2(std::string(space) + " 1"), (Words{std::string(space), " ", "1"}));
   }
   for (const std::string_view none : {"\u200b", "\u180e", "\ufeff", "\x1c"}) {
-    EXPECT_EQ(qwen2(" " + std::string(none) + "1"), (Pieces{" " + std::string(none), "1"}));
+    EXPECT_EQ(qwen2(" " + std::string(none) + "1"), (Words{" " + std::string(none), "1"}));
   }
 }
 
 TEST(PreTokenizer, CountsABrokenByteAsPunctuation) {
-  EXPECT_EQ(qwen2("a\xff\xfe b"), (Pieces{"a", "\xff\xfe", " b"}));
-  EXPECT_EQ(qwen2("\xc3"), (Pieces{"\xc3"}));
-  EXPECT_EQ(qwen2("1\xe4\xbd"), (Pieces{"1", "\xe4\xbd"}));
-  EXPECT_EQ(qwen2("\xed\xa0\x80"), (Pieces{"\xed\xa0\x80"}));
+  EXPECT_EQ(qwen2("a\xff\xfe b"), (Words{"a", "\xff\xfe", " b"}));
+  EXPECT_EQ(qwen2("\xc3"), (Words{"\xc3"}));
+  EXPECT_EQ(qwen2("1\xe4\xbd"), (Words{"1", "\xe4\xbd"}));
+  EXPECT_EQ(qwen2("\xed\xa0\x80"), (Words{"\xed\xa0\x80"}));
 }
 
 TEST(PreTokenizer, CutsAnyBytesWithoutLosingOne) {

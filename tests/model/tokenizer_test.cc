@@ -8,13 +8,13 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/json.h"
 #include "core/rng.h"
 #include "runtime/model/gguf.h"
 #include "tests/model/small_vocabulary.h"
@@ -86,9 +86,9 @@ TEST_P(TokenizerOracle, GivesTheTokensOfLlamaCpp) {
   }
   const Result<Tokenizer> tokenizer = open_tokenizer(model);
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;
-  const nlohmann::json cases = nlohmann::json::parse(file).at(GetParam().architecture);
+  const Json cases = Json::parse(file).at(GetParam().architecture);
   EXPECT_EQ(cases.size(), 62U);
-  for (const nlohmann::json& each : cases) {
+  for (const Json& each : cases) {
     const std::string text = each.at("text");
     const Ids plain = each.at("ids");
     const Ids special = each.at("ids_special");

@@ -8,12 +8,7 @@ namespace {
 
 constexpr uint32_t kLayers = 4;
 constexpr uint32_t kExperts = 16;
-constexpr uint32_t kTopK = 2;
 constexpr size_t kSlots = 20;
-
-std::vector<std::string> names() {
-  return names_of(eviction_policies());
-}
 
 class EveryEvictionPolicy : public testing::TestWithParam<std::string> {
  protected:
@@ -21,10 +16,11 @@ class EveryEvictionPolicy : public testing::TestWithParam<std::string> {
     return lab.eviction(GetParam(), kSlots, seed);
   }
 
-  Lab lab{kLayers, kExperts, kTopK};
+  Lab lab{kLayers, kExperts, 2};
 };
 
-INSTANTIATE_TEST_SUITE_P(Listed, EveryEvictionPolicy, testing::ValuesIn(names()), test_name);
+INSTANTIATE_TEST_SUITE_P(Listed, EveryEvictionPolicy, testing::ValuesIn(names_of(eviction_policies())),
+                         test_name);
 
 TEST_P(EveryEvictionPolicy, offers_nothing_when_nothing_was_admitted) {
   EXPECT_EQ(make()->victim({ExpertId{0}}, [](ExpertId) { return true; }), std::nullopt);
@@ -143,7 +139,7 @@ TEST_P(EveryEvictionPolicy, makes_room_where_experts_of_different_layers_differ_
 }
 
 TEST(EvictionList, has_each_name_once_and_every_file_of_the_folder) {
-  expect_a_file_for_each(names(), "policies/eviction");
+  expect_a_file_for_each(names_of(eviction_policies()), "policies/eviction");
 }
 
 }  // namespace

@@ -4,13 +4,9 @@
 namespace spillway {
 namespace {
 
-std::vector<std::string> names() {
-  return names_of(prefetchers());
-}
-
 class EveryPrefetcher : public testing::TestWithParam<std::string> {};
 
-INSTANTIATE_TEST_SUITE_P(Listed, EveryPrefetcher, testing::ValuesIn(names()), test_name);
+INSTANTIATE_TEST_SUITE_P(Listed, EveryPrefetcher, testing::ValuesIn(names_of(prefetchers())), test_name);
 
 // Prompts of many tokens with and without their choices, single tokens, changes of sequence, look-ahead from
 // nothing to everything.
@@ -117,7 +113,7 @@ TEST_P(EveryPrefetcher, proposes_the_same_after_the_same_steps) {
 }
 
 TEST(PrefetchList, has_each_name_once_and_every_file_of_the_folder) {
-  expect_a_file_for_each(names(), "policies/prefetch");
+  expect_a_file_for_each(names_of(prefetchers()), "policies/prefetch");
 }
 
 }  // namespace

@@ -5,16 +5,12 @@
 #include <cmath>
 
 #include "core/rng.h"
-#include "sim/list.h"
+#include "tests/sim/device.h"
 
 namespace spillway {
 namespace {
 
-std::unique_ptr<DeviceModel> device(const std::string& text) {
-  auto made = make_plugin(device_models(), "device model", text, DeviceEnv{});
-  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
-  return std::move(made->port);
-}
+using test::device;
 
 TEST(BootstrapMedian, holds_the_median_and_narrows_with_more_values) {
   Rng rng(3);
@@ -26,8 +22,8 @@ TEST(BootstrapMedian, holds_the_median_and_narrows_with_more_values) {
       few.push_back(many.back());
     }
   }
-  const Interval wide = bootstrap_median(few, 1);
-  const Interval narrow = bootstrap_median(many, 1);
+  const MedianInterval wide = bootstrap_median(few, 1);
+  const MedianInterval narrow = bootstrap_median(many, 1);
   EXPECT_LE(wide.low, wide.middle);
   EXPECT_GE(wide.high, wide.middle);
   EXPECT_NEAR(narrow.middle, 0.5, 0.04);
@@ -37,7 +33,7 @@ TEST(BootstrapMedian, holds_the_median_and_narrows_with_more_values) {
 }
 
 TEST(BootstrapMedian, of_one_value_is_that_value) {
-  const Interval one = bootstrap_median(std::vector<double>{5}, 1);
+  const MedianInterval one = bootstrap_median(std::vector<double>{5}, 1);
   EXPECT_EQ(one.low, 5);
   EXPECT_EQ(one.middle, 5);
   EXPECT_EQ(one.high, 5);

@@ -9,18 +9,14 @@
 #include "sim/devices/page_cache.h"
 #include "sim/devices/stripe.h"
 #include "sim/devices/table.h"
-#include "sim/list.h"
+#include "tests/sim/device.h"
 
 namespace spillway {
 namespace {
 
-using std::chrono::microseconds;
+using test::device;
 
-std::unique_ptr<DeviceModel> device(const std::string& text, uint64_t seed = 1) {
-  auto made = make_plugin(device_models(), "device model", text, DeviceEnv{seed});
-  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
-  return std::move(made->port);
-}
+using std::chrono::microseconds;
 
 IoRequest read(uint64_t offset, uint64_t bytes) {
   return {.tag = 0, .range = {0, offset, bytes}};

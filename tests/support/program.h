@@ -1,9 +1,11 @@
 #pragma once
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -110,6 +112,15 @@ class Program {
 inline Ran spillway(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), SPILLWAY_BINARY);
   return Program(arguments).wait();
+}
+
+// A refusal: its exit status and one line of error that names each of `mentions`.
+inline void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
+  EXPECT_EQ(ran.status, status) << ran.err;
+  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  for (const std::string& mention : mentions) {
+    EXPECT_NE(ran.err.find(mention), std::string::npos) << "no '" << mention << "' in: " << ran.err;
+  }
 }
 
 }  // namespace spillway::test

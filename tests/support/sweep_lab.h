@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "core/json.h"
 #include "tests/support/program.h"
 
 // Small experiments to sweep, and what their results have in common with those of another time.
@@ -16,8 +16,6 @@ namespace spillway::test {
 
 class SweepLab : public testing::Test {
  protected:
-  using Json = nlohmann::ordered_json;
-
   // 4 layers of 16 experts of 64 KiB, top-4: two cache sizes × two policies, each twice, 8 runs in virtual
   // time.
   static Json small_experiment() {
@@ -78,14 +76,6 @@ class SweepLab : public testing::Test {
       count += entry.path().extension() == ".json" ? 1 : 0;
     }
     return count;
-  }
-
-  static void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
-    EXPECT_EQ(ran.status, status) << ran.err;
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-    for (const std::string& mention : mentions) {
-      EXPECT_NE(ran.err.find(mention), std::string::npos) << "no '" << mention << "' in: " << ran.err;
-    }
   }
 
   static void expect_schema(const std::string& schema, const std::string& document) {

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "traces/import/import.h"
 #include "traces/import/lines.h"
 
@@ -8,8 +8,6 @@
 // come in ascending order, so which of them the router liked best is not known.
 namespace spillway {
 namespace {
-
-using Json = nlohmann::json;
 
 class WarpImport {
  public:
