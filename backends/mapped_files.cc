@@ -17,8 +17,6 @@
 namespace spillway {
 namespace {
 
-constexpr uint64_t kSmallPage = 4 * kKiB;
-
 // A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
 // to the process, hence these two. A thread that expects the signal says where it wants to land; volatile,
 // since the compiler cannot see that a page's read may look at it.
@@ -46,7 +44,7 @@ void install_sigbus_handler() {
 
 // Not inlined, so that the jump out of it cannot confuse the caller's variables.
 [[gnu::noinline]] void read_each_page(const std::byte* begin, const std::byte* end) {
-  for (const volatile std::byte* page = begin; page < end; page += kSmallPage) {
+  for (const volatile std::byte* page = begin; page < end; page += kSmallPageBytes) {
     static_cast<void>(*page);
   }
   static_cast<void>(*static_cast<const volatile std::byte*>(end - 1));
@@ -75,7 +73,7 @@ std::byte* map_aligned(const StoreFile& file) {
   }
   const uint64_t begin = reinterpret_cast<uint64_t>(reserved);
   const uint64_t aligned = round_up(begin, kHugePageBytes);
-  const uint64_t end = aligned + round_up(file.bytes, kSmallPage);
+  const uint64_t end = aligned + round_up(file.bytes, kSmallPageBytes);
   void* base = ::mmap(reinterpret_cast<void*>(aligned), file.bytes, PROT_READ, MAP_SHARED | MAP_FIXED,
                       file.handle.get(), 0);
   if (base == MAP_FAILED) {
@@ -129,7 +127,7 @@ int MappedFiles::advise_all(int advice) const {
 }
 
 int MappedFiles::advise(const ByteRange& range, int advice, uint64_t unit) const {
-  const uint64_t file_end = round_up(store_.files[range.file].bytes, kSmallPage);
+  const uint64_t file_end = round_up(store_.files[range.file].bytes, kSmallPageBytes);
   const uint64_t begin = round_down(range.offset, unit);
   const uint64_t end = std::min(round_up(range.offset + range.bytes, unit), file_end);
   if (begin >= end) {
@@ -156,10 +154,11 @@ uint64_t MappedFiles::huge_mapped_bytes(const ByteRange& range) const {
 
 void MappedFiles::release(const ByteRange& range) const {
   const uint64_t size = store_.files[range.file].bytes;
-  const uint64_t begin = round_up(range.offset, kSmallPage);
+  const uint64_t begin = round_up(range.offset, kSmallPageBytes);
   const uint64_t range_end = range.offset + range.bytes;
   // The page in which the file ends has no neighbour behind it.
-  const uint64_t end = range_end >= size ? round_up(size, kSmallPage) : round_down(range_end, kSmallPage);
+  const uint64_t end =
+      range_end >= size ? round_up(size, kSmallPageBytes) : round_down(range_end, kSmallPageBytes);
   if (begin >= end) {
     return;
   }

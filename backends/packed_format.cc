@@ -163,16 +163,17 @@ std::string describe(const PackedOrigin& origin) {
 }
 
 Result<std::string> write_packed_header(const PackedHeader& header) {
-  const Json json = {{"schema", header.packed ? kPackedSchema : kGeneratedSchema},
-                     {"alignment", kPackedAlignment},
+  // In alphabetical order, as in all stores so far: a scratch store is known again by these bytes.
+  const Json json = {{"alignment", kPackedAlignment},
+                     {"content", content_json(header)},
                      {"data_offset", kPackedDataOffset},
                      {"geometry",
-                      {{"layers", header.layers},
+                      {{"expert_bytes", header.expert_bytes},
                        {"experts_per_layer", header.experts_per_layer},
-                       {"expert_bytes", header.expert_bytes}}},
+                       {"layers", header.layers}}},
+                     {"piece", {{"count", header.pieces}, {"index", header.piece}}},
                      {"ranges_per_expert", header.parts},
-                     {"piece", {{"index", header.piece}, {"count", header.pieces}}},
-                     {"content", content_json(header)}};
+                     {"schema", header.packed ? kPackedSchema : kGeneratedSchema}};
   // A file's name need not be UTF-8; what is not is replaced rather than thrown over.
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > kMostHeaderBytes) {

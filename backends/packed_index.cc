@@ -13,7 +13,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "entries are stored as they are in memory");
 
-constexpr uint64_t kWord = sizeof(uint64_t);
+constexpr uint64_t kSampledWordBytes = sizeof(uint64_t);
 constexpr uint64_t kSampledWords = 8;
 
 }  // namespace
@@ -23,15 +23,15 @@ uint64_t packed_checksum(std::span<const std::byte> expert) {
 }
 
 uint64_t packed_sample(uint32_t index, std::span<const std::byte> expert) {
-  if (expert.size() <= kSampledWords * kWord) {
+  if (expert.size() <= kSampledWords * kSampledWordBytes) {
     return packed_checksum(expert);
   }
-  const uint64_t last = expert.size() - kWord;
-  std::array<std::byte, kSampledWords * kWord> words;
+  const uint64_t last = expert.size() - kSampledWordBytes;
+  std::array<std::byte, kSampledWords * kSampledWordBytes> words;
   for (uint64_t i = 0; i < kSampledWords; ++i) {
     const uint64_t inner = mix64(mix64(index) + i) % last;
     const uint64_t at = i == 0 ? 0 : i + 1 == kSampledWords ? last : inner;
-    std::memcpy(words.data() + i * kWord, expert.data() + at, kWord);
+    std::memcpy(words.data() + i * kSampledWordBytes, expert.data() + at, kSampledWordBytes);
   }
   return XXH3_64bits(words.data(), words.size());
 }

@@ -15,7 +15,6 @@
 namespace spillway {
 namespace {
 
-constexpr uint64_t kSmallPage = 4 * kKiB;
 // From linux/mman.h, which clashes with sys/mman.h: pages of 2^21 bytes whatever the system's default is.
 constexpr int kHugetlb2MiB = 21 << 26;
 
@@ -128,7 +127,7 @@ Result<void> PageMemory::touch() {
     return failed("not enough memory for {}: {}; ask for less", format_bytes(size_), error_text(errno));
   }
   // Linux before 5.14.
-  for (uint64_t offset = 0; offset < size_; offset += kSmallPage) {
+  for (uint64_t offset = 0; offset < size_; offset += kSmallPageBytes) {
     *static_cast<volatile std::byte*>(base_ + offset) = std::byte{0};
   }
   return {};

@@ -19,6 +19,7 @@ enum class PageKind {
   hugetlb,  // 2 MiB pages from the system's reserved pool; not charged to memory cgroups
 };
 
+constexpr uint64_t kSmallPageBytes = 4 << 10;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
 std::string_view page_kind_name(PageKind kind);

@@ -22,7 +22,7 @@ namespace spillway {
 namespace {
 
 // Left free on the disk: a full one harms more than us.
-constexpr uint64_t kMargin = 256 * kMiB;
+constexpr uint64_t kDiskMargin = 256 * kMiB;
 
 // What writes past the page cache are multiples of.
 constexpr uint64_t kBlockUnit = 4096;
@@ -114,11 +114,11 @@ Result<void> PartialFile::reserve(uint64_t bytes) {
     return failed("cannot tell the free space for {}: {}", path_, error_text(errno));
   }
   const uint64_t free = uint64_t(disk.f_bavail) * disk.f_frsize;
-  if (free < bytes + kMargin) {
+  if (free < bytes + kDiskMargin) {
     return failed(
         "no room for store {}: it takes {} and {} must stay free, but there are {}; free some or "
         "choose another directory",
-        path_, format_bytes(bytes), format_bytes(kMargin), format_bytes(free));
+        path_, format_bytes(bytes), format_bytes(kDiskMargin), format_bytes(free));
   }
   if (::fallocate(file_.get(), 0, 0, off_t(bytes)) == 0) {
     return {};

@@ -17,11 +17,11 @@ namespace {
 // One system call moves at most 2^31 - 4096 bytes; a whole GiB keeps every alignment.
 constexpr uint64_t kLongestTransfer = kGiB;
 
+}  // namespace
+
 bool is_transient(int error) {
   return error == EINTR || error == EAGAIN;
 }
-
-}  // namespace
 
 FileHandle::~FileHandle() {
   if (descriptor_ >= 0) {

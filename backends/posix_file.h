@@ -29,6 +29,9 @@ class FileHandle {
   int descriptor_ = -1;
 };
 
+// Whether a call that failed so is to be made again.
+bool is_transient(int error);
+
 // What an errno means, in words.
 std::string error_text(int error);
 

@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kCopyBytes = 8 * kMiB;
 
 // What must stay free for everything else, lest filling the copy calls the kernel's out-of-memory killer.
-constexpr uint64_t kMargin = 512 * kMiB;
+constexpr uint64_t kMemoryMargin = 512 * kMiB;
 
 struct Block {
   ByteRange range;
@@ -49,11 +49,11 @@ Result<StagedCopy> StagedCopy::make(const StoreFiles& store, uint32_t threads) {
   }
   // Pages of the hugetlb pool are ours already, the others are only promised.
   const std::optional<uint64_t> available = memory_within_reach();
-  if (memory->kind() != PageKind::hugetlb && available && *available < total + kMargin) {
+  if (memory->kind() != PageKind::hugetlb && available && *available < total + kMemoryMargin) {
     return unavailable(
         "hugepage: stage=1 copies the store into memory and needs {} of it, but only {} can be had; free "
         "some, use a smaller store or stage=0",
-        format_bytes(total + kMargin), format_bytes(*available));
+        format_bytes(total + kMemoryMargin), format_bytes(*available));
   }
   copy.memory_ = std::move(*memory);
   if (Result<void> touched = copy.memory_.touch(); !touched) {

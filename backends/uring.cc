@@ -39,10 +39,6 @@ constexpr uint64_t kLongestRead = UringRing::kRegisteredPiece;
 // Of a read that again and again brings neither bytes nor a lasting error.
 constexpr uint32_t kMostFruitlessTries = 1000;
 
-bool is_transient(int error) {
-  return error == EINTR || error == EAGAIN;
-}
-
 // Requests become one or several reads, cut at `chunk` and where a registered buffer ends. What finds no free
 // read waits its turn, so that `depth` bounds both the reads at the drive and the requests accepted.
 class UringBackend final : public Backend {

@@ -7,24 +7,9 @@
 
 #include "core/function_ref.h"
 #include "core/result.h"
-#include "sim/profile.h"
+#include "experiments/calibration.h"
 
 namespace spillway {
-
-// One way to read the drive, and the loads to measure it under.
-struct MethodPlan {
-  enum class Start {
-    direct,  // past the page cache
-    cold,    // through it, with the file's pages dropped before each measurement
-    warm,    // through it, from pages that are there
-  };
-  std::string name;
-  std::string backend;  // NAME:key=value,…
-  Start start = Start::direct;
-  std::vector<uint64_t> blocks;  // bytes, ascending
-  std::vector<uint32_t> depths;  // ascending; those beyond what the backend takes are left out
-  bool sequential = false;       // measure sequential reads as well
-};
 
 struct CalibrationPlan {
   std::vector<MethodPlan> methods;

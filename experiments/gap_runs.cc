@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "backends/list.h"
 #include "core/interrupt.h"
-#include "experiments/calibrate.h"
+#include "experiments/drive_watch.h"
 #include "experiments/open_drive.h"
 #include "experiments/store_plan.h"
 #include "policies/list.h"
@@ -96,7 +95,7 @@ void take_facts(const RunOptions& options, const Report& report, GapEvidence& ev
 // ---- on real storage
 
 Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const std::string& backend,
-                            const Invocation& invocation) {
+                            const Invocation& invocation, DriveWatch* watch = nullptr) {
   options.run = run;
   options.rig.backend = backend;
   options.rig.no_probe = true;
@@ -108,74 +107,11 @@ Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const 
   if (Result<void> made = make_rig(options, *parts, rig); !made) {
     return propagate(made);
   }
-  Result<Report> report = replay(options, *parts, rig, invocation);
+  Result<Report> report = replay(options, *parts, rig, invocation, watch);
   if (report && report->interrupted) {
     return failed("interrupted while the run was repeated without one of its causes; nothing was explained");
   }
   return report;
-}
-
-// The sizes of the store's reads: all there are, or the least and the greatest of many.
-std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry) {
-  constexpr size_t kMost = 3;
-  std::set<uint64_t> sizes;
-  std::vector<ByteRange> ranges;
-  for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-    if (geometry.expert_bytes[layer] > 0) {
-      ranges.clear();
-      store.ranges(geometry.id(layer, 0), ranges);
-      for (const ByteRange& range : ranges) {
-        sizes.insert(round_up(range.bytes, 4096));
-      }
-    }
-  }
-  if (sizes.size() > kMost) {
-    return {*sizes.begin(), *sizes.rbegin()};
-  }
-  return {sizes.begin(), sizes.end()};
-}
-
-// The latencies of the direct path for reads of the store's own sizes, measured twice with `between` in
-// between: a drive that others use drifts.
-Result<AccessMethod> measure_around(const ExpertStore& store, const ModelGeometry& geometry,
-                                    const std::string& backend, FunctionRef<Result<void>()> between) {
-  CalibrationPlan plan;
-  plan.rounds = 2;
-  plan.duration = std::chrono::seconds(3);
-  plan.methods = {{backend,
-                   backend,
-                   MethodPlan::Start::direct,
-                   read_sizes(store, geometry),
-                   {1, 2, 4, 8, 16, 32},
-                   false}};
-  const auto quietly = [](uint64_t, uint64_t) {};
-  std::vector<std::string> refusals;
-  Result<DeviceProfile> before = calibrate(store.files(), plan, quietly, refusals);
-  if (!before) {
-    return propagate(before);
-  }
-  if (Result<void> done = between(); !done) {
-    return propagate(done);
-  }
-  plan.seed = 2;
-  Result<DeviceProfile> after = calibrate(store.files(), plan, quietly, refusals);
-  if (!after) {
-    return propagate(after);
-  }
-  AccessMethod method = std::move(before->methods.front());
-  const auto same_loads = [](const LoadPoint& a, const LoadPoint& b) {
-    return a.block_bytes == b.block_bytes && a.depth == b.depth;
-  };
-  if (!std::equal(method.random.begin(), method.random.end(), after->methods.front().random.begin(),
-                  after->methods.front().random.end(), same_loads)) {
-    return failed("the drive was too slow in one of two measurements to be compared; try again");
-  }
-  for (size_t i = 0; i < method.random.size(); ++i) {
-    const LoadPoint& other = after->methods.front().random[i];
-    method.random[i].bytes_per_s = (method.random[i].bytes_per_s + other.bytes_per_s) / 2;
-    method.random[i].mean_latency_ns = (method.random[i].mean_latency_ns + other.mean_latency_ns) / 2;
-  }
-  return method;
 }
 
 // A run of the trace in virtual time, on the drive that `make` makes and in the store's layout.
@@ -258,35 +194,6 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   ExplainedRun run;
   GapEvidence& evidence = run.evidence;
   evidence.backend = options.rig.backend;
-  std::optional<Report> direct_report;
-  std::unique_ptr<ExpertStore> store;
-
-  const auto as_asked = [&]() -> Result<void> {
-    Rig rig;
-    if (Result<void> made = make_rig(options, *parts, rig); !made) {
-      return made;
-    }
-    Result<Report> report = replay(options, *parts, rig, invocation);
-    if (!report) {
-      return propagate(report);
-    }
-    run.report = std::move(*report);
-    take_facts(options.run, run.report, evidence);
-    if (run.report.interrupted) {
-      return failed("interrupted; nothing was explained");
-    }
-    const bool is_bare = !evidence.computes && !evidence.prefetches;
-    if (is_bare && direct == options.rig.backend) {
-      direct_report = run.report;
-      return {};
-    }
-    Result<Report> again = replay_again(options, bare, direct, invocation);
-    if (!again) {
-      return propagate(again);
-    }
-    direct_report = std::move(*again);
-    return {};
-  };
   Rig planned;
   ReplayOptions planning = options;
   planning.rig.backend = direct;
@@ -298,15 +205,46 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   planned.backend.port.reset();
   planned.memory = PageMemory();
   planned.limit.reset();
-  Result<AccessMethod> measured = measure_around(*planned.store, geometry, direct, as_asked);
-  if (!measured) {
-    return propagate(measured);
+  DriveWatch watch(*planned.store, geometry, direct, options.run.seed);
+  if (Result<void> opened = watch.open(); !opened) {
+    return propagate(opened);
   }
+  const bool is_direct = direct == options.rig.backend;
+  {
+    Rig rig;
+    if (Result<void> made = make_rig(options, *parts, rig); !made) {
+      return propagate(made);
+    }
+    Result<Report> report = replay(options, *parts, rig, invocation, is_direct ? &watch : nullptr);
+    if (!report) {
+      return propagate(report);
+    }
+    run.report = std::move(*report);
+  }
+  take_facts(options.run, run.report, evidence);
+  if (run.report.interrupted) {
+    return failed("interrupted; nothing was explained");
+  }
+  std::optional<Report> direct_report;
+  if (is_direct && !evidence.computes && !evidence.prefetches) {
+    direct_report = run.report;
+  } else {
+    Result<Report> again = replay_again(options, bare, direct, invocation, &watch);
+    if (!again) {
+      return propagate(again);
+    }
+    direct_report = std::move(*again);
+  }
+  Result<DeviceProfile> profile = watch.profile();
+  if (!profile) {
+    return propagate(profile);
+  }
+  const AccessMethod& measured = profile->methods.front();
   if (!(evidence.best_bytes_per_s > 0)) {
-    evidence.best_bytes_per_s = fastest(*measured);
+    evidence.best_bytes_per_s = fastest(measured);
   }
   // The drive's best cannot be less than what it just did.
-  evidence.random_bytes_per_s = fastest(*measured);
+  evidence.random_bytes_per_s = fastest(measured);
   evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
   if (evidence.best_bytes_per_s > run.report.ceilings.drive.bytes_per_s) {
     run.report.ceilings.drive = {evidence.best_bytes_per_s,
@@ -320,13 +258,13 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
     return propagate(counted);
   }
 
-  Result<TableDevice> table = TableDevice::make(*measured, {.tail = false}, options.run.seed);
+  Result<TableDevice> table = TableDevice::make(measured, {.tail = false}, options.run.seed);
   if (!table) {
     return propagate(table);
   }
   Result<Report> simulated =
       simulate_on(bare, *planned.store, std::make_unique<TableDevice>(std::move(*table)),
-                  {measured->depth, measured->alignment}, invocation);
+                  {measured.depth, measured.alignment}, invocation);
   if (!simulated) {
     return propagate(simulated);
   }

@@ -56,13 +56,13 @@ Result<Hardware> find_hardware(const PlanRequest& request) {
   return Hardware{std::move(*machine), std::move(*drive)};
 }
 
-struct Model {
+struct ChosenModel {
   plan::ModelBytes bytes;
   std::string bits;
   std::string locality;
 };
 
-Result<Model> find_model(const PlanRequest& request) {
+Result<ChosenModel> find_model(const PlanRequest& request) {
   if (request.model.empty() == request.gguf.empty()) {
     return wrong_usage(
         "name the model: --model PRESET or --gguf FILE ('spillway list models' tells the presets)");
@@ -73,14 +73,14 @@ Result<Model> find_model(const PlanRequest& request) {
     }
     Result<plan::ModelBytes> bytes = read_model_bytes(request.gguf);
     // Nothing is known of its routing; the profile that most kinds of model resemble.
-    return bytes ? Result<Model>(Model{*bytes, "as in the file", "qwen3-30b-a3b"}) : propagate(bytes);
+    return bytes ? Result<ChosenModel>(ChosenModel{*bytes, "as in the file", "qwen3-30b-a3b"}) : propagate(bytes);
   }
   Result<ModelShapePreset> preset = load_model_shape(request.model);
   Result<plan::BitWidths> bits = plan::parse_bits(request.bits.empty() ? "4" : request.bits);
   if (!preset || !bits) {
     return preset ? propagate(bits) : propagate(preset);
   }
-  return Model{plan::model_bytes(preset->shape, *bits), plan::describe_bits(*bits), preset->locality};
+  return ChosenModel{plan::model_bytes(preset->shape, *bits), plan::describe_bits(*bits), preset->locality};
 }
 
 Result<void> choose_runtimes(const PlanRequest& request, const MachinePreset& machine, Question& question) {
@@ -285,7 +285,7 @@ Result<void> add_purchases(const PlanRequest& request, const Question& question,
   return {};
 }
 
-Result<Question> make_question(const PlanRequest& request, const Hardware& hardware, const Model& model,
+Result<Question> make_question(const PlanRequest& request, const Hardware& hardware, const ChosenModel& model,
                                PlanStudy& study) {
   Question question;
   question.model = model.bytes;
@@ -318,7 +318,7 @@ Result<Question> make_question(const PlanRequest& request, const Hardware& hardw
 Result<PlanStudy> make_study(const PlanRequest& request) {
   PlanStudy study;
   study.request = request;
-  Result<Model> model = find_model(request);
+  Result<ChosenModel> model = find_model(request);
   if (!model) {
     return propagate(model);
   }

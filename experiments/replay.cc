@@ -107,14 +107,32 @@ Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Ri
 }
 
 Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig,
-                      const Invocation& invocation) {
+                      const Invocation& invocation, DriveWatch* watch) {
   Report report = begin_report("replay", options.run, parts, invocation);
   describe_storage(options.rig, rig, report);
+  if (Result<void> looked = watch == nullptr ? Result<void>() : watch->look(); !looked) {
+    return propagate(looked);
+  }
   SteadyClock clock;
   const Storage storage = storage_of(rig, parts.policies.cache_bytes, clock);
-  const auto run = [&] { return run_trace(parts, storage, report); };
+  const auto run = [&]() -> Result<void> {
+    if (watch == nullptr) {
+      return run_trace(parts, storage, report);
+    }
+    clock.forget(clock.now());
+    watch->begin_run();
+    Result<void> ran = run_trace(parts, storage, report, [&] { return watch->look_when_due(clock); });
+    report.io.cpu_s -= watch->cpu_s();
+    rig.bytes_beside = watch->device_bytes();
+    return ran;
+  };
   if (Result<void> ran = run_measured(options.rig, rig, report, run); !ran) {
     return propagate(ran);
+  }
+  if (watch != nullptr && !report.interrupted) {
+    if (Result<void> looked = watch->look(); !looked) {
+      return propagate(looked);
+    }
   }
   if (Result<void> added = add_ceilings(parts.trace->steps, parts.policies.cache_bytes, report); !added) {
     return propagate(added);
@@ -136,6 +154,11 @@ void add_replay_options(Command command, ReplayOptions& options) {
              "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
       .one_of({"1", "3"})
       .type_name("UINT");
+  command
+      .text("--watch-drive", options.watch_drive,
+            "Stop the run every few seconds, and its clock with it, to measure the drive; write what it was\n"
+            "during this run into this file, for `simulate --device`")
+      .type_name("FILE");
 }
 
 }  // namespace spillway

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/drive_watch.h"
 #include "experiments/rig.h"
 #include "experiments/run.h"
 
@@ -14,6 +15,7 @@ struct ReplayOptions {
   RigOptions rig;
   std::vector<std::string> stores;
   std::optional<uint32_t> ranges;
+  std::string watch_drive;  // file for the profile of the drive as it was during the run; empty: none
 };
 
 void add_replay_options(Command command, ReplayOptions& options);
@@ -22,8 +24,9 @@ void add_replay_options(Command command, ReplayOptions& options);
 // gigabytes is made.
 Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig);
 
-// Runs the trace on the rig, which make_rig() made of the same options.
+// Runs the trace on the rig, which make_rig() made of the same options. `watch`, if there is one, measures
+// the drive before, after and in between.
 Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig,
-                      const Invocation& invocation);
+                      const Invocation& invocation, DriveWatch* watch = nullptr);
 
 }  // namespace spillway

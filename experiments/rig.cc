@@ -129,7 +129,7 @@ std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, c
   if (*now == *before && !zero_is_evidence(rig.store->files())) {
     return std::nullopt;
   }
-  return *now - *before;
+  return *now - *before - std::min(rig.bytes_beside, *now - *before);
 }
 
 // A run that got more out of the drive than the probes did is itself the best that was measured.

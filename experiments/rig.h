@@ -35,6 +35,7 @@ struct Rig {
   Made<Backend> backend;
   Verify verify = Verify::off;
   std::unique_ptr<SlotArena> arena;  // none where the backend needs no memory of ours
+  uint64_t bytes_beside = 0;         // that the device delivered during the run, but not to it
 };
 
 // What a run needs memory for: the cache, and what is in memory beside it whatever the cache does.

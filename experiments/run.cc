@@ -184,16 +184,23 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
   return ran;
 }
 
-Result<void> run_trace(Composition& parts, const Storage& storage, Report& report) {
+Result<void> run_trace(Composition& parts, const Storage& storage, Report& report,
+                       FunctionRef<Result<void>()> between_steps) {
   const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
   const uint64_t passes = parts.trace->steps.decode_passes();
   Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
+  Result<void> done_between;
   const auto stop = [&] {
     progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
     report.interrupted = interrupted();
-    return report.interrupted;
+    if (!report.interrupted) {
+      done_between = between_steps();
+    }
+    return report.interrupted || !done_between;
   };
-  return run_session(*source, *parts.compute, parts.policies, storage, parts.timeline, stop, report);
+  Result<void> ran =
+      run_session(*source, *parts.compute, parts.policies, storage, parts.timeline, stop, report);
+  return ran ? done_between : ran;
 }
 
 namespace {

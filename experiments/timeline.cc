@@ -10,7 +10,7 @@ namespace spillway {
 namespace {
 
 // Tracks, from top to bottom.
-constexpr uint32_t kTokens = 1;
+constexpr uint32_t kTokenTrack = 1;
 constexpr uint32_t kLayers = 2;
 constexpr uint32_t kCompute = 3;
 constexpr uint32_t kStalls = 4;
@@ -44,7 +44,7 @@ Result<std::unique_ptr<Timeline>> Timeline::create(const std::string& path, cons
                  R"({{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{{"name":{},)"
                  R"("schema":"spillway.timeline/1"}}}})",
                  quoted(title));
-  timeline->name_track(kTokens, "tokens");
+  timeline->name_track(kTokenTrack, "tokens");
   timeline->name_track(kLayers, "layers");
   timeline->name_track(kCompute, "compute");
   timeline->name_track(kStalls, "stall");
@@ -179,7 +179,8 @@ void Timeline::pass(const Event& event) {
   const bool decode = event.phase == Phase::decode;
   const std::string name = decode ? fmt::format("token {}", decode_passes_) : std::string("prefill");
   decode_passes_ += decode ? 1 : 0;
-  slice(kTokens, name, event, fmt::format(R"("phase":"{}","tokens":{})", name_of(event.phase), event.tokens));
+  slice(kTokenTrack, name, event,
+        fmt::format(R"("phase":"{}","tokens":{})", name_of(event.phase), event.tokens));
   flush();
 }
 

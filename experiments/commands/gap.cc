@@ -18,13 +18,13 @@ struct GapOptions {
 };
 
 // What `record --json` reported of the run that is to be explained.
-struct LiveRun {
+struct RecordedRun {
   std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch
   uint64_t tokens = 0;
   double wall_s = 0;  // of decode
 };
 
-Result<LiveRun> read_live(const std::string& path) {
+Result<RecordedRun> read_live(const std::string& path) {
   Result<std::string> text = read_whole(path);
   if (!text) {
     return propagate(text);
@@ -34,21 +34,21 @@ Result<LiveRun> read_live(const std::string& path) {
     if (json.at("schema") != "spillway.report/1" || json.at("run").at("command") != "record") {
       return failed("{}: not the report of a record run (record --json FILE)", path);
     }
-    LiveRun live;
+    RecordedRun live;
     for (const char* key : {"cache_bytes", "evict", "prefetch"}) {
       live.config[key] = json.at("config").at(key).get<std::string>();
     }
     const Json& measured = json.at("phases").at("measured");
     live.tokens = measured.at("tokens").get<uint64_t>();
     live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
-    return live.tokens > 0 ? Result<LiveRun>(live) : failed("{}: has no tokens of decode", path);
+    return live.tokens > 0 ? Result<RecordedRun>(live) : failed("{}: has no tokens of decode", path);
   } catch (const Json::exception& problem) {
     return failed("{}: not a usable report: {}", path, problem.what());
   }
 }
 
 // Fails unless the replay was of the run that `live` tells of.
-Result<void> check_same_run(const std::string& path, const LiveRun& live, const Report& replayed) {
+Result<void> check_same_run(const std::string& path, const RecordedRun& live, const Report& replayed) {
   for (const auto& [key, value] : replayed.config) {
     if (const auto other = live.config.find(key); other != live.config.end() && other->second != value) {
       return wrong_usage("--live {}: was recorded with {} {}, and this run has {}", path, key, other->second,
@@ -84,9 +84,9 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
   if (Result<void> right = check_options(options); !right) {
     return right;
   }
-  LiveRun live;
+  RecordedRun live;
   if (!options.live.empty()) {
-    Result<LiveRun> read = read_live(options.live);
+    Result<RecordedRun> read = read_live(options.live);
     if (!read) {
       return propagate(read);
     }

@@ -1,11 +1,37 @@
 #include "experiments/replay.h"
 
+#include "backends/list.h"
+#include "core/json.h"
 #include "experiments/cli.h"
+#include "experiments/device_profile.h"
 
 namespace spillway {
 namespace {
 
+// Whether --watch-drive makes sense of this run.
+Result<void> check_watch(const ReplayOptions& options) {
+  if (options.watch_drive.empty()) {
+    return {};
+  }
+  const Result<std::string> backend = resolve_plugin(backends(), "backend", options.rig.backend);
+  if (backend && backend->find("direct=1") == std::string::npos) {
+    return wrong_usage(
+        "--watch-drive: {} reads through the page cache, which measuring the drive in between would empty; "
+        "take "
+        "uring or pread:direct=1",
+        options.rig.backend);
+  }
+  if (options.rig.memory.count > 0) {
+    return wrong_usage(
+        "--watch-drive needs memory of its own, which --memory would count; leave one of them out");
+  }
+  return check_output_path("--watch-drive", options.watch_drive, options.run.trace);
+}
+
 Result<void> run_replay(const ReplayOptions& options, const Invocation& invocation) {
+  if (Result<void> sensible = check_watch(options); !sensible) {
+    return sensible;
+  }
   Result<Composition> parts = compose(options.run);
   if (!parts) {
     return propagate(parts);
@@ -14,8 +40,24 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
   if (Result<void> made = make_rig(options, *parts, rig); !made) {
     return made;
   }
-  Result<Report> report = replay(options, *parts, rig, invocation);
-  return report ? print_report(*report, options.run.json) : propagate(report);
+  if (options.watch_drive.empty()) {
+    Result<Report> report = replay(options, *parts, rig, invocation);
+    return report ? print_report(*report, options.run.json) : propagate(report);
+  }
+  DriveWatch watch(*rig.store, parts->trace->header.geometry, options.rig.backend, options.run.seed);
+  if (Result<void> opened = watch.open(); !opened) {
+    return opened;
+  }
+  Result<Report> report = replay(options, *parts, rig, invocation, &watch);
+  if (!report) {
+    return propagate(report);
+  }
+  Result<void> printed = print_report(*report, options.run.json);
+  if (!printed || report->interrupted) {
+    return printed;
+  }
+  Result<DeviceProfile> profile = watch.profile();
+  return profile ? write_json(to_json(*profile), options.watch_drive) : propagate(profile);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct SynthArguments {
   OutputOptions output;
 };
 
-struct Plan {
+struct SynthPlan {
   TraceHeader header;
   RouterModel model;
 };
@@ -51,7 +51,7 @@ Result<ModelGeometry> geometry_from(const ModelOptions& model_options) {
   return geometry;
 }
 
-Result<Plan> plan_from_options(const SynthArguments& arguments) {
+Result<SynthPlan> plan_from_options(const SynthArguments& arguments) {
   Result<ModelGeometry> geometry = geometry_from(arguments.model);
   if (!geometry) {
     return propagate(geometry);
@@ -60,7 +60,7 @@ Result<Plan> plan_from_options(const SynthArguments& arguments) {
   if (!model) {
     return propagate(model);
   }
-  Plan plan{{}, std::move(*model)};
+  SynthPlan plan{{}, std::move(*model)};
   plan.header.geometry = std::move(*geometry);
   plan.header.model = arguments.model.preset;
   plan.header.provenance = {{"format", "synthetic"},
@@ -69,7 +69,7 @@ Result<Plan> plan_from_options(const SynthArguments& arguments) {
   return plan;
 }
 
-Result<Plan> plan_like(const std::string& path) {
+Result<SynthPlan> plan_like(const std::string& path) {
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(path, TraceColumns{});
   if (!reader) {
     return propagate(reader);
@@ -92,7 +92,7 @@ Result<Plan> plan_like(const std::string& path) {
   if (!model) {
     return failed("{}: {}", path, model.error().message);
   }
-  Plan plan{{}, std::move(*model)};
+  SynthPlan plan{{}, std::move(*model)};
   plan.header.geometry = geometry;
   plan.header.model = (*reader)->header().model;
   plan.header.provenance = {{"format", "synthetic"}, {"fitted_to", path}};
@@ -103,7 +103,7 @@ Result<void> run_synth(const SynthArguments& arguments, const std::string& comma
   if (Result<void> other = arguments.output.check_against(arguments.like); !other) {
     return other;
   }
-  Result<Plan> plan = arguments.like.empty() ? plan_from_options(arguments) : plan_like(arguments.like);
+  Result<SynthPlan> plan = arguments.like.empty() ? plan_from_options(arguments) : plan_like(arguments.like);
   if (!plan) {
     return propagate(plan);
   }

@@ -5,6 +5,7 @@
 
 #include "core/json.h"
 #include "experiments/sweep/compare.h"
+#include "experiments/sweep/results.h"
 #include "experiments/whole_file.h"
 
 // What `compare` can be given to compare.
@@ -95,17 +96,12 @@ Result<Selection> parse_selection(const std::vector<std::string>& parts) {
   return selection;
 }
 
-std::string plain(const std::string& json) {
-  const Json value = Json::parse(json, nullptr, false);
-  return value.is_string() ? value.get<std::string>() : json;
-}
-
 // Whether the point is part of the selection; what was selected is then no longer part of the point.
 bool select(const Selection& selection, PointOf& point) {
   for (const auto& [axis, value] : selection) {
     const auto is_it = [&, name = axis](const auto& part) { return part.first == name; };
     const auto found = std::find_if(point.begin(), point.end(), is_it);
-    if (found == point.end() || plain(found->second) != value) {
+    if (found == point.end() || plain_label(found->second) != value) {
       return false;
     }
     point.erase(found);
@@ -118,7 +114,7 @@ std::string points_in(const std::vector<PointResult>& results) {
   std::vector<std::string> texts;
   for (const PointResult& result : results) {
     for (const auto& [axis, value] : result.point) {
-      const std::string text = fmt::format("{}={}", axis, plain(value));
+      const std::string text = fmt::format("{}={}", axis, plain_label(value));
       if (std::find(texts.begin(), texts.end(), text) == texts.end()) {
         texts.push_back(text);
       }

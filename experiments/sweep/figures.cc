@@ -17,7 +17,7 @@ struct FigureOf {
 };
 
 // The measured phase is decode behind the warm-up.
-constexpr const char* kTokens = "phases/measured/tokens";
+constexpr const char* kTokenCount = "phases/measured/tokens";
 const std::vector<FigureOf> kOfReport = {
     {"tok_per_s", "phases/measured/tok_per_s", Unit::tok_per_s},
     {"hit_ratio", "phases/measured/hit_ratio", Unit::share},
@@ -25,10 +25,10 @@ const std::vector<FigureOf> kOfReport = {
     {"p95_ns", "phases/measured/latency/p95_ns", Unit::nanoseconds},
     {"p99_ns", "phases/measured/latency/p99_ns", Unit::nanoseconds},
     {"max_ns", "phases/measured/latency/max_ns", Unit::nanoseconds},
-    {"stall_ns_per_token", "phases/measured/stall_ns", Unit::nanoseconds, kTokens},
-    {"missed_bytes_per_token", "phases/measured/missed_bytes", Unit::bytes, kTokens},
-    {"prefetched_bytes_per_token", "phases/measured/prefetched_bytes", Unit::bytes, kTokens},
-    {"wasted_bytes_per_token", "phases/measured/wasted_bytes", Unit::bytes, kTokens},
+    {"stall_ns_per_token", "phases/measured/stall_ns", Unit::nanoseconds, kTokenCount},
+    {"missed_bytes_per_token", "phases/measured/missed_bytes", Unit::bytes, kTokenCount},
+    {"prefetched_bytes_per_token", "phases/measured/prefetched_bytes", Unit::bytes, kTokenCount},
+    {"wasted_bytes_per_token", "phases/measured/wasted_bytes", Unit::bytes, kTokenCount},
     {"prefill_ns", "phases/prefill/wall_ns", Unit::nanoseconds},
     {"read_bytes", "io/read_bytes", Unit::bytes},
     {"from_ram_share", "io/from_ram_share", Unit::share},

@@ -219,12 +219,15 @@ Result<std::vector<PointResult>> read_results(const std::string& directory) {
   return results;
 }
 
+std::string plain_label(const std::string& json) {
+  const Json value = Json::parse(json, nullptr, false);
+  return value.is_string() ? value.get<std::string>() : json;
+}
+
 std::string describe(const PointOf& point) {
   std::string text;
   for (const auto& [axis, value] : point) {
-    const Json json = Json::parse(value, nullptr, false);
-    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", axis,
-                        json.is_string() ? json.get<std::string>() : value);
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", axis, plain_label(value));
   }
   return text.empty() ? "the only point" : text;
 }

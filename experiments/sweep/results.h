@@ -56,4 +56,7 @@ Result<std::vector<PointResult>> read_results(const std::string& directory);
 // `a=1 b="x"`, for people.
 std::string describe(const PointOf& point);
 
+// An axis' value without its quotes.
+std::string plain_label(const std::string& json);
+
 }  // namespace spillway

@@ -8,6 +8,7 @@
 
 #include "core/json.h"
 #include "experiments/printable.h"
+#include "experiments/sweep/results.h"
 
 namespace spillway {
 namespace {
@@ -42,12 +43,6 @@ std::string outcome_of(const Experiment& experiment, const PointResult& result) 
     }
   }
   return text.empty() ? "done" : text;
-}
-
-// A label without its quotes.
-std::string plain(const std::string& json) {
-  const Json value = Json::parse(json, nullptr, false);
-  return printable(value.is_string() ? value.get<std::string>() : json);
 }
 
 // Where a point stands when the axes are multiplied out.
@@ -152,7 +147,7 @@ std::vector<std::string> figures_in(const Experiment& experiment, const std::vec
 std::vector<std::string> row_of(const Runs& runs, const std::vector<std::string>& figures) {
   std::vector<std::string> row;
   for (const auto& [axis, value] : runs.front()->point) {
-    row.push_back(plain(value));
+    row.push_back(printable(plain_label(value)));
   }
   for (const std::string& name : figures) {
     row.push_back(cell_of(runs, name));

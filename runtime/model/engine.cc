@@ -8,7 +8,7 @@
 namespace spillway {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr std::align_val_t kBufferAlignment{64};
 
 // Rows of a matrix are dealt out in multiples of this: kernels work on several at once.
 constexpr uint32_t kRowsTogether = 8;
@@ -16,12 +16,12 @@ constexpr uint32_t kRowsTogether = 8;
 }  // namespace
 
 void AlignedBytes::Free::operator()(std::byte* memory) const {
-  ::operator delete[](memory, kAlignment);
+  ::operator delete[](memory, kBufferAlignment);
 }
 
 void AlignedBytes::resize(size_t bytes) {
   if (bytes > bytes_) {
-    data_.reset(static_cast<std::byte*>(::operator new[](bytes, kAlignment)));
+    data_.reset(static_cast<std::byte*>(::operator new[](bytes, kBufferAlignment)));
     bytes_ = bytes;
   }
 }

@@ -14,7 +14,7 @@
 namespace spillway {
 namespace {
 
-constexpr uint64_t kAlignment = 64;
+constexpr uint64_t kTensorAlignment = 64;
 
 class File {
  public:
@@ -74,7 +74,7 @@ Result<void> read_all(int file, const std::string& path, uint64_t offset, std::s
 uint64_t ResidentWeights::bytes_needed(const Gguf& gguf, uint32_t layers) {
   uint64_t bytes = 0;
   for (const GgufTensor& tensor : gguf.tensors()) {
-    bytes += is_resident(tensor, layers) ? round_up(tensor.bytes, kAlignment) : 0;
+    bytes += is_resident(tensor, layers) ? round_up(tensor.bytes, kTensorAlignment) : 0;
   }
   return bytes;
 }
@@ -94,7 +94,7 @@ Result<ResidentWeights> ResidentWeights::load(const Gguf& gguf, uint32_t layers,
         continue;
       }
       const std::span<std::byte> place = memory.first(tensor.bytes);
-      memory = memory.subspan(round_up(tensor.bytes, kAlignment));
+      memory = memory.subspan(round_up(tensor.bytes, kTensorAlignment));
       if (Result<void> read = read_all(file.handle(), path, tensor.offset, place); !read) {
         return propagate(read);
       }

@@ -18,7 +18,7 @@ using testing::memory_directory;
 using testing::mentions;
 using testing::TestDirectory;
 
-constexpr auto kGoOn = [](uint64_t, uint64_t) { return true; };
+constexpr auto kKeepMaking = [](uint64_t, uint64_t) { return true; };
 
 std::vector<std::byte> read_range(const ExpertStore& store, const ByteRange& range) {
   const std::string& path = store.files()[range.file];
@@ -40,7 +40,7 @@ class ScratchStore : public ::testing::TestWithParam<ScratchCase> {
   std::vector<std::string> make_paths() {
     options_.directories.assign(GetParam().pieces, directory_.path());
     options_.ranges_per_expert = GetParam().ranges;
-    const auto paths = make_scratch_store(geometry_, options_, kGoOn);
+    const auto paths = make_scratch_store(geometry_, options_, kKeepMaking);
     EXPECT_TRUE(paths) << paths.error().message;
     return paths.value_or(std::vector<std::string>{});
   }
@@ -104,7 +104,7 @@ class OneStore : public ::testing::Test {
  protected:
   void SetUp() override {
     options_.directories = {directory_.path()};
-    const auto paths = make_scratch_store(geometry_, options_, kGoOn);
+    const auto paths = make_scratch_store(geometry_, options_, kKeepMaking);
     ASSERT_TRUE(paths) << paths.error().message;
     paths_ = *paths;
   }
@@ -200,7 +200,7 @@ TEST_F(OneStore, what_is_no_store_is_refused) {
 
 TEST_F(OneStore, pieces_out_of_order_or_of_another_store_are_refused) {
   options_.directories = {directory_.path(), directory_.path()};
-  const auto striped = make_scratch_store(geometry_, options_, kGoOn);
+  const auto striped = make_scratch_store(geometry_, options_, kKeepMaking);
   ASSERT_TRUE(striped);
   EXPECT_TRUE(open_store(*striped, geometry_));
   EXPECT_TRUE(mentions(refusal({(*striped)[1], (*striped)[0]}, geometry_), "piece"));
@@ -210,7 +210,7 @@ TEST_F(OneStore, pieces_out_of_order_or_of_another_store_are_refused) {
 
 TEST_F(OneStore, a_damaged_scratch_store_is_made_again) {
   std::filesystem::resize_file(paths_[0], 4096);
-  ASSERT_TRUE(make_scratch_store(geometry_, options_, kGoOn));
+  ASSERT_TRUE(make_scratch_store(geometry_, options_, kKeepMaking));
   EXPECT_TRUE(open_store(paths_, geometry_));
 }
 
@@ -236,7 +236,7 @@ TEST(ScratchStoreErrors, what_a_killed_run_left_is_overwritten) {
   const std::string path = scratch_store_paths(shape, options)[0];
   // Its header is not there yet, its content in part.
   testing::write_file(path + ".partial", std::string(4096, '\0') + std::string(1'000'000, 'x'));
-  ASSERT_TRUE(make_scratch_store(shape, options, kGoOn));
+  ASSERT_TRUE(make_scratch_store(shape, options, kKeepMaking));
   EXPECT_TRUE(open_store({path}, shape));
   EXPECT_EQ(directory.entries(), 1U);
 }
@@ -248,7 +248,7 @@ TEST(ScratchStoreErrors, a_file_of_somebody_else_under_that_name_is_left_alone) 
   const ModelGeometry shape = geometry(1, 2, 4096);
   const std::string name = scratch_store_paths(shape, options)[0] + ".partial";
   testing::write_file(name, "a thesis, two thirds of it");
-  const auto made = make_scratch_store(shape, options, kGoOn);
+  const auto made = make_scratch_store(shape, options, kKeepMaking);
   ASSERT_FALSE(made);
   EXPECT_TRUE(mentions(made.error().message, name));
   EXPECT_EQ(std::filesystem::file_size(name), 26U);
@@ -277,7 +277,7 @@ TEST(ScratchStoreErrors, a_directory_that_cannot_be_written_is_named) {
   ::chmod(directory.path().c_str(), 0500);
   ScratchOptions options;
   options.directories = {place};
-  const auto refused = make_scratch_store(geometry(1, 1, 4096), options, kGoOn);
+  const auto refused = make_scratch_store(geometry(1, 1, 4096), options, kKeepMaking);
   ::chmod(directory.path().c_str(), 0700);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(mentions(refused.error().message, place)) << refused.error().message;
@@ -290,7 +290,7 @@ TEST(ScratchStoreErrors, a_full_disk_is_seen_before_anything_is_written) {
   }
   ScratchOptions options;
   options.directories = {directory.path()};
-  const auto refused = make_scratch_store(geometry(1, 64, 1 << 20), options, kGoOn);
+  const auto refused = make_scratch_store(geometry(1, 64, 1 << 20), options, kKeepMaking);
   const size_t left = directory.entries();
   ::umount(directory.path().c_str());
   ASSERT_FALSE(refused);
@@ -306,7 +306,7 @@ TEST(ScratchStoreErrors, a_file_system_without_direct_io_will_do) {
   ScratchOptions options;
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(2, 4, 300'000);
-  const auto paths = make_scratch_store(shape, options, kGoOn);
+  const auto paths = make_scratch_store(shape, options, kKeepMaking);
   if (!paths && mentions(paths.error().message, "no room")) {
     GTEST_SKIP() << paths.error().message;
   }

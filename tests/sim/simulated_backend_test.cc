@@ -25,7 +25,7 @@ IoRequest request(uint64_t tag, uint64_t bytes) {
   return {.tag = tag, .range = {0, 0, bytes}};
 }
 
-std::unique_ptr<DeviceModel> device(const std::string& text) {
+std::unique_ptr<DeviceModel> device_or_table(const std::string& text) {
   // What a table interpolates: a drive of 100 µs and 2 GB/s.
   static const AccessMethod measured = {"by hand",
                                         "uring",
@@ -114,7 +114,7 @@ TEST_F(SimulatedBackendTest, shares_the_clock_with_another_drive) {
 //   later; one of 500 kB at 5000 finds the link free: 5500 + 100; one of 4 kB at 5200 waits for it until
 //   5500: 5504 + 100; one of 1 B at 6000: 6000.001 + 100.
 TEST(Linear, carries_one_request_after_another_and_overlaps_their_latencies) {
-  const auto linear = device("linear:bandwidth=1GB/s,latency=100us");
+  const auto linear = device_or_table("linear:bandwidth=1GB/s,latency=100us");
   EXPECT_EQ(linear->finish(request(1, 1'000'000), microseconds(0)), microseconds(1100));
   EXPECT_EQ(linear->finish(request(2, 1'000'000), microseconds(0)), microseconds(2100));
   EXPECT_EQ(linear->finish(request(3, 1'000'000), microseconds(0)), microseconds(3100));
@@ -155,7 +155,7 @@ TEST_P(EveryDeviceModel, completes_each_request_once_and_never_before_it_was_sub
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Rng rng(seed);
     VirtualClock clock;
-    SimulatedBackend backend(device(GetParam()), clock, {.depth = uint32_t(1 + rng.below(40))});
+    SimulatedBackend backend(device_or_table(GetParam()), clock, {.depth = uint32_t(1 + rng.below(40))});
     std::vector<Nanoseconds> submitted;
     std::multiset<uint64_t> completed;
     while (completed.size() < 1000) {
