@@ -77,6 +77,17 @@ void LoadPlaces::begin(uint64_t block, Order order) {
   }
 }
 
+void LoadPlaces::begin_stretch(uint64_t blocks) {
+  stretch_ = std::clamp<uint64_t>(blocks, 1, blocks_);
+  Rng rng(rng_state_++);
+  stretch_begin_ = rng.below(blocks_ - stretch_ + 1);
+  at_ = rng.below(stretch_);
+  // Coprime: none comes twice before all have come.
+  do {
+    stride_ = 1 + rng.below(stretch_);
+  } while (std::gcd(stride_, stretch_) != 1);
+}
+
 ByteRange LoadPlaces::next() {
   switch (order_) {
     case Order::random:
@@ -87,6 +98,9 @@ ByteRange LoadPlaces::next() {
     case Order::sequential:
       at_ = (at_ + 1) % blocks_;
       break;
+    case Order::near:
+      at_ = (at_ + stride_) % stretch_;
+      return range_of(stretch_begin_ + at_);
   }
   return range_of(at_);
 }
@@ -99,11 +113,34 @@ ByteRange LoadPlaces::range_of(uint64_t index) const {
   return {uint32_t(file), files_[file].begin + (index - files_[file].first_block) * block_, block_};
 }
 
+namespace {
+
+// Where blocks go, one behind the other through all of the memory: a place that was written just now is still
+// in the processor's caches, and writing there again is faster than a cache of gigabytes will ever be.
+class Destinations {
+ public:
+  Destinations(std::span<std::byte> memory, uint64_t block)
+      : memory_(memory), block_(block), places_(memory.size() / block) {}
+
+  std::byte* next() { return places_ == 0 ? nullptr : &memory_[at_++ % places_ * block_]; }
+
+ private:
+  std::span<std::byte> memory_;
+  uint64_t block_;
+  uint64_t places_;
+  uint64_t at_ = 0;
+};
+
+void expect_possible(const Backend& backend, const SteadyLoad& load, std::span<std::byte> memory) {
+  Expects(load.depth > 0 && load.depth <= backend.caps().depth &&
+          (memory.size() >= load.block || backend.caps().zero_copy || !backend.caps().carries_bytes));
+}
+
+}  // namespace
+
 LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                     std::span<std::byte> memory) {
-  const uint64_t room = memory.size() / load.block;
-  Expects(load.depth > 0 && load.depth <= backend.caps().depth &&
-          (room > 0 || backend.caps().zero_copy || !backend.caps().carries_bytes));
+  expect_possible(backend, load, memory);
   LoadResult result;
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests;
@@ -115,6 +152,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   };
   std::vector<Flight> flights(load.depth);
   places.begin(load.block, load.order);
+  Destinations destinations(memory, load.block);
 
   const SteadyClock::time_point start = SteadyClock::now();
   SteadyClock::time_point first{};
@@ -140,7 +178,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
       const uint64_t tag = idle.back();
       idle.pop_back();
       flights[tag] = {now, steady};
-      requests.push_back({tag, places.next(), room == 0 ? nullptr : &memory[tag % room * load.block]});
+      requests.push_back({tag, places.next(), destinations.next()});
     }
     result.requested_bytes += requests.size() * load.block;
     Ensures(backend.submit(requests) == requests.size());
@@ -164,6 +202,48 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   }
   if (counted > 0 && last > first) {
     result.bytes_per_s = double(counted * load.block) / seconds(last - first);
+  }
+  return result;
+}
+
+LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
+                       std::span<std::byte> memory) {
+  expect_possible(backend, load, memory);
+  LoadResult result;
+  std::vector<IoDone> done(load.depth);
+  std::vector<IoRequest> requests(load.depth);
+  places.begin(load.block, LoadPlaces::Order::near);
+  Destinations destinations(memory, load.block);
+  const SteadyClock::time_point start = SteadyClock::now();
+  Nanoseconds reading{0};
+  bool warm = false;
+  while (result.error == 0 && !interrupted()) {
+    places.begin_stretch(load.stretch);
+    for (uint64_t i = 0; i < load.depth; ++i) {
+      requests[i] = {i, places.next(), destinations.next()};
+    }
+    const SteadyClock::time_point begun = SteadyClock::now();
+    Ensures(backend.submit(requests) == requests.size());
+    for (size_t left = load.depth; left > 0;) {
+      const size_t arrived = backend.reap(done, left);
+      for (const IoDone& one : std::span(done).first(arrived)) {
+        result.error = result.error != 0 ? result.error : one.error;
+      }
+      left -= arrived;
+    }
+    const SteadyClock::time_point over = SteadyClock::now();
+    result.requested_bytes += load.depth * load.block;
+    if (warm) {
+      result.latencies_ns.push_back(double(Nanoseconds(over - begun).count()));
+      reading += over - begun;
+    }
+    warm = true;
+    if (over - start >= load.duration && !result.latencies_ns.empty()) {
+      break;
+    }
+  }
+  if (reading.count() > 0) {
+    result.bytes_per_s = double(result.latencies_ns.size() * load.depth * load.block) / seconds(reading);
   }
   return result;
 }

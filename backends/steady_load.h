@@ -18,6 +18,7 @@ class LoadPlaces {
     random,      // any block at any time
     scattered,   // far apart and none twice until all had their turn: what was read before is no help
     sequential,  // from a random place on
+    near,        // at random within a stretch of the file that begin_stretch() chose
   };
 
   // `sizes` of the files in bytes, as IoRequest counts them.
@@ -33,6 +34,8 @@ class LoadPlaces {
 
   // Begins a series of reads of `block` bytes; blocks_of(block) > 0.
   void begin(uint64_t block, Order order);
+  // Of an order `near`: the next blocks lie within `blocks` of each other.
+  void begin_stretch(uint64_t blocks);
   ByteRange next();
 
  private:
@@ -50,6 +53,8 @@ class LoadPlaces {
   uint64_t blocks_ = 0;
   uint64_t at_ = 0;
   uint64_t stride_ = 1;
+  uint64_t stretch_begin_ = 0;
+  uint64_t stretch_ = 0;
   Order order_ = Order::random;
 };
 
@@ -58,6 +63,7 @@ struct SteadyLoad {
   uint32_t depth = 0;
   LoadPlaces::Order order = LoadPlaces::Order::random;
   Nanoseconds duration{0};  // longer where so few reads take longer that nothing would be measured
+  uint64_t stretch = 0;     // of run_batches(): the blocks of a batch lie within so many of each other
 };
 
 struct LoadResult {
@@ -73,5 +79,11 @@ struct LoadResult {
 // looks at them. The backend is attached and idle; it takes load.depth requests.
 LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                     std::span<std::byte> memory);
+
+// As run_load(), but in batches of load.depth reads, each batch begun when the last read of the one before is
+// there: a layer's misses behind its barrier. A latency is that of a whole batch; its first reads find an
+// idle drive.
+LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
+                       std::span<std::byte> memory);
 
 }  // namespace spillway

@@ -166,7 +166,8 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
                            .order = cell.sequential                 ? LoadPlaces::Order::sequential
                                     : method.start == Start::direct ? LoadPlaces::Order::random
                                                                     : LoadPlaces::Order::scattered,
-                           .duration = duration};
+                           .duration = duration,
+                           .stretch = method.stretch};
   if (method.start == Start::warm) {
     if (Result<void> warmed = warm_up(**backend); !warmed) {
       return warmed;
@@ -174,7 +175,8 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
   }
   const double cpu_before = process_cpu_seconds();
   const std::optional<uint64_t> before = process_device_bytes();
-  const LoadResult got = run_load(**backend, places, load, memory_.bytes());
+  const LoadResult got =
+      (method.stretch > 0 ? run_batches : run_load)(**backend, places, load, memory_.bytes());
   const std::optional<uint64_t> after = process_device_bytes();
   if (got.error != 0) {
     return failed("{}: reading {} bytes by {} failed: {}", files_[0], cell.block, method.backend,

@@ -30,6 +30,9 @@ struct MethodPlan {
   std::vector<uint64_t> blocks;  // bytes, ascending
   std::vector<uint32_t> depths;  // ascending; those beyond what the backend takes are left out
   bool sequential = false;       // measure sequential reads as well
+  // Not 0: a depth is that of a batch (run_batches), a latency a whole batch's, and its blocks lie within so
+  // many.
+  uint64_t stretch = 0;
 };
 
 // Measures `files`, round by round, into a profile of the drive that they lie on.

@@ -9,18 +9,27 @@
 namespace spillway {
 namespace {
 
-constexpr Nanoseconds kBetweenLooks = std::chrono::seconds(2);
-constexpr Nanoseconds kLook = std::chrono::milliseconds(1200);
+constexpr Nanoseconds kBetweenLooks = std::chrono::seconds(1);
+constexpr Nanoseconds kLook = std::chrono::milliseconds(500);
 
+// Few loads, so that each is measured often: what one layer's misses can have in flight, and one far beyond
+// it.
 MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend) {
-  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry), {1, 2, 4, 8, 16, 32},
-          false};
+  std::vector<ByteRange> ranges;
+  store.ranges(geometry.id(0, 0), ranges);
+  const size_t most = geometry.top_k * std::max<size_t>(ranges.size(), 1);
+  std::vector<uint32_t> depths = {1};
+  while (depths.back() < most) {
+    depths.push_back(2 * depths.back());
+  }
+  depths.push_back(4 * depths.back());
+  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry),
+          depths,  false,   geometry.experts_per_layer};
 }
 
 }  // namespace
 
 std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry) {
-  constexpr size_t kMost = 3;
   std::set<uint64_t> sizes;
   std::vector<ByteRange> ranges;
   for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
@@ -32,10 +41,12 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
       }
     }
   }
-  if (sizes.size() > kMost) {
-    return {*sizes.begin(), *sizes.rbegin()};
+  const uint64_t least = *sizes.begin();
+  const uint64_t greatest = *sizes.rbegin();
+  if (greatest - least < least / 4) {
+    return {least};
   }
-  return {sizes.begin(), sizes.end()};
+  return {least, greatest};
 }
 
 DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,

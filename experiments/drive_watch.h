@@ -10,14 +10,15 @@
 
 namespace spillway {
 
-// The sizes of a store's reads: all there are, or the least and the greatest of many.
+// The sizes of a store's reads: the least, and the greatest if that is another. A little more than what was
+// measured is read at the same rate.
 std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry);
 
 // Measures the drive while a run uses it. A drive that others use drifts within seconds, so what it does
-// before and after says little of what it did meanwhile: every few seconds the run stands still, and its
-// clock with it, while reads of the run's own sizes are measured at the depths that it may have. Rounds at
-// equal distances in the run's time, each of the same duration, make the mean latency over all of them that
-// of the run.
+// before and after says little of what it did meanwhile: every second the run stands still, and its clock
+// with it, while batches of the run's own sizes are read, each behind the one before, as a layer's misses
+// are. Rounds at equal distances in the run's time, each of the same duration, make the mean latency over all
+// of them that of the run.
 class DriveWatch {
  public:
   // `backend` reads past the page cache.
