@@ -132,6 +132,9 @@ struct Compute {
 
   // The FFN of one of step.experts. Called once for each of them, in order of readiness.
   virtual Nanoseconds expert(const Step& step, ExpertId id, ExpertBytes bytes, Nanoseconds now) = 0;
+
+  // True: expert() does nothing and takes no time, so nobody calls it.
+  virtual bool skips_experts() const { return false; }
 };
 
 // ---- steps
@@ -219,7 +222,8 @@ enum class EventKind : uint8_t {
   prefetch_used,    // first demand of a prefetched expert whose bytes were there
   prefetch_wasted,  // left, or was dropped on the way, without ever being demanded
   evict,            // lost its place
-  // What the session did. `start` and `duration` are set; `bytes` where it says so.
+  // What the session did. `start` and `duration` are set; `bytes` where it says so. Compute that took no time
+  // is not told.
   attention,  // compute before the experts are known
   shared_expert,
   expert,  // the FFN of `expert`

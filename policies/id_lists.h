@@ -26,27 +26,22 @@ class IdLists {
 
   void push_back(ExpertId id, uint32_t list = 0) {
     Expects(!contains(id));
-    const uint32_t end = experts_ + list;
-    const uint32_t last = links_[end].previous;
-    links_[index_of(id)] = {last, end};
-    links_[last].next = index_of(id);
-    links_[end].previous = index_of(id);
+    link(id, list);
     ++sizes_[list];
   }
 
   // `list` is the one that `id` is in.
   void erase(ExpertId id, uint32_t list = 0) {
     Expects(contains(id));
-    const Link link = links_[index_of(id)];
-    links_[link.previous].next = link.next;
-    links_[link.next].previous = link.previous;
+    unlink(id);
     links_[index_of(id)] = {};
     --sizes_[list];
   }
 
   void move_to_back(ExpertId id, uint32_t list = 0) {
-    erase(id, list);
-    push_back(id, list);
+    Expects(contains(id));
+    unlink(id);
+    link(id, list);
   }
 
   std::optional<ExpertId> front(uint32_t list = 0) const { return expert_at(links_[experts_ + list].next); }
@@ -78,6 +73,20 @@ class IdLists {
 
   std::optional<ExpertId> expert_at(uint32_t link) const {
     return link < experts_ ? std::optional(ExpertId{link}) : std::nullopt;
+  }
+
+  void link(ExpertId id, uint32_t list) {
+    const uint32_t end = experts_ + list;
+    const uint32_t last = links_[end].previous;
+    links_[index_of(id)] = {last, end};
+    links_[last].next = index_of(id);
+    links_[end].previous = index_of(id);
+  }
+
+  void unlink(ExpertId id) {
+    const Link& gone = links_[index_of(id)];
+    links_[gone.previous].next = gone.next;
+    links_[gone.next].previous = gone.previous;
   }
 
   uint32_t experts_;

@@ -29,17 +29,15 @@ Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t 
     }
     passes.enter(step, Nanoseconds(0));
     pager.begin(step);
-    while (const std::optional<PagerCommand> command = pager.next_command()) {
-      if (command->kind == PagerCommand::Kind::load) {
-        pager.arrived(command->expert);
+    pager.take_commands([&](const PagerCommand& command) {
+      if (command.kind == PagerCommand::Kind::load) {
+        pager.arrived(command.expert);
       }
-    }
+    });
     for (const ExpertId expert : step.experts) {
       pager.used(expert);
     }
-    while (pager.next_command()) {
-      // What a bypass leaves behind.
-    }
+    pager.take_commands([](const PagerCommand&) {});  // what a bypass leaves behind
     pager.end();
   }
 }

@@ -8,12 +8,12 @@
 namespace spillway {
 namespace {
 
-constexpr uint32_t kNoLoad = ~uint32_t(0);
 constexpr uint64_t kWhole = ~uint64_t(0);
 
 ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
-  const uint64_t begin = round_down(range.offset, alignment);
-  return {range.file, begin, round_up(range.offset + range.bytes, alignment) - begin};
+  const uint64_t within = alignment - 1;  // a power of two's: no division
+  const uint64_t begin = range.offset & ~within;
+  return {range.file, begin, ((range.offset + range.bytes + within) & ~within) - begin};
 }
 
 uint64_t place_bytes(const std::vector<ByteRange>& ranges, uint64_t alignment) {
@@ -60,11 +60,12 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       clock_(clock),
       observer_(observer),
       config_(config),
-      places_(geometry.expert_count()),
-      load_of_(geometry.expert_count(), kNoLoad),
+      alignment_(backend.caps().alignment),
+      places_(backend.caps().carries_bytes ? geometry.expert_count() : 0),
       flights_(backend.caps().depth),
       done_(backend.caps().depth) {
-  Expects(arena != nullptr || backend.caps().zero_copy || !backend.caps().carries_bytes);
+  Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
+                                       : arena == nullptr && config.verify == Verify::off);
   for (uint32_t tag = backend.caps().depth; tag-- > 0;) {
     unused_tags_.push_back(tag);
   }
@@ -110,11 +111,7 @@ void Loader::drain() {
 // ---- commands
 
 void Loader::obey_pager(Nanoseconds idle_until) {
-  const auto obey_all = [this] {
-    while (const std::optional<PagerCommand> command = pager_.next_command()) {
-      obey(*command);
-    }
-  };
+  const auto obey_all = [this] { pager_.take_commands([this](const PagerCommand& command) { obey(command); }); };
   obey_all();
   while (prefetches_.empty() && prefetches_in_flight_ < config_.prefetch_pieces_in_flight &&
          time_for_prefetch(idle_until) && pager_.start_prefetch()) {
@@ -168,25 +165,33 @@ void Loader::start(ExpertId expert, bool prefetch) {
   load.in_flight = 0;
   load.next = 0;
   load.ranges.clear();
-  load.pieces.clear();
   store_.ranges(expert, load.ranges);
 
-  const uint64_t alignment = backend_.caps().alignment;
-  const uint64_t most = prefetch ? round_up(config_.prefetch_piece_bytes, alignment) : kWhole;
+  const uint64_t most = prefetch ? round_up(config_.prefetch_piece_bytes, alignment_) : kWhole;
   uint64_t at = 0;
   for (uint32_t i = 0; i < load.ranges.size(); ++i) {
-    const ByteRange whole = aligned_to(load.ranges[i], alignment);
+    const ByteRange whole = aligned_to(load.ranges[i], alignment_);
     for (uint64_t done = 0; done < whole.bytes;) {
       const uint64_t bytes = std::min(most, whole.bytes - done);
-      load.pieces.push_back({{whole.file, whole.offset + done, bytes}, i, at});
+      load.pieces.push_back({{whole.file, whole.offset + done, bytes}, at, i});
       done += bytes;
       at += bytes;
     }
   }
   Expects(!load.pieces.empty());
-  place(expert).spans.assign(load.ranges.size(), {});
-  load_of_[index_of(expert)] = index;
+  if (!places_.empty()) {
+    place(expert).spans.assign(load.ranges.size(), {});
+  }
   (prefetch ? prefetches_ : demands_).push_back(index);
+}
+
+// Searched for, since only what becomes of a prefetch asks.
+uint32_t Loader::load_of(ExpertId expert) const {
+  const auto load = std::find_if(loads_.begin(), loads_.end(), [expert](const Load& candidate) {
+    return !candidate.pieces.empty() && candidate.expert == expert;
+  });
+  Expects(load != loads_.end());
+  return uint32_t(load - loads_.begin());
 }
 
 void Loader::hurry(uint32_t index) {
@@ -223,16 +228,16 @@ void Loader::drop(ExpertId expert) {
       backend_.release(range);
     }
   }
-  if (std::byte* memory = std::exchange(place(expert).memory, nullptr)) {
-    arena_->free(memory);
+  if (arena_ != nullptr && place(expert).memory != nullptr) {
+    arena_->free(std::exchange(place(expert).memory, nullptr));
   }
 }
 
 // ---- submission
 
-bool Loader::find_place(Load& load) {
+bool Loader::find_place(const Load& load) {
   Place& own = place(load.expert);
-  if (arena_ == nullptr || own.memory != nullptr) {
+  if (own.memory != nullptr) {
     return true;
   }
   const auto movable = [this](ExpertId other) { return pager_.ready(other); };
@@ -243,8 +248,8 @@ bool Loader::find_place(Load& load) {
     }
     there.memory = to;
   };
-  own.memory = arena_->allocate_moving(load.expert, place_bytes(load.ranges, backend_.caps().alignment),
-                                       movable, moved);
+  own.memory =
+      arena_->allocate_moving(load.expert, place_bytes(load.ranges, alignment_), movable, moved);
   return own.memory != nullptr;
 }
 
@@ -263,15 +268,15 @@ void Loader::gather(std::deque<uint32_t>& queue, size_t most) {
   while (!queue.empty() && !unused_tags_.empty() && batch_.size() < most) {
     const uint32_t index = queue.front();
     Load& load = loads_[index];
-    if (!find_place(load)) {
+    if (arena_ != nullptr && !find_place(load)) {
       return;
     }
     const Piece& piece = load.pieces[load.next];
     const uint64_t tag = unused_tags_.back();
     unused_tags_.pop_back();
-    flights_[tag] = {index, uint32_t(load.next), clock_.now()};
-    std::byte* memory = place(load.expert).memory;
-    batch_.push_back({tag, piece.aligned, memory == nullptr ? nullptr : memory + piece.at});
+    flights_[tag] = {index, load.next, clock_.now()};
+    std::byte* memory = arena_ == nullptr ? nullptr : place(load.expert).memory + piece.at;
+    batch_.push_back({tag, piece.aligned, memory});
     ++load.in_flight;
     ++(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
     if (++load.next == load.pieces.size()) {
@@ -306,23 +311,19 @@ size_t Loader::completions_to_wait_for(Until until) const {
 }
 
 Result<void> Loader::reap(size_t at_least) {
-  const size_t count = backend_.reap(done_, at_least);
-  reaped_ = count;
-  Result<void> outcome;
-  for (const IoDone& done : std::span(done_).first(count)) {
-    // All of them are accounted for even when one has failed: drain() relies on it.
-    if (Result<void> taken = take_in(done); !taken && outcome) {
-      outcome = std::move(taken);
-    }
+  reaped_ = backend_.reap(done_, at_least);
+  // All of them are accounted for even when one has failed: drain() relies on it.
+  for (const IoDone& done : std::span(done_).first(reaped_)) {
+    take_in(done);
   }
-  return outcome;
+  return outcome_;
 }
 
-Result<void> Loader::take_in(const IoDone& done) {
+void Loader::take_in(const IoDone& done) {
   const Flight flight = flights_[done.tag];
   unused_tags_.push_back(done.tag);
   Load& load = loads_[flight.load];
-  const Piece piece = load.pieces[flight.piece];
+  const Piece& piece = load.pieces[flight.piece];
   const Nanoseconds took = clock_.now() - flight.submitted;
   if (load.prefetch) {
     piece_time_ += (took - piece_time_) / 8;
@@ -338,14 +339,11 @@ Result<void> Loader::take_in(const IoDone& done) {
                 .start = flight.submitted,
                 .duration = took});
   if (done.error != 0 && piece.attempt < config_.attempts) {
-    ++counts_.retries;
-    const bool queued = load.next < load.pieces.size();
-    load.pieces.push_back(piece);
-    ++load.pieces.back().attempt;
-    if (!queued && !load.abandoned) {
-      (load.prefetch ? prefetches_ : demands_).push_front(flight.load);
+    retry(flight);
+    if (load.abandoned && load.in_flight == 0) {
+      complete(flight.load);
     }
-    return load.abandoned && load.in_flight == 0 ? complete(flight.load) : Result<void>();
+    return;
   }
   load.error = load.error != 0 ? load.error : done.error;
   const ByteRange& range = load.ranges[piece.range];
@@ -353,27 +351,46 @@ Result<void> Loader::take_in(const IoDone& done) {
     place(load.expert).spans[piece.range] = {done.data + (range.offset - piece.aligned.offset), range.bytes};
   }
   const bool all_submitted = load.next == load.pieces.size();
-  return load.in_flight == 0 && (all_submitted || load.abandoned || load.error != 0) ? complete(flight.load)
-                                                                                     : Result<void>();
+  if (load.in_flight == 0 && (all_submitted || load.abandoned || load.error != 0)) {
+    complete(flight.load);
+  }
 }
 
-Result<void> Loader::complete(uint32_t index) {
-  Load& load = loads_[index];
-  if (load.prefetch && (load.abandoned || load.error != 0)) {
-    std::erase(prefetches_, index);
-    give_up(index);
-    return {};
+void Loader::retry(const Flight& flight) {
+  Load& load = loads_[flight.load];
+  ++counts_.retries;
+  const bool queued = load.next < load.pieces.size();
+  const Piece failed_piece = load.pieces[flight.piece];
+  load.pieces.push_back(failed_piece);
+  ++load.pieces.back().attempt;
+  if (!queued && !load.abandoned) {
+    (load.prefetch ? prefetches_ : demands_).push_front(flight.load);
   }
-  if (load.error != 0) {
-    const ByteRange& first = load.ranges.front();
-    return failed("{}: reading {} ({} bytes at offset {}) failed: {}", store_.files()[first.file],
-                  geometry_.name(load.expert), geometry_.bytes_of(load.expert), first.offset,
-                  std::strerror(load.error));
+}
+
+void Loader::complete(uint32_t index) {
+  const Load& load = loads_[index];
+  if (load.abandoned || load.error != 0) {
+    return fail(index);
   }
-  Result<void> verified = verify(load);
+  if (config_.verify != Verify::off) {
+    verify(load);
+  }
   retire(index);
   pager_.arrived(load.expert);
-  return verified;
+}
+
+void Loader::fail(uint32_t index) {
+  const Load& load = loads_[index];
+  if (load.prefetch) {
+    std::erase(prefetches_, index);
+    give_up(index);
+  } else if (outcome_) {
+    const ByteRange& first = load.ranges.front();
+    outcome_ = failed("{}: reading {} ({} bytes at offset {}) failed: {}", store_.files()[first.file],
+                      geometry_.name(load.expert), geometry_.bytes_of(load.expert), first.offset,
+                      std::strerror(load.error));
+  }
 }
 
 // The load of a prefetch that cannot or need not be finished.
@@ -384,31 +401,20 @@ void Loader::give_up(uint32_t index) {
   pager_.failed(load.expert);
 }
 
-void Loader::retire(uint32_t index) {
-  load_of_[index_of(loads_[index].expert)] = kNoLoad;
-  loads_[index].pieces.clear();
-  unused_loads_.push_back(index);
-}
-
-Result<void> Loader::verify(const Load& load) {
-  if (config_.verify == Verify::off) {
-    return {};
-  }
+void Loader::verify(const Load& load) {
   const ExpertStore::Check how =
       config_.verify == Verify::all ? ExpertStore::Check::all : ExpertStore::Check::sample;
   const ExpertBytes spans = bytes(load.expert);
   for (size_t i = 0; i < spans.size(); ++i) {
-    if (!store_.check(load.expert, load.ranges[i], spans[i], how)) {
-      return failed(
+    const ByteRange& range = load.ranges[i];
+    if (!store_.check(load.expert, range, spans[i], how) && outcome_) {
+      outcome_ = failed(
           "{}: the {} bytes read at offset {} for {} are not what was stored there; the file or the read "
-          "path "
-          "is damaged",
-          store_.files()[load.ranges[i].file], load.ranges[i].bytes, load.ranges[i].offset,
-          geometry_.name(load.expert));
+          "path is damaged",
+          store_.files()[range.file], range.bytes, range.offset, geometry_.name(load.expert));
     }
   }
   counts_.bytes_verified += geometry_.bytes_of(load.expert);
-  return {};
 }
 
 }  // namespace spillway

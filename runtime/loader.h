@@ -63,8 +63,11 @@ class Loader {
   // backends write to must not run before.
   void drain();
 
-  // One span for each of the expert's ranges in the store, valid until the next pump() or wait().
-  ExpertBytes bytes(ExpertId expert) const { return places_[index_of(expert)].spans; }
+  // One span for each of the expert's ranges in the store, valid until the next pump() or wait(); nothing
+  // where the backend carries no bytes.
+  ExpertBytes bytes(ExpertId expert) const {
+    return places_.empty() ? ExpertBytes() : places_[index_of(expert)].spans;
+  }
 
   const LoaderCounts& counts() const { return counts_; }
 
@@ -75,8 +78,8 @@ class Loader {
   };
   struct Piece {  // one request's worth of one range
     ByteRange aligned;
-    uint32_t range = 0;
     uint64_t at = 0;  // where its bytes go, counted from the start of the expert's place
+    uint32_t range = 0;
     uint32_t attempt = 1;
   };
   struct Load {
@@ -85,9 +88,9 @@ class Loader {
     bool abandoned = false;
     int error = 0;
     uint32_t in_flight = 0;
-    std::vector<ByteRange> ranges;
+    uint32_t next = 0;          // first piece not submitted
     std::vector<Piece> pieces;  // empty: this load is not in use
-    size_t next = 0;            // first piece not submitted
+    std::vector<ByteRange> ranges;
   };
   struct Flight {
     uint32_t load = 0;
@@ -102,18 +105,23 @@ class Loader {
   void hurry(uint32_t index);
   void abandon(uint32_t index);
   void drop(ExpertId expert);
-  bool find_place(Load& load);
+  bool find_place(const Load& load);
   void submit(Nanoseconds idle_until);
   void gather(std::deque<uint32_t>& queue, size_t most);
   void send();
   Result<void> reap(size_t at_least);
-  Result<void> take_in(const IoDone& done);
-  Result<void> complete(uint32_t index);
-  Result<void> verify(const Load& load);
+  void take_in(const IoDone& done);
+  void retry(const Flight& flight);
+  void complete(uint32_t index);
+  void fail(uint32_t index);
+  void verify(const Load& load);
   void give_up(uint32_t index);
-  void retire(uint32_t index);
+  void retire(uint32_t index) {
+    loads_[index].pieces.clear();
+    unused_loads_.push_back(index);
+  }
   size_t completions_to_wait_for(Until until) const;
-  uint32_t load_of(ExpertId expert) const { return load_of_[index_of(expert)]; }
+  uint32_t load_of(ExpertId expert) const;
   Place& place(ExpertId expert) { return places_[index_of(expert)]; }
 
   const ModelGeometry& geometry_;
@@ -124,11 +132,11 @@ class Loader {
   const Clock& clock_;
   Observer& observer_;
   LoaderConfig config_;
+  uint64_t alignment_;
   LoaderCounts counts_;
 
-  std::vector<Place> places_;      // by expert
-  std::vector<uint32_t> load_of_;  // by expert: its active load
-  std::vector<Load> loads_;        // reused
+  std::vector<Place> places_;  // by expert; empty when the backend carries no bytes
+  std::vector<Load> loads_;    // reused
   std::vector<uint32_t> unused_loads_;
   std::deque<uint32_t> demands_;  // loads with pieces to submit, in order
   std::deque<uint32_t> prefetches_;
@@ -137,6 +145,7 @@ class Loader {
   std::vector<IoRequest> batch_;  // being gathered
   std::vector<IoDone> done_;      // scratch of reap()
   size_t reaped_ = 0;             // by the last reap()
+  Result<void> outcome_;          // the first failure that a demand could not survive; nothing goes on from it
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
   Nanoseconds piece_time_{0};          // running average of what a prefetch piece takes

@@ -35,14 +35,20 @@ void Metrics::on(const Event& event) {
                                                             : decode_;
   switch (event.kind) {
     case EventKind::hit:
+      ++phase.accesses;
+      ++phase.hits;
+      phase.bytes_demanded += event.bytes;
+      break;
     case EventKind::late:
+      ++phase.accesses;
+      ++phase.late;
+      phase.bytes_demanded += event.bytes;
+      break;
     case EventKind::miss:
       ++phase.accesses;
-      ++(event.kind == EventKind::hit    ? phase.hits
-         : event.kind == EventKind::late ? phase.late
-                                         : phase.misses);
+      ++phase.misses;
       phase.bytes_demanded += event.bytes;
-      phase.bytes_missed += event.kind == EventKind::miss ? event.bytes : 0;
+      phase.bytes_missed += event.bytes;
       break;
     case EventKind::bypass:
       ++phase.bypasses;
@@ -72,16 +78,21 @@ void Metrics::on(const Event& event) {
       phase.stall += event.duration;
       break;
     case EventKind::pass:
-      ++phase.passes;
-      phase.tokens += event.tokens;
-      phase.wall += event.duration;
-      phase.pass_latency.push_back(event.duration);
+      end_pass(phase, event);
       break;
     case EventKind::admit:
     case EventKind::io:
     case EventKind::step:
       break;
   }
+}
+
+// Apart from the rest, which it would burden with the registers that growing a vector needs.
+[[gnu::noinline]] void Metrics::end_pass(PhaseMetrics& phase, const Event& event) {
+  ++phase.passes;
+  phase.tokens += event.tokens;
+  phase.wall += event.duration;
+  phase.pass_latency.push_back(event.duration);
 }
 
 PhaseMetrics Metrics::total() const {
@@ -99,6 +110,28 @@ Nanoseconds quantile(std::vector<Nanoseconds> values, double share) {
   const size_t index = std::min(values.size() - 1, rank == 0 ? 0 : rank - 1);
   std::nth_element(values.begin(), values.begin() + std::ptrdiff_t(index), values.end());
   return values[index];
+}
+
+Observers::Observers(std::vector<Observer*> list) : list_(std::move(list)) {
+  if (list_.size() == 2) {
+    metrics_ = dynamic_cast<Metrics*>(list_[0]);
+    digest_ = dynamic_cast<DecisionDigest*>(list_[1]);
+  }
+}
+
+void Observers::on(const Event& event) {
+  if (metrics_ == nullptr || digest_ == nullptr) {
+    tell_all(event);
+  } else {
+    digest_->on(event);
+    metrics_->on(event);
+  }
+}
+
+[[gnu::noinline]] void Observers::tell_all(const Event& event) {
+  for (Observer* observer : list_) {
+    observer->on(event);
+  }
 }
 
 }  // namespace spillway

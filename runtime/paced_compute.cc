@@ -28,6 +28,8 @@ class PacedCompute final : public Compute {
     return now;
   }
 
+  bool skips_experts() const override { return pace_.kind == ComputePace::Kind::none; }
+
  private:
   Nanoseconds scaled(const std::optional<Nanoseconds>& recorded) const {
     return Nanoseconds(std::llround(double(recorded.value_or(Nanoseconds(0)).count()) * pace_.scale));

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/expects.h"
-
 namespace spillway {
 namespace {
 
@@ -31,15 +29,19 @@ void Pager::begin(const Step& step) {
   in_step_ = true;
   step_ = step.index;
   layer_ = step.layer;
-  phase_ = step.phase;
+  decision_ = {.phase = step.phase, .step = step_};
+  layer_bytes_ = geometry_.expert_bytes[layer_];
   held_.assign(step.experts.begin(), step.experts.end());
+  const uint32_t first = index_of(geometry_.id(layer_, 0));
   for (const ExpertId expert : held_) {
-    Expects(geometry_.layer_of(expert) == layer_ && !entry(expert).held);
+    Expects(index_of(expert) - first < geometry_.experts_per_layer && !entry(expert).held);
     entry(expert).held = true;
   }
-  drop_stale(step.layer);
+  if (!hints_.empty() || !on_hint_.empty()) {
+    drop_stale(layer_);
+  }
 
-  const bool annotated = step.next_use.size() == step.experts.size();
+  const bool annotated = step.next_use.size() == held_.size();
   for (size_t i = 0; i < held_.size(); ++i) {
     look_up({held_[i], step_, annotated ? step.next_use[i] : kNeverUsedAgain});
   }
@@ -48,12 +50,12 @@ void Pager::begin(const Step& step) {
 void Pager::look_up(const Access& access) {
   Entry& found = entry(access.expert);
   if (found.state == State::absent) {
-    emit(EventKind::miss, access.expert);
+    emit(EventKind::miss, access.expert, layer_bytes_);
     admit_demand(access);
     return;
   }
   const bool late = found.state == State::loading;
-  emit(late ? EventKind::late : EventKind::hit, access.expert);
+  emit(late ? EventKind::late : EventKind::hit, access.expert, layer_bytes_);
   if (late) {
     found.abandoned = false;
     std::erase(on_hint_, access.expert);
@@ -63,7 +65,7 @@ void Pager::look_up(const Access& access) {
     found.unused_prefetch = false;
     settle_prefetch(true);
     if (!late) {
-      emit(EventKind::prefetch_used, access.expert);
+      emit(EventKind::prefetch_used, access.expert, layer_bytes_);
     }
   }
   policy_.touched(access);
@@ -72,19 +74,18 @@ void Pager::look_up(const Access& access) {
 void Pager::admit_demand(const Access& access) {
   Entry& missed = entry(access.expert);
   missed.state = State::loading;
-  missed.bypass = !make_room(access);
+  missed.bypass = !make_room(access, layer_bytes_);
   if (missed.bypass) {
-    emit(EventKind::bypass, access.expert);
+    emit(EventKind::bypass, access.expert, layer_bytes_);
   } else {
-    used_bytes_ += geometry_.bytes_of(access.expert);
+    used_bytes_ += layer_bytes_;
     policy_.admitted(access);
-    emit(EventKind::admit, access.expert);
+    emit(EventKind::admit, access.expert, layer_bytes_);
   }
   commands_.push_back({PagerCommand::Kind::load, false, access.expert});
 }
 
-bool Pager::make_room(const Access& incoming) {
-  const uint64_t bytes = geometry_.bytes_of(incoming.expert);
+bool Pager::make_room(const Access& incoming, uint64_t bytes) {
   if (bytes > limits_.capacity_bytes) {
     return false;
   }
@@ -106,14 +107,15 @@ bool Pager::make_room(const Access& incoming) {
 
 void Pager::leave(ExpertId expert, EventKind why) {
   Entry& leaving = entry(expert);
+  const uint64_t bytes = geometry_.bytes_of(expert);
   if (leaving.unused_prefetch) {
     settle_prefetch(false);
-    emit(EventKind::prefetch_wasted, expert);
+    emit(EventKind::prefetch_wasted, expert, bytes);
   }
-  used_bytes_ -= geometry_.bytes_of(expert);
+  used_bytes_ -= bytes;
   leaving = Entry{.hinted = leaving.hinted, .held = leaving.held};
   policy_.removed(expert);
-  emit(why, expert);
+  emit(why, expert, bytes);
 }
 
 void Pager::drop_stale(uint32_t layer) {
@@ -171,36 +173,20 @@ bool Pager::start_prefetch() {
   });
   const ExpertId expert = next->expert;
   hints_.erase(next);
+  const uint64_t bytes = geometry_.bytes_of(expert);
   Entry& hinted = entry(expert);
   hinted.hinted = false;
-  if (hinted.state != State::absent || !make_room({expert, step_, step_})) {
+  if (hinted.state != State::absent || !make_room({expert, step_, step_}, bytes)) {
     return false;
   }
   hinted.state = State::loading;
   hinted.unused_prefetch = true;
-  used_bytes_ += geometry_.bytes_of(expert);
+  used_bytes_ += bytes;
   on_hint_.push_back(expert);
   policy_.admitted({expert, step_, step_});
-  emit(EventKind::prefetch, expert);
+  emit(EventKind::prefetch, expert, bytes);
   commands_.push_back({PagerCommand::Kind::load, true, expert});
   return true;
-}
-
-std::optional<PagerCommand> Pager::next_command() {
-  if (commands_.empty()) {
-    return std::nullopt;
-  }
-  const PagerCommand command = commands_.front();
-  commands_.pop_front();
-  return command;
-}
-
-void Pager::arrived(ExpertId expert) {
-  Expects(entry(expert).state == State::loading);
-  note(PagerCall::Kind::arrived, expert);
-  entry(expert).state = State::resident;
-  entry(expert).abandoned = false;
-  std::erase(on_hint_, expert);
 }
 
 void Pager::failed(ExpertId expert) {
@@ -211,14 +197,9 @@ void Pager::failed(ExpertId expert) {
   leave(expert, EventKind::evict);
 }
 
-void Pager::used(ExpertId expert) {
-  Entry& done = entry(expert);
-  Expects(in_step_ && done.held && done.state == State::resident);
-  note(PagerCall::Kind::used, expert);
-  if (done.bypass) {
-    done = Entry{.held = true};
-    commands_.push_back({PagerCommand::Kind::drop, false, expert});
-  }
+void Pager::drop_bypassed(ExpertId expert) {
+  entry(expert) = Entry{.held = true};
+  commands_.push_back({PagerCommand::Kind::drop, false, expert});
 }
 
 void Pager::end() {
@@ -239,7 +220,7 @@ void Pager::finish() {
   for (uint32_t index = 0; index < entries_.size(); ++index) {
     if (entries_[index].unused_prefetch) {
       entries_[index].unused_prefetch = false;
-      emit(EventKind::prefetch_wasted, ExpertId{index});
+      emit(EventKind::prefetch_wasted, ExpertId{index}, geometry_.bytes_of(ExpertId{index}));
     }
   }
 }
@@ -248,15 +229,11 @@ void Pager::settle_prefetch(bool useful) {
   useful_share_ += ((useful ? 1.0 : 0.0) - useful_share_) / kShareMemory;
 }
 
-void Pager::note(PagerCall::Kind kind, ExpertId expert) {
-  if (log_ != nullptr) {
-    log_->emplace_back(PagerCall{kind, expert});
-  }
-}
-
-void Pager::emit(EventKind kind, ExpertId expert) {
-  observer_.on(
-      {.kind = kind, .phase = phase_, .expert = expert, .step = step_, .bytes = geometry_.bytes_of(expert)});
+void Pager::emit(EventKind kind, ExpertId expert, uint64_t bytes) {
+  decision_.kind = kind;
+  decision_.expert = expert;
+  decision_.bytes = bytes;
+  observer_.on(decision_);
 }
 
 }  // namespace spillway

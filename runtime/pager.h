@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <optional>
 #include <span>
 #include <vector>
 
+#include "core/expects.h"
 #include "core/ports.h"
 #include "runtime/pager_log.h"
 
@@ -55,16 +54,40 @@ class Pager {
   // Admits the best hint, if there is one worth it and room and the limits allow; its commands follow.
   bool start_prefetch();
 
-  std::optional<PagerCommand> next_command();
+  // Hands everything asked for since the last time to `obey`, in order, which must not make the pager ask for
+  // more.
+  template <class Obey>
+  void take_commands(Obey obey) {
+    for (const PagerCommand& command : commands_) {
+      obey(command);
+    }
+    commands_.clear();
+  }
 
-  void arrived(ExpertId expert);
+  void arrived(ExpertId expert) {
+    Entry& here = entry(expert);
+    Expects(here.state == State::loading);
+    note(PagerCall::Kind::arrived, expert);
+    here.state = State::resident;
+    here.abandoned = false;
+    if (!on_hint_.empty()) {
+      std::erase(on_hint_, expert);
+    }
+  }
   void failed(ExpertId expert);
 
   // True when the expert's bytes are there for the step to compute on.
   bool ready(ExpertId expert) const { return entries_[index_of(expert)].state == State::resident; }
 
   // The step has no more use for this expert; a bypassed one is dropped at once.
-  void used(ExpertId expert);
+  void used(ExpertId expert) {
+    const Entry done = entries_[index_of(expert)];
+    Expects(in_step_ && done.held && done.state == State::resident);
+    note(PagerCall::Kind::used, expert);
+    if (done.bypass) {
+      drop_bypassed(expert);
+    }
+  }
 
   // Every expert of the step has been used.
   void end();
@@ -81,25 +104,31 @@ class Pager {
  private:
   enum class State : uint8_t { absent, loading, resident };
 
+  // One byte, so that the table of a large model fits the first-level cache.
   struct Entry {
-    State state = State::absent;
-    bool unused_prefetch = false;  // got its place on a hint and was not demanded since
-    bool bypass = false;           // not known to the policy, gone after the step
-    bool abandoned = false;        // its load is being stopped
-    bool hinted = false;           // waits in hints_
-    bool held = false;             // belongs to the current step
+    State state : 2 = State::absent;
+    bool unused_prefetch : 1 = false;  // got its place on a hint and was not demanded since
+    bool bypass : 1 = false;           // not known to the policy, gone after the step
+    bool abandoned : 1 = false;        // its load is being stopped
+    bool hinted : 1 = false;           // waits in hints_
+    bool held : 1 = false;             // belongs to the current step
   };
 
   Entry& entry(ExpertId expert) { return entries_[index_of(expert)]; }
-  bool make_room(const Access& incoming);
+  bool make_room(const Access& incoming, uint64_t bytes);
   void look_up(const Access& access);
   void admit_demand(const Access& access);
   void drop_stale(uint32_t layer);
   void leave(ExpertId expert, EventKind why);
   void settle_prefetch(bool useful);
   bool prefetching_pays();
-  void note(PagerCall::Kind kind, ExpertId expert = ExpertId{});
-  void emit(EventKind kind, ExpertId expert);
+  void drop_bypassed(ExpertId expert);
+  void emit(EventKind kind, ExpertId expert, uint64_t bytes);
+  void note(PagerCall::Kind kind, ExpertId expert = ExpertId{}) {
+    if (log_ != nullptr) {
+      log_->emplace_back(PagerCall{kind, expert});
+    }
+  }
 
   const ModelGeometry& geometry_;
   PagerLimits limits_;
@@ -111,11 +140,12 @@ class Pager {
   std::vector<ExpertId> held_;     // the current step's experts
   std::vector<Hint> hints_;        // waiting, best first
   std::vector<ExpertId> on_hint_;  // prefetches under way
-  std::deque<PagerCommand> commands_;
+  std::vector<PagerCommand> commands_;
   uint64_t used_bytes_ = 0;
   uint64_t step_ = 0;
   uint32_t layer_ = 0;
-  Phase phase_ = Phase::decode;
+  uint64_t layer_bytes_ = 0;  // of one expert of the current step
+  Event decision_;            // what all of the current step have in common
   bool in_step_ = false;
   double useful_share_ = 1.0;  // running average over settled prefetches; innocent until proven
   uint32_t steps_without_trial_ = 0;

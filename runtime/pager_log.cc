@@ -39,9 +39,8 @@ void retell(const PagerLog& log, Pager& pager) {
     } else {
       retell_call(std::get<PagerCall>(input), pager);
     }
-    while (pager.next_command()) {
-      // Whoever obeyed them is in the log by what it answered.
-    }
+    // Whoever obeyed is in the log by what it answered.
+    pager.take_commands([](const PagerCommand&) {});
   }
 }
 

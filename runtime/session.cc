@@ -39,7 +39,7 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
 
 // A live source computes while it is asked: prefetch has the drive for as long as that is likely to take.
 Result<bool> Session::take_step(Step& step) {
-  if (!ports_.source.info().is_live) {
+  if (!is_live_) {
     return ports_.source.next(step);
   }
   const Nanoseconds start = ports_.clock.now();
@@ -55,11 +55,12 @@ Result<bool> Session::take_step(Step& step) {
 
 Result<void> Session::run_step(const Step& step, Nanoseconds began) {
   const Nanoseconds routed = ports_.compute.attention(step, began);
-  if (Result<void> waited = await(routed, routed); !waited) {
-    return waited;
+  if (routed > began) {
+    if (Result<void> waited = await(routed, routed); !waited) {
+      return waited;
+    }
+    report(EventKind::attention, step, began, routed - began);
   }
-  report(EventKind::attention, step, began, routed - began);
-
   ports_.pager.begin(step);
   ports_.prefetcher.observe(step);
   hints_.clear();
@@ -74,7 +75,8 @@ Result<void> Session::run_step(const Step& step, Nanoseconds began) {
 }
 
 Result<void> Session::run_experts(const Step& step) {
-  pending_.assign(step.experts.begin(), step.experts.end());
+  order_.assign(step.experts.begin(), step.experts.end());
+  computed_ = 0;
   if (Result<void> pumped = ports_.loader.pump(Loader::kBusy); !pumped) {
     return pumped;
   }
@@ -86,51 +88,81 @@ Result<void> Session::run_experts(const Step& step) {
     }
     report(EventKind::shared_expert, step, under_way, shared - under_way);
   }
-  while (!pending_.empty()) {
-    ExpertId expert{};
-    if (!take_ready(expert)) {
-      const Nanoseconds start = ports_.clock.now();
-      // Where computing takes no time, waking up for each expert gains nothing and costs a context switch.
-      const Loader::Until until =
-          expert_time_.count() == 0 ? Loader::Until::last_expert : Loader::Until::first_expert;
-      if (Result<void> waited = ports_.loader.wait(until); !waited) {
-        return waited;
+  return ports_.compute.skips_experts() ? await_experts(step) : compute_experts(step);
+}
+
+// Where nothing is computed, an expert has been used once it is there.
+Result<void> Session::await_experts(const Step& step) {
+  while (true) {
+    std::erase_if(order_, [this](ExpertId expert) {
+      const bool here = ports_.pager.ready(expert);
+      if (here) {
+        ports_.pager.used(expert);
       }
-      report(EventKind::stall, step, start, ports_.clock.now() - start);
-      continue;
+      return here;
+    });
+    if (order_.empty()) {
+      return {};
     }
-    if (Result<void> computed = compute_expert(step, expert); !computed) {
-      return computed;
+    if (Result<void> waited = stall(step); !waited) {
+      return waited;
     }
-    ports_.pager.used(expert);
+  }
+}
+
+Result<void> Session::compute_experts(const Step& step) {
+  while (left() > 0) {
+    if (choose_ready()) {
+      const ExpertId expert = order_[computed_++];
+      if (Result<void> computed = compute_expert(step, expert); !computed) {
+        return computed;
+      }
+      ports_.pager.used(expert);
+    } else if (Result<void> waited = stall(step); !waited) {
+      return waited;
+    }
   }
   return {};
+}
+
+Result<void> Session::stall(const Step& step) {
+  const Nanoseconds start = ports_.clock.now();
+  // Where computing takes no time, waking up for each expert gains nothing and costs a context switch.
+  const Loader::Until until =
+      expert_time_.count() == 0 ? Loader::Until::last_expert : Loader::Until::first_expert;
+  Result<void> waited = ports_.loader.wait(until);
+  if (waited) {
+    report(EventKind::stall, step, start, ports_.clock.now() - start);
+  }
+  return waited;
 }
 
 // Once the step's last bytes are there the drive is idle until all that is left has been computed, and
 // prefetch may have it. Where computing is real, that is told before; where it is paced, meanwhile.
 Result<void> Session::compute_expert(const Step& step, ExpertId expert) {
   const Nanoseconds start = ports_.clock.now();
-  if (ports_.source.info().is_live) {
+  if (is_live_) {
     const Nanoseconds idle_until =
-        all_here() ? start + expert_time_ * int64_t(pending_.size() + 1) + thinking_ : Loader::kBusy;
+        all_here() ? start + expert_time_ * int64_t(left() + 1) + thinking_ : Loader::kBusy;
     if (Result<void> pumped = ports_.loader.pump(idle_until); !pumped) {
       return pumped;
     }
   }
   const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
   expert_time_ = end - start;
-  const Nanoseconds idle_until = all_here() ? end + expert_time_ * int64_t(pending_.size()) : Loader::kBusy;
-  if (Result<void> waited = await(end, idle_until); !waited) {
-    return waited;
+  if (end > start) {
+    const Nanoseconds idle_until = all_here() ? end + expert_time_ * int64_t(left()) : Loader::kBusy;
+    if (Result<void> waited = await(end, idle_until); !waited) {
+      return waited;
+    }
+    report(EventKind::expert, step, start, expert_time_, expert);
   }
-  report(EventKind::expert, step, start, expert_time_, expert);
   return {};
 }
 
 bool Session::all_here() const {
-  return std::all_of(pending_.begin(), pending_.end(),
-                     [this](ExpertId other) { return ports_.pager.ready(other); });
+  return std::all_of(order_.begin() + ptrdiff_t(computed_), order_.end(),
+                     [this](ExpertId expert) { return ports_.pager.ready(expert); });
 }
 
 // Pumps until `deadline`; prefetch may use the drive until `idle_until`.
@@ -144,15 +176,15 @@ Result<void> Session::await(Nanoseconds deadline, Nanoseconds idle_until) {
   return {};
 }
 
-// Takes the first expert in the step's order whose bytes are there.
-bool Session::take_ready(ExpertId& expert) {
-  const auto ready = std::find_if(pending_.begin(), pending_.end(),
-                                  [this](ExpertId candidate) { return ports_.pager.ready(candidate); });
-  if (ready == pending_.end()) {
+// Brings the first expert in the step's order whose bytes are there to the front of those not computed yet.
+bool Session::choose_ready() {
+  const auto next = order_.begin() + ptrdiff_t(computed_);
+  const auto ready =
+      std::find_if(next, order_.end(), [this](ExpertId expert) { return ports_.pager.ready(expert); });
+  if (ready == order_.end()) {
     return false;
   }
-  expert = *ready;
-  pending_.erase(ready);
+  std::rotate(next, ready, ready + 1);
   return true;
 }
 

@@ -25,7 +25,9 @@ struct SessionPorts {
 // each expert as soon as its bytes are there, and reports what took how long.
 class Session {
  public:
-  explicit Session(const SessionPorts& ports) : ports_(ports) {}
+  explicit Session(const SessionPorts& ports)
+      : ports_(ports),
+        is_live_(ports.source.info().is_live) {}
 
   // Runs until the source ends or `stop`, which is asked before each step, says so. Forward passes are
   // reported whole: one that fails or is stopped midway is not.
@@ -35,15 +37,22 @@ class Session {
   Result<bool> take_step(Step& step);
   Result<void> run_step(const Step& step, Nanoseconds began);
   Result<void> run_experts(const Step& step);
+  Result<void> await_experts(const Step& step);
+  Result<void> compute_experts(const Step& step);
+  Result<void> stall(const Step& step);
   Result<void> compute_expert(const Step& step, ExpertId expert);
   bool all_here() const;
   Result<void> await(Nanoseconds deadline, Nanoseconds idle_until);
-  bool take_ready(ExpertId& expert);
+  bool choose_ready();
   void report(EventKind kind, const Step& step, Nanoseconds start, Nanoseconds duration,
               ExpertId expert = ExpertId{});
 
+  size_t left() const { return order_.size() - computed_; }
+
   SessionPorts ports_;
-  std::vector<ExpertId> pending_;  // experts of the step that were not computed yet
+  bool is_live_;
+  std::vector<ExpertId> order_;  // the step's experts: first those that were computed
+  size_t computed_ = 0;
   HintList hints_;
   Nanoseconds thinking_{0};     // what a live source took for its last step
   Nanoseconds expert_time_{0};  // what the last expert took to compute

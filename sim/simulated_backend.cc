@@ -1,7 +1,6 @@
 #include "sim/simulated_backend.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "core/expects.h"
 
@@ -14,7 +13,6 @@ SimulatedBackend::SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualC
   caps_.alignment = options.alignment;
   caps_.carries_bytes = false;
   caps_.note = "simulated";
-  pending_.reserve(std::min(options.depth, 1024U));  // whatever the depth claims
   clock_.watch(*this);
 }
 
@@ -23,41 +21,44 @@ SimulatedBackend::~SimulatedBackend() {
 }
 
 size_t SimulatedBackend::submit(std::span<const IoRequest> requests) {
-  const size_t accepted = std::min<size_t>(requests.size(), caps_.depth - pending_.size());
+  const size_t accepted = std::min<size_t>(requests.size(), caps_.depth - in_flight());
   for (const IoRequest& request : requests.first(accepted)) {
     const Nanoseconds finish = device_->finish(request, clock_.now());
     Ensures(finish >= clock_.now());
-    pending_.push_back({finish, submissions_++, request.tag});
-    std::push_heap(pending_.begin(), pending_.end(), later);
+    // Most devices finish in the order of submission, or nearly: the search ends where it begins.
+    auto place = pending_.end();
+    while (place != pending_.begin() + ptrdiff_t(reaped_) && std::prev(place)->finish > finish) {
+      --place;
+    }
+    pending_.insert(place, {finish, request.tag});
   }
   return accepted;
 }
 
 size_t SimulatedBackend::reap(std::span<IoDone> out, size_t at_least) {
-  Expects(at_least <= pending_.size() && at_least <= out.size());
+  Expects(at_least <= in_flight() && at_least <= out.size());
   size_t count = 0;
-  while (count < out.size() && !pending_.empty()) {
+  for (; count < out.size() && in_flight() > 0; ++reaped_) {
+    const Pending& next = pending_[reaped_];
     if (count < at_least) {
-      clock_.advance_to(pending_.front().finish);
-    } else if (pending_.front().finish > clock_.now()) {
+      clock_.advance_to(next.finish);
+    } else if (next.finish > clock_.now()) {
       break;
     }
-    std::pop_heap(pending_.begin(), pending_.end(), later);
-    out[count++] = {.tag = pending_.back().tag};
-    pending_.pop_back();
+    out[count++] = {.tag = next.tag};
+  }
+  if (in_flight() == 0 || reaped_ >= caps_.depth) {
+    pending_.erase(pending_.begin(), pending_.begin() + ptrdiff_t(reaped_));
+    reaped_ = 0;
   }
   return count;
 }
 
-bool SimulatedBackend::later(const Pending& a, const Pending& b) {
-  return std::tie(a.finish, a.submission) > std::tie(b.finish, b.submission);
-}
-
 std::optional<Nanoseconds> SimulatedBackend::next_event() const {
-  if (pending_.empty()) {
+  if (in_flight() == 0) {
     return std::nullopt;
   }
-  return pending_.front().finish;
+  return pending_[reaped_].finish;
 }
 
 }  // namespace spillway

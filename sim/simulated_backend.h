@@ -33,18 +33,18 @@ class SimulatedBackend final : public Backend, private EventSource {
  private:
   struct Pending {
     Nanoseconds finish;
-    uint64_t submission;  // running number
     uint64_t tag;
   };
-  static bool later(const Pending& a, const Pending& b);
 
   std::optional<Nanoseconds> next_event() const override;
 
   std::unique_ptr<DeviceModel> device_;
   VirtualClock& clock_;
   BackendCaps caps_;
-  uint64_t submissions_ = 0;
-  std::vector<Pending> pending_;  // a heap, the next to finish in front
+  size_t in_flight() const { return pending_.size() - reaped_; }
+
+  std::vector<Pending> pending_;  // by finish; those of one instant in the order of submission
+  size_t reaped_ = 0;             // of pending_, whose front they still occupy
 };
 
 }  // namespace spillway

@@ -67,9 +67,13 @@ class MemoryTrace::Cursor final : public StepSource {
   }
 
   void fill_optional(const Record& record, Step& step) {
-    const size_t weights = trace_.weight_counts_.empty() ? 0 : trace_.weight_counts_[index_];
-    step.weights.assign(trace_.weights_.data() + at_.weights, trace_.weights_.data() + at_.weights + weights);
-    at_.weights += weights;
+    step.weights.clear();
+    if (!trace_.weight_counts_.empty()) {
+      const uint32_t count = trace_.weight_counts_[index_];
+      const float* weights = trace_.weights_.data() + at_.weights;
+      step.weights.assign(weights, weights + count);
+      at_.weights += count;
+    }
 
     step.attention_time.reset();
     step.experts_time.reset();

@@ -41,12 +41,12 @@ class PagerTest : public testing::Test {
   // Carries out what is asked; loads arrive at once.
   std::vector<PagerCommand> obey() {
     std::vector<PagerCommand> commands;
-    while (const std::optional<PagerCommand> command = pager_->next_command()) {
-      commands.push_back(*command);
-      if (command->kind == Kind::load && !command->prefetch) {
-        pager_->arrived(command->expert);
+    pager_->take_commands([&](const PagerCommand& command) {
+      commands.push_back(command);
+      if (command.kind == Kind::load && !command.prefetch) {
+        pager_->arrived(command.expert);
       }
-    }
+    });
     return commands;
   }
 
@@ -281,16 +281,15 @@ TEST(Pager, AgreesWithASlowModelOnRandomSteps) {
     for (const Step& step : steps) {
       pager.begin(step);
       model.run(step);
-      while (const std::optional<PagerCommand> command = pager.next_command()) {
-        if (command->kind == Kind::load) {
-          pager.arrived(command->expert);
+      pager.take_commands([&](const PagerCommand& command) {
+        if (command.kind == Kind::load) {
+          pager.arrived(command.expert);
         }
-      }
+      });
       for (const ExpertId expert : step.experts) {
         pager.used(expert);
       }
-      while (pager.next_command()) {
-      }
+      pager.take_commands([](const PagerCommand&) {});
       pager.end();
       ASSERT_EQ(pager.resident_bytes(), model.used());
       ASSERT_EQ(log.count(EventKind::hit), model.hits);
