@@ -2,9 +2,9 @@
 #include "runtime/model/kernels/fit.h"
 #include "runtime/model/kernels/pack.h"
 
-// Blocks of 256 whose runs of 16 or 32 have integers for scales (and minima), which one or two numbers in half
-// precision multiply. First each run gets the scale it would like best; then the integers and the two numbers
-// are found by turns, each the best for the other, until that gains nothing.
+// Blocks of 256 whose runs of 16 or 32 have integers for scales (and minima), which one or two numbers in
+// half precision multiply. First each run gets the scale it would like best; then the integers and the two
+// numbers are found by turns, each the best for the other, until that gains nothing.
 namespace spillway {
 namespace {
 
@@ -101,8 +101,7 @@ void encode_scaled(const float* values, std::byte* bytes) {
     const int s = i / 16;
     out.scale[s] = static_cast<int16_t>(found.scale[s]);
     const float per_scale = reciprocal(found.d * static_cast<float>(found.scale[s]));
-    const F32x8 q =
-        nearest_level(load8(values + i) * per_scale, Format::kLevels.least, Format::kLevels.most);
+    const F32x8 q = nearest_level(load8(values + i) * per_scale, Format::kLevels.least, Format::kLevels.most);
     store_levels(q, out.q + i, -Format::kLevels.least);
   }
   typename Format::Block block = {};
@@ -146,7 +145,8 @@ struct MinBlock {
     chosen.error = FLT_MAX;
     for (int a = scale_centre - 1; a <= scale_centre + 1; ++a) {
       for (int b = min_centre - 1; b <= min_centre + 1; ++b) {
-        if ((a != scale_centre && b != min_centre) || a < 0 || b < 0 || a > Format::kMostScale || b > Format::kMostScale) {
+        if ((a != scale_centre && b != min_centre) || a < 0 || b < 0 || a > Format::kMostScale ||
+            b > Format::kMostScale) {
           continue;
         }
         const ScaleMin with = {d.scale * static_cast<float>(a), d.min * static_cast<float>(b)};

@@ -4,12 +4,12 @@
 
 #include "runtime/model/kernels/lanes.h"
 
-// The search for scales. A run of values x is to become integers q, within limits, and a scale s (and, in some
-// formats, a minimum m that is taken away), such that the squares of x - (s q - m) sum up to little.
+// The search for scales. A run of values x is to become integers q, within limits, and a scale s (and, in
+// some formats, a minimum m that is taken away), such that the squares of x - (s q - m) sum up to little.
 //
 // For given q the best s and m follow from linear equations, and for given s and m the best q are found by
-// rounding; but doing one after the other ends in the nearest of many hollows. So it is begun from many scales
-// around the one that spans the values, and the best outcome is kept.
+// rounding; but doing one after the other ends in the nearest of many hollows. So it is begun from many
+// scales around the one that spans the values, and the best outcome is kept.
 namespace spillway {
 namespace {
 
