@@ -96,6 +96,8 @@ std::string_view key_of(Shortfall shortfall) {
       break;
     case Shortfall::no_k_type:
       return "no_k_type";
+    case Shortfall::no_q4_k:
+      return "no_q4_k";
     case Shortfall::no_blocks:
       return "no_blocks";
     case Shortfall::narrow_already:
@@ -109,11 +111,13 @@ std::string_view reason_for(Shortfall shortfall) {
     case Shortfall::none:
       break;
     case Shortfall::no_k_type:
-      return "rows that are no multiple of 256, as Q2_K to Q6_K need, and are in Q4_0 or Q8_0 instead";
+      return "have more bits than were asked for: rows that are no multiple of 256 have no K type";
+    case Shortfall::no_q4_k:
+      return "are in Q4_0 instead of Q4_K: rows that are no multiple of 256 have no K type";
     case Shortfall::no_blocks:
-      return "rows that are no multiple of 32, and stay as they are";
+      return "stay as they are: rows that are no multiple of 32 have no type of so few bits";
     case Shortfall::narrow_already:
-      return "no more bits than were asked for, and stay as they are: more would bring nothing back";
+      return "have fewer bits than were asked for, and stay as they are: more would bring nothing back";
   }
   return "";
 }
@@ -124,9 +128,8 @@ double share_of(const QuantizeTable& table, const QuantizeRow& row) {
 
 void tell_shortfalls(const QuantizeTable& table) {
   for (const auto& [shortfall, row] : table.shortfalls) {
-    fmt::print(stderr, "{} {}, {:.1f} % of the bytes, {} {}\n", row.tensors,
-               row.tensors == 1 ? "tensor" : "tensors", 100 * share_of(table, row),
-               row.tensors == 1 ? "has" : "have", reason_for(shortfall));
+    fmt::print(stderr, "{} of {} tensors, {:.1f} % of the bytes, {}\n", row.tensors, table.total.tensors,
+               100 * share_of(table, row), reason_for(shortfall));
   }
 }
 

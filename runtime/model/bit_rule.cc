@@ -80,13 +80,14 @@ WeightChoice choose(const GgufTensor& tensor, WeightGroup group, uint32_t bits) 
   const BitType* wanted = bit_type(bits);
   Expects(wanted != nullptr);
   if (!is_fewer_bits(wanted->type, tensor.type)) {
-    choice.shortfall = tensor.type == wanted->type ? Shortfall::none : Shortfall::narrow_already;
+    const bool fewer = is_fewer_bits(tensor.type, wanted->type);
+    choice.shortfall = fewer ? Shortfall::narrow_already : Shortfall::none;
     return choice;
   }
   TensorType type = wanted->type;
   if (!row_bytes(type, tensor.dims[0])) {
     type = wanted->otherwise;
-    choice.shortfall = Shortfall::no_k_type;
+    choice.shortfall = bits == 4 ? Shortfall::no_q4_k : Shortfall::no_k_type;
   }
   if (!row_bytes(type, tensor.dims[0])) {
     choice.shortfall = Shortfall::no_blocks;

@@ -47,9 +47,10 @@ struct BitRule {
 // Why a tensor has not the type that its bits ask for.
 enum class Shortfall {
   none,
-  no_k_type,       // its rows are no whole blocks of 256
+  no_k_type,       // its rows are no whole blocks of 256, so it has more bits
+  no_q4_k,         // for the same reason it is in Q4_0, which has the bits but not the quality
   no_blocks,       // nor of 32, so it stays
-  narrow_already,  // more bits would not bring back what is lost
+  narrow_already,  // it has fewer, and more would not bring back what is lost
 };
 
 struct WeightChoice {

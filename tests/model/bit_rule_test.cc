@@ -107,7 +107,7 @@ TEST(BitRule, GivesEachBitWidthItsType) {
 TEST(BitRule, TakesOtherTypesWhereRowsAreNotWholeKBlocks) {
   using T = TensorType;
   expect_chosen(T::f32, 96, 2, T::q4_0, Shortfall::no_k_type);
-  expect_chosen(T::bf16, 96, 4, T::q4_0, Shortfall::no_k_type);
+  expect_chosen(T::bf16, 96, 4, T::q4_0, Shortfall::no_q4_k);
   expect_chosen(T::f16, 96, 5, T::q8_0, Shortfall::no_k_type);
   expect_chosen(T::f16, 96, 8, T::q8_0, Shortfall::none);
   expect_chosen(T::q4_0, 96, 2, T::q4_0, Shortfall::no_k_type);
@@ -118,10 +118,11 @@ TEST(BitRule, TakesOtherTypesWhereRowsAreNotWholeKBlocks) {
 TEST(BitRule, LeavesWhatIsNarrowEnough) {
   using T = TensorType;
   expect_chosen(T::q4_k, 512, 4, T::q4_k, Shortfall::none);
-  expect_chosen(T::q4_0, 512, 4, T::q4_0, Shortfall::narrow_already);
-  expect_chosen(T::q4_0, 96, 4, T::q4_0, Shortfall::narrow_already);
+  expect_chosen(T::q4_0, 512, 4, T::q4_0, Shortfall::none);
+  expect_chosen(T::q4_0, 96, 4, T::q4_0, Shortfall::none);
+  expect_chosen(T::q4_0, 96, 6, T::q4_0, Shortfall::narrow_already);
   expect_chosen(T::iq2_xs, 512, 6, T::iq2_xs, Shortfall::narrow_already);
-  expect_chosen(T::bf16, 96, 16, T::bf16, Shortfall::narrow_already);
+  expect_chosen(T::bf16, 96, 16, T::bf16, Shortfall::none);
   expect_chosen(T::iq3_s, 512, 4, T::iq3_s, Shortfall::narrow_already);
 }
 
