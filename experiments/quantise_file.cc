@@ -6,7 +6,10 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "backends/posix_file.h"
 #include "core/expects.h"

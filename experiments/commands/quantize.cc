@@ -1,9 +1,14 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 #include <tuple>
+#include <vector>
 
 #include "core/json.h"
 #include "experiments/cli.h"

@@ -4,6 +4,12 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "core/rng.h"
 #include "runtime/model/gguf_head.h"

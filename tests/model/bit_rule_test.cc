@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "runtime/model/gguf_head.h"
 #include "runtime/model/gguf_writer.h"
 #include "tests/model/gguf_builder.h"
