@@ -123,7 +123,8 @@ TEST_F(QuantizeCli, ShowsAnExample) {
 // One block of experts, of which only the head is on disk: the values are zero.
 class QuantizeCliMadeModel : public QuantizeCli {
  protected:
-  void make(uint64_t columns, uint64_t rows, uint64_t experts, uint32_t type) {
+  // False where the file system has no files that large, be there holes in them.
+  bool make(uint64_t columns, uint64_t rows, uint64_t experts, uint32_t type) {
     GgufBuilder builder;
     builder.text("general.architecture", "qwen3moe");
     builder.number("qwen3moe.block_count", uint32_t(1));
@@ -138,14 +139,16 @@ class QuantizeCliMadeModel : public QuantizeCli {
     model_ = scratch_ / "model.gguf";
     data_begin_ = builder.data_begin();
     std::ofstream(model_, std::ios::binary) << builder.head();
-    std::filesystem::resize_file(model_, data_begin_ + offset);
+    std::error_code problem;
+    std::filesystem::resize_file(model_, data_begin_ + offset, problem);
+    return !problem;
   }
 
   uint64_t data_begin_ = 0;
 };
 
 TEST_F(QuantizeCliMadeModel, GivesWholeRowsOf256KTypes) {
-  make(256, 8, 4, 0);
+  ASSERT_TRUE(make(256, 8, 4, 0));
   const Ran ran = quantize({"--json", "-"});
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Json json = Json::parse(ran.out);
@@ -157,7 +160,7 @@ TEST_F(QuantizeCliMadeModel, GivesWholeRowsOf256KTypes) {
 }
 
 TEST_F(QuantizeCliMadeModel, NamesTheTensorAndTheValueThatCannotBeQuantised) {
-  make(256, 8, 4, 0);
+  ASSERT_TRUE(make(256, 8, 4, 0));
   std::fstream file(model_, std::ios::in | std::ios::out | std::ios::binary);
   const float infinity = std::numeric_limits<float>::infinity();
   file.seekp(int64_t(data_begin_ + 256 * 8 * 4 * 4 + 777 * 4));
@@ -168,12 +171,22 @@ TEST_F(QuantizeCliMadeModel, NamesTheTensorAndTheValueThatCannotBeQuantised) {
 }
 
 TEST_F(QuantizeCliMadeModel, RefusesATypeItCannotReadByName) {
-  make(256, 8, 4, 26);  // I32, of as many bytes as F32
+  ASSERT_TRUE(make(256, 8, 4, 26));  // I32, of as many bytes as F32
   expect_one_line(quantize({}), 1, {"blk.0.ffn_gate_exps.weight", "I32"});
 }
 
+TEST_F(QuantizeCliMadeModel, SeesAFullDiskBeforeItWrites) {
+  // 13 TB, which would become 1.9.
+  constexpr uint64_t kEnough = 1'500'000'000'000;
+  if (std::filesystem::space(scratch_.path()).available > kEnough || !make(1 << 18, 1 << 16, 64, 0)) {
+    GTEST_SKIP() << "this file system has too much room, or no files that large";
+  }
+  expect_one_line(quantize({}), 1, {"no room for", output_, "1.86 TB"});
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch_.path()), {}), 1);
+}
+
 TEST_F(QuantizeCliMadeModel, LeavesNothingBehindOnCtrlC) {
-  make(1024, 1024, 64, 0);  // 805 MB
+  ASSERT_TRUE(make(1024, 1024, 64, 0));  // 805 MB
   const std::string folder = scratch_ / "models";
   std::filesystem::create_directory(folder);
   Program program({SPILLWAY_BINARY, "quantize", model_, folder + "/out.gguf", "--rule", "static:2,4"});
