@@ -178,7 +178,7 @@ TEST_F(QuantizeCliMadeModel, RefusesATypeItCannotReadByName) {
 TEST_F(QuantizeCliMadeModel, SeesAFullDiskBeforeItWrites) {
   // 13 TB, which would become 1.9.
   constexpr uint64_t kEnough = 1'500'000'000'000;
-  if (std::filesystem::space(scratch_.path()).available > kEnough || !make(1 << 18, 1 << 16, 64, 0)) {
+  if (std::filesystem::space(scratch_.path()).available > kEnough || !make(1 << 18, 1 << 13, 512, 0)) {
     GTEST_SKIP() << "this file system has too much room, or no files that large";
   }
   expect_one_line(quantize({}), 1, {"no room for", output_, "1.86 TB"});
