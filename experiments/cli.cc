@@ -89,6 +89,7 @@ void add_commands(Command app, Invocation& invocation) {
   add_compare_command(app, invocation);
   add_report_command(app, invocation);
   add_pack_command(app, invocation);
+  add_quantize_command(app, invocation);
   add_trace_commands(app, invocation);
   add_list_command(app, invocation);
 }

@@ -19,6 +19,7 @@ void add_gap_command(Command app, Invocation& invocation);
 void add_curve_command(Command app, Invocation& invocation);
 void add_report_command(Command app, Invocation& invocation);
 void add_pack_command(Command app, Invocation& invocation);
+void add_quantize_command(Command app, Invocation& invocation);
 void add_plan_command(Command app, Invocation& invocation);
 void add_sweep_command(Command app, Invocation& invocation);
 void add_compare_command(Command app, Invocation& invocation);

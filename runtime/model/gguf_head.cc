@@ -72,9 +72,11 @@ GgufValue read_value(GgufCursor& cursor) {
   return std::visit([](auto value) { return GgufValue(value); }, gguf_scalar(type, bytes.data()));
 }
 
-GgufMetadata read_metadata(GgufCursor& cursor, uint64_t count) {
+// Tells `pairs`, if there are any, where each of them lies.
+GgufMetadata read_metadata(GgufCursor& cursor, uint64_t count, std::vector<GgufPair>* pairs = nullptr) {
   GgufMetadata metadata(cursor.path());
   for (uint64_t i = 0; i < count && !cursor.problem(); ++i) {
+    const uint64_t begin = cursor.position();
     std::string key = cursor.text(kMostKeyBytes, "a key");
     if (key.empty()) {
       cursor.fail("a key is empty");
@@ -83,6 +85,9 @@ GgufMetadata read_metadata(GgufCursor& cursor, uint64_t count) {
     }
     GgufValue value = read_value(cursor);
     if (!cursor.problem()) {
+      if (pairs != nullptr) {
+        pairs->push_back({key, begin, cursor.position()});
+      }
       metadata.add(std::move(key), std::move(value));
     }
   }
@@ -206,6 +211,24 @@ void read_version(GgufCursor& cursor) {
 }
 
 }  // namespace
+
+Result<std::vector<GgufPair>> find_gguf_pairs(const std::string& path) {
+  Result<std::unique_ptr<GgufCursor>> opened = GgufCursor::open(path);
+  if (!opened) {
+    return propagate(opened);
+  }
+  GgufCursor& cursor = **opened;
+  read_version(cursor);
+  cursor.number<uint64_t>("the tensor count");
+  const auto count = cursor.number<uint64_t>("the key count");
+  cursor.has_bytes_for(count, kLeastPairBytes, "a list of keys");
+  std::vector<GgufPair> pairs;
+  read_metadata(cursor, count, &pairs);
+  if (cursor.problem()) {
+    return Unexpected(*cursor.problem());
+  }
+  return pairs;
+}
 
 Result<GgufMetadata> read_gguf_head(const std::string& path, uint32_t file, GgufTensorTable& tensors) {
   Result<std::unique_ptr<GgufCursor>> opened = GgufCursor::open(path);

@@ -42,6 +42,7 @@ TEST(CliHelp, ShowsAnExampleForEveryCommand) {
                                                                                        {"record"},
                                                                                        {"perplexity"},
                                                                                        {"pack"},
+                                                                                       {"quantize"},
                                                                                        {"simulate"},
                                                                                        {"curve"},
                                                                                        {"list"},
