@@ -9,7 +9,7 @@ namespace spillway {
 namespace {
 
 constexpr Nanoseconds kLongestSleep{200'000};
-constexpr Nanoseconds kSpin{30'000};
+constexpr Nanoseconds kSpin{100'000};
 
 }  // namespace
 
