@@ -44,8 +44,11 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
                                   rate_text(e.random_bytes_per_s), rate_text(e.best_bytes_per_s))});
   gap.bars.push_back({"queue depth and layer barrier", e.barrier_s - streaming, How::simulated,
                       "a layer's misses alone are in flight, and the next layer waits for the last of them"});
-  gap.bars.push_back({"cache management", e.management_s, How::measured,
-                      "the same run with reads that take no time: pager, policy, bookkeeping"});
+  gap.bars.push_back(
+      {"cache management", e.management_s, How::measured,
+       fmt::format("the same run with reads that take no time: pager, policy, bookkeeping; and {} of "
+                   "moving experts together in memory",
+                   time_text(e.moving_s))});
   gap.bars.push_back({"tail", e.tail_s, How::measured,
                       "the drive's slow moments, beyond its usual time for the same reads"});
   if (e.backend_s != e.direct_s) {

@@ -51,7 +51,8 @@ struct GapEvidence {
   double tail_s = 0;  // of direct_s: what its slow moments took beyond what was usual for the same reads
   double backend_s = 0;
   std::string backend;         // the backend that was asked for
-  double management_s = 0;     // the run without I/O and compute
+  double management_s = 0;     // the run without I/O and compute, and moving_s
+  double moving_s = 0;         // experts moved together in memory, so that others find room
   double with_compute_s = 0;   // the run with compute, without prefetch
   double with_prefetch_s = 0;  // the run with both: of a replay the one that achieved_s is of
   double compute_s = 0;        // of it: arithmetic

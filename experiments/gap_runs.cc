@@ -170,6 +170,13 @@ std::string direct_backend(const std::string& backend) {
   return uring || uring.error().kind != ErrorKind::unavailable ? "uring" : "pread:direct=1";
 }
 
+// What a decode token took to move experts together: its share, by the bytes it read, of the whole run's.
+double moving_seconds(const Report& report) {
+  const double read = double(report.metrics.total().bytes_missed);
+  const double share = read > 0 ? double(report.metrics.decode().bytes_missed) / read : 0;
+  return per_token(report, share * seconds(report.io.counts.moving));
+}
+
 double fastest(const AccessMethod& method) {
   double best = 0;
   for (const LoadPoint& point : method.random) {
@@ -278,7 +285,8 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   if (!null) {
     return propagate(null);
   }
-  evidence.management_s = seconds_per_token(*null);
+  evidence.moving_s = moving_seconds(*direct_report);
+  evidence.management_s = seconds_per_token(*null) + evidence.moving_s;
 
   evidence.backend_s = evidence.direct_s;
   if (direct != options.rig.backend) {

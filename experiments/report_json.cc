@@ -86,6 +86,7 @@ Json io_json(const Report& report) {
           {"retries", io.counts.retries},
           {"arena_bytes", io.arena_bytes},
           {"arena_moved_bytes", io.arena_moved_bytes},
+          {"arena_moving_ns", io.counts.moving.count()},
           {"arena_pages", io.arena_pages},
           {"cpu_s", io.cpu_s},
           {"wall_ns", io.wall.count()},

@@ -134,7 +134,8 @@ void proof(std::string& out, const Report& report) {
         fmt::format("{}{}", io.arena_pages,
                     io.arena_moved_bytes == 0
                         ? std::string()
-                        : fmt::format(", {} moved to join holes", format_bytes(io.arena_moved_bytes))));
+                        : fmt::format(", {} moved to join holes in {}", format_bytes(io.arena_moved_bytes),
+                                      format_duration(io.counts.moving))));
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
     // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for

@@ -111,7 +111,9 @@ void Loader::drain() {
 // ---- commands
 
 void Loader::obey_pager(Nanoseconds idle_until) {
-  const auto obey_all = [this] { pager_.take_commands([this](const PagerCommand& command) { obey(command); }); };
+  const auto obey_all = [this] {
+    pager_.take_commands([this](const PagerCommand& command) { obey(command); });
+  };
   obey_all();
   while (prefetches_.empty() && prefetches_in_flight_ < config_.prefetch_pieces_in_flight &&
          time_for_prefetch(idle_until) && pager_.start_prefetch()) {
@@ -248,8 +250,17 @@ bool Loader::find_place(const Load& load) {
     }
     there.memory = to;
   };
-  own.memory =
-      arena_->allocate_moving(load.expert, place_bytes(load.ranges, alignment_), movable, moved);
+  const uint64_t bytes = place_bytes(load.ranges, alignment_);
+  own.memory = arena_->allocate(load.expert, bytes);
+  if (own.memory == nullptr) {
+    // Moving takes as long as a tenth of a read: what was gathered for this step is under way meanwhile.
+    if (!load.prefetch) {
+      send();
+    }
+    const Nanoseconds begun = clock_.now();
+    own.memory = arena_->allocate_moving(load.expert, bytes, movable, moved);
+    counts_.moving += clock_.now() - begun;
+  }
   return own.memory != nullptr;
 }
 

@@ -29,6 +29,7 @@ struct LoaderCounts {
   uint64_t bytes_read = 0;      // of completed requests, what alignment adds included
   uint64_t bytes_verified = 0;  // of experts compared with what the store knows, wholly or by sample
   uint64_t retries = 0;
+  Nanoseconds moving{0};  // spent on moving experts together in memory, so that others find room
 };
 
 // The memory that a cache of `capacity` needs: the experts with what rounding to `alignment` adds at both
@@ -145,7 +146,7 @@ class Loader {
   std::vector<IoRequest> batch_;  // being gathered
   std::vector<IoDone> done_;      // scratch of reap()
   size_t reaped_ = 0;             // by the last reap()
-  Result<void> outcome_;          // the first failure that a demand could not survive; nothing goes on from it
+  Result<void> outcome_;  // the first failure that a demand could not survive; nothing goes on from it
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
   Nanoseconds piece_time_{0};          // running average of what a prefetch piece takes
