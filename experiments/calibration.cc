@@ -274,6 +274,11 @@ Result<DeviceProfile> Calibration::profile() {
     point.bytes_per_s_high = rate.high;
     point.cpu_s_per_gb = cell.cpu_s / (double(cell.bytes) / 1e9);
     summarise_latency(cell.latencies_ns, point);
+    if (methods_[cell.method].stretch > 0) {
+      // Of whole batches: each of their reads drawn from that spread, a batch would wait for the worst of
+      // many.
+      point.latency_ns.fill(point.mean_latency_ns);
+    }
     noise.push_back((rate.high - rate.low) / rate.middle);
     (cell.sequential ? results_[cell.method].sequential : results_[cell.method].random).push_back(point);
   }

@@ -1,8 +1,10 @@
 #include "experiments/drive_watch.h"
 
+#include <algorithm>
 #include <set>
 
 #include "backends/device_bytes.h"
+#include "core/expects.h"
 #include "core/units.h"
 #include "experiments/host.h"
 
@@ -12,19 +14,30 @@ namespace {
 constexpr Nanoseconds kBetweenLooks = std::chrono::seconds(1);
 constexpr Nanoseconds kLook = std::chrono::milliseconds(500);
 
+// How many reads an expert is at most.
+size_t most_ranges(const ExpertStore& store, const ModelGeometry& geometry) {
+  size_t most = 1;
+  std::vector<ByteRange> ranges;
+  for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
+    ranges.clear();
+    store.ranges(geometry.id(layer, 0), ranges);
+    most = std::max(most, ranges.size());
+  }
+  return most;
+}
+
 // Few loads, so that each is measured often: what one layer's misses can have in flight, and one far beyond
 // it.
 MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend) {
-  std::vector<ByteRange> ranges;
-  store.ranges(geometry.id(0, 0), ranges);
-  const size_t most = geometry.top_k * std::max<size_t>(ranges.size(), 1);
+  const size_t ranges = most_ranges(store, geometry);
   std::vector<uint32_t> depths = {1};
-  while (depths.back() < most) {
+  while (depths.back() < geometry.top_k * ranges) {
     depths.push_back(2 * depths.back());
   }
   depths.push_back(4 * depths.back());
-  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry),
-          depths,  false,   geometry.experts_per_layer};
+  // A layer's experts lie together; no block twice in a batch.
+  const uint64_t stretch = std::max<uint64_t>(geometry.experts_per_layer * ranges, depths.back());
+  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry), depths, false, stretch};
 }
 
 }  // namespace
@@ -37,10 +50,13 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
       ranges.clear();
       store.ranges(geometry.id(layer, 0), ranges);
       for (const ByteRange& range : ranges) {
-        sizes.insert(round_up(range.bytes, 4096));
+        if (range.bytes > 0) {
+          sizes.insert(round_up(range.bytes, 4096));
+        }
       }
     }
   }
+  Expects(!sizes.empty());
   const uint64_t least = *sizes.begin();
   const uint64_t greatest = *sizes.rbegin();
   if (greatest - least < least / 4) {

@@ -216,13 +216,15 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   if (Result<void> opened = watch.open(); !opened) {
     return propagate(opened);
   }
-  const bool is_direct = direct == options.rig.backend;
+  // A prefetch would go on for nothing while the clock stands still, so such a run is not watched.
+  const bool is_bare =
+      direct == options.rig.backend && !is_on(options.run.prefetch) && options.run.compute == "none";
   {
     Rig rig;
     if (Result<void> made = make_rig(options, *parts, rig); !made) {
       return propagate(made);
     }
-    Result<Report> report = replay(options, *parts, rig, invocation, is_direct ? &watch : nullptr);
+    Result<Report> report = replay(options, *parts, rig, invocation, is_bare ? &watch : nullptr);
     if (!report) {
       return propagate(report);
     }
@@ -233,7 +235,7 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
     return failed("interrupted; nothing was explained");
   }
   std::optional<Report> direct_report;
-  if (is_direct && !evidence.computes && !evidence.prefetches) {
+  if (is_bare) {
     direct_report = run.report;
   } else {
     Result<Report> again = replay_again(options, bare, direct, invocation, &watch);

@@ -85,6 +85,11 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
     if (Result<void> other = check_timeline_path(options.run, file); !other) {
       return other;
     }
+    if (!options.watch_drive.empty()) {
+      if (Result<void> other = check_output_path("--watch-drive", options.watch_drive, file); !other) {
+        return other;
+      }
+    }
   }
   return {};
 }
@@ -129,8 +134,10 @@ Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig
   if (Result<void> ran = run_measured(options.rig, rig, report, run); !ran) {
     return propagate(ran);
   }
-  if (watch != nullptr && !report.interrupted) {
-    if (Result<void> looked = watch->look(); !looked) {
+  if (watch != nullptr && !interrupted()) {
+    Result<void> looked = watch->look();
+    report.interrupted = report.interrupted || interrupted();
+    if (!looked && !report.interrupted) {
       return propagate(looked);
     }
   }
@@ -156,8 +163,10 @@ void add_replay_options(Command command, ReplayOptions& options) {
       .type_name("UINT");
   command
       .text("--watch-drive", options.watch_drive,
-            "Stop the run every few seconds, and its clock with it, to measure the drive; write what it was\n"
-            "during this run into this file, for `simulate --device`")
+            "Stop the run every second, and its clock with it, to measure the drive for half a second or "
+            "more;\n"
+            "write what it was during this run into this file, for `simulate --device`. Takes 256 MiB of "
+            "memory")
       .type_name("FILE");
 }
 

@@ -185,22 +185,26 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
 }
 
 Result<void> run_trace(Composition& parts, const Storage& storage, Report& report,
-                       FunctionRef<Result<void>()> between_steps) {
+                       FunctionRef<Result<void>()> before_step) {
   const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
   const uint64_t passes = parts.trace->steps.decode_passes();
   Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
-  Result<void> done_between;
+  Result<void> done;
   const auto stop = [&] {
     progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
     report.interrupted = interrupted();
     if (!report.interrupted) {
-      done_between = between_steps();
+      done = before_step();
     }
-    return report.interrupted || !done_between;
+    if (interrupted()) {  // meanwhile: what ran until here is still worth printing
+      report.interrupted = true;
+      done = {};
+    }
+    return report.interrupted || !done;
   };
   Result<void> ran =
       run_session(*source, *parts.compute, parts.policies, storage, parts.timeline, stop, report);
-  return ran ? done_between : ran;
+  return ran ? done : ran;
 }
 
 namespace {

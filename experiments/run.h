@@ -86,10 +86,11 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
 Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
                          const std::string& timeline, FunctionRef<bool()> stop, Report& report);
 
-// Runs the whole trace, until Ctrl-C at most, with a progress bar. `between_steps` is done before each step.
+// Runs the whole trace, until Ctrl-C at most, with a progress bar. `before_step` is done before each layer of
+// each token.
 Result<void> run_trace(
     Composition& parts, const Storage& storage, Report& report,
-    FunctionRef<Result<void>()> between_steps = [] { return Result<void>(); });
+    FunctionRef<Result<void>()> before_step = [] { return Result<void>(); });
 
 // Works out what the drive's speed in `report` would allow: of its own.
 void add_own_ceilings(Report& report);

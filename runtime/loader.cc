@@ -259,7 +259,9 @@ bool Loader::find_place(const Load& load) {
     }
     const Nanoseconds begun = clock_.now();
     own.memory = arena_->allocate_moving(load.expert, bytes, movable, moved);
-    counts_.moving += clock_.now() - begun;
+    if (demands_in_flight_ + prefetches_in_flight_ == 0) {
+      counts_.moving += clock_.now() - begun;
+    }
   }
   return own.memory != nullptr;
 }

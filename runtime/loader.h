@@ -29,7 +29,7 @@ struct LoaderCounts {
   uint64_t bytes_read = 0;      // of completed requests, what alignment adds included
   uint64_t bytes_verified = 0;  // of experts compared with what the store knows, wholly or by sample
   uint64_t retries = 0;
-  Nanoseconds moving{0};  // spent on moving experts together in memory, so that others find room
+  Nanoseconds moving{0};  // on moving experts together in memory while the drive was idle
 };
 
 // The memory that a cache of `capacity` needs: the experts with what rounding to `alignment` adds at both

@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/device_profile.h"
+#include "traces/file.h"
 
 namespace spillway {
 namespace {
@@ -16,14 +17,20 @@ Result<void> check_watch(const ReplayOptions& options) {
   const Result<std::string> backend = resolve_plugin(backends(), "backend", options.rig.backend);
   if (backend && backend->find("direct=1") == std::string::npos) {
     return wrong_usage(
-        "--watch-drive: {} reads through the page cache, which measuring the drive in between would empty; "
-        "take "
-        "uring or pread:direct=1",
+        "--watch-drive needs a backend that reads past the page cache (uring, pread:direct=1), not {}",
         options.rig.backend);
   }
   if (options.rig.memory.count > 0) {
     return wrong_usage(
         "--watch-drive needs memory of its own, which --memory would count; leave one of them out");
+  }
+  if (options.watch_drive == "-") {
+    return wrong_usage("--watch-drive: the report goes to stdout; name a file");
+  }
+  for (const std::string& other : {options.run.json, options.run.timeline}) {
+    if (!other.empty() && same_file(options.watch_drive, other)) {
+      return wrong_usage("--watch-drive {}: the report goes there; name another file", options.watch_drive);
+    }
   }
   return check_output_path("--watch-drive", options.watch_drive, options.run.trace);
 }
