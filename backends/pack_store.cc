@@ -64,18 +64,6 @@ Result<void> check_path(const PackPlan& plan) {
   return {};
 }
 
-Result<std::vector<FileHandle>> open_files(const std::vector<std::string>& paths) {
-  std::vector<FileHandle> files;
-  for (const std::string& path : paths) {
-    Result<FileHandle> file = open_file(path, O_RDONLY);
-    if (!file) {
-      return propagate(file);
-    }
-    files.push_back(std::move(*file));
-  }
-  return files;
-}
-
 // Writers that share out the experts among them.
 class PackWriter {
  public:
@@ -209,7 +197,7 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (Result<std::string> text = write_packed_header(header); !text) {
     return failed("{}: {}", plan.path, text.error().message);
   }
-  Result<std::vector<FileHandle>> model = open_files(plan.tables.files);
+  Result<std::vector<FileHandle>> model = open_files(plan.tables.files, O_RDONLY);
   if (!model) {
     return propagate(model);
   }

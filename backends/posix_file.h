@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/result.h"
 
@@ -39,6 +40,9 @@ std::string error_text(int error);
 Result<FileHandle> open_file(const std::string& path, int flags, unsigned mode = 0);
 
 Result<uint64_t> file_size(const std::string& path, const FileHandle& file);
+
+// Each of `paths` as open_file() does it.
+Result<std::vector<FileHandle>> open_files(const std::vector<std::string>& paths, int flags);
 
 // Reads until `enough` bytes of `into` are there, the file ends or an error comes up; EINTR and EAGAIN are
 // tried again. `enough` is less than the whole where a direct read ends in the file's last, partial block.

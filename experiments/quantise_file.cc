@@ -248,23 +248,11 @@ class TensorWriter {
   uint64_t done_ = 0;
 };
 
-Result<std::vector<FileHandle>> open_pieces(const std::vector<std::string>& paths) {
-  std::vector<FileHandle> files;
-  for (const std::string& path : paths) {
-    Result<FileHandle> file = open_file(path, O_RDONLY);
-    if (!file) {
-      return propagate(file);
-    }
-    files.push_back(std::move(*file));
-  }
-  return files;
-}
-
 }  // namespace
 
 Result<QuantisedFile> quantise_file(const QuantisePlan& plan, FunctionRef<bool(uint64_t done)> progress) {
   Expects(plan.choices.size() == plan.gguf->tensors().size());
-  Result<std::vector<FileHandle>> files = open_pieces(plan.gguf->files());
+  Result<std::vector<FileHandle>> files = open_files(plan.gguf->files(), O_RDONLY);
   if (!files) {
     return propagate(files);
   }

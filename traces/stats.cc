@@ -53,6 +53,20 @@ void StatsCollector::observe(const Step& step) {
   }
 }
 
+Result<void> StatsCollector::observe_all(StepSource& steps) {
+  Step step;
+  for (;;) {
+    Result<bool> more = steps.next(step);
+    if (!more) {
+      return propagate(more);
+    }
+    if (!*more) {
+      return {};
+    }
+    observe(step);
+  }
+}
+
 void StatsCollector::observe_token(Layer& layer, Phase phase, std::span<const uint16_t> experts) {
   const uint64_t now = layer.tokens++;
   LagCounts seen;

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "core/ports.h"
+#include "core/result.h"
 #include "core/step.h"
 
 namespace spillway {
@@ -47,6 +49,8 @@ class StatsCollector {
   explicit StatsCollector(const ModelGeometry& geometry);
 
   void observe(const Step& step);
+  // Every step of `steps`, to their end.
+  Result<void> observe_all(StepSource& steps);
   TraceStats finish() const;
 
   // How often each expert of `layer` was chosen.

@@ -24,17 +24,8 @@ Result<StatsCollector> count_uses(const std::string& path) {
   }
   StatsCollector seen((*reader)->header().geometry);
   Interruptible steps(**reader, fmt::format("reading {}", path));
-  Step step;
-  for (;;) {
-    Result<bool> more = steps.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return seen;
-    }
-    seen.observe(step);
-  }
+  Result<void> read = seen.observe_all(steps);
+  return read ? Result<StatsCollector>(std::move(seen)) : propagate(read);
 }
 
 Result<void> check_same_model(const PreloadArguments& arguments, const ModelGeometry& geometry) {
@@ -99,13 +90,15 @@ void add_trace_preload(Command trace, Invocation& invocation) {
       trace.subcommand("preload", "put a pass in front of a trace that loads the most popular experts");
   auto arguments = std::make_shared<PreloadArguments>();
   command.text("trace", arguments->input, "a trace file").required().type_name("TRACE");
-  command.text("--like", arguments->like, "the trace that tells what is popular: not the one that is measured")
+  command
+      .text("--like", arguments->like, "the trace that tells what is popular: not the one that is measured")
       .required()
       .type_name("TRACE");
   command.size("--bytes", arguments->bytes, "load so much: no more than the cache that it is for").required();
   arguments->output.declare(command);
   command.footer(
-      "The pass counts as prefill, so a report shows what filling the cache took and what decode got of it.\n\n"
+      "The pass counts as prefill, so a report shows what filling the cache took and what decode got of "
+      "it.\n\n"
       "Example:\n"
       "  spillway trace preload evening.bin --like morning.bin --bytes 4GB -o seeded.bin\n"
       "  spillway replay seeded.bin --cache 4GB");

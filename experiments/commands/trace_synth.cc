@@ -77,16 +77,8 @@ Result<SynthPlan> plan_like(const std::string& path) {
   const ModelGeometry& geometry = (*reader)->header().geometry;
   StatsCollector observed(geometry);
   Interruptible steps(**reader, fmt::format("reading {}", path));
-  Step step;
-  for (;;) {
-    Result<bool> more = steps.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      break;
-    }
-    observed.observe(step);
+  if (Result<void> read = observed.observe_all(steps); !read) {
+    return propagate(read);
   }
   Result<RouterModel> model = fit_router_model(geometry, observed);
   if (!model) {

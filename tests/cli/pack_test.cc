@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "core/json.h"
 #include "tests/model/gguf_builder.h"
@@ -164,11 +163,7 @@ TEST(PackCliInterrupted, LeavesNothingBehindOnCtrlC) {
   const std::string stores = scratch / "stores";
   std::filesystem::create_directory(stores);
   Program program({SPILLWAY_BINARY, "pack", "--model", model, "-o", stores + "/model.store"});
-  for (int i = 0; i < 500 && std::filesystem::is_empty(stores); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  program.signal(SIGINT);
-  const Ran ran = program.wait();
+  const Ran ran = interrupt_once_it_writes(program, stores);
   if (ran.err.find("no room") != std::string::npos) {
     GTEST_SKIP() << ran.err;
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <thread>
 
 #include "core/json.h"
 #include "tests/model/gguf_builder.h"
@@ -190,11 +189,7 @@ TEST_F(QuantizeCliMadeModel, LeavesNothingBehindOnCtrlC) {
   const std::string folder = scratch_ / "models";
   std::filesystem::create_directory(folder);
   Program program({SPILLWAY_BINARY, "quantize", model_, folder + "/out.gguf", "--rule", "static:2,4"});
-  for (int i = 0; i < 500 && std::filesystem::is_empty(folder); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  program.signal(SIGINT);
-  const Ran ran = program.wait();
+  const Ran ran = interrupt_once_it_writes(program, folder);
   if (ran.err.find("no room") != std::string::npos) {
     GTEST_SKIP() << ran.err;
   }

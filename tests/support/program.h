@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 // Runs the built program as a user would, without a terminal.
@@ -112,6 +114,15 @@ class Program {
 inline Ran spillway(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), SPILLWAY_BINARY);
   return Program(arguments).wait();
+}
+
+// Ctrl-C as soon as there is a file in `folder`.
+inline Ran interrupt_once_it_writes(Program& program, const std::string& folder) {
+  for (int i = 0; i < 500 && std::filesystem::is_empty(folder); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  program.signal(SIGINT);
+  return program.wait();
 }
 
 // A refusal: its exit status and one line of error that names each of `mentions`.

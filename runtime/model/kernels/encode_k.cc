@@ -10,6 +10,22 @@ namespace {
 
 constexpr int kMostTurns = 3;
 
+// Leaves `block` as the best of its turns left it, the first of which begins from `next`.
+template <class Block, class Numbers>
+void take_best_turn(Block& block, Numbers next) {
+  Block best = block;
+  float least = FLT_MAX;
+  for (int turn = 0; turn < kMostTurns; ++turn) {
+    const float error = block.choose(next, next);
+    if (error >= least) {
+      break;
+    }
+    least = error;
+    best = block;
+  }
+  block = best;
+}
+
 inline int nearest_int(float value, int least, int most) {
   const float low = static_cast<float>(least);
   const float high = static_cast<float>(most);
@@ -76,18 +92,7 @@ void find_scales(ScaledBlock<Format>& block) {
     block.wanted[s] = scale;
     furthest = __builtin_fabsf(scale) > __builtin_fabsf(furthest) ? scale : furthest;
   }
-  ScaledBlock<Format> best = block;
-  float least = FLT_MAX;
-  float next = as_half(furthest / static_cast<float>(Format::kLeastScale));
-  for (int turn = 0; turn < kMostTurns; ++turn) {
-    const float error = block.choose(next, next);
-    if (error >= least) {
-      break;
-    }
-    least = error;
-    best = block;
-  }
-  block = best;
+  take_best_turn(block, as_half(furthest / static_cast<float>(Format::kLeastScale)));
 }
 
 template <class Format>
@@ -211,18 +216,8 @@ ScaleMin fit_runs(MinBlock<Format>& block) {
 template <class Format>
 void find_scales(MinBlock<Format>& block) {
   const ScaleMin most = fit_runs(block);
-  MinBlock<Format> best = block;
-  float least = FLT_MAX;
-  ScaleMin next = {as_half(most.scale / Format::kMostScale), as_half(most.min / Format::kMostScale)};
-  for (int turn = 0; turn < kMostTurns; ++turn) {
-    const float error = block.choose(next, next);
-    if (error >= least) {
-      break;
-    }
-    least = error;
-    best = block;
-  }
-  block = best;
+  take_best_turn(block,
+                 ScaleMin{as_half(most.scale / Format::kMostScale), as_half(most.min / Format::kMostScale)});
 }
 
 template <class Format>
