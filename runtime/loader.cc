@@ -63,7 +63,8 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       alignment_(backend.caps().alignment),
       places_(backend.caps().carries_bytes ? geometry.expert_count() : 0),
       flights_(backend.caps().depth),
-      done_(backend.caps().depth) {
+      done_(backend.caps().depth),
+      pace_(config.most_prefetch_pieces) {
   Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
                                        : arena == nullptr && config.verify == Verify::off);
   for (uint32_t tag = backend.caps().depth; tag-- > 0;) {
@@ -72,27 +73,41 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
 }
 
 Result<void> Loader::pump(Nanoseconds idle_until) {
-  obey_pager(idle_until);
-  submit(idle_until);
-  if (demands_in_flight_ + prefetches_in_flight_ == 0) {
-    return {};
+  obey_pager();
+  submit_demands();
+  if (demands_in_flight_ + prefetches_in_flight_ > 0) {
+    if (Result<void> reaped = reap(0); !reaped) {
+      return reaped;
+    }
+    pace_.looked(clock_.now(), was_left_);
+    if (demands_in_flight_ > 0) {
+      pace_.disturbed();
+    }
+    if (reaped_ > 0) {
+      obey_pager();
+      submit_demands();
+    }
   }
-  Result<void> reaped = reap(0);
-  if (reaped && reaped_ > 0) {
-    obey_pager(idle_until);
-    submit(idle_until);
-  }
-  return reaped;
+  feed_prefetch(idle_until);
+  was_left_ = false;
+  return {};
+}
+
+Result<void> Loader::leave(Nanoseconds idle_until) {
+  Result<void> pumped = pump(idle_until);
+  was_left_ = true;
+  return pumped;
 }
 
 Result<void> Loader::wait(Until until) {
-  obey_pager(kBusy);
-  submit(kBusy);
+  obey_pager();
+  submit_demands();
   if (demands_in_flight_ + prefetches_in_flight_ == 0) {
     // A prefetch that is half read holds the room in which the demand would fit: finish it.
     gather(prefetches_, flights_.size());
     send();
   }
+  pace_.disturbed();
   return reap(completions_to_wait_for(until));
 }
 
@@ -110,33 +125,8 @@ void Loader::drain() {
 
 // ---- commands
 
-void Loader::obey_pager(Nanoseconds idle_until) {
-  const auto obey_all = [this] {
-    pager_.take_commands([this](const PagerCommand& command) { obey(command); });
-  };
-  obey_all();
-  while (prefetches_.empty() && prefetches_in_flight_ < config_.prefetch_pieces_in_flight &&
-         time_for_prefetch(idle_until) && pager_.start_prefetch()) {
-    obey_all();
-  }
-}
-
-// A piece that is still being read when the next demand comes delays it, and at low accuracy that is all it
-// does.
-bool Loader::time_for_prefetch(Nanoseconds idle_until) {
-  if (idle_until == kBusy) {
-    return false;
-  }
-  if (clock_.now() + piece_time_ <= idle_until) {
-    return true;
-  }
-  if (refused_until_ != idle_until) {
-    // The average learns only from pieces that are read: let it fade, or one slow piece would end prefetching
-    // for good.
-    refused_until_ = idle_until;
-    piece_time_ -= piece_time_ / 64;
-  }
-  return false;
+void Loader::obey_pager() {
+  pager_.take_commands([this](const PagerCommand& command) { obey(command); });
 }
 
 void Loader::obey(const PagerCommand& command) {
@@ -266,13 +256,26 @@ bool Loader::find_place(const Load& load) {
   return own.memory != nullptr;
 }
 
-void Loader::submit(Nanoseconds idle_until) {
+void Loader::submit_demands() {
   gather(demands_, flights_.size());
   send();
-  if (!prefetches_.empty() && demands_.empty() && demands_in_flight_ == 0 && time_for_prefetch(idle_until)) {
-    gather(prefetches_, config_.prefetch_pieces_in_flight -
-                            std::min(config_.prefetch_pieces_in_flight, prefetches_in_flight_));
+}
+
+void Loader::feed_prefetch(Nanoseconds idle_until) {
+  if (idle_until == kBusy || !demands_.empty() || demands_in_flight_ > 0) {
+    return;
+  }
+  const uint32_t most = pace_.pieces_that_fit(clock_.now(), idle_until);
+  while (prefetches_in_flight_ < most) {
+    if (prefetches_.empty() && pager_.start_prefetch()) {
+      obey_pager();
+    }
+    const uint32_t before = prefetches_in_flight_;
+    gather(prefetches_, most - before);
     send();
+    if (prefetches_in_flight_ == before) {
+      return;  // no hint is left, or no room
+    }
   }
 }
 
@@ -287,11 +290,14 @@ void Loader::gather(std::deque<uint32_t>& queue, size_t most) {
     const Piece& piece = load.pieces[load.next];
     const uint64_t tag = unused_tags_.back();
     unused_tags_.pop_back();
-    flights_[tag] = {index, load.next, clock_.now()};
     std::byte* memory = arena_ == nullptr ? nullptr : place(load.expert).memory + piece.at;
     batch_.push_back({tag, piece.aligned, memory});
     ++load.in_flight;
     ++(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
+    flights_[tag] = {index, load.next, clock_.now(), load.prefetch};
+    if (load.prefetch) {
+      pace_.submitted(flights_[tag].submitted);
+    }
     if (++load.next == load.pieces.size()) {
       queue.pop_front();
     }
@@ -338,8 +344,8 @@ void Loader::take_in(const IoDone& done) {
   Load& load = loads_[flight.load];
   const Piece& piece = load.pieces[flight.piece];
   const Nanoseconds took = clock_.now() - flight.submitted;
-  if (load.prefetch) {
-    piece_time_ += (took - piece_time_) / 8;
+  if (flight.fed) {
+    pace_.complete();
   }
   --load.in_flight;
   --(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);

@@ -8,6 +8,7 @@
 #include "core/ports.h"
 #include "runtime/arena.h"
 #include "runtime/pager.h"
+#include "runtime/prefetch_pace.h"
 
 namespace spillway {
 
@@ -18,10 +19,10 @@ struct LoaderConfig {
   // Hand an evicted expert's pages back (zero-copy backends). Off when there is no cache of ours, so that the
   // page cache alone decides what stays.
   bool release_dropped = false;
-  // A prefetch is read in pieces, few of which are in flight at a time: a demand that comes up waits for
-  // these at most.
+  // A prefetch is read in pieces, of which no more are in flight than the drive is likely to be through with
+  // when the next demand comes up, and these at most: so many can a demand have to wait for.
   uint64_t prefetch_piece_bytes = 1 << 19;
-  uint32_t prefetch_pieces_in_flight = 2;
+  uint32_t most_prefetch_pieces = 16;
   uint32_t attempts = 3;  // of a failing request before its error counts
 };
 
@@ -54,6 +55,9 @@ class Loader {
   // demanded expert cannot be read, or is not what was stored.
   Result<void> pump(Nanoseconds idle_until);
   static constexpr Nanoseconds kBusy = Nanoseconds::min();  // a demand is waited for now
+
+  // As pump(), by somebody who will not pump again until about `idle_until`.
+  Result<void> leave(Nanoseconds idle_until);
 
   // As pump(kBusy), but waits: until as many requests are complete as it takes for the first expert, or until
   // all that the step waits for is there. A demand must be under way.
@@ -97,17 +101,18 @@ class Loader {
     uint32_t load = 0;
     uint32_t piece = 0;
     Nanoseconds submitted{0};
+    bool fed = false;  // as a piece of prefetch, whatever became of it
   };
 
-  void obey_pager(Nanoseconds idle_until);
-  bool time_for_prefetch(Nanoseconds idle_until);
+  void obey_pager();
   void obey(const PagerCommand& command);
   void start(ExpertId expert, bool prefetch);
   void hurry(uint32_t index);
   void abandon(uint32_t index);
   void drop(ExpertId expert);
   bool find_place(const Load& load);
-  void submit(Nanoseconds idle_until);
+  void submit_demands();
+  void feed_prefetch(Nanoseconds idle_until);
   void gather(std::deque<uint32_t>& queue, size_t most);
   void send();
   Result<void> reap(size_t at_least);
@@ -149,8 +154,8 @@ class Loader {
   Result<void> outcome_;  // the first failure that a demand could not survive; nothing goes on from it
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
-  Nanoseconds piece_time_{0};          // running average of what a prefetch piece takes
-  Nanoseconds refused_until_ = kBusy;  // the idle time for which a prefetch was last found too slow
+  PrefetchPace pace_;
+  bool was_left_ = false;  // nobody has looked since the last call
 };
 
 }  // namespace spillway

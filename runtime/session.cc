@@ -44,7 +44,7 @@ Result<bool> Session::take_step(Step& step) {
   }
   const Nanoseconds start = ports_.clock.now();
   if (thinking_.count() > 0) {
-    if (Result<void> pumped = ports_.loader.pump(start + thinking_); !pumped) {
+    if (Result<void> pumped = ports_.loader.leave(start + thinking_); !pumped) {
       return propagate(pumped);
     }
   }
@@ -144,7 +144,7 @@ Result<void> Session::compute_expert(const Step& step, ExpertId expert) {
   if (is_live_) {
     const Nanoseconds idle_until =
         all_here() ? start + expert_time_ * int64_t(left() + 1) + thinking_ : Loader::kBusy;
-    if (Result<void> pumped = ports_.loader.pump(idle_until); !pumped) {
+    if (Result<void> pumped = ports_.loader.leave(idle_until); !pumped) {
       return pumped;
     }
   }

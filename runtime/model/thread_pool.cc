@@ -24,15 +24,22 @@ void relax() {
 #endif
 }
 
-// Longer than what lies between two matrices, norms and a router among it, and than most reads of an expert;
-// a sleep and its wake-up cost a fifth of that where the machine is virtual.
+// Longer than what lies between two matrices, norms and a router among it.
 constexpr std::chrono::microseconds kPatience{200};
+// As long as the drive takes for a layer's experts. Until then whoever waits keeps its core from sleeping and
+// gives it to anybody who asks for it: a virtual machine's core that slept computes the next layer half as
+// fast.
+constexpr std::chrono::milliseconds kWakefulness{5};
 
 // Returns when `value` is no longer `old`, having seen what was written before it changed.
 uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
   constexpr int kSpinsBetweenLooks = 64;
   const auto begin = std::chrono::steady_clock::now();
-  do {
+  for (auto waited = begin - begin; waited < kWakefulness;
+       waited = std::chrono::steady_clock::now() - begin) {
+    if (waited >= kPatience) {
+      std::this_thread::yield();
+    }
     for (int i = 0; i < kSpinsBetweenLooks; ++i) {
       const uint32_t now = value.load(std::memory_order_acquire);
       if (now != old) {
@@ -40,7 +47,7 @@ uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
       }
       relax();
     }
-  } while (std::chrono::steady_clock::now() - begin < kPatience);
+  }
   value.wait(old, std::memory_order_acquire);
   return value.load(std::memory_order_acquire);
 }

@@ -11,8 +11,8 @@ namespace spillway {
 
 // Workers that run one task together, as often as hundreds of times a token. A task is cut into pieces, which
 // whoever is free takes: a worker that sleeps, or whose core has other work, costs its help and nothing else,
-// since the caller never waits for one that has not begun. Between tasks workers look for the next one for a
-// fraction of a millisecond and then sleep.
+// since the caller never waits for one that has not begun. Between tasks workers look for the next one for
+// some milliseconds, giving way to whoever else wants their core, and then sleep.
 class ThreadPool final {
  public:
   // `threads` workers, of which the caller of run() is one; at least one.

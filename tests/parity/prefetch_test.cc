@@ -4,21 +4,44 @@
 #include "runtime/metrics.h"
 #include "runtime/paced_compute.h"
 #include "runtime/session.h"
-#include "tests/support/imagined_store.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
 #include "tests/support/fakes.h"
+#include "tests/support/imagined_store.h"
 
 namespace spillway {
 namespace {
+
+// As a live model: it computes while it is asked for a step, and nobody pumps meanwhile.
+class ThinkingSource final : public StepSource {
+ public:
+  ThinkingSource(StepSource& steps, VirtualClock& clock, Nanoseconds thought)
+      : info_(steps.info()), steps_(steps), clock_(clock), thought_(thought) {
+    info_.is_live = thought.count() > 0;
+  }
+
+  const SourceInfo& info() const override { return info_; }
+  Result<bool> next(Step& step) override {
+    clock_.advance_to(clock_.now() + thought_);
+    return steps_.next(step);
+  }
+
+ private:
+  SourceInfo info_;
+  StepSource& steps_;
+  VirtualClock& clock_;
+  Nanoseconds thought_;
+};
 
 // Decode of 48-expert layers with 1.7 MB experts on a 3.5 GB/s drive, with prefetch of a set accuracy, in
 // virtual time.
 class PrefetchInVirtualTime : public testing::Test {
  protected:
-  Nanoseconds wall(double accuracy, const std::string& compute) {
+  Nanoseconds wall(double accuracy, const std::string& compute, Nanoseconds thought = Nanoseconds(0)) {
     Metrics metrics;
-    fake::ListSource source(shape_, steps_);
+    VirtualClock clock;
+    fake::ListSource steps(shape_, steps_);
+    ThinkingSource source(steps, clock, thought);
     const PolicyEnv env{&source.info(), kCapacity, 1};
     const std::unique_ptr<EvictionPolicy> policy =
         std::move(make_plugin(eviction_policies(), "eviction policy", "lru", env)->port);
@@ -26,7 +49,6 @@ class PrefetchInVirtualTime : public testing::Test {
     fake::Oracle oracle(steps_, shape_, accuracy, 1);
     Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
     const ImaginedStore store(shape_);
-    VirtualClock clock;
     SimulatedBackend backend(
         std::move(make_plugin(device_models(), "device", "linear:bandwidth=3.5GB/s,latency=80us", {1})->port),
         clock, {});
@@ -62,6 +84,16 @@ TEST_F(PrefetchInVirtualTime, CostsNextToNothingAtAnyAccuracy) {
 
 TEST_F(PrefetchInVirtualTime, DoesNothingWhereThereIsNoComputeToHideBehind) {
   EXPECT_EQ(wall(1.0, "none"), wall(-1, "none"));
+}
+
+TEST_F(PrefetchInVirtualTime, ReadsForAsLongAsALiveModelThinksWithoutBeingAskedAgain) {
+  const Nanoseconds thought = std::chrono::milliseconds(2);
+  const auto reading = [&](double accuracy) {
+    return seconds(wall(accuracy, "none", thought)) - seconds(thought) * double(steps_.size());
+  };
+  // All that a layer lacks takes the drive 0.7 ms on average.
+  EXPECT_LT(reading(1.0), 0.35 * reading(-1));
+  EXPECT_LT(reading(0.0), 1.05 * reading(-1));
 }
 
 }  // namespace
