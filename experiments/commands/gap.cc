@@ -19,7 +19,7 @@ struct GapOptions {
 
 // What `record --json` reported of the run that is to be explained.
 struct RecordedRun {
-  std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch
+  std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch, warm_up
   uint64_t tokens = 0;
   double wall_s = 0;  // of decode
 };
@@ -35,7 +35,7 @@ Result<RecordedRun> read_live(const std::string& path) {
       return failed("{}: not the report of a record run (record --json FILE)", path);
     }
     RecordedRun live;
-    for (const char* key : {"cache_bytes", "evict", "prefetch"}) {
+    for (const char* key : {"cache_bytes", "evict", "prefetch", "warm_up"}) {
       live.config[key] = json.at("config").at(key).get<std::string>();
     }
     const Json& measured = json.at("phases").at("measured");
@@ -47,17 +47,18 @@ Result<RecordedRun> read_live(const std::string& path) {
   }
 }
 
-// Fails unless the replay was of the run that `live` tells of.
-Result<void> check_same_run(const std::string& path, const RecordedRun& live, const Report& replayed) {
-  for (const auto& [key, value] : replayed.config) {
+// Fails unless `options` are those of the run that `live` tells of, before hours are spent on them.
+Result<void> check_same_run(const std::string& path, const RecordedRun& live, const RunOptions& options,
+                            const Invocation& invocation) {
+  Result<Composition> parts = compose(options);
+  if (!parts) {
+    return propagate(parts);
+  }
+  for (const auto& [key, value] : begin_report("gap", options, *parts, invocation).config) {
     if (const auto other = live.config.find(key); other != live.config.end() && other->second != value) {
       return wrong_usage("--live {}: was recorded with {} {}, and this run has {}", path, key, other->second,
                          value);
     }
-  }
-  if (live.tokens != replayed.metrics.decode().tokens) {
-    return wrong_usage("--live {}: has {} tokens of decode, and the trace that was replayed has {}", path,
-                       live.tokens, replayed.metrics.decode().tokens);
   }
   return {};
 }
@@ -91,6 +92,9 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
       return propagate(read);
     }
     live = std::move(*read);
+    if (Result<void> same = check_same_run(options.live, live, options.replay.run, invocation); !same) {
+      return same;
+    }
   }
   Result<ExplainedRun> run =
       options.device.empty()
@@ -100,8 +104,9 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
     return propagate(run);
   }
   if (!options.live.empty()) {
-    if (Result<void> same = check_same_run(options.live, live, run->report); !same) {
-      return same;
+    if (const uint64_t tokens = run->report.metrics.decode().tokens; tokens != live.tokens) {
+      return wrong_usage("--live {}: has {} tokens of decode, and the trace that was replayed has {}",
+                         options.live, live.tokens, tokens);
     }
     run->evidence.achieved_s = live.wall_s / double(live.tokens);
   }

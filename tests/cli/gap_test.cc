@@ -1,0 +1,67 @@
+// The gap of a run that read from a real drive, and of one whose model computed.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/json.h"
+#include "tests/support/program.h"
+
+namespace spillway::test {
+namespace {
+
+const std::string kBundled = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+constexpr int kUnavailable = 77;
+
+class LiveGapCli : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Ran ran = spillway({"record",       "--model",   kBundled, "-p",        "A cache", "-n",      "12",
+                              "--ignore-eos", "--warm-up", "4",      "--threads", "1",       "--cache", "2MB",
+                              "--backend",    "pread",     "-o",     trace_,      "--json",  live_});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+  }
+
+  Ran gap(const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"gap",       trace_,  "--live",  live_, "--store",   kBundled,
+                                          "--backend", "pread", "--cache", "2MB", "--compute", "recorded"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return spillway(arguments);
+  }
+
+  TemporaryDirectory scratch_;
+  std::string trace_ = scratch_ / "live.bin";
+  std::string live_ = scratch_ / "live.json";
+};
+
+TEST_F(LiveGapCli, AddsUpToTheTimeThatTheLiveRunTook) {
+  const Ran ran = gap({"--warm-up", "4", "--json", "-"});
+  if (ran.status == kUnavailable) {
+    GTEST_SKIP() << ran.err;
+  }
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json bars = Json::parse(ran.out)["gap"]["explained"];
+  const Json measured = Json::parse(read_file(live_))["phases"]["measured"];
+  const double achieved = double(measured["wall_ns"]) / double(measured["tokens"]) / 1e9;
+  EXPECT_NEAR(bars["achieved_s_per_token"], achieved, 1e-9);
+  double sum = bars["seed_s_per_token"];
+  std::set<std::string> named;
+  for (const Json& bar : bars["bars"]) {
+    sum += double(bar["s_per_token"]);
+    named.insert(bar["name"]);
+  }
+  EXPECT_NEAR(sum + double(bars["residual_s_per_token"]), achieved, 1e-9);
+  EXPECT_TRUE(named.contains("syscalls, faults and copies")) << "pread is compared with direct reads";
+  EXPECT_TRUE(named.contains("compute not overlapped"));
+}
+
+TEST_F(LiveGapCli, RefusesAReportOfAnotherRunBeforeItRunsAnything) {
+  expect_one_line(gap({}), 2, {live_, "warm_up 4", "this run has 0"});
+  expect_one_line(gap({"--warm-up", "4", "--evict", "lfu"}), 2, {live_, "evict lru", "lfu"});
+  EXPECT_TRUE(spillway({"gap", trace_, "--live", live_, "--warm-up", "4", "--cache", "1MB", "--compute",
+                        "recorded", "--store", scratch_ / "none"})
+                  .err.find("cache_bytes") != std::string::npos)
+      << "the store is not looked for";
+}
+
+}  // namespace
+}  // namespace spillway::test
