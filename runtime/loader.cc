@@ -64,7 +64,7 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       places_(backend.caps().carries_bytes ? geometry.expert_count() : 0),
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
-      pace_(config.most_prefetch_pieces) {
+      pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2))) {
   Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
                                        : arena == nullptr && config.verify == Verify::off);
   for (uint32_t tag = backend.caps().depth; tag-- > 0;) {
@@ -80,12 +80,12 @@ Result<void> Loader::pump(Nanoseconds idle_until) {
       return reaped;
     }
     pace_.looked(clock_.now(), was_left_);
-    if (demands_in_flight_ > 0) {
-      pace_.disturbed();
-    }
     if (reaped_ > 0) {
       obey_pager();
       submit_demands();
+    }
+    if (demands_in_flight_ > 0) {
+      pace_.disturbed(clock_.now(), prefetches_in_flight_ > 0);
     }
   }
   feed_prefetch(idle_until);
@@ -107,7 +107,7 @@ Result<void> Loader::wait(Until until) {
     gather(prefetches_, flights_.size());
     send();
   }
-  pace_.disturbed();
+  pace_.disturbed(clock_.now(), prefetches_in_flight_ > 0);
   return reap(completions_to_wait_for(until));
 }
 
@@ -344,7 +344,7 @@ void Loader::take_in(const IoDone& done) {
   Load& load = loads_[flight.load];
   const Piece& piece = load.pieces[flight.piece];
   const Nanoseconds took = clock_.now() - flight.submitted;
-  if (flight.fed) {
+  if (flight.as_prefetch) {
     pace_.complete();
   }
   --load.in_flight;

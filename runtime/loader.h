@@ -101,7 +101,7 @@ class Loader {
     uint32_t load = 0;
     uint32_t piece = 0;
     Nanoseconds submitted{0};
-    bool fed = false;  // as a piece of prefetch, whatever became of it
+    bool as_prefetch = false;  // whatever became of its load since
   };
 
   void obey_pager();
@@ -155,7 +155,7 @@ class Loader {
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
   PrefetchPace pace_;
-  bool was_left_ = false;  // nobody has looked since the last call
+  bool was_left_ = false;  // the last call was leave()
 };
 
 }  // namespace spillway

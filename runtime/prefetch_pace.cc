@@ -5,61 +5,83 @@
 #include "core/expects.h"
 
 namespace spillway {
+namespace {
+
+void approach(Nanoseconds& believed, Nanoseconds seen) {
+  believed += believed.count() == 0 ? seen : (seen - believed) / 8;
+}
+
+void approach_less(Nanoseconds& believed, Nanoseconds most) {
+  approach(believed, believed.count() == 0 ? most : std::min(believed, most) * 7 / 8);
+}
+
+}  // namespace
 
 uint32_t PrefetchPace::pieces_that_fit(Nanoseconds now, Nanoseconds idle_until) {
   const Nanoseconds idle = idle_until - now;
   if (idle.count() <= 0) {
     return 0;
   }
-  if (idle >= alone_) {
-    const int64_t further = each_.count() == 0 ? 0 : (idle - alone_) / each_;
+  const Nanoseconds first = std::max(lone_piece_, further_piece_);
+  if (idle >= first) {
+    const int64_t further = further_piece_.count() == 0 ? 0 : (idle - first) / further_piece_;
     return uint32_t(std::min<int64_t>(1 + further, most_));
   }
   if (refused_until_ != idle_until) {
-    // The average learns only from pieces that are read: let it fade, or one slow piece would end prefetching
-    // for good.
+    // Only what is read can teach better: let it fade, or one slow piece would end prefetching for good.
     refused_until_ = idle_until;
-    alone_ -= alone_ / 64;
+    lone_piece_ -= lone_piece_ / 64;
+    further_piece_ -= further_piece_ / 64;
   }
   return 0;
 }
 
 void PrefetchPace::submitted(Nanoseconds now) {
-  ++in_flight_;
-  if (!since_) {
+  if (in_flight_ == 0) {
     since_ = now;
     complete_ = 0;
   }
+  ++in_flight_;
 }
 
 void PrefetchPace::complete() {
   Expects(in_flight_ > 0);
   --in_flight_;
   ++complete_;
+  news_ = true;
 }
 
-// While pieces are left in flight the drive was never idle, and what it took for the others is known. When
-// none is, and nobody has looked meanwhile, it may have been through with them long ago: next time it gets
-// more.
 void PrefetchPace::looked(Nanoseconds now, bool unwatched) {
-  if (!since_) {
-    return;
-  }
-  if (complete_ > 0) {
-    const Nanoseconds took = (now - *since_) / complete_;
-    const bool at_most = in_flight_ == 0 && unwatched;
-    const auto learn = [&](Nanoseconds& average) {
-      const Nanoseconds before = average.count() == 0 ? took : average;
-      average = before + ((at_most ? std::min(took, before) * 7 / 8 : took) - before) / 8;
-    };
-    learn(each_);
-    if (at_most || (in_flight_ == 0 && complete_ == 1)) {
-      learn(alone_);
+  if (since_ && news_) {
+    const Nanoseconds so_far = now - *since_;
+    if (in_flight_ > 0) {
+      // Some of those are half read: take it that half of them are.
+      approach(further_piece_, 2 * so_far / (2 * complete_ + in_flight_));
+    } else if (!unwatched) {
+      approach(complete_ == 1 ? lone_piece_ : further_piece_, so_far / complete_);
+    } else {
+      // It may have been through with them at any time: next time it gets more.
+      approach_less(lone_piece_, so_far);
+      approach_less(further_piece_, so_far / complete_);
     }
   }
+  news_ = false;
   if (in_flight_ == 0) {
     since_.reset();
   }
+}
+
+void PrefetchPace::disturbed(Nanoseconds now, bool in_the_way) {
+  if (since_ && in_the_way && complete_ == 0) {
+    const Nanoseconds so_far = now - *since_;
+    if (in_flight_ == 1) {
+      // How much longer it takes nobody will know.
+      lone_piece_ = std::max(lone_piece_, so_far * 5 / 4);
+    } else if (in_flight_ > 1) {
+      approach(further_piece_, std::max(further_piece_, 2 * so_far / in_flight_));
+    }
+  }
+  since_.reset();
 }
 
 }  // namespace spillway

@@ -43,13 +43,14 @@ Result<bool> Session::take_step(Step& step) {
     return ports_.source.next(step);
   }
   const Nanoseconds start = ports_.clock.now();
-  if (thinking_.count() > 0) {
-    if (Result<void> pumped = ports_.loader.leave(start + thinking_); !pumped) {
+  if (thinking().count() > 0) {
+    if (Result<void> pumped = ports_.loader.leave(start + thinking()); !pumped) {
       return propagate(pumped);
     }
   }
   Result<bool> more = ports_.source.next(step);
-  thinking_ = ports_.clock.now() - start;
+  thinking() = ports_.clock.now() - start;
+  next_layer_ = (step.layer + 1) % uint32_t(thinking_.size());
   return more;
 }
 
@@ -77,7 +78,9 @@ Result<void> Session::run_step(const Step& step, Nanoseconds began) {
 Result<void> Session::run_experts(const Step& step) {
   order_.assign(step.experts.begin(), step.experts.end());
   computed_ = 0;
-  if (Result<void> pumped = ports_.loader.pump(Loader::kBusy); !pumped) {
+  // A live model computes its shared expert without looking.
+  Result<void> pumped = is_live_ ? ports_.loader.leave(Loader::kBusy) : ports_.loader.pump(Loader::kBusy);
+  if (!pumped) {
     return pumped;
   }
   const Nanoseconds under_way = ports_.clock.now();
@@ -143,7 +146,7 @@ Result<void> Session::compute_expert(const Step& step, ExpertId expert) {
   const Nanoseconds start = ports_.clock.now();
   if (is_live_) {
     const Nanoseconds idle_until =
-        all_here() ? start + expert_time_ * int64_t(left() + 1) + thinking_ : Loader::kBusy;
+        all_here() ? start + expert_time_ * int64_t(left() + 1) + thinking() : Loader::kBusy;
     if (Result<void> pumped = ports_.loader.leave(idle_until); !pumped) {
       return pumped;
     }

@@ -27,7 +27,8 @@ class Session {
  public:
   explicit Session(const SessionPorts& ports)
       : ports_(ports),
-        is_live_(ports.source.info().is_live) {}
+        is_live_(ports.source.info().is_live),
+        thinking_(ports.source.info().geometry.layers) {}
 
   // Runs until the source ends or `stop`, which is asked before each step, says so. Forward passes are
   // reported whole: one that fails or is stopped midway is not.
@@ -48,13 +49,15 @@ class Session {
               ExpertId expert = ExpertId{});
 
   size_t left() const { return order_.size() - computed_; }
+  Nanoseconds& thinking() { return thinking_[next_layer_]; }
 
   SessionPorts ports_;
   bool is_live_;
   std::vector<ExpertId> order_;  // the step's experts: first those that were computed
   size_t computed_ = 0;
   HintList hints_;
-  Nanoseconds thinking_{0};     // what a live source took for its last step
+  std::vector<Nanoseconds> thinking_;  // what a live source took for each layer the last time
+  uint32_t next_layer_ = 0;
   Nanoseconds expert_time_{0};  // what the last expert took to compute
 };
 
