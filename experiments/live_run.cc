@@ -99,11 +99,11 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> reserved = run.live->reserve(); !reserved) {
     return reserved;
   }
-  CacheOptions cache = options.cache;
+  run.cache = options.cache;
   if (!options.cache_option.given()) {
-    cache.cache.count = default_cache(options, run);
+    run.cache.cache.count = default_cache(options, run);
   }
-  Result<Policies> policies = make_policies(cache, run.info, options.live.model);
+  Result<Policies> policies = make_policies(run.cache, run.info, options.live.model);
   if (!policies) {
     return propagate(policies);
   }
@@ -132,7 +132,7 @@ Result<void> load_live(LiveRun& run) {
 
 Report begin_live_report(std::string command, const LiveRunOptions& options, const LiveRun& run,
                          const Invocation& invocation) {
-  Report report = begin_report(std::move(command), options.cache, run.policies, invocation);
+  Report report = begin_report(std::move(command), run.cache, run.policies, invocation);
   report.model = run.live->name();
   report.geometry = run.info.geometry;
   const auto add = [&](const char* key, auto value) {

@@ -27,6 +27,7 @@ struct LiveRun {
   uint32_t context = 0;    // tokens of a sequence
   uint32_t lookahead = 0;  // layers
   SourceInfo info;
+  CacheOptions cache;  // its size as decided
   Policies policies;
   Rig rig;
 };

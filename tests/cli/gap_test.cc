@@ -57,6 +57,7 @@ TEST_F(LiveGapCli, AddsUpToTheTimeThatTheLiveRunTook) {
 TEST_F(LiveGapCli, RefusesAReportOfAnotherRunBeforeItRunsAnything) {
   expect_one_line(gap({}), 2, {live_, "warm_up 4", "this run has 0"});
   expect_one_line(gap({"--warm-up", "4", "--evict", "lfu"}), 2, {live_, "evict lru", "lfu"});
+  expect_one_line(gap({"--warm-up", "4", "--tokens", "8"}), 2, {live_, "has 7 passes of decode", "4"});
   EXPECT_TRUE(spillway({"gap", trace_, "--live", live_, "--warm-up", "4", "--cache", "1MB", "--compute",
                         "recorded", "--store", scratch_ / "none"})
                   .err.find("cache_bytes") != std::string::npos)

@@ -67,6 +67,9 @@ TEST(DescribeFiles, NamesEachFileSystemAndDriveOnce) {
   std::ofstream(directory / "b") << "x";
   const std::vector<std::string> same = {here, directory / "b"};
   const StoreFacts alone = describe_files(std::vector<std::string>{here});
+  if (alone.file_system.empty()) {
+    GTEST_SKIP() << "the kernel's list of mounts does not have " << here << ": a chroot?";
+  }
   EXPECT_EQ(describe_files(same).device, alone.device);
   EXPECT_EQ(describe_files(same).files.size(), 2U);
   const std::vector<std::string> other = {here, "/proc/version", here};
