@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/for_each_step.h"
+
 namespace spillway {
 namespace {
 
@@ -179,17 +181,9 @@ Result<double> runs_per_decode_step(StepSource& steps, const SlotTable& slots) {
   uint64_t runs = 0;
   uint64_t decode_steps = 0;
   std::vector<uint32_t> used;
-  Step step;
-  for (;;) {
-    Result<bool> more = steps.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      break;
-    }
+  Result<void> read = for_each_step(steps, [&](const Step& step) -> Result<void> {
     if (step.phase != Phase::decode) {
-      continue;
+      return {};
     }
     used.clear();
     for (const ExpertId id : step.experts) {
@@ -200,6 +194,10 @@ Result<double> runs_per_decode_step(StepSource& steps, const SlotTable& slots) {
       runs += i == 0 || used[i] != used[i - 1] + 1 ? 1 : 0;
     }
     ++decode_steps;
+    return {};
+  });
+  if (!read) {
+    return propagate(read);
   }
   return decode_steps == 0 ? 0.0 : double(runs) / double(decode_steps);
 }

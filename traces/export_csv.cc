@@ -1,3 +1,4 @@
+#include "core/for_each_step.h"
 #include "core/text.h"
 #include "traces/export.h"
 
@@ -64,22 +65,11 @@ Result<void> flush(std::string& text, ByteSink out) {
 Result<void> export_csv(StepSource& source, const TraceHeader& header, ByteSink out) {
   std::string text;
   append(text, "{}{}\n{}\n", kCsvFirstWord, header_to_json(header), kCsvColumns);
-  Step step;
-  for (;;) {
-    Result<bool> more = source.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return flush(text, out);
-    }
+  Result<void> written = for_each_step(source, [&](const Step& step) {
     append_rows(text, header.geometry, step);
-    if (text.size() >= kFlushBytes) {
-      if (Result<void> written = flush(text, out); !written) {
-        return written;
-      }
-    }
-  }
+    return text.size() >= kFlushBytes ? flush(text, out) : Result<void>();
+  });
+  return written ? flush(text, out) : written;
 }
 
 }  // namespace spillway

@@ -1,3 +1,4 @@
+#include "core/for_each_step.h"
 #include "traces/export.h"
 #include "traces/oracle_general.h"
 
@@ -13,22 +14,16 @@ struct Request {
 Result<std::vector<Request>> requests_of(const MemoryTrace& trace) {
   std::vector<Request> requests;
   const std::unique_ptr<StepSource> cursor = trace.cursor();
-  Step step;
-  for (;;) {
-    Result<bool> more = cursor->next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return requests;
-    }
+  Result<void> read = for_each_step(*cursor, [&](const Step& step) -> Result<void> {
     if (step.index > UINT32_MAX) {
       return failed("step {}: oracleGeneral has 32 bits for the time; cut the trace", step.index);
     }
     for (const ExpertId id : step.experts) {
       requests.push_back({uint32_t(step.index), index_of(id), -1});
     }
-  }
+    return {};
+  });
+  return read ? Result<std::vector<Request>>(std::move(requests)) : propagate(read);
 }
 
 }  // namespace

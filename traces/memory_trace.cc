@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/for_each_step.h"
+
 namespace spillway {
 namespace {
 
@@ -114,20 +116,8 @@ Result<MemoryTrace> MemoryTrace::load(StepSource& source) {
   MemoryTrace trace;
   trace.info_ = source.info();
   trace.info_.has_next_use = false;
-  Step step;
-  for (;;) {
-    Result<bool> more = source.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      break;
-    }
-    if (Result<void> added = trace.add(step); !added) {
-      return propagate(added);
-    }
-  }
-  return trace;
+  Result<void> added = for_each_step(source, [&](const Step& step) { return trace.add(step); });
+  return added ? Result<MemoryTrace>(std::move(trace)) : propagate(added);
 }
 
 Result<void> MemoryTrace::add(const Step& step) {

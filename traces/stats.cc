@@ -6,6 +6,8 @@
 #include <functional>
 #include <numeric>
 
+#include "core/for_each_step.h"
+
 namespace spillway {
 
 StatsCollector::StatsCollector(const ModelGeometry& geometry)
@@ -54,17 +56,10 @@ void StatsCollector::observe(const Step& step) {
 }
 
 Result<void> StatsCollector::observe_all(StepSource& steps) {
-  Step step;
-  for (;;) {
-    Result<bool> more = steps.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return {};
-    }
+  return for_each_step(steps, [this](const Step& step) {
     observe(step);
-  }
+    return Result<void>();
+  });
 }
 
 void StatsCollector::observe_token(Layer& layer, Phase phase, std::span<const uint16_t> experts) {

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "backends/pack_store.h"
+#include "core/for_each_step.h"
 #include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/coactivation.h"
@@ -73,16 +74,13 @@ Result<SlotTable> slots_from(StepSource& steps, const std::string& path) {
     return propagate(counts);
   }
   uint64_t read = 0;
-  Step step;
-  for (;; ++read) {
-    Result<bool> more = steps.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      break;
-    }
+  Result<void> observed = for_each_step(steps, [&](const Step& step) {
     counts->observe(step);
+    ++read;
+    return Result<void>();
+  });
+  if (!observed) {
+    return propagate(observed);
   }
   if (read == 0) {
     return failed("{}: holds no steps, so nothing is known of what is used together", path);

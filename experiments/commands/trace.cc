@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include "core/for_each_step.h"
 #include "experiments/commands/trace_commands.h"
 #include "experiments/printable.h"
 
@@ -74,15 +75,7 @@ Result<std::unique_ptr<TraceWriter>> create_trace(const OutputOptions& output, c
 }
 
 Result<void> copy_steps(StepSource& source, TraceWriter& writer, Progress* progress) {
-  Step step;
-  for (;;) {
-    Result<bool> more = source.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return {};
-    }
+  return for_each_step(source, [&](const Step& step) -> Result<void> {
     if (Result<void> appended = writer.append(step); !appended) {
       return appended;
     }
@@ -92,7 +85,8 @@ Result<void> copy_steps(StepSource& source, TraceWriter& writer, Progress* progr
     if (interrupted()) {
       return failed("interrupted after {} steps; nothing was kept", writer.steps());
     }
-  }
+    return {};
+  });
 }
 
 Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output) {

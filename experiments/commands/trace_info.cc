@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/for_each_step.h"
 #include "core/json.h"
 #include "experiments/commands/trace_commands.h"
 #include "experiments/printable.h"
@@ -43,19 +44,15 @@ Result<TraceInfo> gather(const std::string& path) {
   }
   TraceReader& reader = **opened;
   StatsCollector collector(reader.header().geometry);
-  Step step;
-  for (;;) {
-    Result<bool> more = reader.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      break;
-    }
+  Result<void> read = for_each_step(reader, [&](const Step& step) -> Result<void> {
     collector.observe(step);
     if (interrupted()) {
       return failed("{}: interrupted after {} steps", path, reader.steps_read());
     }
+    return {};
+  });
+  if (!read) {
+    return propagate(read);
   }
   return TraceInfo{path,
                    reader.header(),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/expects.h"
+#include "core/for_each_step.h"
 
 namespace spillway {
 namespace {
@@ -34,20 +35,14 @@ AccessStream::AccessStream(ModelGeometry geometry)
 
 Result<AccessStream> AccessStream::load(StepSource& source) {
   AccessStream stream(source.info().geometry);
-  Step step;
-  for (;;) {
-    Result<bool> more = source.next(step);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return stream;
-    }
+  Result<void> loaded = for_each_step(source, [&](const Step& step) -> Result<void> {
     if (!stream.append(step)) {
       return failed("step {}: more than {} accesses cannot be held in memory; cut the trace first",
                     step.index, kMostAccesses);
     }
-  }
+    return {};
+  });
+  return loaded ? Result<AccessStream>(std::move(stream)) : propagate(loaded);
 }
 
 bool AccessStream::append(const Step& step) {
