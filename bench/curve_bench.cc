@@ -7,6 +7,7 @@
 
 #include "policies/list.h"
 #include "runtime/cache_run.h"
+#include "sim/curve/lru_curve.h"
 #include "sim/curve/replay.h"
 #include "sim/curve/request_source.h"
 #include "traces/memory_trace.h"
@@ -26,6 +27,7 @@ constexpr uint64_t kTokens = 26'042;
 constexpr uint64_t kCheckedTokens = 400;
 constexpr double kSkew = 0.8;
 constexpr double kReuse = 0.35;
+constexpr uint64_t kPercents[] = {10, 25, 50};
 
 // Half of the layers of a mixed model have experts a sixth larger, as where every second one is quantised
 // with more bits.
@@ -70,24 +72,26 @@ std::vector<uint64_t> replay(const Case& which, const AccessStream& stream, cons
                                   : replay_belady(stream, *next_uses, which.capacity());
 }
 
-// The pager's hits over `trace`.
-uint64_t hits_by_pager(const Case& which, const MemoryTrace& trace) {
+// The pager's hits over `trace`, all of whose steps are of decode.
+uint64_t hits_by_pager(const std::string& policy_name, CacheSemantics semantics, uint64_t capacity,
+                       const MemoryTrace& trace) {
   const std::unique_ptr<StepSource> steps = trace.cursor();
   RequestSource requests(*steps);
   MemoryTrace singles = std::move(*MemoryTrace::load(requests));
   singles.annotate_next_use();
-  const MemoryTrace& asked = which.semantics == CacheSemantics::step ? trace : singles;
-  const PolicyEnv env{&asked.info(), which.capacity(), 1};
+  const MemoryTrace& asked = semantics == CacheSemantics::step ? trace : singles;
+  const PolicyEnv env{&asked.info(), capacity, 1};
   const std::unique_ptr<EvictionPolicy> policy =
-      std::move(make_plugin(eviction_policies(), "eviction policy", which.policy, env)->port);
-  return run_cache(*asked.cursor(), *policy, which.capacity())->decode.hits;
+      std::move(make_plugin(eviction_policies(), "eviction policy", policy_name, env)->port);
+  return run_cache(*asked.cursor(), *policy, capacity)->decode.hits;
 }
 
 bool agrees_with_pager(const Case& which) {
   const MemoryTrace trace = make_trace(which.mixed, kCheckedTokens);
   const AccessStream stream = *AccessStream::load(*trace.cursor());
   const NextUses next_uses(stream, which.semantics);
-  return total_counts(stream, replay(which, stream, &next_uses)).hits == hits_by_pager(which, trace);
+  return total_counts(stream, replay(which, stream, &next_uses)).hits ==
+         hits_by_pager(which.policy, which.semantics, which.capacity(), trace);
 }
 
 void count_accesses(benchmark::State& state, const AccessStream& stream) {
@@ -121,19 +125,45 @@ void annotate(benchmark::State& state, CacheSemantics semantics) {
 }
 
 void pager(benchmark::State& state, const std::string& policy) {
-  const Case which{policy, CacheSemantics::step, false, 25};
   const MemoryTrace trace = make_trace(false, kCheckedTokens);
+  const uint64_t capacity = shape(false).total_bytes() / 4;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(hits_by_pager(which, trace));
+    benchmark::DoNotOptimize(hits_by_pager(policy, CacheSemantics::step, capacity, trace));
   }
   state.counters["accesses"] = benchmark::Counter(double(trace.steps() * kTopK) * double(state.iterations()),
                                                   benchmark::Counter::kIsRate);
 }
 
+// Exact hits at every size. Compared with the pager's at the three sizes that the policies are timed at.
+void all_sizes(benchmark::State& state, CacheSemantics semantics, bool mixed, CurveIsa isa) {
+  const MemoryTrace trace = make_trace(mixed, kCheckedTokens);
+  const LruCurve start = lru_curve(*AccessStream::load(*trace.cursor()), semantics, isa);
+  for (const uint64_t percent : kPercents) {
+    const uint64_t granules = shape(mixed).total_bytes() * percent / 100 / start.granule_bytes;
+    const uint64_t capacity = granules * start.granule_bytes;
+    if (start.hits_at(Phase::decode, granules) != hits_by_pager("lru", semantics, capacity, trace)) {
+      state.SkipWithError("counts other hits than the pager");
+      return;
+    }
+  }
+  const AccessStream& stream = whole_stream(mixed);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(lru_curve(stream, semantics, isa).hits[1].data());
+  }
+  count_accesses(state, stream);
+}
+
+const char* name_of(CacheSemantics semantics) {
+  return semantics == CacheSemantics::step ? "step" : "request";
+}
+
+const char* sizes_of(bool mixed) {
+  return mixed ? "several_sizes" : "one_size";
+}
+
 std::string name_of(const Case& which) {
-  return fmt::format("replay/{}/{}/{}/{}%", which.policy,
-                     which.semantics == CacheSemantics::step ? "step" : "request",
-                     which.mixed ? "several_sizes" : "one_size", which.percent);
+  return fmt::format("replay/{}/{}/{}/{}%", which.policy, name_of(which.semantics), sizes_of(which.mixed),
+                     which.percent);
 }
 
 void register_all() {
@@ -141,7 +171,7 @@ void register_all() {
   for (const char* policy : {"lru", "fifo", "lfu", "belady"}) {
     for (const CacheSemantics semantics : kBoth) {
       for (const bool mixed : {false, true}) {
-        for (const uint64_t percent : {10, 25, 50}) {
+        for (const uint64_t percent : kPercents) {
           const Case which{policy, semantics, mixed, percent};
           benchmark::RegisterBenchmark(name_of(which).c_str(), replay_policy, which)
               ->Unit(benchmark::kMillisecond);
@@ -150,6 +180,16 @@ void register_all() {
     }
     benchmark::RegisterBenchmark(fmt::format("pager/{}/step/one_size/25%", policy).c_str(), pager, policy)
         ->Unit(benchmark::kMillisecond);
+  }
+  for (const CacheSemantics semantics : kBoth) {
+    for (const bool mixed : {false, true}) {
+      for (const CurveIsa isa : available_curve_isas()) {
+        const std::string name = fmt::format("lru_curve/{}/{}/{}", name_of(semantics), sizes_of(mixed),
+                                             isa == CurveIsa::portable ? "portable" : "avx2");
+        benchmark::RegisterBenchmark(name.c_str(), all_sizes, semantics, mixed, isa)
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
   }
   benchmark::RegisterBenchmark("next_uses/step", annotate, CacheSemantics::step)
       ->Unit(benchmark::kMillisecond);
