@@ -294,10 +294,7 @@ void Loader::gather(std::deque<uint32_t>& queue, size_t most) {
     batch_.push_back({tag, piece.aligned, memory});
     ++load.in_flight;
     ++(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
-    flights_[tag] = {index, load.next, clock_.now(), load.prefetch};
-    if (load.prefetch) {
-      pace_.submitted(flights_[tag].submitted);
-    }
+    flights_[tag] = {index, load.next, Nanoseconds(0), load.prefetch};
     if (++load.next == load.pieces.size()) {
       queue.pop_front();
     }
@@ -305,8 +302,19 @@ void Loader::gather(std::deque<uint32_t>& queue, size_t most) {
 }
 
 void Loader::send() {
+  if (batch_.empty()) {
+    return;
+  }
+  const Nanoseconds now = clock_.now();
+  for (const IoRequest& request : batch_) {
+    Flight& flight = flights_[request.tag];
+    flight.submitted = now;
+    if (flight.as_prefetch) {
+      pace_.submitted(now);
+    }
+  }
   // There are as many tags as the backend takes requests, so it has room for every gathered one.
-  const size_t taken = batch_.empty() ? 0 : backend_.submit(batch_);
+  const size_t taken = backend_.submit(batch_);
   Expects(taken == batch_.size());
   batch_.clear();
 }
@@ -331,19 +339,19 @@ size_t Loader::completions_to_wait_for(Until until) const {
 
 Result<void> Loader::reap(size_t at_least) {
   reaped_ = backend_.reap(done_, at_least);
+  const Nanoseconds now = clock_.now();
   // All of them are accounted for even when one has failed: drain() relies on it.
   for (const IoDone& done : std::span(done_).first(reaped_)) {
-    take_in(done);
+    take_in(done, now);
   }
   return outcome_;
 }
 
-void Loader::take_in(const IoDone& done) {
+void Loader::take_in(const IoDone& done, Nanoseconds now) {
   const Flight flight = flights_[done.tag];
   unused_tags_.push_back(done.tag);
   Load& load = loads_[flight.load];
   const Piece& piece = load.pieces[flight.piece];
-  const Nanoseconds took = clock_.now() - flight.submitted;
   if (flight.as_prefetch) {
     pace_.complete();
   }
@@ -356,7 +364,7 @@ void Loader::take_in(const IoDone& done) {
                 .expert = load.expert,
                 .bytes = piece.aligned.bytes,
                 .start = flight.submitted,
-                .duration = took});
+                .duration = now - flight.submitted});
   if (done.error != 0 && piece.attempt < config_.attempts) {
     retry(flight);
     if (load.abandoned && load.in_flight == 0) {

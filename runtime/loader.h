@@ -116,7 +116,7 @@ class Loader {
   void gather(std::deque<uint32_t>& queue, size_t most);
   void send();
   Result<void> reap(size_t at_least);
-  void take_in(const IoDone& done);
+  void take_in(const IoDone& done, Nanoseconds now);
   void retry(const Flight& flight);
   void complete(uint32_t index);
   void fail(uint32_t index);

@@ -26,16 +26,16 @@ void relax() {
 
 // Longer than what lies between two matrices, norms and a router among it.
 constexpr std::chrono::microseconds kPatience{200};
-// As long as the drive takes for a layer's experts. Until then whoever waits keeps its core from sleeping and
-// gives it to anybody who asks for it: a virtual machine's core that slept computes the next layer half as
-// fast.
+// As long as the drive takes for a layer's experts. Until then whoever waits keeps its core from sleeping,
+// though it yields to other threads there: a virtual machine's core that slept computes the next layer half
+// as fast.
 constexpr std::chrono::milliseconds kWakefulness{5};
 
 // Returns when `value` is no longer `old`, having seen what was written before it changed.
 uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
   constexpr int kSpinsBetweenLooks = 64;
   const auto begin = std::chrono::steady_clock::now();
-  for (auto waited = begin - begin; waited < kWakefulness;
+  for (std::chrono::nanoseconds waited{0}; waited < kWakefulness;
        waited = std::chrono::steady_clock::now() - begin) {
     if (waited >= kPatience) {
       std::this_thread::yield();
