@@ -94,26 +94,51 @@ Result<void> write_header(const PartialFile& file, const PackedHeader& header, s
   return file.write_padded(std::as_bytes(std::span(*text)), 0, memory);
 }
 
-Result<void> make_directory(const std::string& directory) {
-  std::error_code problem;
-  std::filesystem::create_directories(directory, problem);
-  if (problem) {
-    return failed("cannot make directory {}: {}; choose one that can be written", directory,
-                  problem.message());
+// A directory and what was missing above it. Those that are still empty in the end go again.
+class NewDirectories {
+ public:
+  static Result<NewDirectories> make(const std::filesystem::path& directory) {
+    NewDirectories made;
+    std::error_code problem;
+    for (auto missing = directory; !missing.empty() && !std::filesystem::exists(missing, problem);
+         missing = missing.parent_path()) {
+      made.innermost_first_.push_back(missing);
+    }
+    std::filesystem::create_directories(directory, problem);
+    if (problem) {
+      return failed("cannot make directory {}: {}; choose one that can be written", directory.string(),
+                    problem.message());
+    }
+    return made;
   }
-  return {};
-}
+
+  NewDirectories(NewDirectories&&) = default;
+  NewDirectories& operator=(NewDirectories&&) = default;
+  ~NewDirectories() {
+    for (const std::filesystem::path& directory : innermost_first_) {
+      std::error_code not_empty;
+      std::filesystem::remove(directory, not_empty);
+    }
+  }
+
+ private:
+  NewDirectories() = default;
+
+  std::vector<std::filesystem::path> innermost_first_;
+};
 
 // One file of the store, to be written.
 struct Piece {
   PackedHeader header;
   uint64_t bytes = 0;
+  NewDirectories directories;  // outlive what lies in them
   PartialFile file;
 };
 
 Result<Piece> begin_piece(const std::string& directory, const std::string& path, const PackedHeader& header) {
-  if (Result<void> made = make_directory(directory); !made) {
-    return propagate(made);
+  Result<NewDirectories> directories = NewDirectories::make(directory);
+  if (!directories) {
+    return propagate(directories);
   }
   Result<PartialFile> file = PartialFile::create(path);
   if (!file) {
@@ -123,7 +148,7 @@ Result<Piece> begin_piece(const std::string& directory, const std::string& path,
   if (Result<void> room = file->reserve(bytes); !room) {
     return propagate(room);
   }
-  return Piece{header, bytes, std::move(*file)};
+  return Piece{header, bytes, std::move(*directories), std::move(*file)};
 }
 
 // `before` bytes of the store's data lie in pieces that are done, and there are `pieces` to write in all.

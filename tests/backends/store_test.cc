@@ -289,7 +289,7 @@ TEST(ScratchStoreErrors, a_full_disk_is_seen_before_anything_is_written) {
     GTEST_SKIP() << "may not mount a small tmpfs to fill: " << error_text(errno);
   }
   ScratchOptions options;
-  options.directories = {directory.path()};
+  options.directories = {directory.path() + "/made/for/it"};
   const auto refused = make_scratch_store(geometry(1, 64, 1 << 20), options, kKeepMaking);
   const size_t left = directory.entries();
   ::umount(directory.path().c_str());
