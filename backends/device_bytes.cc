@@ -94,6 +94,7 @@ Result<DeviceInfo> device_below(const std::string& path) {
   const std::string queue = drive.string() + "/queue/";
   info.counters = own + "/stat";
   info.name = drive.filename();
+  info.number = line_of(drive.string() + "/dev");
   info.model = line_of(drive.string() + "/device/model");
   info.read_ahead_kb = number_in(queue + "read_ahead_kb");
   info.logical_block_bytes = number_in(queue + "logical_block_size");

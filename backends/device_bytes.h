@@ -19,6 +19,7 @@ std::optional<uint64_t> process_device_bytes();
 struct DeviceInfo {
   std::string file_system;  // `ext4`
   std::string name;         // of the whole drive: `nvme0n1`; empty when no block device is below
+  std::string number;       // of the whole drive: `259:0`; empty where the name is
   std::string model;        // `Samsung SSD 990 PRO 2TB`
   std::optional<bool> rotational;
   std::optional<uint64_t>

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <thread>
 
-#include "backends/memory_limit.h"
 #include "backends/page_memory.h"
+#include "backends/process_limits.h"
 #include "core/units.h"
 
 namespace spillway {

@@ -210,15 +210,13 @@ Option Command::real(const std::string& name, RealRange range, double& value, co
 }
 
 Option Command::size(const std::string& name, Bytes& value, const std::string& help) {
-  const auto read = [&value](const std::string& text) -> Result<void> {
-    const Result<Bytes> parsed = parse_bytes(text);
-    if (!parsed) {
-      return Unexpected(parsed.error());
-    }
-    value = *parsed;
-    return {};
-  };
+  const auto read = [&value](const std::string& text) { return read_option(text, value); };
   return {add_checked(*app_, name, read, help)->type_name("SIZE"), exact_bytes(value)};
+}
+
+Option Command::rate(const std::string& name, BytesPerSecond& value, const std::string& help) {
+  const auto read = [&value](const std::string& text) { return read_option(text, value); };
+  return {add_checked(*app_, name, read, help)->type_name("RATE"), option_text(value)};
 }
 
 void Command::runs(Invocation& invocation, std::function<Result<void>()> run) {

@@ -80,7 +80,7 @@ class Command {
   Option texts(const std::string& name, std::vector<std::string>& values, const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);
 
-  // Texts that are whole numbers, real numbers, and sizes like `10GB`.
+  // Texts that are whole numbers, real numbers, sizes like `10GB` and rates like `3.6GB/s`.
   Option count(const std::string& name, CountRange range, uint32_t& value, const std::string& help);
   Option count(const std::string& name, CountRange range, uint64_t& value, const std::string& help);
   Option count(const std::string& name, CountRange range, std::optional<uint32_t>& value,
@@ -89,6 +89,7 @@ class Command {
                const std::string& help);
   Option real(const std::string& name, RealRange range, double& value, const std::string& help);
   Option size(const std::string& name, Bytes& value, const std::string& help);
+  Option rate(const std::string& name, BytesPerSecond& value, const std::string& help);
 
   // What the invocation runs if this command is the one that is asked for.
   void runs(Invocation& invocation, std::function<Result<void>()> run);

@@ -211,7 +211,7 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   planned.arena.reset();
   planned.backend.port.reset();
   planned.memory = PageMemory();
-  planned.limit.reset();
+  planned.limits.reset();
   DriveWatch watch(*planned.store, geometry, direct, options.run.seed);
   if (Result<void> opened = watch.open(); !opened) {
     return propagate(opened);

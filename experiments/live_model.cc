@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "backends/memory_limit.h"
+#include "backends/process_limits.h"
 #include "experiments/open_store.h"
 
 namespace spillway {

@@ -56,10 +56,7 @@ Result<void> make_arena(const RigOptions& options, const ModelGeometry& geometry
   return {};
 }
 
-Result<void> limit_memory(const RigOptions& options, const MemoryNeeds& needs, Rig& rig) {
-  if (options.memory.count == 0) {
-    return {};
-  }
+Result<void> check_memory_limit(const RigOptions& options, const MemoryNeeds& needs, const Rig& rig) {
   constexpr uint64_t kProgram = 32 * kMiB;  // the trace, code and stacks
   const uint64_t beside = needs.resident_bytes + kProgram;
   if (rig.memory.size() + beside > options.memory.count) {
@@ -74,13 +71,31 @@ Result<void> limit_memory(const RigOptions& options, const MemoryNeeds& needs, R
   if (is_staged(options)) {
     return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend);
   }
-  const uint64_t hugetlb =
-      needs.resident_hugetlb_bytes + (rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0);
-  Result<std::unique_ptr<MemoryLimit>> limit = limit_process_memory(options.memory.count, hugetlb);
-  if (!limit) {
-    return propagate(limit);
+  return {};
+}
+
+Result<void> limit(const RigOptions& options, const MemoryNeeds& needs, Rig& rig) {
+  ProcessLimits limits;
+  if (options.memory.count > 0) {
+    if (Result<void> fits = check_memory_limit(options, needs, rig); !fits) {
+      return fits;
+    }
+    limits.memory_bytes = options.memory.count;
+    limits.uncharged_bytes =
+        needs.resident_hugetlb_bytes + (rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0);
   }
-  rig.limit = std::move(*limit);
+  if (options.throttle.count > 0 && is_staged(options)) {
+    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive", options.backend);
+  }
+  if (options.throttle.count > 0 && rig.backend.port->caps().carries_bytes) {
+    limits.read_bytes_per_s = options.throttle.count;
+    limits.files.assign(rig.store->files().begin(), rig.store->files().end());
+  }
+  Result<std::unique_ptr<LimitedProcess>> limited = limit_process(limits);
+  if (!limited) {
+    return propagate(limited);
+  }
+  rig.limits = std::move(*limited);
   return {};
 }
 
@@ -182,7 +197,7 @@ Result<void> equip(const RigOptions& options, const ModelGeometry& geometry, con
   if (Result<void> made = make_arena(options, geometry, needs, rig); !made) {
     return made;
   }
-  return limit_memory(options, needs, rig);
+  return limit(options, needs, rig);
 }
 
 Result<void> occupy(Rig& rig) {
@@ -235,6 +250,9 @@ void add_rig_options(Command command, RigOptions& options) {
       .one_of({"all", "sample", "off"})
       .show_default();
   command.size("--memory", options.memory, "Limit of the whole process, page cache included");
+  command.rate(
+      "--throttle", options.throttle,
+      "Slow the store's drives down to this rate each, as the kernel's block I/O controller does it");
   command.flag("--warm,!--cold", options.warm,
                "Leave the page cache as it is; --cold, the default, drops the store from it first");
   command.flag("--no-probe", options.no_probe, "Do not measure the drive's own best beside the run");
@@ -249,6 +267,7 @@ void describe_storage(const RigOptions& options, const Rig& rig, Report& report)
   report.config.emplace_back("backend", rig.backend.resolved);
   report.config.emplace_back("pages", options.pages.empty() ? "default" : options.pages);
   report.config.emplace_back("memory_bytes", fmt::format("{}", options.memory.count));
+  report.config.emplace_back("throttle_bytes_per_s", fmt::format("{}", options.throttle.count));
   report.config.emplace_back("ranges", rig.ranges);
   report.config.emplace_back("start", options.warm ? "warm" : "cold");
 }

@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "backends/memory_limit.h"
 #include "backends/page_memory.h"
+#include "backends/process_limits.h"
 #include "experiments/run.h"
 #include "runtime/arena.h"
 
@@ -16,6 +16,7 @@ struct RigOptions {
   std::string pages;
   std::string verify = "sample";
   Bytes memory{0};
+  BytesPerSecond throttle{0};
   bool warm = false;
   bool no_probe = false;
 };
@@ -28,7 +29,7 @@ void add_rig_options(Command command, RigOptions& options);
 // Everything between the ports and the kernel. Declared in the order in which it is made: what comes later
 // uses what came before and must be gone first.
 struct Rig {
-  std::unique_ptr<MemoryLimit> limit;
+  std::unique_ptr<LimitedProcess> limits;
   std::unique_ptr<ExpertStore> store;
   std::string ranges;  // per expert
   PageMemory memory;

@@ -86,6 +86,27 @@ TEST_F(Cli, ReplaysFromAColdStoreThatItMakesAndReadsWhatItStored) {
   }
 }
 
+TEST_F(Cli, AThrottledDriveGivesNoMoreThanItsRate) {
+  // 40 tokens of 16 experts of 64 KiB are 42 MB.
+  const Ran ran =
+      replay({"--backend", "pread:direct=1", "--cache", "0", "--throttle", "20MB/s", "--json", "-"});
+  if (ran.status == 77 || ran.err.find("O_DIRECT") != std::string::npos) {
+    GTEST_SKIP() << ran.err;
+  }
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json report = Json::parse(ran.out);
+  const double seconds = report["io"]["wall_ns"].get<double>() / 1e9;
+  // The kernel lets the reads of a first tenth of a second go at once.
+  EXPECT_LE(report["io"]["read_bytes"].get<double>(), 20e6 * (seconds + 0.2));
+  EXPECT_EQ(report["config"]["throttle_bytes_per_s"], "20000000");
+}
+
+TEST_F(Cli, AThrottleIsRefusedWhereNoDriveIsRead) {
+  expect_one_line(replay({"--backend", "hugepage:stage=1", "--cache", "1MiB", "--throttle", "20MB/s"}), 2,
+                  {"--throttle", "staged"});
+  expect_one_line(replay({"--cache", "1MiB", "--throttle", "20MB"}), 2, {"--throttle", "20MB"});
+}
+
 TEST_F(Cli, DecidesTheSameInReplayAndSimulationWhenOnlyDemandsAreRead) {
   for (const std::string policy : {"lru", "lfu", "fifo", "clock", "sieve", "s3fifo", "arc", "wtinylfu",
                                    "least-stale", "layer-lru", "random", "belady"}) {

@@ -1,8 +1,12 @@
-#include "backends/memory_limit.h"
+#include "backends/process_limits.h"
 
 #include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
 
 #include "backends/page_cache.h"
+#include "backends/page_memory.h"
 #include "backends/posix_file.h"
 #include "core/units.h"
 #include "tests/backends/fixture.h"
@@ -11,10 +15,11 @@ namespace spillway {
 namespace {
 
 using testing::filled;
+using testing::memory_directory;
 using testing::mentions;
 using testing::TestDirectory;
 
-TEST(MemoryLimitTest, holds_the_page_cache_down_and_goes_away) {
+TEST(ProcessLimitsTest, holds_the_page_cache_down_and_goes_away) {
   const TestDirectory directory;
   const std::string path = directory.file("data");
   testing::write_file(path, filled(96 * kMiB));
@@ -22,9 +27,10 @@ TEST(MemoryLimitTest, holds_the_page_cache_down_and_goes_away) {
   const std::string home = read_text("/proc/self/cgroup").value_or("");
   std::string cage;
   {
-    Result<std::unique_ptr<MemoryLimit>> limit = limit_process_memory(64 * kMiB);
+    Result<std::unique_ptr<LimitedProcess>> limit = limit_process({.memory_bytes = 64 * kMiB});
     SKIP_IF_UNAVAILABLE(limit);
-    cage = (*limit)->directory();
+    ASSERT_EQ((*limit)->directories().size(), 1U);
+    cage = (*limit)->directories().front();
     EXPECT_TRUE(std::filesystem::exists(cage));
     EXPECT_NE(read_text("/proc/self/cgroup").value_or(""), home);
     EXPECT_LE(memory_within_reach().value_or(0), 64 * kMiB);
@@ -39,15 +45,57 @@ TEST(MemoryLimitTest, holds_the_page_cache_down_and_goes_away) {
   EXPECT_EQ(read_text("/proc/self/cgroup").value_or(""), home);
 }
 
-TEST(MemoryLimitTest, refuses_what_leaves_no_room_beside_uncharged_memory) {
-  const auto limit = limit_process_memory(1 * kGiB, 1 * kGiB);
+TEST(ProcessLimitsTest, refuses_what_leaves_no_room_beside_uncharged_memory) {
+  const auto limit = limit_process({.memory_bytes = 1 * kGiB, .uncharged_bytes = 1 * kGiB});
   ASSERT_FALSE(limit);
   EXPECT_EQ(limit.error().kind, ErrorKind::usage);
 }
 
-TEST(MemoryLimitTest, finds_the_cgroup_in_every_arrangement) {
+// Reads past the page cache `bytes` of the file at `path`, which is that long.
+std::chrono::nanoseconds time_to_read(const std::string& path, uint64_t bytes) {
+  const Result<FileHandle> file = open_file(path, O_RDONLY | O_DIRECT);
+  Result<PageMemory> piece = PageMemory::allocate(1 * kMiB, PageKind::small);
+  EXPECT_TRUE(file && piece && piece->touch());
+  const auto begin = std::chrono::steady_clock::now();
+  for (uint64_t offset = 0; offset < bytes; offset += kMiB) {
+    EXPECT_EQ(read_at(file->get(), piece->bytes().first(kMiB), offset).bytes, kMiB);
+  }
+  return std::chrono::steady_clock::now() - begin;
+}
+
+TEST(ProcessLimitsTest, slows_a_drive_down_and_lets_it_go_again) {
+  const TestDirectory directory;
+  const std::string path = directory.file("data");
+  constexpr uint64_t kBytes = 64 * kMiB;
+  testing::write_file(path, filled(kBytes));
+  ASSERT_TRUE(drop_page_cache(std::vector{path}));
+  const std::string home = read_text("/proc/self/cgroup").value_or("");
+  {
+    Result<std::unique_ptr<LimitedProcess>> limit =
+        limit_process({.read_bytes_per_s = 64 * kMiB, .files = {path, path}});
+    SKIP_IF_UNAVAILABLE(limit);
+    // The kernel lets the reads of its first tenths of a second go at once.
+    EXPECT_GE(time_to_read(path, kBytes), std::chrono::milliseconds(600));
+  }
+  EXPECT_EQ(read_text("/proc/self/cgroup").value_or(""), home);
+}
+
+TEST(ProcessLimitsTest, refuses_a_rate_where_no_drive_is_below) {
+  if (::access("/dev/shm", W_OK) != 0) {
+    GTEST_SKIP() << "no tmpfs at /dev/shm";
+  }
+  const TestDirectory directory(memory_directory());
+  const std::string path = directory.file("data");
+  testing::write_file(path, filled(4096));
+  const auto limit = limit_process({.read_bytes_per_s = kMiB, .files = {path}});
+  ASSERT_FALSE(limit);
+  EXPECT_EQ(limit.error().kind, ErrorKind::unavailable);
+  EXPECT_TRUE(mentions(limit.error().message, path)) << limit.error().message;
+}
+
+TEST(ProcessLimitsTest, finds_the_cgroup_in_every_arrangement) {
   const auto directory = [](std::string_view cgroup, std::string_view mounts) {
-    const auto found = find_memory_cgroup(cgroup, mounts);
+    const auto found = find_cgroup("memory", cgroup, mounts);
     return found ? fmt::format("{} {}", found->version, found->directory) : "none";
   };
   // Version 2 alone, as systemd has it.
