@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 
+#include "backends/cgroup.h"
 #include "backends/device_bytes.h"
 #include "backends/posix_file.h"
-#include "backends/proc_text.h"
+#include "core/expects.h"
 #include "core/units.h"
 
 namespace spillway {
@@ -23,98 +25,67 @@ constexpr std::string_view kPrefix = "spillway-";
 // With less than this the program itself does not run.
 constexpr uint64_t kLeast = 32 * kMiB;
 
-bool has_word(std::string_view list, std::string_view word) {
-  size_t at = 0;
-  while (at <= list.size()) {
-    const size_t comma = std::min(list.find(',', at), list.size());
-    if (list.substr(at, comma - at) == word) {
-      return true;
-    }
-    at = comma + 1;
-  }
-  return false;
-}
-
-// The process's path within the hierarchy of a controller, and the hierarchy's version.
-std::optional<std::pair<int, std::string>> path_within(std::string_view controller,
-                                                       std::string_view proc_cgroup) {
-  std::optional<std::pair<int, std::string>> unified;
-  std::istringstream lines{std::string(proc_cgroup)};
-  std::string line;
-  while (std::getline(lines, line)) {
-    // hierarchy-number:controller,…:path
-    const size_t first = line.find(':');
-    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) {
-      continue;
-    }
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    if (has_word(controllers, controller)) {
-      return std::pair(1, path);
-    }
-    if (controllers.empty()) {
-      unified = std::pair(2, path);
-    }
-  }
-  return unified;
-}
-
-// Of a memory.stat: lines of `key value`.
-uint64_t stat_number(const std::string& path, const std::string& key) {
-  std::istringstream words(read_text(path).value_or(""));
-  std::string word;
-  uint64_t value = 0;
-  while (words >> word >> value) {
-    if (word == key) {
-      return value;
-    }
-  }
-  return 0;
-}
-
-std::optional<OwnCgroup> own_cgroup(std::string_view controller) {
-  return find_cgroup(controller, read_text("/proc/self/cgroup").value_or(""),
-                     read_text("/proc/self/mountinfo").value_or(""));
-}
-
-std::string parent_of(const std::string& directory) {
-  return directory.substr(0, directory.rfind('/'));
-}
-
-// Cgroups of earlier runs that were killed before they could clean up.
-void remove_leftovers(const std::string& directory) {
+// The cgroups of this program in `directory`, of whatever process.
+std::vector<std::pair<pid_t, std::string>> cages_in(const std::string& directory) {
+  std::vector<std::pair<pid_t, std::string>> cages;
   DIR* listing = ::opendir(directory.c_str());
   if (listing == nullptr) {
-    return;
+    return cages;
   }
   while (const dirent* entry = ::readdir(listing)) {
     const std::string name = entry->d_name;
-    if (!name.starts_with(kPrefix)) {
-      continue;
-    }
-    const char* digits = name.data() + kPrefix.size();
     pid_t process = 0;
-    if (std::from_chars(digits, name.data() + name.size(), process).ec == std::errc{} && process > 0 &&
-        ::kill(process, 0) != 0 && errno == ESRCH) {
-      ::rmdir((directory + "/" + name).c_str());
+    if (name.starts_with(kPrefix) &&
+        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), process).ec == std::errc{} &&
+        process > 0) {
+      cages.emplace_back(process, directory + "/" + name);
     }
   }
   ::closedir(listing);
+  return cages;
+}
+
+// Of earlier runs that were killed before they could clean up; one may have had our number.
+void remove_leftovers(const std::string& directory) {
+  for (const auto& [process, cage] : cages_in(directory)) {
+    if (process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH)) {
+      ::rmdir(cage.c_str());
+    }
+  }
+}
+
+void end_lending(const LimitedProcess::Cage& cage) {
+  for (const std::string& controller : cage.lent) {
+    write_text(cage.lender + "/cgroup.subtree_control", "-" + controller);
+  }
+}
+
+// A cgroup that lends a controller takes no process back, unless it is the root.
+bool must_end_lending_first(const LimitedProcess::Cage& cage) {
+  return cage.lender == cage.home && cage.home != cage.mount;
 }
 
 std::vector<EndStep> steps_out_of(const LimitedProcess::Cage& cage) {
   std::vector<EndStep> steps;
-  // A cgroup that lends a controller takes no process back.
-  for (const std::string& controller : cage.lent) {
-    steps.push_back({EndStep::Kind::write, cage.lender + "/cgroup.subtree_control", "-" + controller});
+  if (must_end_lending_first(cage)) {
+    for (const std::string& controller : cage.lent) {
+      steps.push_back({EndStep::Kind::write, cage.lender + "/cgroup.subtree_control", "-" + controller});
+    }
   }
   steps.push_back({EndStep::Kind::write, cage.home + "/cgroup.procs", "0"});
-  if (cage.version == 1) {
+  if (::access((cage.directory + "/memory.force_empty").c_str(), F_OK) == 0) {
     steps.push_back({EndStep::Kind::write, cage.directory + "/memory.force_empty", "0"});
   }
   steps.push_back({EndStep::Kind::rmdir, cage.directory});
   return steps;
+}
+
+void leave(const LimitedProcess::Cage& cage) {
+  take_steps(steps_out_of(cage));
+  // Another run's limits live on what its parent lends.
+  if (!must_end_lending_first(cage) && cages_in(cage.lender).empty()) {
+    end_lending(cage);
+  }
 }
 
 // A file of a cgroup, and what to write into it.
@@ -133,24 +104,33 @@ struct Limit {
   std::string by_systemd;  // the option of systemd-run for the same
 };
 
+// Writes `text` and says where and why, if that fails.
+std::string write_or_tell(const std::string& path, const std::string& text) {
+  const int error = write_text(path, text);
+  return error == 0 ? "" : fmt::format("cannot write {} to {}: {}", text, path, error_text(error));
+}
+
 // In version 2 a controller's files are there once the parent lends it to its children, which it only can
 // when no process is in it any more, hence after the move.
-int set_limit(LimitedProcess::Cage& cage, const Limit& limit) {
-  if (cage.version == 2 && ::access((cage.directory + "/" + limit.second.back().file).c_str(), F_OK) != 0) {
-    cage.lender = parent_of(cage.directory);
-    if (const int error = write_text(cage.lender + "/cgroup.subtree_control", "+" + limit.second_name);
-        error != 0) {
-      return error;
+std::string set_limit(LimitedProcess::Cage& cage, const Limit& limit) {
+  if (cage.version == 2) {
+    const std::string lends = cage.lender + "/cgroup.subtree_control";
+    std::istringstream lent(read_text(lends).value_or(""));
+    if (std::find(std::istream_iterator<std::string>(lent), {}, limit.second_name) ==
+        std::istream_iterator<std::string>()) {
+      if (std::string refusal = write_or_tell(lends, "+" + limit.second_name); !refusal.empty()) {
+        return refusal;
+      }
+      cage.lent.push_back(limit.second_name);
     }
-    cage.lent.push_back(limit.second_name);
   }
   for (const Knob& knob : cage.version == 1 ? limit.first : limit.second) {
-    const int error = write_text(cage.directory + "/" + knob.file, knob.text);
-    if (error != 0 && !knob.may_lack) {
-      return error;
+    if (std::string refusal = write_or_tell(cage.directory + "/" + knob.file, knob.text);
+        !refusal.empty() && !knob.may_lack) {
+      return refusal;
     }
   }
-  return 0;
+  return {};
 }
 
 // Moves the process into a cgroup of its own below `parent` that has all of `limits`; why not, when it
@@ -158,19 +138,23 @@ int set_limit(LimitedProcess::Cage& cage, const Limit& limit) {
 std::string enter_cage(const OwnCgroup& own, const std::string& parent, const std::vector<Limit>& limits,
                        LimitedProcess& process) {
   remove_leftovers(parent);
-  const std::string directory = fmt::format("{}/{}{}", parent, kPrefix, ::getpid());
-  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-    return fmt::format("cannot make {}: {}", directory, error_text(errno));
+  LimitedProcess::Cage cage = {.version = own.version,
+                               .mount = own.mount,
+                               .home = own.directory,
+                               .lender = parent,
+                               .directory = fmt::format("{}/{}{}", parent, kPrefix, ::getpid())};
+  if (::mkdir(cage.directory.c_str(), 0755) != 0) {
+    return fmt::format("cannot make {}: {}", cage.directory, error_text(errno));
   }
-  if (const int error = write_text(directory + "/cgroup.procs", "0"); error != 0) {
-    ::rmdir(directory.c_str());
-    return fmt::format("cannot move into {}: {}", directory, error_text(error));
+  std::string refusal = write_or_tell(cage.directory + "/cgroup.procs", "0");
+  if (!refusal.empty()) {
+    ::rmdir(cage.directory.c_str());
+    return refusal;
   }
-  LimitedProcess::Cage cage = {.version = own.version, .home = own.directory, .directory = directory};
   for (const Limit& limit : limits) {
-    if (const int error = set_limit(cage, limit); error != 0) {
-      take_steps(steps_out_of(cage));
-      return fmt::format("cannot limit {}: {}", directory, error_text(error));
+    if (refusal = set_limit(cage, limit); !refusal.empty()) {
+      leave(cage);
+      return refusal;
     }
   }
   process.add(std::move(cage));
@@ -203,6 +187,7 @@ Result<Limit> memory_limit(const ProcessLimits& limits) {
 }
 
 Result<Limit> rate_limit(const ProcessLimits& limits) {
+  Expects(!limits.files.empty());
   Limit limit{.first_name = "blkio", .second_name = "io", .first = {}, .second = {}, .by_systemd = {}};
   std::vector<std::string> drives;
   for (const std::string& file : limits.files) {
@@ -245,49 +230,23 @@ Result<std::vector<Limit>> all_limits(const ProcessLimits& limits) {
   return all;
 }
 
+// A user's own systemd may limit memory, but not what is read.
 Unexpected refused(const std::string& why, const std::vector<Limit>& limits) {
+  bool memory_alone = true;
   std::string options;
   for (const Limit& limit : limits) {
+    memory_alone = memory_alone && limit.second_name == "memory";
     options += limit.by_systemd + " ";
   }
-  return unavailable("may not limit this process ({}); start it by: systemd-run --scope {}spillway …", why,
-                     options);
+  return unavailable("may not limit this process ({}); have it limited from outside: {} --scope {}spillway …",
+                     why, memory_alone ? "systemd-run --user" : "sudo systemd-run", options);
 }
 
 }  // namespace
 
-std::optional<OwnCgroup> find_cgroup(std::string_view controller, std::string_view proc_cgroup,
-                                     std::string_view proc_mountinfo) {
-  const auto found = path_within(controller, proc_cgroup);
-  if (!found) {
-    return std::nullopt;
-  }
-  const auto& [version, path] = *found;
-  for (const MountPoint& mount : parse_mountinfo(proc_mountinfo)) {
-    const bool right = version == 1 ? mount.type == "cgroup" && has_word(mount.super_options, controller)
-                                    : mount.type == "cgroup2";
-    if (!right) {
-      continue;
-    }
-    // A container may see only a subtree of the hierarchy.
-    std::string below = path == "/" ? "" : path;
-    if (mount.root != "/") {
-      if (!(path + "/").starts_with(mount.root + "/")) {
-        continue;
-      }
-      below = path.substr(mount.root.size());
-    }
-    if ((below + "/").find("/../") != std::string::npos) {
-      continue;  // outside of our cgroup namespace
-    }
-    return OwnCgroup{version, mount.where + below, mount.where};
-  }
-  return std::nullopt;
-}
-
 LimitedProcess::~LimitedProcess() {
   while (!held_.empty()) {
-    take_steps(steps_out_of(held_.back().cage));
+    leave(held_.back().cage);
     held_.pop_back();
   }
 }
@@ -312,43 +271,25 @@ Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limit
   }
   // A process is in one cgroup of each hierarchy.
   std::vector<std::pair<OwnCgroup, std::vector<Limit>>> hierarchies;
-  for (Limit& limit : *all) {
+  for (const Limit& limit : *all) {
     const std::optional<OwnCgroup> own = own_cgroup(limit.first_name);
     if (!own) {
-      return refused("there is no cgroup for " + limit.second_name, {limit});
+      return refused("there is no cgroup for " + limit.second_name, *all);
     }
     auto known = std::find_if(hierarchies.begin(), hierarchies.end(),
                               [&own](const auto& other) { return other.first.mount == own->mount; });
     if (known == hierarchies.end()) {
       known = hierarchies.insert(known, {*own, {}});
     }
-    known->second.push_back(std::move(limit));
+    known->second.push_back(limit);
   }
   auto process = std::make_unique<LimitedProcess>();
   for (const auto& [own, limits_there] : hierarchies) {
     if (const std::string refusal = enter_cage(own, limits_there, *process); !refusal.empty()) {
-      return refused(refusal, limits_there);
+      return refused(refusal, *all);
     }
   }
   return process;
-}
-
-std::optional<uint64_t> memory_within_reach() {
-  std::optional<uint64_t> least = kilobytes_of(read_text("/proc/meminfo").value_or(""), "MemAvailable");
-  const std::optional<OwnCgroup> own = own_cgroup("memory");
-  if (!own) {
-    return least;
-  }
-  // Each ancestor may have a limit of its own.
-  for (std::string at = own->directory; at.size() >= own->mount.size(); at = parent_of(at)) {
-    const bool first = own->version == 1;
-    const auto limit = number_in(at + (first ? "/memory.limit_in_bytes" : "/memory.max"));
-    if (limit) {
-      const uint64_t used = stat_number(at + "/memory.stat", first ? "total_rss" : "anon");
-      least = std::min(least.value_or(*limit), *limit - std::min(used, *limit));
-    }
-  }
-  return least;
 }
 
 }  // namespace spillway

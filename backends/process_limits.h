@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/result.h"
@@ -29,11 +27,11 @@ class LimitedProcess {
   // A cgroup of ours, and what it takes to undo it.
   struct Cage {
     int version = 0;
-    std::string home;       // the cgroup the process came from
-    std::string directory;  // ours
-    std::string lender =
-        {};  // the cgroup that was made to lend a controller to ours; empty when it did already
-    std::vector<std::string> lent = {};  // those controllers
+    std::string mount;                   // of its hierarchy
+    std::string home;                    // the cgroup the process came from
+    std::string lender;                  // the one that ours is in
+    std::string directory;               // ours
+    std::vector<std::string> lent = {};  // controllers that `lender` was made to lend
   };
 
   LimitedProcess() = default;
@@ -58,19 +56,5 @@ class LimitedProcess {
 // Call it before the memory that it shall cover is touched, since pages stay charged to the cgroup in which
 // they were first used. Unavailable(), with the systemd-run line that would do the same, where we may not.
 Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limits);
-
-// Memory that this process can still get without swapping: what the machine has to give, or what the limits
-// of its cgroups leave when that is less. Page cache counts as free. Nothing when the kernel does not tell.
-std::optional<uint64_t> memory_within_reach();
-
-// The directory of a process's cgroup in the hierarchy of `controller`, as version 1 names it (`memory`,
-// `blkio`), or else in that of version 2; from the text of its /proc files.
-struct OwnCgroup {
-  int version = 0;        // 1 or 2
-  std::string directory;  // below `mount`
-  std::string mount;
-};
-std::optional<OwnCgroup> find_cgroup(std::string_view controller, std::string_view proc_cgroup,
-                                     std::string_view proc_mountinfo);
 
 }  // namespace spillway

@@ -1,6 +1,7 @@
 #include "backends/scratch_store.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -94,52 +95,46 @@ Result<void> write_header(const PartialFile& file, const PackedHeader& header, s
   return file.write_padded(std::as_bytes(std::span(*text)), 0, memory);
 }
 
-// A directory and what was missing above it. Those that are still empty in the end go again.
+// Directories that were made for a store. Those that are still empty in the end go again.
 class NewDirectories {
  public:
-  static Result<NewDirectories> make(const std::filesystem::path& directory) {
-    NewDirectories made;
-    std::error_code problem;
-    for (auto missing = directory; !missing.empty() && !std::filesystem::exists(missing, problem);
-         missing = missing.parent_path()) {
-      made.innermost_first_.push_back(missing);
+  NewDirectories() = default;
+  NewDirectories(const NewDirectories&) = delete;
+  NewDirectories& operator=(const NewDirectories&) = delete;
+  ~NewDirectories() {
+    for (auto directory = made_.rbegin(); directory != made_.rend(); ++directory) {
+      ::rmdir(directory->c_str());
     }
-    std::filesystem::create_directories(directory, problem);
-    if (problem) {
-      return failed("cannot make directory {}: {}; choose one that can be written", directory.string(),
-                    problem.message());
-    }
-    return made;
   }
 
-  NewDirectories(NewDirectories&&) = default;
-  NewDirectories& operator=(NewDirectories&&) = default;
-  ~NewDirectories() {
-    for (const std::filesystem::path& directory : innermost_first_) {
-      std::error_code not_empty;
-      std::filesystem::remove(directory, not_empty);
+  // With what is missing above it.
+  Result<void> make(const std::filesystem::path& directory) {
+    std::filesystem::path at;
+    std::error_code problem;
+    for (const std::filesystem::path& name : directory) {
+      at /= name;
+      if (std::filesystem::create_directory(at, problem)) {
+        made_.push_back(at);
+      } else if (problem) {
+        return failed("cannot make directory {}: {}; choose one that can be written", directory.string(),
+                      problem.message());
+      }
     }
+    return {};
   }
 
  private:
-  NewDirectories() = default;
-
-  std::vector<std::filesystem::path> innermost_first_;
+  std::vector<std::filesystem::path> made_;
 };
 
 // One file of the store, to be written.
 struct Piece {
   PackedHeader header;
   uint64_t bytes = 0;
-  NewDirectories directories;  // outlive what lies in them
   PartialFile file;
 };
 
-Result<Piece> begin_piece(const std::string& directory, const std::string& path, const PackedHeader& header) {
-  Result<NewDirectories> directories = NewDirectories::make(directory);
-  if (!directories) {
-    return propagate(directories);
-  }
+Result<Piece> begin_piece(const std::string& path, const PackedHeader& header) {
   Result<PartialFile> file = PartialFile::create(path);
   if (!file) {
     return propagate(file);
@@ -148,7 +143,7 @@ Result<Piece> begin_piece(const std::string& directory, const std::string& path,
   if (Result<void> room = file->reserve(bytes); !room) {
     return propagate(room);
   }
-  return Piece{header, bytes, std::move(*directories), std::move(*file)};
+  return Piece{header, bytes, std::move(*file)};
 }
 
 // `before` bytes of the store's data lie in pieces that are done, and there are `pieces` to write in all.
@@ -205,6 +200,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     return propagate(valid);
   }
   const std::vector<std::string> paths = scratch_store_paths(geometry, options);
+  NewDirectories directories;  // outlive what lies in them
   std::vector<Piece> missing;
   // All room is taken before the first block is written.
   for (uint32_t i = 0; i < paths.size(); ++i) {
@@ -212,7 +208,10 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     if (is_made(paths[i], header)) {
       continue;
     }
-    Result<Piece> piece = begin_piece(options.directories[i], paths[i], header);
+    if (Result<void> made = directories.make(options.directories[i]); !made) {
+      return propagate(made);
+    }
+    Result<Piece> piece = begin_piece(paths[i], header);
     if (!piece) {
       return propagate(piece);
     }

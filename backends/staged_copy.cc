@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "backends/page_memory.h"
-#include "backends/process_limits.h"
+#include "backends/cgroup.h"
 #include "core/units.h"
 
 namespace spillway {

@@ -320,23 +320,17 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
   if (!parts) {
     return propagate(parts);
   }
-  DriveChoice choice;
-  choice.device = options.device;
-  choice.method = options.method;
+  DriveChoice choice = options.drive;
   choice.seed = options.run.seed;
   Result<OpenDrive> drive = open_drive(choice);
   if (!drive) {
     return propagate(drive);
   }
-  constexpr uint32_t kDepth = 32;
   const ModelGeometry geometry = parts->trace->header.geometry;
-  const ScratchOptions scratch{.directories = {"imagined"}};
+  const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges};
   const UnmadeStore store(geometry, scratch, {"imagined"});
-  const SimulatedBackend::Options limits =
-      drive->measured ? SimulatedBackend::Options{drive->measured->depth, drive->measured->alignment}
-                      : SimulatedBackend::Options{};
   const auto simulate = [&](const RunOptions& run) {
-    return simulate_on(run, store, drive->make(), limits, invocation);
+    return simulate_on(run, store, drive->make(), drive->limits, invocation);
   };
   ExplainedRun run;
   GapEvidence& evidence = run.evidence;
@@ -350,11 +344,14 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
   run.report.io.verify = "off";
   run.report.io.cpu_s = 0;
   run.report.config.emplace_back("device", drive->resolved);
+  run.report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
+  run.report.config.emplace_back("ranges", fmt::format("{}", options.ranges));
   take_facts(options.run, run.report, evidence);
   evidence.simulated = true;
   evidence.best_bytes_per_s = drive->best_bytes_per_s();
   evidence.random_bytes_per_s =
-      steady_bandwidth(*drive->make_usual(), round_up(geometry.largest_expert_bytes(), 4096), kDepth);
+      steady_bandwidth(*drive->make_usual(), round_up(geometry.largest_expert_bytes() / options.ranges, 4096),
+                       drive->limits.depth);
   evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
   run.report.ceilings.drive = {evidence.best_bytes_per_s, fmt::format("of the model {}", drive->resolved)};
   if (Result<void> counted = count_bytes(options.run, *parts, run.report, evidence); !counted) {
@@ -365,6 +362,15 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
     return propagate(bare);
   }
   evidence.barrier_s = evidence.direct_s = evidence.backend_s = seconds_per_token(*bare);
+  if (choice.page_cache.count > 0) {
+    evidence.backend = "the page cache";
+    Result<Report> past =
+        simulate_on(without_compute(options.run), store, drive->make_usual(), drive->limits, invocation);
+    if (!past) {
+      return propagate(past);
+    }
+    evidence.barrier_s = evidence.direct_s = seconds_per_token(*past);
+  }
   evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
   if (evidence.prefetches) {
     Result<Report> plain = simulate(without_prefetch(options.run));

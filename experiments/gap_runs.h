@@ -3,6 +3,7 @@
 #include <string>
 
 #include "experiments/gap.h"
+#include "experiments/open_drive.h"
 #include "experiments/replay.h"
 
 namespace spillway {
@@ -18,11 +19,11 @@ struct ExplainedRun {
 // between.
 Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocation& invocation);
 
-// What `spillway simulate` is told, in part.
+// What `spillway simulate` is told.
 struct SimulatedGapOptions {
   RunOptions run;
-  std::string device;
-  std::string method;
+  DriveChoice drive;
+  uint32_t ranges = 1;
 };
 
 // The same of a simulated run: all of it in virtual time.

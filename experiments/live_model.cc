@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "backends/process_limits.h"
+#include "backends/cgroup.h"
 #include "experiments/open_store.h"
 
 namespace spillway {

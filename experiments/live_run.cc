@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cgroup.h"
 #include "backends/peak_memory.h"
 #include "experiments/open_store.h"
 #include "policies/list.h"

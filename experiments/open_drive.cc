@@ -113,11 +113,32 @@ std::unique_ptr<DeviceModel> make_checked(const std::string& spec, const AccessM
 
 }  // namespace
 
+void add_drive_options(Command command, DriveChoice& choice) {
+  command
+      .text("--method", choice.method,
+            "The profile's access method, as in uring or 'pread cold' (default: its first)")
+      .type_name("NAME");
+  command.count("--depth", {.least = 1, .most = 4096}, choice.depth,
+                "Requests that the simulated device takes at a time (default: the profile's, else 32)");
+  command.size("--stripe-chunk", choice.stripe_chunk, "Bytes on one drive of a stripe before the next one's")
+      .show_default();
+  command
+      .size("--page-cache", choice.page_cache,
+            "Memory of a page cache in front of the simulated drive, for methods that go through it")
+      .show_default();
+  command.size("--read-ahead", choice.read_ahead, "What that reads beyond each miss").show_default();
+}
+
 Result<OpenDrive> open_drive(const DriveChoice& choice) {
+  constexpr uint32_t kUsualDepth = 32;  // where neither the user nor a measurement says
   constexpr uint64_t kMostReadAhead = 64 * kMiB;
-  if (choice.read_ahead > kMostReadAhead || (choice.read_ahead > 0 && choice.page_cache == 0)) {
-    return wrong_usage("--read-ahead {}: at most {}, and with --page-cache",
-                       exact_bytes(Bytes{choice.read_ahead}), exact_bytes(Bytes{kMostReadAhead}));
+  if (choice.read_ahead.count > kMostReadAhead ||
+      (choice.read_ahead.count > 0 && choice.page_cache.count == 0)) {
+    return wrong_usage("--read-ahead {}: at most {}, and with --page-cache", exact_bytes(choice.read_ahead),
+                       exact_bytes(Bytes{kMostReadAhead}));
+  }
+  if (choice.stripe_chunk.count < 4096) {
+    return wrong_usage("--stripe-chunk {}: must be at least 4KiB", exact_bytes(choice.stripe_chunk));
   }
   OpenDrive drive;
   std::string_view text = choice.device;
@@ -127,9 +148,9 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   }
   drive.drives = *drives;
   drive.seed = choice.seed;
-  drive.stripe_chunk = choice.stripe_chunk;
-  drive.page_cache = choice.page_cache;
-  drive.read_ahead = choice.read_ahead;
+  drive.stripe_chunk = choice.stripe_chunk.count;
+  drive.page_cache = choice.page_cache.count;
+  drive.read_ahead = choice.read_ahead.count;
   drive.warm_spec = choice.warm;
   drive.spec = preset_spec(std::string(text)).value_or(std::string(text));
   if (is_profile(text)) {
@@ -169,6 +190,8 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
                        choice.method, choice.device);
   }
+  drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
+                  .alignment = drive.measured ? drive.measured->alignment : 1};
   // Made once to learn whether they can be.
   std::string model;
   if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/ports.h"
+#include "experiments/command.h"
 #include "sim/profile.h"
+#include "sim/simulated_backend.h"
 
 namespace spillway {
 
@@ -14,21 +17,26 @@ namespace spillway {
 // each with `4x` in front for a stripe of so many.
 struct DriveChoice {
   std::string device = "linear";
-  std::string
-      method;  // of a profile: the access method or the backend it was measured with; empty: the first
-  uint64_t stripe_chunk = 512 * kKiB;
+  // Of a profile: the access method or the backend it was measured with; empty: the first.
+  std::string method = {};
+  std::optional<uint32_t> depth = {};  // requests it takes at a time; none: as many as were measured, else 32
+  Bytes stripe_chunk{512 * kKiB};
   uint64_t seed = 0;
-  // Bytes of page cache in front of it; 0: none. What is there is read as by the profile's warm method of the
-  // same name (`pread cold` and `pread warm`), or by `warm`, a device model.
-  uint64_t page_cache = 0;
-  uint64_t read_ahead = 0;
+  // Page cache in front of it; 0: none. What is there is read as by the profile's warm method of the same
+  // name
+  // (`pread cold` and `pread warm`), or by `warm`, a device model.
+  Bytes page_cache{0};
+  Bytes read_ahead{0};
   std::string warm = "linear:bandwidth=8GB/s,latency=20us";
+
+  bool operator==(const DriveChoice&) const = default;
 };
 
 struct OpenDrive {
   std::string spec;      // of the model, as resolved
   std::string resolved;  // with stripe and method
   uint32_t drives = 1;
+  SimulatedBackend::Options limits;
   uint64_t stripe_chunk = 0;
   uint64_t seed = 0;
   std::unique_ptr<const AccessMethod> measured;  // if a profile was named: how it was read
@@ -47,6 +55,9 @@ struct OpenDrive {
  private:
   std::unique_ptr<DeviceModel> make_drives(const std::string& model) const;
 };
+
+// All of a choice but --device, which commands explain in words of their own.
+void add_drive_options(Command command, DriveChoice& choice);
 
 Result<OpenDrive> open_drive(const DriveChoice& choice);
 

@@ -1,5 +1,6 @@
 #include "experiments/replay.h"
 
+#include "backends/cgroup.h"
 #include "backends/list.h"
 #include "core/interrupt.h"
 #include "experiments/open_store.h"
@@ -35,6 +36,7 @@ Result<void> rehearse(const ReplayOptions& options, const Composition& parts, co
   }
   Rig rig;
   rig.store = std::make_unique<UnmadeStore>(geometry, plan.scratch, stand_in->files());
+  rig.on_drives = stand_in->directories();
   // The files that stand in are small, a copy of the store in memory is not.
   const std::optional<uint64_t> reach = memory_within_reach();
   if (is_staged(options.rig) && reach && *reach < geometry.total_bytes()) {

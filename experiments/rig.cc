@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/cgroup.h"
 #include "backends/device_bytes.h"
 #include "backends/list.h"
 #include "backends/page_cache.h"
@@ -68,8 +69,16 @@ Result<void> check_memory_limit(const RigOptions& options, const MemoryNeeds& ne
     return wrong_usage(
         "--memory with --warm: what is in the page cache already is outside of the limit; use --cold");
   }
-  if (is_staged(options)) {
+  return {};
+}
+
+// What of the options would be limited in vain, known before a backend copies the store into memory.
+Result<void> check_limits(const RigOptions& options) {
+  if (options.memory.count > 0 && is_staged(options)) {
     return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend);
+  }
+  if (options.throttle.count > 0 && is_staged(options)) {
+    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive", options.backend);
   }
   return {};
 }
@@ -84,12 +93,15 @@ Result<void> limit(const RigOptions& options, const MemoryNeeds& needs, Rig& rig
     limits.uncharged_bytes =
         needs.resident_hugetlb_bytes + (rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0);
   }
-  if (options.throttle.count > 0 && is_staged(options)) {
-    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive", options.backend);
-  }
-  if (options.throttle.count > 0 && rig.backend.port->caps().carries_bytes) {
+  if (options.throttle.count > 0) {
+    if (!rig.backend.port->caps().carries_bytes) {
+      return wrong_usage("--throttle with {}: it reads no drive", options.backend);
+    }
     limits.read_bytes_per_s = options.throttle.count;
-    limits.files.assign(rig.store->files().begin(), rig.store->files().end());
+    limits.files = rig.on_drives;
+    if (limits.files.empty()) {
+      limits.files.assign(rig.store->files().begin(), rig.store->files().end());
+    }
   }
   Result<std::unique_ptr<LimitedProcess>> limited = limit_process(limits);
   if (!limited) {
@@ -131,6 +143,11 @@ void probe(const RigOptions& options, Rig& rig, Report& report) {
     report.warnings.push_back(fmt::format("the drive could not be probed: {}", best.error().message));
   } else if (best->bytes_per_second > report.ceilings.drive.bytes_per_s) {
     report.ceilings.drive = {best->bytes_per_second, best->setting};
+  }
+  // What was saved up for want of readers came at once, and would not have come for long.
+  const double throttle = double(options.throttle.count * rig.store->files().size());
+  if (throttle > 0 && report.ceilings.drive.bytes_per_s > throttle) {
+    report.ceilings.drive = {throttle, "as --throttle has it"};
   }
 }
 
@@ -183,6 +200,9 @@ Result<void> start_cold(const RigOptions& options, const Rig& rig, Report& repor
 
 Result<void> equip(const RigOptions& options, const ModelGeometry& geometry, const MemoryNeeds& needs,
                    Rig& rig) {
+  if (Result<void> sensible = check_limits(options); !sensible) {
+    return sensible;
+  }
   Result<Made<Backend>> backend =
       make_plugin(backends(), "backend", options.backend, BackendEnv{rig.store->files()});
   if (!backend) {
@@ -231,7 +251,9 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
   if (!interrupted()) {
     probe(options, rig, report);
   }
-  learn_from_run(report);
+  if (options.throttle.count == 0) {
+    learn_from_run(report);
+  }
   return {};
 }
 

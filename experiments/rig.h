@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backends/page_memory.h"
 #include "backends/process_limits.h"
@@ -32,6 +33,8 @@ struct Rig {
   std::unique_ptr<LimitedProcess> limits;
   std::unique_ptr<ExpertStore> store;
   std::string ranges;  // per expert
+  // Files or directories on the drives that --throttle is of; none: the store's.
+  std::vector<std::string> on_drives;
   PageMemory memory;
   Made<Backend> backend;
   Verify verify = Verify::off;

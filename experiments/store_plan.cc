@@ -121,7 +121,8 @@ void UnmadeStore::ranges(ExpertId id, std::vector<ByteRange>& out) const {
 std::optional<StandIn> StandIn::make(const std::vector<std::string>& directories) {
   StandIn stand_in;
   for (const std::string& directory : directories) {
-    const FileHandle writable = nameless_file(nearest_directory(directory));
+    stand_in.directories_.push_back(nearest_directory(directory));
+    const FileHandle writable = nameless_file(stand_in.directories_.back());
     if (writable.get() < 0 || ::ftruncate(writable.get(), kStandInBytes) != 0) {
       return std::nullopt;
     }

@@ -52,12 +52,15 @@ class StandIn {
   static std::optional<StandIn> make(const std::vector<std::string>& directories);
 
   const std::vector<std::string>& files() const { return names_; }
+  // Where they are, which a file without a name does not tell.
+  const std::vector<std::string>& directories() const { return directories_; }
 
  private:
   StandIn() = default;
 
   std::vector<FileHandle> handles_;
   std::vector<std::string> names_;
+  std::vector<std::string> directories_;
 };
 
 }  // namespace spillway

@@ -339,7 +339,7 @@ size_t Loader::completions_to_wait_for(Until until) const {
 
 Result<void> Loader::reap(size_t at_least) {
   reaped_ = backend_.reap(done_, at_least);
-  const Nanoseconds now = clock_.now();
+  const Nanoseconds now = reaped_ > 0 ? clock_.now() : Nanoseconds(0);
   // All of them are accounted for even when one has failed: drain() relies on it.
   for (const IoDone& done : std::span(done_).first(reaped_)) {
     take_in(done, now);

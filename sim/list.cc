@@ -6,12 +6,12 @@ namespace spillway {
 
 // Each name here is a file of that name in devices/.
 namespace device {
-DevicePlugin linear(), queueing(), table();
+DevicePlugin linear(), queueing(), bucket(), table();
 }
 
 std::span<const DevicePlugin> device_models() {
   using namespace device;
-  static const std::array list = {linear(), queueing(), table()};
+  static const std::array list = {linear(), queueing(), bucket(), table()};
   return list;
 }
 

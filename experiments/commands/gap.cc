@@ -13,14 +13,14 @@ namespace {
 
 struct GapOptions {
   ReplayOptions replay;
-  std::string device;
-  std::string method;
+  DriveChoice drive{.device = {}};  // none: a real one
   std::string live;
 };
 
 // What `record --json` reported of the run that is to be explained.
 struct RecordedRun {
   std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch, warm_up
+  std::string memory_bytes;
   std::string model;
   uint64_t passes = 0;  // of decode, without warm-up
   uint64_t tokens = 0;
@@ -41,6 +41,10 @@ Result<RecordedRun> read_live(const std::string& path) {
     for (const char* key : {"cache_bytes", "evict", "prefetch", "warm_up"}) {
       live.config[key] = json.at("config").at(key).get<std::string>();
     }
+    if (json.at("config").value("throttle_bytes_per_s", "0") != "0") {
+      return failed("{}: was recorded with --throttle, and what that saves up cannot be explained", path);
+    }
+    live.memory_bytes = json.at("config").at("memory_bytes").get<std::string>();
     const Json& measured = json.at("phases").at("measured");
     live.model = json.at("trace").at("model").get<std::string>();
     live.passes = measured.at("passes").get<uint64_t>();
@@ -79,15 +83,18 @@ Result<void> check_same_run(const std::string& path, const RecordedRun& live, co
 }
 
 Result<void> check_options(const GapOptions& options) {
-  if (options.device.empty() && !options.method.empty()) {
-    return wrong_usage("--method {}: is of a profile; give --device PROFILE.json", options.method);
+  const bool simulates = !options.drive.device.empty();
+  if (!simulates && options.drive != DriveChoice{.device = {}}) {
+    return wrong_usage(
+        "--method, --depth, --stripe-chunk, --page-cache and --read-ahead are of simulated drives; give "
+        "--device");
   }
   const ReplayOptions& replay = options.replay;
-  if (!options.device.empty() && (!replay.stores.empty() || replay.ranges || replay.rig.memory.count > 0)) {
-    return wrong_usage("--device {}: is imagined; --store, --ranges and --memory are of real storage",
-                       options.device);
+  if (simulates && (!replay.stores.empty() || replay.rig.memory.count > 0)) {
+    return wrong_usage("--device {}: is imagined; --store and --memory are of real storage",
+                       options.drive.device);
   }
-  if (!options.device.empty() && !options.live.empty()) {
+  if (simulates && !options.live.empty()) {
     return wrong_usage("--live and --device: a run that really was cannot be explained by an imagined drive");
   }
   if (!options.live.empty() && options.replay.run.compute == "none") {
@@ -110,11 +117,16 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
     if (Result<void> same = check_same_run(options.live, live, options.replay.run, invocation); !same) {
       return same;
     }
+    if (live.memory_bytes != fmt::format("{}", options.replay.rig.memory.count)) {
+      return wrong_usage("--live {}: was recorded with --memory {}, and this run has {}", options.live,
+                         live.memory_bytes, options.replay.rig.memory.count);
+    }
   }
   Result<ExplainedRun> run =
-      options.device.empty()
+      options.drive.device.empty()
           ? explain_replay(options.replay, invocation)
-          : explain_simulation({options.replay.run, options.device, options.method}, invocation);
+          : explain_simulation({options.replay.run, options.drive, options.replay.ranges.value_or(1)},
+                               invocation);
   if (!run) {
     return propagate(run);
   }
@@ -139,10 +151,10 @@ void add_gap_command(Command app, Invocation& invocation) {
       "  spillway gap trace.bin --live record.json --store model.gguf --cache 4GB --compute recorded");
   add_replay_options(command, options->replay);
   command
-      .text("--device", options->device,
+      .text("--device", options->drive.device,
             "Simulate on this instead: a device model, or a profile that calibrate wrote")
       .type_name("DEVICE");
-  command.text("--method", options->method, "The profile's access method").type_name("NAME");
+  add_drive_options(command, options->drive);
   command
       .text("--live", options->live,
             "Explain the run of record that wrote the trace and, by --json, this report")

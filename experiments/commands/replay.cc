@@ -24,6 +24,13 @@ Result<void> check_watch(const ReplayOptions& options) {
     return wrong_usage(
         "--watch-drive needs memory of its own, which --memory would count; leave one of them out");
   }
+  if (options.rig.throttle.count > 0) {
+    return wrong_usage(
+        "--watch-drive with --throttle: what is saved up while the run stands still would be measured; "
+        "simulate "
+        "--device bucket:bandwidth={} instead",
+        option_text(options.rig.throttle));
+  }
   if (options.watch_drive == "-") {
     return wrong_usage("--watch-drive: the report goes to stdout; name a file");
   }

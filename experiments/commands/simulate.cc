@@ -9,10 +9,6 @@ namespace {
 
 struct SimulateOptions : RunOptions {
   DriveChoice drive;
-  std::optional<uint32_t> depth;
-  Bytes stripe_chunk{512 * kKiB};
-  Bytes page_cache{0};
-  Bytes read_ahead{0};
   std::optional<uint32_t> ranges;
 };
 
@@ -23,24 +19,14 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   }
   DriveChoice choice = options.drive;
   choice.seed = options.seed;
-  choice.stripe_chunk = options.stripe_chunk.count;
-  choice.page_cache = options.page_cache.count;
-  choice.read_ahead = options.read_ahead.count;
-  if (choice.stripe_chunk < 4096) {
-    return wrong_usage("--stripe-chunk {}: must be at least 4KiB", exact_bytes(options.stripe_chunk));
-  }
   Result<OpenDrive> drive = open_drive(choice);
   if (!drive) {
     return propagate(drive);
   }
-  constexpr uint32_t kDepth = 32;  // where neither the user nor a measurement says
-  const uint32_t depth = options.depth.value_or(drive->measured ? drive->measured->depth : kDepth);
-  const uint64_t alignment = drive->measured ? drive->measured->alignment : 1;
-
   Report report = begin_report("simulate", options, *parts, invocation);
   report.virtual_time = true;
   report.config.emplace_back("device", drive->resolved);
-  report.config.emplace_back("depth", fmt::format("{}", depth));
+  report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
   report.config.emplace_back("ranges", fmt::format("{}", options.ranges.value_or(1)));
   report.io.verify = "off";
   report.ceilings.drive = {drive->best_bytes_per_s(), fmt::format("of the model {}", drive->resolved)};
@@ -49,7 +35,7 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges.value_or(1)};
   const UnmadeStore store(parts->trace->header.geometry, scratch, {"imagined"});
   VirtualClock clock;
-  SimulatedBackend backend(drive->make(), clock, {depth, alignment});
+  SimulatedBackend backend(drive->make(), clock, drive->limits);
   report.backend_note = backend.caps().note;
   if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
     return ran;
@@ -79,25 +65,12 @@ void add_simulate_command(Command app, Invocation& invocation) {
             "calibrate\n"
             "wrote, or MODEL@PROFILE for the model fitted to it; Nx in front: a stripe of N")
       .show_default();
-  command
-      .text("--method", options->drive.method,
-            "The profile's access method, as in uring or 'pread cold' (default: its first)")
-      .type_name("NAME");
-  command
-      .size("--stripe-chunk", options->stripe_chunk, "Bytes on one drive of a stripe before the next one's")
-      .show_default();
-  command
-      .size("--page-cache", options->page_cache,
-            "Memory of a page cache in front of the drive, for methods that go through it")
-      .show_default();
-  command.size("--read-ahead", options->read_ahead, "What that reads beyond each miss").show_default();
+  add_drive_options(command, options->drive);
   command
       .count("--ranges", {.least = 1, .most = 3}, options->ranges,
              "Reads per expert: 1 as in a packed store (the default), or 3 as in a GGUF")
       .one_of({"1", "3"})
       .type_name("UINT");
-  command.count("--depth", {.least = 1, .most = 4096}, options->depth,
-                "Requests that the device takes at a time (default: the profile's, else 32)");
   command.runs(invocation, [options, &invocation] { return run_simulate(*options, invocation); });
 }
 

@@ -1,10 +1,12 @@
 #include "backends/process_limits.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 
+#include "backends/cgroup.h"
 #include "backends/page_cache.h"
 #include "backends/page_memory.h"
 #include "backends/posix_file.h"
@@ -63,21 +65,39 @@ std::chrono::nanoseconds time_to_read(const std::string& path, uint64_t bytes) {
   return std::chrono::steady_clock::now() - begin;
 }
 
-TEST(ProcessLimitsTest, slows_a_drive_down_and_lets_it_go_again) {
+TEST(ProcessLimitsTest, slows_a_drive_down_beside_a_memory_limit_and_goes_away) {
   const TestDirectory directory;
   const std::string path = directory.file("data");
   constexpr uint64_t kBytes = 64 * kMiB;
+  std::vector<std::string> cages;
   testing::write_file(path, filled(kBytes));
   ASSERT_TRUE(drop_page_cache(std::vector{path}));
   const std::string home = read_text("/proc/self/cgroup").value_or("");
   {
     Result<std::unique_ptr<LimitedProcess>> limit =
-        limit_process({.read_bytes_per_s = 64 * kMiB, .files = {path, path}});
+        limit_process({.memory_bytes = kGiB, .read_bytes_per_s = 64 * kMiB, .files = {path, path}});
     SKIP_IF_UNAVAILABLE(limit);
     // The kernel lets the reads of its first tenths of a second go at once.
     EXPECT_GE(time_to_read(path, kBytes), std::chrono::milliseconds(600));
+    for (const std::string& cage : (*limit)->directories()) {
+      cages.push_back(cage);
+      EXPECT_TRUE(std::filesystem::exists(cage));
+    }
+  }
+  for (const std::string& cage : cages) {
+    EXPECT_FALSE(std::filesystem::exists(cage));
   }
   EXPECT_EQ(read_text("/proc/self/cgroup").value_or(""), home);
+}
+
+TEST(ProcessLimitsTest, takes_the_place_of_a_cgroup_that_a_process_of_its_number_left_behind) {
+  const std::optional<OwnCgroup> own = own_cgroup("memory");
+  if (!own || ::mkdir(fmt::format("{}/spillway-{}", own->directory, ::getpid()).c_str(), 0755) != 0) {
+    GTEST_SKIP() << "no right to make cgroups";
+  }
+  Result<std::unique_ptr<LimitedProcess>> limit = limit_process({.memory_bytes = kGiB});
+  SKIP_IF_UNAVAILABLE(limit);
+  EXPECT_TRUE(std::filesystem::exists((*limit)->directories().front()));
 }
 
 TEST(ProcessLimitsTest, refuses_a_rate_where_no_drive_is_below) {
@@ -114,6 +134,12 @@ TEST(ProcessLimitsTest, finds_the_cgroup_in_every_arrangement) {
   EXPECT_EQ(directory("4:memory:/docker/1/x\n", "35 31 0:32 /docker/1 /cg rw - cgroup c rw,memory\n"),
             "1 /cg/x");
   EXPECT_EQ(directory("4:memory:/docker/2\n", "35 31 0:32 /docker/1 /cg rw - cgroup c rw,memory\n"), "none");
+  // Each controller of version 1 in a place of its own.
+  const auto block = find_cgroup("blkio", "7:blkio:/x\n4:memory:/a\n0::/u\n",
+                                 "35 31 0:32 / /cg/memory rw - cgroup c rw,memory\n"
+                                 "36 31 0:33 / /cg/blkio rw - cgroup c rw,blkio\n");
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->directory, "/cg/blkio/x");
   EXPECT_EQ(directory("0::/../other\n", "31 23 0:28 / /cg rw - cgroup2 cgroup2 rw\n"), "none");
   EXPECT_EQ(directory("", ""), "none");
   EXPECT_EQ(directory("nonsense\n", "nonsense - \n"), "none");

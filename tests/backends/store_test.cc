@@ -298,6 +298,16 @@ TEST(ScratchStoreErrors, a_full_disk_is_seen_before_anything_is_written) {
   EXPECT_EQ(left, 0U);
 }
 
+TEST(ScratchStoreErrors, a_link_to_nowhere_is_left_alone) {
+  const TestDirectory directory;
+  const std::string link = directory.file("link");
+  std::filesystem::create_symlink(directory.file("unmounted"), link);
+  ScratchOptions options;
+  options.directories = {link};
+  EXPECT_FALSE(make_scratch_store(geometry(1, 4, 4096), options, kKeepMaking));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
 TEST(ScratchStoreErrors, a_file_system_without_direct_io_will_do) {
   if (::access("/dev/shm", W_OK) != 0) {
     GTEST_SKIP() << "no tmpfs at /dev/shm";

@@ -262,7 +262,8 @@ TEST_F(Hostile, ASignalEndsTheWaitForAReaderAndACrashThereCleansUp) {
   for (const int number : {SIGINT, SIGUSR1, SIGABRT}) {
     SCOPED_TRACE(number);
     Program program({SPILLWAY_BINARY, "replay", trace_, "--store", stores_, "--cache", "1MiB", "--backend",
-                     "pread", "--no-probe", "--tokens", "1", "--memory", "200MB", "--json", pipe});
+                     "pread", "--no-probe", "--tokens", "1", "--memory", "200MB", "--throttle", "1GB/s",
+                     "--json", pipe});
     program.wait_until_it_catches(number);
     std::this_thread::sleep_for(std::chrono::milliseconds(1000));
     program.signal(number);
@@ -271,7 +272,7 @@ TEST_F(Hostile, ASignalEndsTheWaitForAReaderAndACrashThereCleansUp) {
       GTEST_SKIP() << "no right to make cgroups: " << ran.err;
     }
     EXPECT_EQ(ran.status, number == SIGABRT ? 128 + SIGABRT : 1) << ran.err;
-    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory"}) {
+    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/blkio"}) {
       std::error_code ignored;
       for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored)) {
         EXPECT_NE(entry.path().filename(), "spillway-" + std::to_string(program.pid())) << entry.path();

@@ -157,6 +157,30 @@ TEST_F(SimulateCli, explains_a_simulated_run_without_a_residual) {
   EXPECT_NEAR(1 / double(gap["achieved_s_per_token"]), report["phases"]["measured"]["tok_per_s"], 1e-6);
 }
 
+TEST_F(SimulateCli, explains_the_run_that_simulate_makes_of_the_same_drive) {
+  const std::string drive = "2xlinear:bandwidth=500MB/s,latency=100us";
+  const std::vector<std::string> choice = {"--device",       drive,    "--cache",  "8MB", "--depth", "2",
+                                           "--stripe-chunk", "256KiB", "--ranges", "3"};
+  const auto of = [&](const std::string& command, std::vector<std::string> more) {
+    std::vector<std::string> words = {command, trace_};
+    words.insert(words.end(), choice.begin(), choice.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  for (const std::vector<std::string>& cache :
+       {std::vector<std::string>(), {"--page-cache", "20MB", "--read-ahead", "128KiB"}}) {
+    const Json simulated = of("simulate", cache);
+    const Json explained = of("gap", cache);
+    EXPECT_EQ(explained["phases"]["measured"]["tok_per_s"], simulated["phases"]["measured"]["tok_per_s"]);
+    EXPECT_EQ(explained["config"]["device"], simulated["config"]["device"]);
+    const Json gap = explained["gap"]["explained"];
+    EXPECT_NEAR(double(gap["residual_s_per_token"]), 0, 1e-6);
+    const bool names_it = gap["bars"].dump().find("the page cache takes") != std::string::npos;
+    EXPECT_EQ(names_it, !cache.empty());
+  }
+  expect_one_line(spillway({"gap", trace_, "--cache", "8MB", "--depth", "2"}), 2, {"--device"});
+}
+
 TEST_F(SimulateCli, calibrates_a_drive_into_a_profile_that_simulate_takes) {
   const std::string profile = scratch_ / "drive.json";
   const Ran ran =

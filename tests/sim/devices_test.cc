@@ -38,6 +38,32 @@ TEST(Queueing, queues_at_the_controller_the_channel_and_the_link) {
   EXPECT_EQ(drive->finish(read(100'000, 50'000), microseconds(1000)), microseconds(1140));
 }
 
+// 1 byte/ns in the long run, 100 µs of it saved up at most, a link of 10 bytes/ns and 5 µs of way. All times
+// in µs:
+//   A, 100 kB at 0: the bucket is full and gives all of it. Link 0 + 10. Done 15.
+//   B, 50 kB at 0: 50 are there at 50. Link until 55. Done 60.
+//   C, 50 kB at 150: since 50, when it was empty, 100 came in. Link until 155. Done 160.
+//   D, 100 kB at 150: 50 are left, all are there at 200. Link until 210. Done 215.
+//   E, 250 kB at 1000: more than it holds: the 100 saved up and what comes until 1150. Link until 1175. Done
+//   1180.
+TEST(Bucket, gives_what_it_saved_up_at_once_and_then_what_comes_in) {
+  const auto drive = device("bucket:bandwidth=1GB/s,burst=100us,link=10GB/s,latency=5us");
+  EXPECT_EQ(drive->finish(read(0, 100'000), microseconds(0)), microseconds(15));
+  EXPECT_EQ(drive->finish(read(0, 50'000), microseconds(0)), microseconds(60));
+  EXPECT_EQ(drive->finish(read(0, 50'000), microseconds(150)), microseconds(160));
+  EXPECT_EQ(drive->finish(read(0, 100'000), microseconds(150)), microseconds(215));
+  EXPECT_EQ(drive->finish(read(0, 250'000), microseconds(1000)), microseconds(1180));
+}
+
+TEST(Bucket, refuses_rates_and_times_that_nothing_has) {
+  for (const char* text : {"bucket:bandwidth=1kB/s", "bucket:bandwidth=4GB/s,link=3GB/s",
+                           "bucket:burst=4000s", "bucket:latency=4000s"}) {
+    const auto made = make_plugin(device_models(), "device model", text, DeviceEnv{});
+    ASSERT_FALSE(made.has_value()) << text;
+    EXPECT_EQ(made.error().kind, ErrorKind::usage);
+  }
+}
+
 // 1024 small reads at once on 16 channels, 1024 / 16 = 64 of them on each: the last is done after 64 accesses
 // of 40 µs, whatever the order; the link and the controller take next to nothing.
 TEST(Queueing, serves_as_many_small_reads_at_a_time_as_it_has_channels) {
