@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <span>
@@ -28,6 +27,7 @@ namespace {
 // is shared between rows, so a tensor is one sequence of blocks.
 constexpr uint64_t kSlice = uint64_t(1) << 20;
 constexpr uint64_t kPiece = uint64_t(1) << 14;
+constexpr auto kMostThreads = unsigned(kSlice / kPiece);  // more would have nothing to do
 constexpr uint64_t kCopy = 4 * kMiB;
 
 constexpr uint32_t kQuantizationVersion = 2;
@@ -63,6 +63,8 @@ class QuantisedKeys {
         writer.number(key, ours->second);
         numbers_.erase(ours);
       }
+    } else if (key.starts_with("quantize.imatrix.")) {
+      // What the weights were calibrated with that these are made of; these were not.
     } else if (!split_ || !key.starts_with("split.")) {
       writer.pair(bytes);
     }
@@ -118,17 +120,6 @@ Result<GgufWriter> make_head(const QuantisePlan& plan, const FileHandle& first) 
   return writer;
 }
 
-Result<void> check_room(const std::string& path, uint64_t bytes) {
-  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-  std::error_code problem;
-  const std::filesystem::space_info space = std::filesystem::space(folder, problem);
-  if (!problem && space.available < bytes) {
-    return failed("no room for {}: it takes {}, but there are {}; free some or choose another directory",
-                  path, format_bytes(bytes), format_bytes(space.available));
-  }
-  return {};
-}
-
 // What one thread works with.
 struct Scratch {
   std::vector<float> values = std::vector<float>(kPiece);
@@ -149,8 +140,8 @@ class TensorWriter {
         files_(files),
         output_(output),
         progress_(progress),
-        pool_(plan.threads),
-        scratch_(plan.threads),
+        pool_(std::min(plan.threads, kMostThreads)),
+        scratch_(std::min(plan.threads, kMostThreads)),
         outcomes_(kSlice / kPiece) {}
 
   Result<QuantiseLoss> write(const WeightChoice& choice) {
@@ -203,9 +194,11 @@ class TensorWriter {
     for (const PieceOutcome& outcome : std::span(outcomes_).first(pieces)) {
       if (outcome.unfit) {
         const uint64_t before = at / from.block_bytes * from.block_elements;
-        return failed("{}: tensor {}: value {} is {}, which {} cannot hold",
-                      plan_.gguf->files()[choice.tensor->file], choice.tensor->name, before + *outcome.unfit,
-                      outcome.value, to.name);
+        return failed(
+            "{}: tensor {}: value {} is {}, beyond what half-precision scales of {} can say; the file is "
+            "damaged, or this model is not for fewer bits",
+            plan_.gguf->files()[choice.tensor->file], choice.tensor->name, before + *outcome.unfit,
+            outcome.value, to.name);
       }
       loss.squares += outcome.loss.squares;
       loss.errors += outcome.loss.errors;
@@ -266,7 +259,7 @@ Result<QuantisedFile> quantise_file(const QuantisePlan& plan, FunctionRef<bool(u
   if (!output) {
     return propagate(output);
   }
-  if (Result<void> room = check_room(plan.output, head.size() + writer->data_bytes()); !room) {
+  if (Result<void> room = output->check_room(head.size() + writer->data_bytes()); !room) {
     return propagate(room);
   }
   if (Result<void> written = output->write(head); !written) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <system_error>
 
 #include "core/interrupt.h"
+#include "core/units.h"
 
 namespace spillway {
 namespace {
@@ -203,6 +205,15 @@ Result<void> OutputFile::write(std::string_view text) {
   return write(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
 }
 
+Result<void> OutputFile::check_room(uint64_t bytes) const {
+  struct statvfs there {};
+  if (ours_ && ::fstatvfs(fd_, &there) == 0 && there.f_bavail * there.f_frsize < bytes) {
+    return failed("no room for {}: it takes {}, but there are {}; free some or choose another directory",
+                  path_, format_bytes(bytes), format_bytes(there.f_bavail * there.f_frsize));
+  }
+  return {};
+}
+
 Result<void> OutputFile::take_name() {
   int outcome = ::renameat2(AT_FDCWD, written_path_.c_str(), AT_FDCWD, target_.c_str(),
                             replace_ ? 0 : RENAME_NOREPLACE);
@@ -225,7 +236,9 @@ Result<void> OutputFile::finish() {
   if (copy < 0 || ::close(copy) != 0) {
     outcome = failed("{}: cannot be closed: {}", written_path_, reason(errno));
   } else if (ours_ && written_path_ != target_) {
-    outcome = take_name();
+    // What is lost with the power after the renaming would be lost of the file that it replaced, too.
+    outcome =
+        ::fsync(fd_) == 0 ? take_name() : failed("{}: cannot be written: {}", written_path_, reason(errno));
   }
   if (!outcome && !keep_) {
     remove();
@@ -235,8 +248,15 @@ Result<void> OutputFile::finish() {
 }
 
 bool same_file(const std::string& one, const std::string& other) {
+  if (one.empty() || other.empty()) {
+    return false;
+  }
   std::error_code ignored;
-  return !one.empty() && (one == other || std::filesystem::equivalent(one, other, ignored));
+  const auto place = [&ignored](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  // By name where they are not there yet.
+  return std::filesystem::equivalent(one, other, ignored) || place(one) == place(other);
 }
 
 Result<InputFile> InputFile::open(const std::string& path) {

@@ -41,7 +41,11 @@ class OutputFile {
   Result<void> write(std::span<const uint8_t> bytes);
   Result<void> write(std::string_view text);
 
+  // Fails when the file system has less room than so many bytes more.
+  Result<void> check_room(uint64_t bytes) const;
+
   void keep() { keep_ = true; }
+  // A conversion is on the drive before it takes its name.
   Result<void> finish();
 
   uint64_t bytes_written() const { return bytes_written_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -85,6 +86,14 @@ void print_row(std::string_view what, std::string_view before, std::string_view 
              changed ? fmt::format("{:.2f} %", 100 * row.error()) : "-");
 }
 
+// Of what was left as it was nobody computes how much it is.
+bool all_changed(const QuantizeTable& table) {
+  return std::all_of(table.rows.begin(), table.rows.end(), [](const auto& entry) {
+    const auto& [group, before, after] = entry.first;
+    return before != after;
+  });
+}
+
 void print_table(const QuantizeTable& table) {
   fmt::print("{:<31} {:>7} {:>7} {:>7} {:>10} {:>10} {:>11} {:>9}\n", "what", "tensors", "before", "after",
              "bytes", "bytes", "bits/weight", "RMS error");
@@ -92,7 +101,7 @@ void print_table(const QuantizeTable& table) {
     const auto& [group, before, after] = key;
     print_row(name_of(group), type_name(before), type_name(after), row, before != after);
   }
-  print_row("together", "", "", table.total, table.total.loss.squares > 0);
+  print_row("together", "", "", table.total, all_changed(table));
 }
 
 std::string_view key_of(Shortfall shortfall) {
@@ -171,7 +180,7 @@ Json to_json(const QuantizeArguments& arguments, const Gguf& gguf, const Quantiz
           {"output_bytes", bytes},
           {"rule", arguments.rule},
           {"groups", groups},
-          {"total", json_of(table.total, table.total.loss.squares > 0)},
+          {"total", json_of(table.total, all_changed(table))},
           {"shortfalls", shortfalls}};
 }
 
@@ -183,6 +192,11 @@ Result<void> check_arguments(const QuantizeArguments& arguments, const Gguf& ggu
     if (same_file(arguments.json, file)) {
       return wrong_usage("--json {}: that is what is read; name another file", arguments.json);
     }
+  }
+  std::error_code ignored;
+  const std::filesystem::file_status there = std::filesystem::status(arguments.output, ignored);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+    return wrong_usage("{}: no regular file, which a model is written to; name another", arguments.output);
   }
   if (same_file(arguments.json, arguments.output)) {
     return wrong_usage("--json {}: that is the new model; name another file", arguments.json);

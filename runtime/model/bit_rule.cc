@@ -61,11 +61,15 @@ TensorName take_apart(std::string_view name) {
   return {std::nullopt, name};
 }
 
+// What is a matrix by its shape but no matrix product: a recurrence, a convolution, a table of positions.
+// Engines expect them as they are.
 bool is_small(const GgufTensor& tensor, std::string_view rest) {
   const bool matrix = tensor.dims[1] > 1 || tensor.dims[2] > 1 || tensor.dims[3] > 1;
   const bool recurrence =
       rest.starts_with("ssm_") && !rest.starts_with("ssm_out.") && !rest.starts_with("ssm_in.");
-  return !matrix || recurrence || !rest.ends_with(".weight") || rest.ends_with("_norm.weight");
+  const bool table = rest.find("shortconv.conv") != std::string_view::npos ||
+                     rest.starts_with("attn_rel_b.") || rest.starts_with("position_embd.");
+  return !matrix || recurrence || table || !rest.ends_with(".weight") || rest.ends_with("_norm.weight");
 }
 
 bool is_fewer_bits(TensorType one, TensorType other) {
@@ -186,8 +190,10 @@ Result<std::vector<WeightChoice>> choose_types(const Gguf& gguf, uint32_t layers
     }
     choices.push_back(choose(tensor, group, group == WeightGroup::routed_experts ? rule.low : rule.high));
     if (choices.back().changes() && !can_multiply(tensor.type)) {
-      return failed("{}: tensor {} is of type {}, which this program cannot read", gguf.files()[tensor.file],
-                    tensor.name, tensor_type_info(tensor.type).name);
+      return failed(
+          "{}: tensor {} is of type {}, which this program cannot read; begin from the model in BF16, F16 or "
+          "Q8_0",
+          gguf.files()[tensor.file], tensor.name, tensor_type_info(tensor.type).name);
     }
   }
   return choices;

@@ -58,7 +58,11 @@ ThreadPool::ThreadPool(unsigned threads) : workers_(threads), state_(kClosed) {
   Expects(threads > 0);
   threads_.reserve(threads - 1);
   for (unsigned worker = 1; worker < threads; ++worker) {
-    threads_.emplace_back([this, worker] { work(worker); });
+    try {
+      threads_.emplace_back([this, worker] { work(worker); });
+    } catch (const std::system_error&) {
+      return;  // this machine gives no more; whoever is there takes the others' pieces
+    }
   }
 }
 

@@ -30,14 +30,15 @@ std::string file_text(const std::string& path) {
 // A model of which only names, shapes and values matter: F32, between -1 and 1.
 class SmallModel {
  public:
-  void add(const std::string& name, const std::vector<uint64_t>& dims) {
+  // Different values for each `seed`.
+  void add(const std::string& name, const std::vector<uint64_t>& dims, uint64_t seed = 0) {
     builder_.tensor(name, dims, TensorType::f32);
     uint64_t count = 1;
     for (const uint64_t size : dims) {
       count *= size;
     }
     data_.resize((data_.size() + builder_.alignment - 1) / builder_.alignment * builder_.alignment);
-    Rng random(data_.size());
+    Rng random(data_.size() + seed);
     for (uint64_t i = 0; i < count; ++i) {
       const auto value = static_cast<float>(2 * random.uniform() - 1);
       data_.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -182,8 +183,12 @@ TEST(QuantiseFile, JoinsASplitModel) {
     part.keys().alignment = 64;
     part.keys().number("split.no", i).number("split.count", uint16_t(3));
     part.keys().number("split.tensors.count", int32_t(3)).number("general.alignment", uint32_t(64));
-    part.add(names[i], {256, 3});
+    part.add(names[i], {256, 3}, i + 1);
     folder.write(part.bytes(), fmt::format("in-{:05}-of-00003.gguf", i + 1));
+    SmallModel alone;
+    alone.add(names[i], {256, 3}, i + 1);
+    ASSERT_TRUE(quantise_to(folder.write(alone.bytes(), fmt::format("alone-{}.gguf", i)),
+                            folder.file(fmt::format("{}", i))));
   }
   const std::string to = folder.file("out.gguf");
   const Result<QuantisedFile> made = quantise_to(folder.file("in-00001-of-00003.gguf"), to);
@@ -196,6 +201,13 @@ TEST(QuantiseFile, JoinsASplitModel) {
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(after->tensors()[i].name, names[i]);
     EXPECT_EQ(after->tensors()[i].offset % 64, 0U);
+    const std::string one = folder.file(fmt::format("{}", i));
+    const Result<Gguf> alone = Gguf::open(one);
+    ASSERT_TRUE(alone) << alone.error().message;
+    const auto bytes_of = [](const std::string& path, const GgufTensor& tensor) {
+      return file_text(path).substr(tensor.offset, tensor.bytes);
+    };
+    EXPECT_TRUE(bytes_of(to, after->tensors()[i]) == bytes_of(one, alone->tensors()[0])) << names[i];
   }
 }
 

@@ -31,6 +31,8 @@ TEST(BitRule, KnowsWhatATensorIsForByItsName) {
   EXPECT_EQ(group_named("blk.2.ssm_out.weight"), WeightGroup::attention);
   EXPECT_EQ(group_named("blk.2.ssm_conv1d.weight", {4, 256, 1, 1}), WeightGroup::small);
   EXPECT_EQ(group_named("blk.2.ssm_alpha.weight"), WeightGroup::small);
+  EXPECT_EQ(group_named("blk.2.shortconv.conv.weight", {3, 256, 1, 1}), WeightGroup::small);
+  EXPECT_EQ(group_named("position_embd.weight"), WeightGroup::small);
   EXPECT_EQ(group_named("blk.2.ffn_gate_inp.weight"), WeightGroup::router);
   EXPECT_EQ(group_named("blk.2.ffn_gate_inp_shexp.weight", {256, 1, 1, 1}), WeightGroup::router);
   EXPECT_EQ(group_named("blk.2.ffn_up_shexp.weight"), WeightGroup::shared_experts);

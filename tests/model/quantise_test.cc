@@ -233,6 +233,22 @@ TEST(Quantise, MakesNumbersOfWhateverIsTiny) {
   }
 }
 
+// The scales of small blocks are halves below the normal ones, which lie far apart: a step of them is what is
+// lost at most, times the largest level.
+TEST(Quantise, KeepsSmallWeightsAsFarAsHalvesGo) {
+  constexpr double kStep = 0x1p-24;
+  for (const TensorType type : kQuantisedTypes) {
+    SCOPED_TRACE(std::string(tensor_type_info(type).name));
+    const double usual =
+        relative_error(normal_values(4096, 0.05F), there_and_back(type, normal_values(4096, 0.05F)));
+    for (const float deviation : {1e-6F, 5e-6F, 2e-5F, 1e-4F, 3e-4F, 1e-3F}) {
+      const std::vector<float> values = normal_values(4096, deviation);
+      const double lost = relative_error(values, there_and_back(type, values));
+      EXPECT_LT(lost, 1.3 * usual + 0.7 * kStep / double(deviation)) << deviation;
+    }
+  }
+}
+
 TEST(Quantise, StaysFiniteAtTheEndOfTheRange) {
   std::vector<float> values = normal_values(512, 1);
   for (float& value : values) {

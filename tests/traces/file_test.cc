@@ -174,6 +174,11 @@ TEST(SameFile, IsToldByTheFileAndNotByTheName) {
   EXPECT_FALSE(same_file(scratch.file("a"), scratch.file("missing")));
   // Two outputs of one name would be one file once they are there.
   EXPECT_TRUE(same_file(scratch.file("missing"), scratch.file("missing")));
+  fs::create_directory(scratch.file("there"));
+  EXPECT_TRUE(same_file(scratch.file("missing"), scratch.file("there/../missing")));
+  fs::create_directory_symlink(scratch.file("there"), scratch.file("way"));
+  EXPECT_TRUE(same_file(scratch.file("there/missing"), scratch.file("way/missing")));
+  EXPECT_FALSE(same_file(scratch.file("missing"), scratch.file("way/missing")));
   EXPECT_FALSE(same_file("", ""));
 }
 

@@ -92,7 +92,7 @@ void find_scales(ScaledBlock<Format>& block) {
     block.wanted[s] = scale;
     furthest = __builtin_fabsf(scale) > __builtin_fabsf(furthest) ? scale : furthest;
   }
-  take_best_turn(block, as_half(furthest / static_cast<float>(Format::kLeastScale)));
+  take_best_turn(block, half_to_begin_from(furthest / static_cast<float>(Format::kLeastScale)));
 }
 
 template <class Format>
@@ -216,8 +216,8 @@ ScaleMin fit_runs(MinBlock<Format>& block) {
 template <class Format>
 void find_scales(MinBlock<Format>& block) {
   const ScaleMin most = fit_runs(block);
-  take_best_turn(block,
-                 ScaleMin{as_half(most.scale / Format::kMostScale), as_half(most.min / Format::kMostScale)});
+  take_best_turn(block, ScaleMin{half_to_begin_from(most.scale / Format::kMostScale),
+                                 half_to_begin_from(most.min / Format::kMostScale)});
 }
 
 template <class Format>

@@ -20,6 +20,17 @@ inline float as_half(float value) {
   return f16_to_f32(f32_to_f16(value));
 }
 
+// The half that a search for a scale of about `value` begins from: the nearest, or, where halves are far
+// apart and that is much less, the next larger one. Beginning from less, or from zero, would end in levels
+// that do not span the values.
+inline float half_to_begin_from(float value) {
+  const uint16_t nearest = f32_to_f16(value);
+  const float magnitude = __builtin_fabsf(value);
+  const bool much_less = __builtin_fabsf(f16_to_f32(nearest)) < magnitude * (1 - 1.0F / 512);
+  return magnitude < kNothing || !much_less ? f16_to_f32(nearest)
+                                            : f16_to_f32(static_cast<uint16_t>(nearest + 1));
+}
+
 inline F32x8 nearest_level(F32x8 v, float least, float most) {
   const F32x8 above = v < splat(least) ? splat(least) : v;
   const F32x8 within = above > splat(most) ? splat(most) : above;
@@ -121,6 +132,7 @@ float fit_half_scale(const float* x, Levels levels) {
   if (__builtin_fabsf(furthest) < kNothing) {
     return 0;
   }
+  consider(half_to_begin_from(scale_to_begin(furthest, levels, 0)));
   for (int fifths = -kFifths; fifths <= kFifths; ++fifths) {
     consider(consider(scale_to_begin(furthest, levels, fifths)));
   }
