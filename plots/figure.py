@@ -291,13 +291,23 @@ def new_figure(height_in):
     return Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
 
 
+def series_style(index):
+    """Colour, marker and dashes of the so-maniest line; no two of the first 36 have both colour and dashes in common."""
+    turn = index // 6
+    return {"color": SERIES[index % 6], "marker": MARKERS[(index + 2 * turn) % 6], "linestyle": DASHES[(index + turn) % 6]}
+
+
 def legend_above(axes):
-    """A legend where no line can run through it, to be read row by row."""
+    """A legend where no line can run through it, to be read row by row. The figure grows by what it takes beyond three
+    rows, lest nothing be left for the lines."""
     handles, labels = axes.get_legend_handles_labels()
     longest = max(map(len, labels), default=0)
     most = 1 if longest > 19 else 2 if longest > 10 else 3
     rows = -(-len(labels) // most)
     columns = -(-len(labels) // rows) if rows else 1
+    row_in = 0.19
+    width_in, height_in = axes.figure.get_size_inches()
+    axes.figure.set_size_inches(width_in, height_in + row_in * max(0, rows - 3))
     # Legends are filled column by column.
     order = [row * columns + column for column in range(columns) for row in range(rows)]
     order = [index for index in order if index < len(labels)]

@@ -36,7 +36,7 @@ def draw(options):
     for index, (path, curve, policy, points) in enumerate(series):
         name = policy if len(curves) == 1 else f"{policy}, {os.path.splitext(os.path.basename(path))[0]}"
         axes.plot([size for size, _ in points], [100 * ratio for _, ratio in points], label=fig.short_value(name),
-                  color=fig.SERIES[index % 6], marker=fig.MARKERS[index % 6], linestyle=fig.DASHES[index % 6])
+                  **fig.series_style(index))
     mark_cliff(axes, curves[0][1])
     mark_knee(axes, series)
     axes.set_xscale("log")

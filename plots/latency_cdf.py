@@ -60,13 +60,13 @@ def draw(options):
         points = distribution(members)
         if not points:
             continue
-        colour = fig.SERIES[index % 6]
+        style = fig.series_style(index)
         axes.plot([time / scale for time, _ in points], [nines(share) for _, share in points], label=fig.short_value(name),
-                  color=colour, linestyle=fig.DASHES[index % 6])
+                  color=style["color"], linestyle=style["linestyle"])
         if len(members) == 1:
             latency = members[0].report["phases"]["measured"]["latency"]
             axes.plot([latency[key] / scale for key, _ in KNOWN], [nines(share) for _, share in KNOWN], linestyle="none",
-                      color=colour, marker=fig.MARKERS[index % 6])
+                      color=style["color"], marker=style["marker"])
         top = max(top, nines(points[-1][1]))
     finish(axes, unit, top)
     return figure

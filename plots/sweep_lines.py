@@ -61,8 +61,8 @@ def draw(options):
         middle = [fig.median(values) * metric.scale for _, values in points]
         low = [centre - min(values) * metric.scale for centre, (_, values) in zip(middle, points)]
         high = [max(values) * metric.scale - centre for centre, (_, values) in zip(middle, points)]
-        axes.errorbar([x for x, _ in points], middle, yerr=[low, high], label=name, capsize=3, color=fig.SERIES[index % 6],
-                      marker=fig.MARKERS[index % 6], linestyle=fig.DASHES[index % 6])
+        axes.errorbar([x for x, _ in points], middle, yerr=[low, high], label=name, capsize=3,
+                      **fig.series_style(index))
     if logarithmic:
         axes.set_xscale("log")
     label_x(axes, texts, at)
@@ -85,7 +85,9 @@ def tick_text(text):
     amount = fig.amount_of(text)
     if amount == 0:
         return "none"
-    return fig.bytes_text(amount) if amount is not None and amount >= 1e4 else fig.short_value(text)
+    if amount is None or amount < 1e4:
+        return fig.short_value(text)
+    return fig.bytes_text(amount) + ("/s" if text.endswith("/s") else "")
 
 
 def add_options(parser):

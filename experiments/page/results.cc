@@ -62,7 +62,7 @@ class Reader {
       results_.plans.push_back(plan_of(json, path));
     } else if (schema == "spillway.device/1") {
       take_device(path);
-    } else {
+    } else if (schema != "spillway.made/1") {  // those say only that a sweep's inputs are made
       results_.left_out.push_back(
           schema.empty()
               ? fmt::format("{}: has no schema of ours", path)

@@ -161,7 +161,7 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
     std::fputs(child->complaint.c_str(), stderr);
     return failed("{}: '{}' ended with status {}", plan.experiment.path, quoted(*words), child->status);
   }
-  return write_json({{"command", *words}, {"wall_s", child->wall_s}}, stamp);
+  return write_json({{"schema", "spillway.made/1"}, {"command", *words}, {"wall_s", child->wall_s}}, stamp);
 }
 
 // What `make` says, once for all who share the directory.
