@@ -105,6 +105,23 @@ Result<DeviceInfo> device_below(const std::string& path) {
   return info;
 }
 
+Result<std::vector<DeviceInfo>> drives_below(std::span<const std::string> files) {
+  std::vector<DeviceInfo> drives;
+  for (const std::string& file : files) {
+    Result<DeviceInfo> below = device_below(file);
+    if (!below) {
+      return propagate(below);
+    }
+    const bool known = std::any_of(drives.begin(), drives.end(), [&below](const DeviceInfo& drive) {
+      return drive.number == below->number;
+    });
+    if (!known) {
+      drives.push_back(std::move(*below));
+    }
+  }
+  return drives;
+}
+
 bool zero_is_evidence(std::span<const std::string> files) {
   return std::all_of(files.begin(), files.end(), [](const std::string& file) {
     const Result<DeviceInfo> device = device_below(file);

@@ -32,6 +32,9 @@ struct DeviceInfo {
 // Fails only when the file itself cannot be looked at.
 Result<DeviceInfo> device_below(const std::string& path);
 
+// Of so many files: each drive once, and once what has none.
+Result<std::vector<DeviceInfo>> drives_below(std::span<const std::string> files);
+
 // Whether a count of zero means that nothing was read from storage: where there is a device below each of the
 // files whose reads the kernel counts, or certainly none.
 bool zero_is_evidence(std::span<const std::string> files);

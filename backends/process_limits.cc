@@ -54,15 +54,10 @@ void remove_leftovers(const std::string& directory) {
   }
 }
 
-void end_lending(const LimitedProcess::Cage& cage) {
-  for (const std::string& controller : cage.lent) {
-    write_text(cage.lender + "/cgroup.subtree_control", "-" + controller);
-  }
-}
-
-// A cgroup that lends a controller takes no process back, unless it is the root.
+// A cgroup that lends a controller takes no process back, unless it is the root, which has no type. Elsewhere
+// the lending is left as it is: other runs' limits may live on it.
 bool must_end_lending_first(const LimitedProcess::Cage& cage) {
-  return cage.lender == cage.home && cage.home != cage.mount;
+  return cage.lender == cage.home && ::access((cage.home + "/cgroup.type").c_str(), F_OK) == 0;
 }
 
 std::vector<EndStep> steps_out_of(const LimitedProcess::Cage& cage) {
@@ -78,14 +73,6 @@ std::vector<EndStep> steps_out_of(const LimitedProcess::Cage& cage) {
   }
   steps.push_back({EndStep::Kind::rmdir, cage.directory});
   return steps;
-}
-
-void leave(const LimitedProcess::Cage& cage) {
-  take_steps(steps_out_of(cage));
-  // Another run's limits live on what its parent lends.
-  if (!must_end_lending_first(cage) && cages_in(cage.lender).empty()) {
-    end_lending(cage);
-  }
 }
 
 // A file of a cgroup, and what to write into it.
@@ -139,7 +126,6 @@ std::string enter_cage(const OwnCgroup& own, const std::string& parent, const st
                        LimitedProcess& process) {
   remove_leftovers(parent);
   LimitedProcess::Cage cage = {.version = own.version,
-                               .mount = own.mount,
                                .home = own.directory,
                                .lender = parent,
                                .directory = fmt::format("{}/{}{}", parent, kPrefix, ::getpid())};
@@ -153,7 +139,7 @@ std::string enter_cage(const OwnCgroup& own, const std::string& parent, const st
   }
   for (const Limit& limit : limits) {
     if (refusal = set_limit(cage, limit); !refusal.empty()) {
-      leave(cage);
+      take_steps(steps_out_of(cage));
       return refusal;
     }
   }
@@ -189,24 +175,20 @@ Result<Limit> memory_limit(const ProcessLimits& limits) {
 Result<Limit> rate_limit(const ProcessLimits& limits) {
   Expects(!limits.files.empty());
   Limit limit{.first_name = "blkio", .second_name = "io", .first = {}, .second = {}, .by_systemd = {}};
-  std::vector<std::string> drives;
-  for (const std::string& file : limits.files) {
-    Result<DeviceInfo> below = device_below(file);
-    if (!below) {
-      return propagate(below);
+  Result<std::vector<DeviceInfo>> drives = drives_below(limits.files);
+  if (!drives) {
+    return propagate(drives);
+  }
+  for (const DeviceInfo& drive : *drives) {
+    if (drive.number.empty()) {
+      return unavailable("{}: no drive is below it whose reads could be limited ({})", limits.files.front(),
+                         describe(drive));
     }
-    if (below->number.empty()) {
-      return unavailable("{}: no drive is below it whose reads could be limited ({})", file,
-                         describe(*below));
-    }
-    if (std::find(drives.begin(), drives.end(), below->number) == drives.end()) {
-      drives.push_back(below->number);
-      limit.first.push_back(
-          {"blkio.throttle.read_bps_device", fmt::format("{} {}", below->number, limits.read_bytes_per_s)});
-      limit.second.push_back({"io.max", fmt::format("{} rbps={}", below->number, limits.read_bytes_per_s)});
-      limit.by_systemd += fmt::format("{}-p 'IOReadBandwidthMax=/dev/{} {}'", drives.size() > 1 ? " " : "",
-                                      below->name, limits.read_bytes_per_s);
-    }
+    limit.first.push_back(
+        {"blkio.throttle.read_bps_device", fmt::format("{} {}", drive.number, limits.read_bytes_per_s)});
+    limit.second.push_back({"io.max", fmt::format("{} rbps={}", drive.number, limits.read_bytes_per_s)});
+    limit.by_systemd += fmt::format("{}-p 'IOReadBandwidthMax=/dev/{} {}'",
+                                    limit.by_systemd.empty() ? "" : " ", drive.name, limits.read_bytes_per_s);
   }
   return limit;
 }
@@ -246,7 +228,7 @@ Unexpected refused(const std::string& why, const std::vector<Limit>& limits) {
 
 LimitedProcess::~LimitedProcess() {
   while (!held_.empty()) {
-    leave(held_.back().cage);
+    take_steps(steps_out_of(held_.back().cage));
     held_.pop_back();
   }
 }

@@ -27,7 +27,6 @@ class LimitedProcess {
   // A cgroup of ours, and what it takes to undo it.
   struct Cage {
     int version = 0;
-    std::string mount;                   // of its hierarchy
     std::string home;                    // the cgroup the process came from
     std::string lender;                  // the one that ours is in
     std::string directory;               // ours

@@ -350,8 +350,7 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
   evidence.simulated = true;
   evidence.best_bytes_per_s = drive->best_bytes_per_s();
   evidence.random_bytes_per_s =
-      steady_bandwidth(*drive->make_usual(), round_up(geometry.largest_expert_bytes() / options.ranges, 4096),
-                       drive->limits.depth);
+      drive->sustained_bytes_per_s(round_up(geometry.largest_expert_bytes() / options.ranges, 4096));
   evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
   run.report.ceilings.drive = {evidence.best_bytes_per_s, fmt::format("of the model {}", drive->resolved)};
   if (Result<void> counted = count_bytes(options.run, *parts, run.report, evidence); !counted) {

@@ -94,6 +94,9 @@ Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string
       path, stem, cold);
 }
 
+// Reads after which a limit that saves up for bursts has nothing left, unless it is very patient.
+constexpr uint64_t kSavingsGone = 20'000;
+
 Result<void> check_model(const std::string& spec, const AccessMethod* measured, std::string& resolved) {
   Result<Made<DeviceModel>> made = make_plugin(device_models(), "device model", spec, DeviceEnv{0, measured});
   if (!made) {
@@ -234,7 +237,11 @@ std::unique_ptr<DeviceModel> OpenDrive::make_usual() const {
 double OpenDrive::best_bytes_per_s() const {
   constexpr uint64_t kBlock = 4 * kMiB;
   constexpr uint32_t kDepth = 32;
-  return steady_bandwidth(*make_usual(), kBlock, kDepth);
+  return steady_bandwidth(*make_usual(), kBlock, kDepth, kSavingsGone);
+}
+
+double OpenDrive::sustained_bytes_per_s(uint64_t block) const {
+  return steady_bandwidth(*make_usual(), block, limits.depth, kSavingsGone);
 }
 
 std::unique_ptr<DeviceModel> OpenDrive::make() const {

@@ -24,7 +24,7 @@ struct DriveChoice {
   uint64_t seed = 0;
   // Page cache in front of it; 0: none. What is there is read as by the profile's warm method of the same
   // name
-  // (`pread cold` and `pread warm`), or by `warm`, a device model.
+  // (`pread cold`, `pread warm`), or by `warm`, a device model.
   Bytes page_cache{0};
   Bytes read_ahead{0};
   std::string warm = "linear:bandwidth=8GB/s,latency=20us";
@@ -51,6 +51,8 @@ struct OpenDrive {
   std::unique_ptr<DeviceModel> make_usual() const;
   // What they deliver when they are kept busy with large reads.
   double best_bytes_per_s() const;
+  // The same with reads of `block` bytes at random, as many in flight as they take.
+  double sustained_bytes_per_s(uint64_t block) const;
 
  private:
   std::unique_ptr<DeviceModel> make_drives(const std::string& model) const;

@@ -183,9 +183,9 @@ void summarise_latency(std::span<double> latencies_ns, LoadPoint& point) {
   point.requests = latencies_ns.size();
 }
 
-double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth) {
+double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth, uint64_t least_settling) {
   constexpr uint64_t kPlaces = 4096;
-  const uint64_t settling = 2 * depth;
+  const uint64_t settling = std::max<uint64_t>(2 * depth, least_settling);
   const uint64_t counted = 4 * uint64_t(depth) + 16;
   Rng rng(block);
   std::vector<Nanoseconds> in_flight;  // a heap, the first to finish in front

@@ -24,8 +24,8 @@ MedianInterval bootstrap_median(std::span<const double> values, uint64_t seed);
 void summarise_latency(std::span<double> latencies_ns, LoadPoint& point);
 
 // What a model delivers with `depth` reads of `block` bytes at random places always in flight, once it has
-// settled, in bytes per second.
-double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth);
+// settled, in bytes per second. It is given at least `least_settling` reads for that.
+double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth, uint64_t least_settling = 0);
 
 // Parameters of each model by a method's measured random reads. `linear`: the highest bandwidth, and where a
 // robust line (bisquare weights) through latency against size at depth 1 begins. `queueing`: from there by a

@@ -71,6 +71,17 @@ Result<std::string> end_of_links(const std::string& path) {
   return cannot_create(path, ELOOP);
 }
 
+// False, and errno says why, when what was written to `fd` cannot be kept. That a file system knows no such
+// thing as keeping is no reason to lose it at once.
+bool reaches_the_drive(int fd) {
+  while (::fsync(fd) != 0) {
+    if (errno != EINTR) {
+      return errno == EINVAL || errno == ENOSYS;
+    }
+  }
+  return true;
+}
+
 // A pipe without a reader is waited for, unless somebody has asked for the end.
 int open_existing(const std::string& path) {
   const int waiting = interrupted() ? O_NONBLOCK : 0;
@@ -237,8 +248,8 @@ Result<void> OutputFile::finish() {
     outcome = failed("{}: cannot be closed: {}", written_path_, reason(errno));
   } else if (ours_ && written_path_ != target_) {
     // What is lost with the power after the renaming would be lost of the file that it replaced, too.
-    outcome =
-        ::fsync(fd_) == 0 ? take_name() : failed("{}: cannot be written: {}", written_path_, reason(errno));
+    outcome = reaches_the_drive(fd_) ? take_name()
+                                     : failed("{}: cannot be written: {}", written_path_, reason(errno));
   }
   if (!outcome && !keep_) {
     remove();
@@ -248,15 +259,18 @@ Result<void> OutputFile::finish() {
 }
 
 bool same_file(const std::string& one, const std::string& other) {
-  if (one.empty() || other.empty()) {
-    return false;
-  }
   std::error_code ignored;
+  if (one.empty() || other.empty() || one == other || std::filesystem::equivalent(one, other, ignored)) {
+    return !one.empty() && !other.empty();
+  }
+  // Where they are not there yet, by the place that they will have; nothing where that cannot be told.
   const auto place = [&ignored](const std::string& path) {
-    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+    const Result<std::string> target = end_of_links(path);
+    return target ? std::filesystem::weakly_canonical(std::filesystem::absolute(*target, ignored), ignored)
+                  : std::filesystem::path();
   };
-  // By name where they are not there yet.
-  return std::filesystem::equivalent(one, other, ignored) || place(one) == place(other);
+  const std::filesystem::path there = place(one);
+  return !there.empty() && there == place(other);
 }
 
 Result<InputFile> InputFile::open(const std::string& path) {

@@ -90,6 +90,12 @@ Result<void> check_options(const GapOptions& options) {
         "--device");
   }
   const ReplayOptions& replay = options.replay;
+  if (replay.rig.throttle.count > 0) {
+    return wrong_usage(
+        "--throttle: what is saved up between the runs of a gap would be measured; explain --device "
+        "bucket:bandwidth={} instead",
+        option_text(replay.rig.throttle));
+  }
   if (simulates && (!replay.stores.empty() || replay.rig.memory.count > 0)) {
     return wrong_usage("--device {}: is imagined; --store and --memory are of real storage",
                        options.drive.device);

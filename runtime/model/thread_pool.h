@@ -21,6 +21,7 @@ class ThreadPool final {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
+  // As asked for; there may be fewer where the system gives no more.
   unsigned size() const { return workers_; }
 
   // Calls task(piece, worker) once for each piece in [0, pieces) and returns when all have returned; what

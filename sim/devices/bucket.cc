@@ -21,9 +21,10 @@ struct Options {
   }
 };
 
-// A token bucket before a link: the rate limits of cloud volumes, and of the kernel's block I/O controller
-// (which saves up what a tenth of a second brings on drives it takes for rotating ones, a fiftieth on
-// others). What a drive of that bandwidth would lose while nobody reads, this one gives back in a burst.
+// A token bucket before a link: the limit of volumes with burst credits, and of the kernel's block I/O
+// controller (which saves up what a tenth of a second brings on drives it takes for rotating ones, on others
+// a fiftieth in Linux 6.18). What a drive of that bandwidth would lose while nobody reads, this one gives
+// back in a burst.
 class Bucket final : public DeviceModel {
  public:
   explicit Bucket(const Options& options) : options_(options), empty_at_(-options.burst) {}
@@ -56,7 +57,8 @@ Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEn
 }  // namespace
 
 DevicePlugin bucket() {
-  return plugin("bucket", "a rate limit that saves up for bursts, as of cloud volumes, then a link", make);
+  return plugin("bucket", "a rate limit that saves up for bursts, as of volumes with credits, then a link",
+                make);
 }
 
 }  // namespace spillway::device

@@ -179,6 +179,15 @@ TEST_F(SimulateCli, explains_the_run_that_simulate_makes_of_the_same_drive) {
     EXPECT_EQ(names_it, !cache.empty());
   }
   expect_one_line(spillway({"gap", trace_, "--cache", "8MB", "--depth", "2"}), 2, {"--device"});
+  expect_one_line(spillway({"gap", trace_, "--cache", "8MB", "--throttle", "1GB/s"}), 2,
+                  {"--throttle", "bucket:bandwidth=1GB/s"});
+}
+
+TEST_F(SimulateCli, takes_a_limit_that_saves_up_for_what_it_gives_in_the_long_run) {
+  // 20 ms of 100 MB/s are 2 MB, more than one layer's experts and far less than the run reads.
+  const Json gap = run({"gap", trace_, "--cache", "8MB", "--device",
+                        "bucket:bandwidth=100MB/s,burst=20ms,link=10GB/s,latency=0ns"});
+  EXPECT_NEAR(double(gap["gap"]["drive_bytes_per_s"]), 100e6, 1e6);
 }
 
 TEST_F(SimulateCli, calibrates_a_drive_into_a_profile_that_simulate_takes) {

@@ -179,6 +179,11 @@ TEST(SameFile, IsToldByTheFileAndNotByTheName) {
   fs::create_directory_symlink(scratch.file("there"), scratch.file("way"));
   EXPECT_TRUE(same_file(scratch.file("there/missing"), scratch.file("way/missing")));
   EXPECT_FALSE(same_file(scratch.file("missing"), scratch.file("way/missing")));
+  fs::create_symlink("nowhere", scratch.file("dangling"));
+  EXPECT_TRUE(same_file(scratch.file("dangling"), scratch.file("nowhere")));
+  fs::create_symlink("round", scratch.file("round"));
+  fs::create_symlink("again", scratch.file("again"));
+  EXPECT_FALSE(same_file(scratch.file("round"), scratch.file("again")));
   EXPECT_FALSE(same_file("", ""));
 }
 
