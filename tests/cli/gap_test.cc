@@ -1,6 +1,7 @@
 // The gap of a run that read from a real drive, and of one whose model computed.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "core/json.h"
@@ -58,10 +59,18 @@ TEST_F(LiveGapCli, RefusesAReportOfAnotherRunBeforeItRunsAnything) {
   expect_one_line(gap({}), 2, {live_, "warm_up 4", "this run has 0"});
   expect_one_line(gap({"--warm-up", "4", "--evict", "lfu"}), 2, {live_, "evict lru", "lfu"});
   expect_one_line(gap({"--warm-up", "4", "--tokens", "8"}), 2, {live_, "has 7 passes of decode", "4"});
+  expect_one_line(gap({"--warm-up", "4", "--memory", "200MB"}), 2, {live_, "--memory 0", "200000000"});
   EXPECT_TRUE(spillway({"gap", trace_, "--live", live_, "--warm-up", "4", "--cache", "1MB", "--compute",
                         "recorded", "--store", scratch_ / "none"})
                   .err.find("cache_bytes") != std::string::npos)
       << "the store is not looked for";
+}
+
+TEST_F(LiveGapCli, RefusesTheReportOfAThrottledRun) {
+  Json report = Json::parse(read_file(live_));
+  report["config"]["throttle_bytes_per_s"] = "100000000";
+  std::ofstream(live_) << report;
+  expect_one_line(gap({"--warm-up", "4"}), 1, {live_, "--throttle"});
 }
 
 }  // namespace
