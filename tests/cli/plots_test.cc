@@ -71,7 +71,8 @@ TEST_F(Plots, WaterfallHasEveryBarOfTheGapAndWhatIsNotExplained) {
       result("gap.json", {"gap", trace_, "--device", "queueing", "--cache", "1MiB", "--compute", "300us"});
   const std::string svg =
       expect_svg("gap_waterfall", {gap}, {"achieved", "not explained", "time of a token"});
-  for (const Json& bar : Json::parse(read_file(gap))["gap"]["explained"]["bars"]) {
+  const Json bars = Json::parse(read_file(gap))["gap"]["explained"]["bars"];
+  for (const Json& bar : bars) {
     EXPECT_NE(svg.find(bar["name"].get<std::string>()), std::string::npos) << bar["name"];
   }
   const Ran refused = plot("gap_waterfall", {simulated("plain.json", {"--cache", "1MiB"})}, "-");
