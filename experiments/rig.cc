@@ -145,10 +145,12 @@ void probe(const RigOptions& options, Rig& rig, Report& report) {
     report.ceilings.drive = {best->bytes_per_second, best->setting};
   }
   // What was saved up for want of readers came at once, and would not have come for long.
-  const Result<std::vector<DeviceInfo>> drives = drives_below(rig.store->files());
-  const double throttle = double(options.throttle.count) * double(drives ? drives->size() : 1);
-  if (throttle > 0 && report.ceilings.drive.bytes_per_s > throttle) {
-    report.ceilings.drive = {throttle, "as --throttle has it"};
+  if (options.throttle.count > 0) {
+    const Result<std::vector<DeviceInfo>> drives = drives_below(rig.store->files());
+    const double throttle = double(options.throttle.count) * double(drives ? drives->size() : 1);
+    if (report.ceilings.drive.bytes_per_s > throttle) {
+      report.ceilings.drive = {throttle, "as --throttle has it"};
+    }
   }
 }
 

@@ -27,8 +27,7 @@ Result<void> check_watch(const ReplayOptions& options) {
   if (options.rig.throttle.count > 0) {
     return wrong_usage(
         "--watch-drive with --throttle: what is saved up while the run stands still would be measured; "
-        "simulate "
-        "--device bucket:bandwidth={} instead",
+        "simulate --device bucket:bandwidth={} instead",
         option_text(options.rig.throttle));
   }
   if (options.watch_drive == "-") {
