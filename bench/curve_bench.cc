@@ -29,7 +29,7 @@ constexpr double kSkew = 0.8;
 constexpr double kReuse = 0.35;
 constexpr uint64_t kPercents[] = {10, 25, 50};
 
-// Half of the layers of a mixed model have experts a sixth larger, as where every second one is quantised
+// Half of the layers of a mixed model have experts a sixth larger, as where every second one is quantized
 // with more bits.
 ModelGeometry shape(bool mixed) {
   ModelGeometry geometry{kLayers, kExperts, kTopK, kTopK, std::vector<uint64_t>(kLayers, kExpertBytes)};

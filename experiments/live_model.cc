@@ -72,7 +72,7 @@ Result<void> LiveModel::reserve() {
   const uint64_t bytes = ResidentWeights::bytes_needed(gguf_, geometry_.layers);
   const std::optional<uint64_t> reach = memory_within_reach();
   if (reach && bytes > *reach) {
-    return failed("{}: what stays in memory is {}, and {} can be had; quantise it to fewer bits",
+    return failed("{}: what stays in memory is {}, and {} can be had; quantize it to fewer bits",
                   gguf_.path(), format_bytes(bytes), format_bytes(*reach));
   }
   Result<PageMemory> memory = PageMemory::allocate(std::max<uint64_t>(bytes, 1), std::nullopt);

@@ -14,7 +14,7 @@ namespace spillway {
 
 // Places experts of any size in one block of memory, contiguously each, and all of it can be used: where
 // holes are large enough only together, blocks between them are slid aside. So a budget of 10 GB takes 10 GB,
-// although the experts of a mixed quantisation differ in size. With experts of one size nothing ever moves.
+// although the experts of a mixed quantization differ in size. With experts of one size nothing ever moves.
 class SlotArena {
  public:
   // `granule`: places start and end on its multiples (a power of two; the alignment direct I/O needs).

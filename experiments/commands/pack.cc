@@ -57,7 +57,7 @@ Result<void> check_arguments(const PackArguments& arguments) {
   return check_json_path(arguments.json);
 }
 
-// What was recorded from the same model in another quantisation will do: only sizes differ then.
+// What was recorded from the same model in another quantization will do: only sizes differ then.
 Result<void> check_trace(const std::string& path, const ModelGeometry& trace, const OpenGguf& model) {
   if (trace.layers != model.geometry.layers || trace.experts_per_layer != model.geometry.experts_per_layer) {
     return failed("{} is of {} layers × {} experts, but {} has {} × {}", path, trace.layers,

@@ -204,7 +204,7 @@ Result<void> run_perplexity(PerplexityOptions options, const Invocation& invocat
 void add_perplexity_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<PerplexityOptions>();
   Command command =
-      app.subcommand("perplexity", "How much a text surprises a model: what quantising it has cost");
+      app.subcommand("perplexity", "How much a text surprises a model: what quantizing it has cost");
   command.footer(
       "As llama.cpp counts: windows of --context tokens, of which the second half is scored.\n"
       "Example:\n"

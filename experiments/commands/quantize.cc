@@ -16,7 +16,7 @@
 #include "experiments/open_store.h"
 #include "experiments/printable.h"
 #include "experiments/progress.h"
-#include "experiments/quantise_file.h"
+#include "experiments/quantize_file.h"
 #include "experiments/report.h"
 #include "traces/file.h"
 
@@ -38,7 +38,7 @@ struct QuantizeRow {
   uint64_t values = 0;
   uint64_t bytes_before = 0;
   uint64_t bytes_after = 0;
-  QuantiseLoss loss;
+  QuantizeLoss loss;
 
   void add(const QuantizeRow& other) {
     tensors += other.tensors;
@@ -61,7 +61,7 @@ struct QuantizeTable {
   QuantizeRow total;
 };
 
-QuantizeTable make_table(const std::vector<WeightChoice>& choices, const std::vector<QuantiseLoss>& losses) {
+QuantizeTable make_table(const std::vector<WeightChoice>& choices, const std::vector<QuantizeLoss>& losses) {
   QuantizeTable table;
   for (size_t i = 0; i < choices.size(); ++i) {
     const WeightChoice& choice = choices[i];
@@ -225,10 +225,10 @@ Result<void> run_quantize(const QuantizeArguments& arguments) {
     total += choice.tensor->bytes;
   }
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const QuantisePlan plan = {&model->gguf, std::move(*choices), arguments.output, arguments.force,
+  const QuantizePlan plan = {&model->gguf, std::move(*choices), arguments.output, arguments.force,
                              arguments.threads > 0 ? arguments.threads : cores};
-  std::optional<Progress> progress(std::in_place, "quantising", total, Progress::Unit::bytes);
-  Result<QuantisedFile> made = quantise_file(plan, [&](uint64_t done) {
+  std::optional<Progress> progress(std::in_place, "quantizing", total, Progress::Unit::bytes);
+  Result<QuantizedFile> made = quantize_file(plan, [&](uint64_t done) {
     progress->at(done);
     return !interrupted();
   });
@@ -270,7 +270,7 @@ void add_quantize_command(Command app, Invocation& invocation) {
       .type_name("RULE");
   command.flag("--force", arguments->force, "Replace the file if it exists");
   command.count("--threads", {.least = 1, .most = 1024}, arguments->threads,
-                "Threads that quantise (default: one per core)");
+                "Threads that quantize (default: one per core)");
   command.text("--json", arguments->json, "Write what was made as JSON to this file; - is stdout")
       .type_name("FILE");
   command.runs(invocation, [arguments] { return run_quantize(*arguments); });

@@ -116,7 +116,7 @@ class Bpe(unittest.TestCase):
 
 
 class Gguf(unittest.TestCase):
-    """Quantised blocks and the file around them."""
+    """Quantized blocks and the file around them."""
 
     def setUp(self):
         random = np.random.default_rng(0)

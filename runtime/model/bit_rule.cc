@@ -7,7 +7,7 @@
 
 #include "core/expects.h"
 #include "runtime/model/kernels/kernels.h"
-#include "runtime/model/quantise.h"
+#include "runtime/model/quantize.h"
 
 namespace spillway {
 namespace {
@@ -39,26 +39,6 @@ std::optional<uint32_t> read_bits(std::string_view text) {
   const char* end = text.data() + text.size();
   const bool whole = std::from_chars(text.data(), end, bits) == std::from_chars_result{end, {}};
   return whole && bit_type(bits) != nullptr ? std::optional(bits) : std::nullopt;
-}
-
-// `blk.7.attn_q.weight` taken apart; what belongs to no block has none.
-struct TensorName {
-  std::optional<uint32_t> block;
-  std::string_view rest;
-};
-
-TensorName take_apart(std::string_view name) {
-  constexpr std::string_view kBegin = "blk.";
-  uint32_t block = 0;
-  if (name.starts_with(kBegin)) {
-    const std::string_view behind = name.substr(kBegin.size());
-    const auto [end, problem] = std::from_chars(behind.data(), behind.data() + behind.size(), block);
-    const auto digits = size_t(end - behind.data());
-    if (problem == std::errc{} && behind.substr(digits).starts_with('.')) {
-      return {block, behind.substr(digits + 1)};
-    }
-  }
-  return {std::nullopt, name};
 }
 
 // What is a matrix by its shape but no matrix product: a recurrence, a convolution, a table of positions.
@@ -137,7 +117,7 @@ std::string_view name_of(WeightGroup group) {
 }
 
 WeightGroup weight_group(const GgufTensor& tensor, uint32_t layers) {
-  const TensorName name = take_apart(tensor.name);
+  const GgufTensorName name = take_apart(tensor.name);
   if (name.rest.starts_with("ffn_gate_inp")) {
     return WeightGroup::router;
   }

@@ -30,7 +30,7 @@ class AlignedBytes {
 
 class Engine;
 
-// The rows that a matrix is multiplied with, [tokens][columns], and those of their quantised forms that were
+// The rows that a matrix is multiplied with, [tokens][columns], and those of their quantized forms that were
 // asked for.
 class Activations {
  public:

@@ -53,7 +53,7 @@ class FeedForward {
                           AlignedBytes& into);
 
   Engine& engine_;
-  AlignedBytes gathered_;     // quantised rows of h for gate
+  AlignedBytes gathered_;     // quantized rows of h for gate
   AlignedBytes gathered_up_;  // and for up, where its type wants another form
   AlignedBytes up_;           // [rows][ff]
   Activations hidden_;        // [rows][ff]

@@ -1,7 +1,7 @@
 #include "runtime/model/gguf.h"
 
 #include <algorithm>
-#include <optional>
+#include <charconv>
 
 #include "core/expects.h"
 #include "core/text.h"
@@ -88,6 +88,20 @@ Result<void> check_tensor_count(const std::string& path, const GgufMetadata& met
 }
 
 }  // namespace
+
+GgufTensorName take_apart(std::string_view name) {
+  constexpr std::string_view kBegin = "blk.";
+  if (name.starts_with(kBegin)) {
+    const std::string_view behind = name.substr(kBegin.size());
+    uint32_t block = 0;
+    const auto [end, problem] = std::from_chars(behind.data(), behind.data() + behind.size(), block);
+    const auto digits = size_t(end - behind.data());
+    if (problem == std::errc{} && behind.substr(digits).starts_with('.')) {
+      return {block, behind.substr(digits + 1)};
+    }
+  }
+  return {std::nullopt, name};
+}
 
 std::string describe_dims(const std::array<uint64_t, 4>& dims) {
   size_t count = dims.size();

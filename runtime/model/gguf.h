@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,14 @@ struct GgufTensor {
 
 // `2048×768×128`
 std::string describe_dims(const std::array<uint64_t, 4>& dims);
+
+// `blk.7.attn_q.weight` taken apart; what belongs to no block has none, and all of the name is the rest.
+struct GgufTensorName {
+  std::optional<uint32_t> block;
+  std::string_view rest;  // behind `blk.7.`, of the name that was given
+};
+
+GgufTensorName take_apart(std::string_view name);
 
 // In the order of the files, and by name.
 struct GgufTensorTable {

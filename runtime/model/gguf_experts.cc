@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -33,26 +32,19 @@ std::optional<ExpertPart> part_named(std::string_view kind) {
 }
 
 std::optional<ExpertName> expert_name(std::string_view name) {
-  constexpr std::string_view kBegin = "blk.";
-  constexpr std::string_view kMiddle = ".ffn_";
+  constexpr std::string_view kBegin = "ffn_";
   constexpr std::string_view kEnd = "_exps.weight";
-  if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) {
+  auto [layer, kind] = take_apart(name);
+  if (!layer || !kind.starts_with(kBegin)) {
     return std::nullopt;
   }
-  name.remove_prefix(kBegin.size());
-  name.remove_suffix(kEnd.size());
-  ExpertName found;
-  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), found.layer);
-  name.remove_prefix(size_t(end - name.data()));
-  if (problem != std::errc{} || !name.starts_with(kMiddle)) {
+  kind.remove_prefix(kBegin.size());
+  if (!kind.ends_with(kEnd)) {
     return std::nullopt;
   }
-  const std::optional<ExpertPart> part = part_named(name.substr(kMiddle.size()));
-  if (!part) {
-    return std::nullopt;
-  }
-  found.part = *part;
-  return found;
+  kind.remove_suffix(kEnd.size());
+  const std::optional<ExpertPart> part = part_named(kind);
+  return part ? std::optional(ExpertName{*layer, *part}) : std::nullopt;
 }
 
 // What the keys say of the layers, of which decoding runs all but the last ones, which predict further

@@ -7,7 +7,7 @@
 
 namespace spillway::plan {
 
-// Bits that one weight takes, its share of scales and offsets included. A quantiser that gives each group of
+// Bits that one weight takes, its share of scales and offsets included. A quantizer that gives each group of
 // 64 weights a 16-bit scale and a 16-bit offset, as MLX does, adds half a bit: its 4-bit takes 4.5.
 struct BitWidths {
   double expert = 4.5;

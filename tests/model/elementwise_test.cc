@@ -180,7 +180,7 @@ TEST_P(Elementwise, GivesTheSameBitsAsThePortableOne) {
   }
 }
 
-TEST_P(Elementwise, QuantisesWithTheLargestMagnitudeAtTheEndOfTheRange) {
+TEST_P(Elementwise, QuantizesWithTheLargestMagnitudeAtTheEndOfTheRange) {
   std::vector<float> x = some(512, 9);
   x[100] = -7.5F;
   x[300] = 9.25F;

@@ -145,7 +145,8 @@ TEST_F(GgufExpertsTest, OfImpossibleLayersAndShapesAreRefused) {
   EXPECT_TRUE(mentions(refusal(deep), "32×1×2×2) has an impossible"));
   for (const char* name :
        {"blk..ffn_up_exps.weight", "blk.-1.ffn_up_exps.weight", "blk.0.ffn_new_exps.weight",
-        "blk.99999999999.ffn_up_exps.weight", "blk.0.ffn_up_exps.scale"}) {
+        "blk.99999999999.ffn_up_exps.weight", "blk.0.ffn_up_exps.scale", "blk.0.ffn_exps.weight",
+        "blk.0.ffn__exps.weight", "blk.0ffn_up_exps.weight"}) {
     GgufBuilder other;
     other.tensor(name, {32, 1, 2}, TensorType::q8_0);
     EXPECT_EQ(refusal(add_layer(other, 0)), "found") << name;

@@ -179,7 +179,7 @@ class KernelsOf : public testing::TestWithParam<std::tuple<Isa, TensorType>> {
 
 // The bound: each product and each sum of f32 rounds, at most once a block and lane, relative to the sum of
 // the magnitudes that are added up (with a minimum these are larger than the values themselves).
-TEST_P(KernelsOf, EqualsTheDotProductOfDequantisedRowsInDoublePrecision) {
+TEST_P(KernelsOf, EqualsTheDotProductOfDequantizedRowsInDoublePrecision) {
   for (const uint32_t columns : widths()) {
     for (const bool extreme : {false, true}) {
       const Problem problem({type(), 5, columns, 3, extreme});

@@ -2,7 +2,7 @@
 
 #include "runtime/model/kernels/unpack.h"
 
-// unpack.h the other way round: what quantising leaves in an Unpacked, put into the fields of its block. The
+// unpack.h the other way round: what quantizing leaves in an Unpacked, put into the fields of its block. The
 // block is zero before.
 namespace spillway {
 namespace {

@@ -3,7 +3,7 @@
 #include "runtime/model/kernels/blocks.h"
 #include "runtime/model/kernels/half.h"
 
-// Every block format spelled out value by value: what dequantisation and the portable multiplication share,
+// Every block format spelled out value by value: what dequantization and the portable multiplication share,
 // and what the vector kernels are tested against.
 namespace spillway {
 namespace {

@@ -11,7 +11,7 @@
 
 namespace spillway {
 
-struct QuantisePlan {
+struct QuantizePlan {
   const Gguf* gguf = nullptr;
   std::vector<WeightChoice> choices;  // one for each tensor, in the order of the file
   std::string output;
@@ -19,15 +19,15 @@ struct QuantisePlan {
   unsigned threads = 1;
 };
 
-// What quantising a tensor has cost; zero where its bytes were copied.
-struct QuantiseLoss {
+// What quantizing a tensor has cost; zero where its bytes were copied.
+struct QuantizeLoss {
   double squares = 0;  // the sum of those of the values, and of their errors
   double errors = 0;
 };
 
-struct QuantisedFile {
+struct QuantizedFile {
   uint64_t bytes = 0;
-  std::vector<QuantiseLoss> losses;  // as plan.choices
+  std::vector<QuantizeLoss> losses;  // as plan.choices
 };
 
 // Writes the whole model, of however many files, into one with the same keys. Takes a few megabytes of
@@ -35,6 +35,6 @@ struct QuantisedFile {
 // fails, or is stopped by `progress` (of the model's bytes; false: stop), leaves nothing behind, and what was
 // at the output's name before is there until the new file is whole. The same bytes whatever the number of
 // threads.
-Result<QuantisedFile> quantise_file(const QuantisePlan& plan, FunctionRef<bool(uint64_t done)> progress);
+Result<QuantizedFile> quantize_file(const QuantizePlan& plan, FunctionRef<bool(uint64_t done)> progress);
 
 }  // namespace spillway

@@ -1,4 +1,4 @@
-#include "experiments/quantise_file.h"
+#include "experiments/quantize_file.h"
 
 #include <fcntl.h>
 
@@ -16,7 +16,7 @@
 #include "runtime/model/gguf_head.h"
 #include "runtime/model/gguf_writer.h"
 #include "runtime/model/kernels/kernels.h"
-#include "runtime/model/quantise.h"
+#include "runtime/model/quantize.h"
 #include "runtime/model/thread_pool.h"
 #include "traces/file.h"
 
@@ -44,11 +44,11 @@ TensorType main_type(const std::vector<WeightChoice>& choices) {
 }
 
 // What the first file's keys are in the new one, whose tensors are all in one file. The two that tell of
-// quantising are put behind the others where they were missing; that of a type that nobody has given a number
+// quantizing are put behind the others where they were missing; that of a type that nobody has given a number
 // is left out.
-class QuantisedKeys {
+class QuantizedKeys {
  public:
-  QuantisedKeys(bool split, TensorType most) : split_(split) {
+  QuantizedKeys(bool split, TensorType most) : split_(split) {
     if (const std::optional<uint32_t> number = gguf_file_type(most); number) {
       numbers_.emplace_back(kFileType, *number);
     }
@@ -94,7 +94,7 @@ Result<void> read_exactly(const FileHandle& file, const std::string& path, std::
   return {};
 }
 
-Result<GgufWriter> make_head(const QuantisePlan& plan, const FileHandle& first) {
+Result<GgufWriter> make_head(const QuantizePlan& plan, const FileHandle& first) {
   const Gguf& gguf = *plan.gguf;
   constexpr uint64_t kUsual = 32;
   const Result<uint64_t> alignment = gguf.metadata().integer<uint64_t>("general.alignment", kUsual);
@@ -103,7 +103,7 @@ Result<GgufWriter> make_head(const QuantisePlan& plan, const FileHandle& first) 
     return Unexpected(alignment ? pairs.error() : alignment.error());
   }
   GgufWriter writer(*alignment);
-  QuantisedKeys keys(gguf.files().size() > 1, main_type(plan.choices));
+  QuantizedKeys keys(gguf.files().size() > 1, main_type(plan.choices));
   std::string bytes;
   for (const GgufPair& pair : *pairs) {
     bytes.resize(pair.end - pair.begin);
@@ -127,14 +127,14 @@ struct Scratch {
 };
 
 struct PieceOutcome {
-  QuantiseLoss loss;
+  QuantizeLoss loss;
   std::optional<uint64_t> unfit;  // index in the slice
   float value = 0;                // that one
 };
 
 class TensorWriter {
  public:
-  TensorWriter(const QuantisePlan& plan, const std::vector<FileHandle>& files, OutputFile& output,
+  TensorWriter(const QuantizePlan& plan, const std::vector<FileHandle>& files, OutputFile& output,
                FunctionRef<bool(uint64_t)> progress)
       : plan_(plan),
         files_(files),
@@ -144,8 +144,8 @@ class TensorWriter {
         scratch_(std::min(plan.threads, kMostThreads)),
         outcomes_(kSlice / kPiece) {}
 
-  Result<QuantiseLoss> write(const WeightChoice& choice) {
-    QuantiseLoss loss;
+  Result<QuantizeLoss> write(const WeightChoice& choice) {
+    QuantizeLoss loss;
     const GgufTensor& tensor = *choice.tensor;
     const TensorTypeInfo& from = tensor_type_info(tensor.type);
     const uint64_t slice = choice.changes() ? kSlice / from.block_elements * from.block_bytes : kCopy;
@@ -154,7 +154,7 @@ class TensorWriter {
       if (Result<void> read = take(tensor, at); !read) {
         return propagate(read);
       }
-      Result<void> written = choice.changes() ? write_quantised(choice, at, loss) : put(in_);
+      Result<void> written = choice.changes() ? write_quantized(choice, at, loss) : put(in_);
       if (!written) {
         return propagate(written);
       }
@@ -180,7 +180,7 @@ class TensorWriter {
     return read;
   }
 
-  Result<void> write_quantised(const WeightChoice& choice, uint64_t at, QuantiseLoss& loss) {
+  Result<void> write_quantized(const WeightChoice& choice, uint64_t at, QuantizeLoss& loss) {
     const TensorTypeInfo& from = tensor_type_info(choice.tensor->type);
     const TensorTypeInfo& to = tensor_type_info(choice.type);
     const uint64_t values = in_.size() / from.block_bytes * from.block_elements;
@@ -188,7 +188,7 @@ class TensorWriter {
     const auto pieces = uint32_t((values + kPiece - 1) / kPiece);
     pool_.run(pieces, [&](uint32_t piece, unsigned worker) {
       const uint64_t first = piece * kPiece;
-      outcomes_[piece] = quantise_piece(from, to, first, std::min(kPiece, values - first), scratch_[worker]);
+      outcomes_[piece] = quantize_piece(from, to, first, std::min(kPiece, values - first), scratch_[worker]);
     });
     // In the order of the values, so that sums do not depend on who was first.
     for (const PieceOutcome& outcome : std::span(outcomes_).first(pieces)) {
@@ -206,7 +206,7 @@ class TensorWriter {
     return put(out_);
   }
 
-  PieceOutcome quantise_piece(const TensorTypeInfo& from, const TensorTypeInfo& to, uint64_t first,
+  PieceOutcome quantize_piece(const TensorTypeInfo& from, const TensorTypeInfo& to, uint64_t first,
                               uint64_t count, Scratch& scratch) {
     const std::span<float> values = std::span(scratch.values).first(count);
     const std::span<float> again = std::span(scratch.again).first(count);
@@ -218,7 +218,7 @@ class TensorWriter {
       return outcome;
     }
     std::byte* blocks = out_.data() + first / to.block_elements * to.block_bytes;
-    quantise(to.type, values, blocks);
+    quantize(to.type, values, blocks);
     dequantize(to.type, blocks, again);
     for (uint64_t i = 0; i < count; ++i) {
       const double value = values[i];
@@ -229,7 +229,7 @@ class TensorWriter {
     return outcome;
   }
 
-  const QuantisePlan& plan_;
+  const QuantizePlan& plan_;
   const std::vector<FileHandle>& files_;
   OutputFile& output_;
   FunctionRef<bool(uint64_t)> progress_;
@@ -243,7 +243,7 @@ class TensorWriter {
 
 }  // namespace
 
-Result<QuantisedFile> quantise_file(const QuantisePlan& plan, FunctionRef<bool(uint64_t done)> progress) {
+Result<QuantizedFile> quantize_file(const QuantizePlan& plan, FunctionRef<bool(uint64_t done)> progress) {
   Expects(plan.choices.size() == plan.gguf->tensors().size());
   Result<std::vector<FileHandle>> files = open_files(plan.gguf->files(), O_RDONLY);
   if (!files) {
@@ -266,9 +266,9 @@ Result<QuantisedFile> quantise_file(const QuantisePlan& plan, FunctionRef<bool(u
     return propagate(written);
   }
   TensorWriter tensors(plan, *files, *output, progress);
-  QuantisedFile made;
+  QuantizedFile made;
   for (const WeightChoice& choice : plan.choices) {
-    Result<QuantiseLoss> loss = tensors.write(choice);
+    Result<QuantizeLoss> loss = tensors.write(choice);
     if (!loss) {
       return propagate(loss);
     }

@@ -1,4 +1,4 @@
-#include "runtime/model/quantise.h"
+#include "runtime/model/quantize.h"
 
 #include <gtest/gtest.h>
 
@@ -20,14 +20,14 @@
 namespace spillway {
 namespace {
 
-constexpr std::array kQuantisedTypes = {TensorType::f16,  TensorType::q8_0, TensorType::q4_0,
+constexpr std::array kQuantizedTypes = {TensorType::f16,  TensorType::q8_0, TensorType::q4_0,
                                         TensorType::q2_k, TensorType::q3_k, TensorType::q4_k,
                                         TensorType::q5_k, TensorType::q6_k};
 
 std::vector<std::byte> packed(TensorType type, const std::vector<float>& values) {
   const TensorTypeInfo& info = tensor_type_info(type);
   std::vector<std::byte> blocks(values.size() / info.block_elements * info.block_bytes);
-  quantise(type, values, blocks.data());
+  quantize(type, values, blocks.data());
   return blocks;
 }
 
@@ -129,7 +129,7 @@ const std::vector<Quality> kQualities = {
     {TensorType::q2_k, 0.27, PlainRounding{16, 3, 15, true}},
 };
 
-TEST(Quantise, KeepsTheErrorOfNormalValuesSmall) {
+TEST(Quantize, KeepsTheErrorOfNormalValuesSmall) {
   for (const float scale : {1.0F, 0.02F, 300.0F}) {
     const std::vector<float> values = normal_values(16384, scale);
     for (const Quality& quality : kQualities) {
@@ -141,7 +141,7 @@ TEST(Quantise, KeepsTheErrorOfNormalValuesSmall) {
   }
 }
 
-TEST(Quantise, IsBetterThanPlainRounding) {
+TEST(Quantize, IsBetterThanPlainRounding) {
   const std::vector<float> values = normal_values(16384, 0.02F);
   for (const Quality& quality : kQualities) {
     if (quality.plain) {
@@ -152,11 +152,11 @@ TEST(Quantise, IsBetterThanPlainRounding) {
   }
 }
 
-TEST(Quantise, KeepsAnOutlierAndWhatIsBesideIt) {
+TEST(Quantize, KeepsAnOutlierAndWhatIsBesideIt) {
   std::vector<float> values = normal_values(512, 0.01F);
   values[100] = -3;
   values[300] = 2.5F;
-  for (const TensorType type : kQuantisedTypes) {
+  for (const TensorType type : kQuantizedTypes) {
     SCOPED_TRACE(std::string(tensor_type_info(type).name));
     const std::vector<float> again = there_and_back(type, values);
     EXPECT_NEAR(again[100], -3, 0.2);
@@ -188,7 +188,7 @@ void expect_same_bytes(uint64_t seed) {
   }
 }
 
-TEST(Quantise, PacksWhatUnpackingFinds) {
+TEST(Quantize, PacksWhatUnpackingFinds) {
   expect_same_bytes<BlockQ2K>(2);
   expect_same_bytes<BlockQ3K>(3);
   expect_same_bytes<BlockQ4K>(4);
@@ -196,18 +196,18 @@ TEST(Quantise, PacksWhatUnpackingFinds) {
   expect_same_bytes<BlockQ6K>(6);
 }
 
-// What was quantised once lies on levels, and a second time they are found again or nearly so.
-TEST(Quantise, LosesLittleTheSecondTime) {
+// What was quantized once lies on levels, and a second time they are found again or nearly so.
+TEST(Quantize, LosesLittleTheSecondTime) {
   const std::vector<float> values = normal_values(4096, 0.05F);
-  for (const TensorType type : kQuantisedTypes) {
+  for (const TensorType type : kQuantizedTypes) {
     SCOPED_TRACE(std::string(tensor_type_info(type).name));
     const std::vector<float> once = there_and_back(type, values);
     EXPECT_LT(relative_error(once, there_and_back(type, once)), 0.4 * relative_error(values, once) + 1e-9);
   }
 }
 
-TEST(Quantise, KeepsZerosAndASingleValue) {
-  for (const TensorType type : kQuantisedTypes) {
+TEST(Quantize, KeepsZerosAndASingleValue) {
+  for (const TensorType type : kQuantizedTypes) {
     SCOPED_TRACE(std::string(tensor_type_info(type).name));
     for (const float value : {0.0F, -0.0F, 1.0F, -1.0F, 0.02F, -0.37F, 60000.0F, -65504.0F}) {
       for (const float again : there_and_back(type, std::vector<float>(256, value))) {
@@ -217,9 +217,9 @@ TEST(Quantise, KeepsZerosAndASingleValue) {
   }
 }
 
-TEST(Quantise, MakesNumbersOfWhateverIsTiny) {
+TEST(Quantize, MakesNumbersOfWhateverIsTiny) {
   constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
-  for (const TensorType type : kQuantisedTypes) {
+  for (const TensorType type : kQuantizedTypes) {
     SCOPED_TRACE(std::string(tensor_type_info(type).name));
     for (const float value : {kDenormal, -kDenormal, 1e-38F, 1e-30F, -1e-13F, 1e-12F, -1e-9F, 1e-8F, 6e-8F}) {
       std::vector<float> values(256, value);
@@ -235,9 +235,9 @@ TEST(Quantise, MakesNumbersOfWhateverIsTiny) {
 
 // The scales of small blocks are halves below the normal ones, which lie far apart: a step of them is what is
 // lost at most, times the largest level.
-TEST(Quantise, KeepsSmallWeightsAsFarAsHalvesGo) {
+TEST(Quantize, KeepsSmallWeightsAsFarAsHalvesGo) {
   constexpr double kStep = 0x1p-24;
-  for (const TensorType type : kQuantisedTypes) {
+  for (const TensorType type : kQuantizedTypes) {
     SCOPED_TRACE(std::string(tensor_type_info(type).name));
     const double usual =
         relative_error(normal_values(4096, 0.05F), there_and_back(type, normal_values(4096, 0.05F)));
@@ -249,18 +249,18 @@ TEST(Quantise, KeepsSmallWeightsAsFarAsHalvesGo) {
   }
 }
 
-TEST(Quantise, StaysFiniteAtTheEndOfTheRange) {
+TEST(Quantize, StaysFiniteAtTheEndOfTheRange) {
   std::vector<float> values = normal_values(512, 1);
   for (float& value : values) {
-    value = std::clamp(value * 60000, -kLargestQuantised, kLargestQuantised);
+    value = std::clamp(value * 60000, -kLargestQuantized, kLargestQuantized);
   }
   ASSERT_EQ(first_unfit(values), std::nullopt);
-  for (const TensorType type : kQuantisedTypes) {
+  for (const TensorType type : kQuantizedTypes) {
     EXPECT_LT(relative_error(values, there_and_back(type, values)), 0.3);
   }
 }
 
-TEST(Quantise, FindsTheFirstValueThatFitsNowhere) {
+TEST(Quantize, FindsTheFirstValueThatFitsNowhere) {
   std::vector<float> values(64, 1);
   EXPECT_EQ(first_unfit(values), std::nullopt);
   values[50] = std::numeric_limits<float>::quiet_NaN();
@@ -271,12 +271,12 @@ TEST(Quantise, FindsTheFirstValueThatFitsNowhere) {
   EXPECT_EQ(first_unfit(values), 3U);
 }
 
-TEST(Quantise, KnowsWhatItMakes) {
-  for (const TensorType type : kQuantisedTypes) {
-    EXPECT_TRUE(can_quantise(type) && can_multiply(type));
+TEST(Quantize, KnowsWhatItMakes) {
+  for (const TensorType type : kQuantizedTypes) {
+    EXPECT_TRUE(can_quantize(type) && can_multiply(type));
   }
   for (const TensorType type : {TensorType::f32, TensorType::bf16, TensorType::iq2_xs, TensorType::mxfp4}) {
-    EXPECT_FALSE(can_quantise(type));
+    EXPECT_FALSE(can_quantize(type));
   }
 }
 

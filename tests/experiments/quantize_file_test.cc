@@ -1,4 +1,4 @@
-#include "experiments/quantise_file.h"
+#include "experiments/quantize_file.h"
 
 #include <gtest/gtest.h>
 
@@ -76,7 +76,7 @@ SmallModel three_blocks() {
   return model;
 }
 
-Result<QuantisedFile> quantise_to(const std::string& from, const std::string& to, unsigned threads = 1) {
+Result<QuantizedFile> quantize_to(const std::string& from, const std::string& to, unsigned threads = 1) {
   const Result<Gguf> gguf = Gguf::open(from);
   if (!gguf) {
     return Unexpected(gguf.error());
@@ -85,8 +85,8 @@ Result<QuantisedFile> quantise_to(const std::string& from, const std::string& to
   if (!choices) {
     return propagate(choices);
   }
-  const QuantisePlan plan = {&*gguf, std::move(*choices), to, false, threads};
-  return quantise_file(plan, [](uint64_t) { return true; });
+  const QuantizePlan plan = {&*gguf, std::move(*choices), to, false, threads};
+  return quantize_file(plan, [](uint64_t) { return true; });
 }
 
 std::vector<float> tensor_floats(const std::string& file, const GgufTensor& tensor) {
@@ -95,11 +95,11 @@ std::vector<float> tensor_floats(const std::string& file, const GgufTensor& tens
   return values;
 }
 
-TEST(QuantiseFile, WritesEveryTensorAtItsPlaceInItsType) {
+TEST(QuantizeFile, WritesEveryTensorAtItsPlaceInItsType) {
   const ModelDirectory folder;
   const std::string from = folder.write(three_blocks().bytes());
   const std::string to = folder.file("out.gguf");
-  const Result<QuantisedFile> made = quantise_to(from, to);
+  const Result<QuantizedFile> made = quantize_to(from, to);
   ASSERT_TRUE(made) << made.error().message;
   const Result<Gguf> before = Gguf::open(from);
   const Result<Gguf> after = Gguf::open(to);
@@ -141,11 +141,11 @@ TEST(QuantiseFile, WritesEveryTensorAtItsPlaceInItsType) {
   EXPECT_EQ(type_of("blk.2.ffn_down_exps.weight"), TensorType::q8_0);
 }
 
-TEST(QuantiseFile, CarriesKeysOverAndSaysWhatMostWeightsAre) {
+TEST(QuantizeFile, CarriesKeysOverAndSaysWhatMostWeightsAre) {
   const ModelDirectory folder;
   const std::string from = folder.write(three_blocks().bytes());
   const std::string to = folder.file("out.gguf");
-  ASSERT_TRUE(quantise_to(from, to));
+  ASSERT_TRUE(quantize_to(from, to));
   const Result<Gguf> after = Gguf::open(to);
   ASSERT_TRUE(after);
   EXPECT_EQ(*after->metadata().integer<uint32_t>("general.file_type"), 10U);  // mostly Q2_K
@@ -162,11 +162,11 @@ TEST(QuantiseFile, CarriesKeysOverAndSaysWhatMostWeightsAre) {
                                       "some.list", "general.quantization_version"}));
 }
 
-TEST(QuantiseFile, GivesTheSameBytesWithAnyNumberOfThreads) {
+TEST(QuantizeFile, GivesTheSameBytesWithAnyNumberOfThreads) {
   const ModelDirectory folder;
   const std::string from = folder.write(three_blocks().bytes());
-  const Result<QuantisedFile> one = quantise_to(from, folder.file("one"), 1);
-  const Result<QuantisedFile> three = quantise_to(from, folder.file("three"), 3);
+  const Result<QuantizedFile> one = quantize_to(from, folder.file("one"), 1);
+  const Result<QuantizedFile> three = quantize_to(from, folder.file("three"), 3);
   ASSERT_TRUE(one && three);
   EXPECT_TRUE(file_text(folder.file("one")) == file_text(folder.file("three")));
   for (size_t i = 0; i < one->losses.size(); ++i) {
@@ -174,7 +174,7 @@ TEST(QuantiseFile, GivesTheSameBytesWithAnyNumberOfThreads) {
   }
 }
 
-TEST(QuantiseFile, JoinsASplitModel) {
+TEST(QuantizeFile, JoinsASplitModel) {
   const ModelDirectory folder;
   const std::vector<std::string> names = {"token_embd.weight", "blk.0.attn_q.weight",
                                           "blk.1.ffn_up_exps.weight"};
@@ -187,11 +187,11 @@ TEST(QuantiseFile, JoinsASplitModel) {
     folder.write(part.bytes(), fmt::format("in-{:05}-of-00003.gguf", i + 1));
     SmallModel alone;
     alone.add(names[i], {256, 3}, i + 1);
-    ASSERT_TRUE(quantise_to(folder.write(alone.bytes(), fmt::format("alone-{}.gguf", i)),
+    ASSERT_TRUE(quantize_to(folder.write(alone.bytes(), fmt::format("alone-{}.gguf", i)),
                             folder.file(fmt::format("{}", i))));
   }
   const std::string to = folder.file("out.gguf");
-  const Result<QuantisedFile> made = quantise_to(folder.file("in-00001-of-00003.gguf"), to);
+  const Result<QuantizedFile> made = quantize_to(folder.file("in-00001-of-00003.gguf"), to);
   ASSERT_TRUE(made) << made.error().message;
   const Result<Gguf> after = Gguf::open(to);
   ASSERT_TRUE(after) << after.error().message;
@@ -211,7 +211,7 @@ TEST(QuantiseFile, JoinsASplitModel) {
   }
 }
 
-TEST(QuantiseFile, NamesTheValueThatNoBlockHolds) {
+TEST(QuantizeFile, NamesTheValueThatNoBlockHolds) {
   const ModelDirectory folder;
   SmallModel model = three_blocks();
   // The last value of the last tensor but one, which is 512 × 2 × 12.
@@ -220,7 +220,7 @@ TEST(QuantiseFile, NamesTheValueThatNoBlockHolds) {
   const size_t at = model.data().size() - last - 512 * 2 * 12 * sizeof(float) + 12'287 * sizeof(float);
   std::memcpy(model.data().data() + at, &nan, sizeof nan);
   const std::string to = folder.file("out.gguf");
-  const Result<QuantisedFile> made = quantise_to(folder.write(model.bytes()), to);
+  const Result<QuantizedFile> made = quantize_to(folder.write(model.bytes()), to);
   ASSERT_FALSE(made);
   for (const char* mention : {"blk.2.ffn_up_exps.weight", "value 12287", "nan", "Q6_K"}) {
     EXPECT_NE(made.error().message.find(mention), std::string::npos) << made.error().message;

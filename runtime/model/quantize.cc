@@ -1,25 +1,25 @@
-#include "runtime/model/quantise.h"
+#include "runtime/model/quantize.h"
 
 #include "core/expects.h"
 #include "runtime/model/kernels/encode.h"
 
 namespace spillway {
 
-bool can_quantise(TensorType type) {
+bool can_quantize(TensorType type) {
   return encoder(type) != nullptr;
 }
 
 std::optional<size_t> first_unfit(std::span<const float> values) {
   for (size_t i = 0; i < values.size(); ++i) {
     // Written so that it is true of what is no number.
-    if (!(values[i] <= kLargestQuantised && values[i] >= -kLargestQuantised)) {
+    if (!(values[i] <= kLargestQuantized && values[i] >= -kLargestQuantized)) {
       return i;
     }
   }
   return std::nullopt;
 }
 
-void quantise(TensorType type, std::span<const float> values, std::byte* out) {
+void quantize(TensorType type, std::span<const float> values, std::byte* out) {
   const TensorTypeInfo& info = tensor_type_info(type);
   const Encoder encode = encoder(type);
   Expects(encode != nullptr && values.size() % info.block_elements == 0);
