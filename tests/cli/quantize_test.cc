@@ -158,7 +158,7 @@ TEST_F(QuantizeCliMadeModel, GivesWholeRowsOf256KTypes) {
   EXPECT_EQ(spillway({"pack", "--model", output_, "-o", scratch_ / "store"}).status, 0);
 }
 
-TEST_F(QuantizeCliMadeModel, NamesTheTensorAndTheValueThatCannotBeQuantised) {
+TEST_F(QuantizeCliMadeModel, NamesTheTensorAndTheValueThatCannotBeQuantized) {
   ASSERT_TRUE(make(256, 8, 4, 0));
   std::fstream file(model_, std::ios::in | std::ios::out | std::ios::binary);
   const float infinity = std::numeric_limits<float>::infinity();
