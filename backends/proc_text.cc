@@ -40,6 +40,17 @@ std::optional<uint64_t> number_in(const std::string& path) {
   return value;
 }
 
+std::optional<uint64_t> stolen_ticks(std::string_view stat) {
+  std::istringstream first(std::string(stat.substr(0, stat.find('\n'))));
+  std::string name;
+  uint64_t ticks[8] = {};  // user, nice, system, idle, iowait, irq, softirq, steal
+  first >> name;
+  for (uint64_t& field : ticks) {
+    first >> field;
+  }
+  return first && name == "cpu" ? std::optional(ticks[7]) : std::nullopt;
+}
+
 std::optional<uint64_t> number_of(std::string_view text, std::string_view key) {
   size_t line = 0;
   while (line < text.size()) {

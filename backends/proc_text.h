@@ -19,6 +19,10 @@ std::optional<uint64_t> number_of(std::string_view text, std::string_view key);
 // file.
 std::optional<uint64_t> number_in(const std::string& path);
 
+// Of /proc/stat: the ticks, over all processors since boot, in which this machine had work but its host ran
+// other machines instead.
+std::optional<uint64_t> stolen_ticks(std::string_view stat);
+
 // The sum of `key` over this process's mappings that overlap [begin, end). The kernel splits and merges
 // mappings as it likes, so the sum may count what lies around.
 uint64_t smaps_bytes(uint64_t begin, uint64_t end, std::string_view key);

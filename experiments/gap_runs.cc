@@ -343,6 +343,7 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
   run.report.backend_note = "simulated";
   run.report.io.verify = "off";
   run.report.io.cpu_s = 0;
+  run.report.io.stolen_cpu_s.reset();
   run.report.config.emplace_back("device", drive->resolved);
   run.report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
   run.report.config.emplace_back("ranges", fmt::format("{}", options.ranges));

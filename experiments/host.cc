@@ -9,6 +9,8 @@
 #include <fstream>
 
 #include "backends/device_bytes.h"
+#include "backends/posix_file.h"
+#include "backends/proc_text.h"
 #include "core/text.h"
 
 namespace spillway {
@@ -71,6 +73,11 @@ std::string utc_date() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &fields);
   return text;
+}
+
+std::optional<double> stolen_cpu_seconds() {
+  const std::optional<uint64_t> ticks = stolen_ticks(read_text("/proc/stat").value_or(""));
+  return ticks ? std::optional(double(*ticks) / double(sysconf(_SC_CLK_TCK))) : std::nullopt;
 }
 
 double process_cpu_seconds() {

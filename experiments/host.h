@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,5 +18,9 @@ std::string utc_date();
 
 // User and system time of this process so far, all threads.
 double process_cpu_seconds();
+
+// Processor time since boot that the host of this virtual machine gave to others while this one had work, all
+// cores together; none where the kernel does not tell.
+std::optional<double> stolen_cpu_seconds();
 
 }  // namespace spillway

@@ -12,6 +12,11 @@ double achieved_tok_per_s(const Report& report) {
   return decode.wall.count() == 0 ? 0.0 : double(decode.tokens) / seconds(decode.wall);
 }
 
+std::optional<double> stolen_share(const Report& report) {
+  const double had = seconds(report.io.wall) * report.host.cores;
+  return report.io.stolen_cpu_s && had > 0 ? std::optional(*report.io.stolen_cpu_s / had) : std::nullopt;
+}
+
 std::optional<double> share_from_ram(const Report& report) {
   if (!report.io.device_bytes || report.io.counts.bytes_read == 0) {
     return std::nullopt;

@@ -73,6 +73,7 @@ Json run_json(const Report& report) {
             {"file_system", report.store.file_system},
             {"device", report.store.device},
             {"read_ahead_bytes", or_null(report.store.read_ahead_bytes)}}},
+          {"stolen_cpu_s", or_null(report.io.stolen_cpu_s)},
           {"interrupted", report.interrupted}};
 }
 

@@ -172,8 +172,13 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
                 storage.config);
   Session session({source, *policies.prefetcher.port, pager, loader, compute, storage.clock, observers});
   const double cpu_before = process_cpu_seconds();
+  const std::optional<double> stolen_before = stolen_cpu_seconds();
   Result<void> ran = session.run(stop);
   report.io.cpu_s = process_cpu_seconds() - cpu_before;
+  if (const std::optional<double> stolen = stolen_cpu_seconds();
+      stolen && stolen_before && !report.virtual_time) {
+    report.io.stolen_cpu_s = *stolen - *stolen_before;
+  }
   report.io.counts = loader.counts();
   report.io.wall = report.metrics.total().wall;
   report.io.arena_moved_bytes = storage.arena == nullptr ? 0 : storage.arena->moved_bytes();
