@@ -33,19 +33,23 @@ bool is_on(const std::string& option) {
   return !option.starts_with("none");
 }
 
-RunOptions without_compute(RunOptions options) {
-  options.compute = "none";
-  options.prefetch = "none";
+// What is run beside the run that is explained writes no files of its own.
+RunOptions beside(RunOptions options) {
   options.json.clear();
   options.timeline.clear();
   return options;
 }
 
-RunOptions without_prefetch(RunOptions options) {
-  options.prefetch = "none";
-  options.json.clear();
-  options.timeline.clear();
-  return options;
+RunOptions without_prefetch(const RunOptions& options) {
+  RunOptions without = beside(options);
+  without.prefetch = "none";
+  return without;
+}
+
+RunOptions without_compute(const RunOptions& options) {
+  RunOptions without = without_prefetch(options);
+  without.compute = "none";
+  return without;
 }
 
 // Bytes that a policy would read for the tokens that `report` measured, per token.
@@ -112,6 +116,37 @@ Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const 
     return failed("interrupted while the run was repeated without one of its causes; nothing was explained");
   }
   return report;
+}
+
+// The host of a virtual machine may take its cores away in one run and not in the next, and the difference
+// would be put down to a cause. Unless that takes long, such a run is made again, and the least disturbed one
+// counts.
+Result<Report> least_disturbed(Report first, const ReplayOptions& options, const RunOptions& run,
+                               const std::string& backend, const Invocation& invocation) {
+  constexpr int kMostRuns = 6;
+  constexpr Nanoseconds kPatience = std::chrono::seconds(20);
+  Report best = std::move(first);
+  Nanoseconds spent = best.io.wall;
+  for (int runs = 1;
+       stolen_share(best).value_or(0) > kStolenTolerance && runs < kMostRuns && spent < kPatience; ++runs) {
+    Result<Report> again = replay_again(options, beside(run), backend, invocation);
+    if (!again) {
+      return again;
+    }
+    spent += again->io.wall;
+    if (stolen_share(*again).value_or(0) < stolen_share(best).value_or(0)) {
+      again->ceilings.drive = best.ceilings.drive;  // only the first has probed it
+      best = std::move(*again);
+    }
+  }
+  return best;
+}
+
+// The run of the trace by a backend, without some of its causes.
+Result<Report> undisturbed_replay(const ReplayOptions& options, const RunOptions& run,
+                                  const std::string& backend, const Invocation& invocation) {
+  Result<Report> first = replay_again(options, run, backend, invocation);
+  return first ? least_disturbed(std::move(*first), options, run, backend, invocation) : first;
 }
 
 // A run of the trace in virtual time, on the drive that `make` makes and in the store's layout.
@@ -228,12 +263,20 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
     if (!report) {
       return propagate(report);
     }
+    if (report->interrupted) {
+      return failed("interrupted; nothing was explained");
+    }
     run.report = std::move(*report);
   }
-  take_facts(options.run, run.report, evidence);
-  if (run.report.interrupted) {
-    return failed("interrupted; nothing was explained");
+  if (!is_bare) {
+    Result<Report> best =
+        least_disturbed(std::move(run.report), options, options.run, options.rig.backend, invocation);
+    if (!best) {
+      return propagate(best);
+    }
+    run.report = std::move(*best);
   }
+  take_facts(options.run, run.report, evidence);
   std::optional<Report> direct_report;
   if (is_bare) {
     direct_report = run.report;
@@ -294,7 +337,7 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   if (direct != options.rig.backend) {
     evidence.backend_s = evidence.achieved_s;
     if (evidence.computes || evidence.prefetches) {
-      Result<Report> plain = replay_again(options, bare, options.rig.backend, invocation);
+      Result<Report> plain = undisturbed_replay(options, bare, options.rig.backend, invocation);
       if (!plain) {
         return propagate(plain);
       }
@@ -304,7 +347,7 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
   if (evidence.prefetches) {
     Result<Report> plain =
-        replay_again(options, without_prefetch(options.run), options.rig.backend, invocation);
+        undisturbed_replay(options, without_prefetch(options.run), options.rig.backend, invocation);
     if (!plain) {
       return propagate(plain);
     }

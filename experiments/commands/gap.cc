@@ -25,6 +25,7 @@ struct RecordedRun {
   uint64_t passes = 0;  // of decode, without warm-up
   uint64_t tokens = 0;
   double wall_s = 0;  // of decode
+  double stolen_share = 0;
 };
 
 Result<RecordedRun> read_live(const std::string& path) {
@@ -50,6 +51,12 @@ Result<RecordedRun> read_live(const std::string& path) {
     live.passes = measured.at("passes").get<uint64_t>();
     live.tokens = measured.at("tokens").get<uint64_t>();
     live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
+    const Json& run = json.at("run");
+    if (const auto stolen = run.find("stolen_cpu_s"); stolen != run.end() && stolen->is_number()) {
+      const double had_s =
+          json.at("io").at("wall_ns").get<double>() / 1e9 * run.at("host").at("cores").get<double>();
+      live.stolen_share = had_s > 0 ? stolen->get<double>() / had_s : 0;
+    }
     return live.tokens > 0 ? Result<RecordedRun>(live) : failed("{}: has no tokens of decode", path);
   } catch (const Json::exception& problem) {
     return failed("{}: not a usable report: {}", path, problem.what());
@@ -138,6 +145,12 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
   }
   if (!options.live.empty()) {
     run->evidence.achieved_s = live.wall_s / double(live.tokens);
+    if (live.stolen_share > kStolenTolerance) {
+      run->report.warnings.push_back(fmt::format(
+          "--live {}: {:.1f} % of the CPU time of that run went to other machines of its host, which no "
+          "replay explains; record it again",
+          options.live, 100 * live.stolen_share));
+    }
   }
   run->report.gap = explain(run->evidence);
   return print_report(run->report, options.replay.run.json);

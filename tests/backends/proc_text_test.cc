@@ -22,7 +22,7 @@ TEST(ProcTextTest, undoes_the_escapes_of_mount_points) {
 TEST(ProcTextTest, finds_the_time_that_the_host_took_away) {
   EXPECT_EQ(stolen_ticks("cpu  70 15 13 48 8 0 29 1360 4 5\ncpu0 1 2 3 4 5 6 7 8 9 10\n"), 1360U);
   EXPECT_EQ(stolen_ticks("cpu  70 15 13 48 8 0 29\ncpu0 1 2 3 4 5 6 7 8 9 10\n"),
-            std::nullopt);  // Linux 2.6.10
+            std::nullopt);  // an old kernel
   EXPECT_EQ(stolen_ticks("intr 70 15 13 48 8 0 29 1360 4 5\n"), std::nullopt);
   EXPECT_EQ(stolen_ticks(""), std::nullopt);
 }
