@@ -19,8 +19,8 @@ std::optional<uint64_t> number_of(std::string_view text, std::string_view key);
 // file.
 std::optional<uint64_t> number_in(const std::string& path);
 
-// Of /proc/stat: the ticks, over all processors since boot, in which this machine had work but its host ran
-// other machines instead.
+// Steal time in the first line of /proc/stat: over all processors, since boot, in ticks of
+// 1/sysconf(_SC_CLK_TCK) s. None where that line is another or has no such column.
 std::optional<uint64_t> stolen_ticks(std::string_view stat);
 
 // The sum of `key` over this process's mappings that overlap [begin, end). The kernel splits and merges

@@ -34,8 +34,9 @@ class DriveWatch {
 
   // What it took itself since the run began, of which the run knows nothing.
   double cpu_s() const { return cpu_s_; }
+  double stolen_cpu_s() const { return stolen_cpu_s_; }
   uint64_t device_bytes() const { return device_bytes_; }
-  void begin_run() { cpu_s_ = 0, device_bytes_ = 0, last_look_ = Nanoseconds(0); }
+  void begin_run() { cpu_s_ = 0, stolen_cpu_s_ = 0, device_bytes_ = 0, last_look_ = Nanoseconds(0); }
 
   // The drive as it was over all looks, by the one method.
   Result<DeviceProfile> profile() { return calibration_.profile(); }
@@ -44,6 +45,7 @@ class DriveWatch {
   Calibration calibration_;
   Nanoseconds last_look_{0};
   double cpu_s_ = 0;
+  double stolen_cpu_s_ = 0;
   uint64_t device_bytes_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "backends/list.h"
 #include "core/interrupt.h"
 #include "experiments/drive_watch.h"
+#include "experiments/gap_replays.h"
 #include "experiments/open_drive.h"
 #include "experiments/store_plan.h"
 #include "policies/list.h"
@@ -31,25 +32,6 @@ double seconds_per_token(const Report& report) {
 
 bool is_on(const std::string& option) {
   return !option.starts_with("none");
-}
-
-// What is run beside the run that is explained writes no files of its own.
-RunOptions beside(RunOptions options) {
-  options.json.clear();
-  options.timeline.clear();
-  return options;
-}
-
-RunOptions without_prefetch(const RunOptions& options) {
-  RunOptions without = beside(options);
-  without.prefetch = "none";
-  return without;
-}
-
-RunOptions without_compute(const RunOptions& options) {
-  RunOptions without = without_prefetch(options);
-  without.compute = "none";
-  return without;
 }
 
 // Bytes that a policy would read for the tokens that `report` measured, per token.
@@ -98,57 +80,6 @@ void take_facts(const RunOptions& options, const Report& report, GapEvidence& ev
 
 // ---- on real storage
 
-Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const std::string& backend,
-                            const Invocation& invocation, DriveWatch* watch = nullptr) {
-  options.run = run;
-  options.rig.backend = backend;
-  options.rig.no_probe = true;
-  Result<Composition> parts = compose(options.run);
-  if (!parts) {
-    return propagate(parts);
-  }
-  Rig rig;
-  if (Result<void> made = make_rig(options, *parts, rig); !made) {
-    return propagate(made);
-  }
-  Result<Report> report = replay(options, *parts, rig, invocation, watch);
-  if (report && report->interrupted) {
-    return failed("interrupted while the run was repeated without one of its causes; nothing was explained");
-  }
-  return report;
-}
-
-// The host of a virtual machine may take its cores away in one run and not in the next, and the difference
-// would be put down to a cause. Unless that takes long, such a run is made again, and the least disturbed one
-// counts.
-Result<Report> least_disturbed(Report first, const ReplayOptions& options, const RunOptions& run,
-                               const std::string& backend, const Invocation& invocation) {
-  constexpr int kMostRuns = 6;
-  constexpr Nanoseconds kPatience = std::chrono::seconds(20);
-  Report best = std::move(first);
-  Nanoseconds spent = best.io.wall;
-  for (int runs = 1;
-       stolen_share(best).value_or(0) > kStolenTolerance && runs < kMostRuns && spent < kPatience; ++runs) {
-    Result<Report> again = replay_again(options, beside(run), backend, invocation);
-    if (!again) {
-      return again;
-    }
-    spent += again->io.wall;
-    if (stolen_share(*again).value_or(0) < stolen_share(best).value_or(0)) {
-      again->ceilings.drive = best.ceilings.drive;  // only the first has probed it
-      best = std::move(*again);
-    }
-  }
-  return best;
-}
-
-// The run of the trace by a backend, without some of its causes.
-Result<Report> undisturbed_replay(const ReplayOptions& options, const RunOptions& run,
-                                  const std::string& backend, const Invocation& invocation) {
-  Result<Report> first = replay_again(options, run, backend, invocation);
-  return first ? least_disturbed(std::move(*first), options, run, backend, invocation) : first;
-}
-
 // A run of the trace in virtual time, on the drive that `make` makes and in the store's layout.
 Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
                            std::unique_ptr<DeviceModel> device, const SimulatedBackend::Options& limits,
@@ -158,6 +89,7 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
     return propagate(parts);
   }
   Report report = begin_report("simulate", options, *parts, invocation);
+  report.virtual_time = true;
   VirtualClock clock;
   SimulatedBackend backend(std::move(device), clock, limits);
   if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
@@ -254,28 +186,11 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   // A prefetch would go on for nothing while the clock stands still, so such a run is not watched.
   const bool is_bare =
       direct == options.rig.backend && !is_on(options.run.prefetch) && options.run.compute == "none";
-  {
-    Rig rig;
-    if (Result<void> made = make_rig(options, *parts, rig); !made) {
-      return propagate(made);
-    }
-    Result<Report> report = replay(options, *parts, rig, invocation, is_bare ? &watch : nullptr);
-    if (!report) {
-      return propagate(report);
-    }
-    if (report->interrupted) {
-      return failed("interrupted; nothing was explained");
-    }
-    run.report = std::move(*report);
+  Result<Report> achieved = replay_as_asked(options, *parts, invocation, is_bare ? &watch : nullptr);
+  if (!achieved) {
+    return propagate(achieved);
   }
-  if (!is_bare) {
-    Result<Report> best =
-        least_disturbed(std::move(run.report), options, options.run, options.rig.backend, invocation);
-    if (!best) {
-      return propagate(best);
-    }
-    run.report = std::move(*best);
-  }
+  run.report = std::move(*achieved);
   take_facts(options.run, run.report, evidence);
   std::optional<Report> direct_report;
   if (is_bare) {
@@ -286,6 +201,7 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
       return propagate(again);
     }
     direct_report = std::move(*again);
+    admit_disturbance(*direct_report, "the drive was measured by direct reads", run.report);
   }
   Result<DeviceProfile> profile = watch.profile();
   if (!profile) {
@@ -326,7 +242,8 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
 
   ReplayOptions unverified = options;
   unverified.rig.verify = "off";
-  Result<Report> null = replay_again(unverified, bare, "null", invocation);
+  Result<Report> null = undisturbed_replay(unverified, bare, "null", invocation,
+                                           "the run was repeated without reads", run.report);
   if (!null) {
     return propagate(null);
   }
@@ -337,7 +254,8 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   if (direct != options.rig.backend) {
     evidence.backend_s = evidence.achieved_s;
     if (evidence.computes || evidence.prefetches) {
-      Result<Report> plain = undisturbed_replay(options, bare, options.rig.backend, invocation);
+      Result<Report> plain = undisturbed_replay(options, bare, options.rig.backend, invocation,
+                                                "the run was repeated without compute", run.report);
       if (!plain) {
         return propagate(plain);
       }
@@ -347,7 +265,8 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
   if (evidence.prefetches) {
     Result<Report> plain =
-        undisturbed_replay(options, without_prefetch(options.run), options.rig.backend, invocation);
+        undisturbed_replay(options, without_prefetch(options.run), options.rig.backend, invocation,
+                           "the run was repeated without prefetch", run.report);
     if (!plain) {
       return propagate(plain);
     }
@@ -382,11 +301,9 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
     return propagate(achieved);
   }
   run.report = std::move(*achieved);
-  run.report.virtual_time = true;
   run.report.backend_note = "simulated";
   run.report.io.verify = "off";
   run.report.io.cpu_s = 0;
-  run.report.io.stolen_cpu_s.reset();
   run.report.config.emplace_back("device", drive->resolved);
   run.report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
   run.report.config.emplace_back("ranges", fmt::format("{}", options.ranges));

@@ -19,8 +19,8 @@ std::string utc_date();
 // User and system time of this process so far, all threads.
 double process_cpu_seconds();
 
-// Processor time since boot that the host of this virtual machine gave to others while this one had work, all
-// cores together; none where the kernel does not tell.
+// Steal time since boot, all cores together: a virtual processor had work and its host did not let it run.
+// None without /proc; 0 where the host does not say.
 std::optional<double> stolen_cpu_seconds();
 
 }  // namespace spillway

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "experiments/open_store.h"
@@ -8,16 +7,6 @@
 
 namespace spillway {
 namespace {
-
-// The block that a tensor named `blk.N.…` belongs to.
-std::optional<uint32_t> block_of(std::string_view name) {
-  if (!name.starts_with("blk.")) {
-    return std::nullopt;
-  }
-  uint32_t block = 0;
-  const auto [end, problem] = std::from_chars(name.data() + 4, name.data() + name.size(), block);
-  return problem == std::errc{} ? std::optional<uint32_t>(block) : std::nullopt;
-}
 
 bool contains(std::string_view name, std::string_view part) {
   return name.find(part) != std::string_view::npos;
@@ -44,7 +33,8 @@ uint64_t weights_of(const GgufTensor& tensor) {
 void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
   uint64_t embedding = 0;  // weights
   for (const GgufTensor& tensor : gguf.tensors()) {
-    const bool beyond = block_of(tensor.name).value_or(0) >= layers;  // predicts further tokens
+    const bool beyond =
+        parse_tensor_name(tensor.name).block.value_or(0) >= layers;  // predicts further tokens
     if (!beyond && !contains(tensor.name, "_exps.")) {
       model.*class_of(tensor.name) += tensor.bytes;
       model.resident_weights +=
@@ -63,7 +53,8 @@ void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
 uint64_t expert_weights(const Gguf& gguf, const plan::ModelBytes& model) {
   uint64_t all = 0;
   for (const GgufTensor& tensor : gguf.tensors()) {
-    const bool counts = contains(tensor.name, "_exps.") && block_of(tensor.name).value_or(0) < model.layers;
+    const bool counts =
+        contains(tensor.name, "_exps.") && parse_tensor_name(tensor.name).block.value_or(0) < model.layers;
     all += counts ? weights_of(tensor) : 0;
   }
   return all / model.expert_count();

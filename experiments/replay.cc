@@ -130,6 +130,9 @@ Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig
     watch->begin_run();
     Result<void> ran = run_trace(parts, storage, report, [&] { return watch->look_when_due(clock); });
     report.io.cpu_s -= watch->cpu_s();
+    if (report.io.stolen_cpu_s) {
+      *report.io.stolen_cpu_s = std::max(0.0, *report.io.stolen_cpu_s - watch->stolen_cpu_s());
+    }
     rig.bytes_beside = watch->device_bytes();
     return ran;
   };

@@ -13,8 +13,13 @@ double achieved_tok_per_s(const Report& report) {
 }
 
 std::optional<double> stolen_share(const Report& report) {
-  const double had = seconds(report.io.wall) * report.host.cores;
-  return report.io.stolen_cpu_s && had > 0 ? std::optional(*report.io.stolen_cpu_s / had) : std::nullopt;
+  const double wall = seconds(report.io.wall);
+  return report.io.stolen_cpu_s && wall > 0 ? std::optional(*report.io.stolen_cpu_s / wall) : std::nullopt;
+}
+
+bool is_disturbed(const Report& report) {
+  constexpr double kTolerated = 0.02;
+  return stolen_share(report).value_or(0) > kTolerated;
 }
 
 std::optional<double> share_from_ram(const Report& report) {

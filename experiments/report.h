@@ -50,7 +50,7 @@ struct IoFacts {
   uint64_t arena_moved_bytes = 0;        // copied to join holes
   std::string arena_pages;               // what that memory is made of
   double cpu_s = 0;                      // user and system time of the whole process
-  std::optional<double> stolen_cpu_s;    // of all cores, what the machine's host gave to others meanwhile
+  std::optional<double> stolen_cpu_s;    // steal time of all cores during the run; see host.h
   Nanoseconds wall{0};                   // prefill, warm-up and decode
 };
 
@@ -95,11 +95,12 @@ double achieved_tok_per_s(const Report& report);
 // A difference between what was asked for and what the device delivered that is not worth a headline.
 inline constexpr double kColdTolerance = 0.02;
 
-// Of the processor time this machine had, a part that its host gave away and that is not worth a headline.
-inline constexpr double kStolenTolerance = 0.01;
-
-// That part during the run (0.1: a tenth of all cores' time). Nothing where the kernel cannot tell.
+// Steal time during the run ÷ its wall time: 0.1 is a tenth of one core's, and a run that one thread paces
+// can be late by as much. Nothing in virtual time, and where the kernel does not tell.
 std::optional<double> stolen_share(const Report& report);
+
+// More was stolen than can be overlooked.
+bool is_disturbed(const Report& report);
 
 // The share of the bytes read that did not come from the device (0.2: a fifth came from RAM; −3: the device
 // delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.

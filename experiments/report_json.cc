@@ -73,7 +73,6 @@ Json run_json(const Report& report) {
             {"file_system", report.store.file_system},
             {"device", report.store.device},
             {"read_ahead_bytes", or_null(report.store.read_ahead_bytes)}}},
-          {"stolen_cpu_s", or_null(report.io.stolen_cpu_s)},
           {"interrupted", report.interrupted}};
 }
 
@@ -90,6 +89,8 @@ Json io_json(const Report& report) {
           {"arena_moving_ns", io.counts.moving.count()},
           {"arena_pages", io.arena_pages},
           {"cpu_s", io.cpu_s},
+          {"stolen_cpu_s", or_null(io.stolen_cpu_s)},
+          {"stolen_share", or_null(stolen_share(report))},
           {"wall_ns", io.wall.count()},
           {"backend_note", report.backend_note}};
 }

@@ -147,11 +147,10 @@ void proof(std::string& out, const Report& report) {
                     asked_gb < kLeastGb ? std::string()
                                         : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb)));
   }
-  if (const std::optional<double> stolen = stolen_share(report); stolen && *stolen > kStolenTolerance) {
+  if (is_disturbed(report)) {
     row(out, "stolen",
-        fmt::format("{} of the machine's CPU time went to other machines of its host: what took longer for "
-                    "it, nobody knows",
-                    percent(*stolen)));
+        fmt::format("{} of a core's time: the machine's host held its processors back",
+                    percent(*stolen_share(report))));
   }
 }
 

@@ -25,7 +25,7 @@ struct RecordedRun {
   uint64_t passes = 0;  // of decode, without warm-up
   uint64_t tokens = 0;
   double wall_s = 0;  // of decode
-  double stolen_share = 0;
+  bool is_disturbed = false;
 };
 
 Result<RecordedRun> read_live(const std::string& path) {
@@ -51,12 +51,12 @@ Result<RecordedRun> read_live(const std::string& path) {
     live.passes = measured.at("passes").get<uint64_t>();
     live.tokens = measured.at("tokens").get<uint64_t>();
     live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
-    const Json& run = json.at("run");
-    if (const auto stolen = run.find("stolen_cpu_s"); stolen != run.end() && stolen->is_number()) {
-      const double had_s =
-          json.at("io").at("wall_ns").get<double>() / 1e9 * run.at("host").at("cores").get<double>();
-      live.stolen_share = had_s > 0 ? stolen->get<double>() / had_s : 0;
+    Report steal;
+    steal.io.wall = Nanoseconds(json.at("io").at("wall_ns").get<int64_t>());
+    if (const Json& stolen = json.at("io").at("stolen_cpu_s"); stolen.is_number()) {
+      steal.io.stolen_cpu_s = stolen.get<double>();
     }
+    live.is_disturbed = is_disturbed(steal);
     return live.tokens > 0 ? Result<RecordedRun>(live) : failed("{}: has no tokens of decode", path);
   } catch (const Json::exception& problem) {
     return failed("{}: not a usable report: {}", path, problem.what());
@@ -145,11 +145,11 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
   }
   if (!options.live.empty()) {
     run->evidence.achieved_s = live.wall_s / double(live.tokens);
-    if (live.stolen_share > kStolenTolerance) {
+    if (live.is_disturbed) {
       run->report.warnings.push_back(fmt::format(
-          "--live {}: {:.1f} % of the CPU time of that run went to other machines of its host, which no "
-          "replay explains; record it again",
-          options.live, 100 * live.stolen_share));
+          "--live {}: the machine's host held its processors back during that run, which no replay explains; "
+          "record it again",
+          options.live));
     }
   }
   run->report.gap = explain(run->evidence);

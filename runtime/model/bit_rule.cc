@@ -117,7 +117,7 @@ std::string_view name_of(WeightGroup group) {
 }
 
 WeightGroup weight_group(const GgufTensor& tensor, uint32_t layers) {
-  const GgufTensorName name = take_apart(tensor.name);
+  const GgufTensorName name = parse_tensor_name(tensor.name);
   if (name.rest.starts_with("ffn_gate_inp")) {
     return WeightGroup::router;
   }

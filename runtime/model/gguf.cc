@@ -89,7 +89,7 @@ Result<void> check_tensor_count(const std::string& path, const GgufMetadata& met
 
 }  // namespace
 
-GgufTensorName take_apart(std::string_view name) {
+GgufTensorName parse_tensor_name(std::string_view name) {
   constexpr std::string_view kBegin = "blk.";
   if (name.starts_with(kBegin)) {
     const std::string_view behind = name.substr(kBegin.size());

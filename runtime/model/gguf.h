@@ -31,10 +31,10 @@ std::string describe_dims(const std::array<uint64_t, 4>& dims);
 // `blk.7.attn_q.weight` taken apart; what belongs to no block has none, and all of the name is the rest.
 struct GgufTensorName {
   std::optional<uint32_t> block;
-  std::string_view rest;  // behind `blk.7.`, of the name that was given
+  std::string_view rest;  // behind `blk.7.`; a part of what was parsed, which must outlive it
 };
 
-GgufTensorName take_apart(std::string_view name);
+GgufTensorName parse_tensor_name(std::string_view name);
 
 // In the order of the files, and by name.
 struct GgufTensorTable {

@@ -34,7 +34,7 @@ std::optional<ExpertPart> part_named(std::string_view kind) {
 std::optional<ExpertName> expert_name(std::string_view name) {
   constexpr std::string_view kBegin = "ffn_";
   constexpr std::string_view kEnd = "_exps.weight";
-  auto [layer, kind] = take_apart(name);
+  auto [layer, kind] = parse_tensor_name(name);
   if (!layer || !kind.starts_with(kBegin)) {
     return std::nullopt;
   }

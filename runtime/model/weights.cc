@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "core/expects.h"
@@ -35,22 +34,9 @@ class File {
   int handle_;
 };
 
-// The block that a tensor belongs to: 12 of `blk.12.attn_q.weight`; none of `output.weight`.
-std::optional<uint32_t> block_of(std::string_view name) {
-  constexpr std::string_view kPrefix = "blk.";
-  if (!name.starts_with(kPrefix)) {
-    return std::nullopt;
-  }
-  uint32_t block = 0;
-  const std::string_view rest = name.substr(kPrefix.size());
-  const auto [end, problem] = std::from_chars(rest.data(), rest.data() + rest.size(), block);
-  return problem == std::errc{} && end != rest.data() + rest.size() && *end == '.' ? std::optional(block)
-                                                                                   : std::nullopt;
-}
-
 bool is_resident(const GgufTensor& tensor, uint32_t layers) {
   const bool is_expert = tensor.name.ends_with("_exps.weight");
-  return !is_expert && block_of(tensor.name).value_or(0) < layers;
+  return !is_expert && parse_tensor_name(tensor.name).block.value_or(0) < layers;
 }
 
 Result<void> read_all(int file, const std::string& path, uint64_t offset, std::span<std::byte> into) {

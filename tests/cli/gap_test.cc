@@ -73,5 +73,21 @@ TEST_F(LiveGapCli, RefusesTheReportOfAThrottledRun) {
   expect_one_line(gap({"--warm-up", "4"}), 1, {live_, "--throttle"});
 }
 
+TEST_F(LiveGapCli, WarnsOfALiveRunWhoseProcessorsWereHeldBack) {
+  for (const double stolen_s : {0.0, 1000.0}) {
+    Json report = Json::parse(read_file(live_));
+    report["io"]["stolen_cpu_s"] = stolen_s;
+    std::ofstream(live_) << report;
+    const Ran ran = gap({"--warm-up", "4", "--json", "-"});
+    if (ran.status == kUnavailable) {
+      GTEST_SKIP() << ran.err;
+    }
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    const std::string warnings = Json::parse(ran.out)["warnings"].dump();
+    EXPECT_EQ(warnings.find("--live " + live_ + ": the machine's host") != std::string::npos, stolen_s > 0)
+        << warnings;
+  }
+}
+
 }  // namespace
 }  // namespace spillway::test

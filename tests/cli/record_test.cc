@@ -213,6 +213,13 @@ TEST(Record, KeepsThePeakOfMemoryToWeightsContextCacheAndLittleMore) {
                 4e6 + kBeside);
 }
 
+std::string sha256_of(const std::string& file) {
+  std::FILE* pipe = popen(("sha256sum '" + file + "'").c_str(), "r");
+  std::string sum(64, '?');
+  const bool read = pipe != nullptr && std::fread(sum.data(), 1, sum.size(), pipe) == sum.size();
+  return pipe != nullptr && pclose(pipe) == 0 && read ? sum : "none";
+}
+
 // `file` is the model that perplexity.json calls `name`.
 void expect_llamas_perplexity(const std::string& file, const std::string& name) {
   const Json truth = Json::parse(read_file(SPILLWAY_SOURCE_DIR "/tests/oracle/perplexity.json"));
@@ -221,6 +228,7 @@ void expect_llamas_perplexity(const std::string& file, const std::string& name) 
     return candidate["model"].get<std::string>().ends_with(name);
   });
   ASSERT_NE(reference, references.end()) << "perplexity.json has no figure for " << name;
+  ASSERT_EQ(sha256_of(file), (*reference)["model_sha256"]) << "not the file that llama.cpp was asked about";
   const Ran ran =
       spillway({"perplexity", "--model", file, "--file", SPILLWAY_SOURCE_DIR "/tests/oracle/perplexity.txt",
                 "--kv", "f32", "--no-probe", "--json", "-"});
@@ -228,7 +236,8 @@ void expect_llamas_perplexity(const std::string& file, const std::string& name) 
   const Json ours = Json::parse(ran.out)["perplexity"];
   const double theirs = (*reference)["perplexity"];
   EXPECT_NEAR(ours["value"], theirs, 0.005 * theirs);
-  EXPECT_NEAR(ours["standard_error"], (*reference)["standard_error"], 0.01 * theirs);
+  const double error = (*reference)["standard_error"];
+  EXPECT_NEAR(ours["standard_error"], error, 0.01 * error);
   EXPECT_EQ(ours["scored_tokens"], (*reference)["scored_tokens"]);
 }
 
@@ -236,7 +245,7 @@ TEST(Perplexity, AgreesWithLlamaCpp) {
   expect_llamas_perplexity(kBundled, "tiny-moe-q4_0.gguf");
 }
 
-// Which is what shows that llama.cpp reads such files, and the same numbers from them: the bundled model's
+// What shows that llama.cpp reads such files, and the same numbers from them. The bundled model's
 // rows become Q4_0, the experts of the other Q2_K.
 class PerplexityOfWhatQuantizeMade : public testing::TestWithParam<std::string> {};
 
