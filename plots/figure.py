@@ -169,7 +169,7 @@ def label(run, among):
 def short_value(value):
     """`uring:depth=64,chunk=1MiB` → itself if short, else its name and what fits."""
     text = str(value)
-    return text if len(text) <= 28 else text[:27] + "…"
+    return text if len(text) <= 34 else text[:33] + "…"
 
 
 @dataclass
