@@ -5,11 +5,15 @@
 #include "experiments/least_disturbed.h"
 
 namespace spillway {
+namespace {
+
 RunOptions beside(RunOptions options) {
   options.json.clear();
   options.timeline.clear();
   return options;
 }
+
+}  // namespace
 
 RunOptions without_prefetch(RunOptions options) {
   options.prefetch = "none";

@@ -8,9 +8,7 @@
 // The replays that a gap is explained with.
 namespace spillway {
 
-// Of a run beside the one that is explained: it writes no files of its own.
-RunOptions beside(RunOptions options);
-// And it lacks one of the causes.
+// Of a run beside the one that is explained: without one of its causes, and without files of its own.
 RunOptions without_prefetch(RunOptions options);
 RunOptions without_compute(RunOptions options);  // nor prefetch, which needs it
 

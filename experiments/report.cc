@@ -17,9 +17,9 @@ std::optional<double> stolen_share(const Report& report) {
   return report.io.stolen_cpu_s && wall > 0 ? std::optional(*report.io.stolen_cpu_s / wall) : std::nullopt;
 }
 
-bool is_disturbed(const Report& report) {
+bool is_disturbed(const std::optional<double>& stolen_share) {
   constexpr double kTolerated = 0.02;
-  return stolen_share(report).value_or(0) > kTolerated;
+  return stolen_share.value_or(0) > kTolerated;
 }
 
 std::optional<double> share_from_ram(const Report& report) {

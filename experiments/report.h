@@ -100,7 +100,10 @@ inline constexpr double kColdTolerance = 0.02;
 std::optional<double> stolen_share(const Report& report);
 
 // More was stolen than can be overlooked.
-bool is_disturbed(const Report& report);
+bool is_disturbed(const std::optional<double>& stolen_share);
+inline bool is_disturbed(const Report& report) {
+  return is_disturbed(stolen_share(report));
+}
 
 // The share of the bytes read that did not come from the device (0.2: a fifth came from RAM; −3: the device
 // delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.

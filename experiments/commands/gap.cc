@@ -51,12 +51,9 @@ Result<RecordedRun> read_live(const std::string& path) {
     live.passes = measured.at("passes").get<uint64_t>();
     live.tokens = measured.at("tokens").get<uint64_t>();
     live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
-    Report steal;
-    steal.io.wall = Nanoseconds(json.at("io").at("wall_ns").get<int64_t>());
-    if (const Json& stolen = json.at("io").at("stolen_cpu_s"); stolen.is_number()) {
-      steal.io.stolen_cpu_s = stolen.get<double>();
-    }
-    live.is_disturbed = is_disturbed(steal);
+    // Reports of before have none.
+    const Json stolen = json.at("io").value("stolen_share", Json());
+    live.is_disturbed = stolen.is_number() && is_disturbed(stolen.get<double>());
     return live.tokens > 0 ? Result<RecordedRun>(live) : failed("{}: has no tokens of decode", path);
   } catch (const Json::exception& problem) {
     return failed("{}: not a usable report: {}", path, problem.what());
