@@ -233,6 +233,8 @@ enum class EventKind : uint8_t {
   pass,    // a whole forward pass
 };
 
+inline constexpr size_t kEventKinds = size_t(EventKind::pass) + 1;
+
 struct Event {
   EventKind kind{};
   bool prefetch = false;

@@ -8,8 +8,6 @@
 namespace spillway {
 namespace {
 
-constexpr uint64_t kWhole = ~uint64_t(0);
-
 ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
   const uint64_t within = alignment - 1;  // a power of two's: no division
   const uint64_t begin = range.offset & ~within;
@@ -65,6 +63,7 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
       pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2))) {
+  config_.prefetch_piece_bytes = round_up(config_.prefetch_piece_bytes, alignment_);
   Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
                                        : arena == nullptr && config.verify == Verify::off);
   for (uint32_t tag = backend.caps().depth; tag-- > 0;) {
@@ -159,10 +158,10 @@ void Loader::start(ExpertId expert, bool prefetch) {
   load.ranges.clear();
   store_.ranges(expert, load.ranges);
 
-  const uint64_t most = prefetch ? round_up(config_.prefetch_piece_bytes, alignment_) : kWhole;
   uint64_t at = 0;
   for (uint32_t i = 0; i < load.ranges.size(); ++i) {
     const ByteRange whole = aligned_to(load.ranges[i], alignment_);
+    const uint64_t most = prefetch ? config_.prefetch_piece_bytes : whole.bytes;
     for (uint64_t done = 0; done < whole.bytes;) {
       const uint64_t bytes = std::min(most, whole.bytes - done);
       load.pieces.push_back({{whole.file, whole.offset + done, bytes}, at, i});

@@ -30,75 +30,57 @@ PhaseMetrics& PhaseMetrics::operator+=(const PhaseMetrics& other) {
 }
 
 void Metrics::on(const Event& event) {
-  PhaseMetrics& phase = event.phase == Phase::prefill       ? prefill_
-                        : warm_up_.passes < warm_up_passes_ ? warm_up_
-                                                            : decode_;
-  switch (event.kind) {
-    case EventKind::hit:
-      ++phase.accesses;
-      ++phase.hits;
-      phase.bytes_demanded += event.bytes;
-      break;
-    case EventKind::late:
-      ++phase.accesses;
-      ++phase.late;
-      phase.bytes_demanded += event.bytes;
-      break;
-    case EventKind::miss:
-      ++phase.accesses;
-      ++phase.misses;
-      phase.bytes_demanded += event.bytes;
-      phase.bytes_missed += event.bytes;
-      break;
-    case EventKind::bypass:
-      ++phase.bypasses;
-      break;
-    case EventKind::evict:
-      ++phase.evictions;
-      break;
-    case EventKind::prefetch:
-      ++phase.prefetches_issued;
-      phase.bytes_prefetched += event.bytes;
-      break;
-    case EventKind::prefetch_used:
-      ++phase.prefetches_useful;
-      break;
-    case EventKind::prefetch_wasted:
-      ++phase.prefetches_wasted;
-      phase.bytes_wasted += event.bytes;
-      break;
-    case EventKind::attention:
-      phase.attention += event.duration;
-      break;
-    case EventKind::shared_expert:
-    case EventKind::expert:
-      phase.experts += event.duration;
-      break;
-    case EventKind::stall:
-      phase.stall += event.duration;
-      break;
-    case EventKind::pass:
-      end_pass(phase, event);
-      break;
-    case EventKind::admit:
-    case EventKind::io:
-    case EventKind::step:
-      break;
+  Tally& region = tallies_[regions_[size_t(event.phase)]];
+  Sum& sum = region.by_kind[size_t(event.kind)];
+  ++sum.count;
+  sum.bytes += event.bytes;
+  sum.time += event.duration;
+  if (event.kind == EventKind::pass) {
+    end_pass(region, event);
   }
 }
 
 // Apart from the rest, which it would burden with the registers that growing a vector needs.
-[[gnu::noinline]] void Metrics::end_pass(PhaseMetrics& phase, const Event& event) {
-  ++phase.passes;
-  phase.tokens += event.tokens;
-  phase.wall += event.duration;
-  phase.pass_latency.push_back(event.duration);
+[[gnu::noinline]] void Metrics::end_pass(Tally& region, const Event& event) {
+  region.tokens += event.tokens;
+  region.pass_latency.push_back(event.duration);
+  if (tallies_[warm_up_region].pass_latency.size() == warm_up_passes_) {
+    regions_[size_t(Phase::decode)] = decode_region;
+  }
+}
+
+PhaseMetrics Metrics::sums(Region region) const {
+  const Tally& tally = tallies_[region];
+  const auto count = [&](EventKind kind) { return tally.by_kind[size_t(kind)].count; };
+  const auto bytes = [&](EventKind kind) { return tally.by_kind[size_t(kind)].bytes; };
+  const auto time = [&](EventKind kind) { return tally.by_kind[size_t(kind)].time; };
+  using enum EventKind;
+  return {.passes = count(pass),
+          .tokens = tally.tokens,
+          .accesses = count(hit) + count(late) + count(miss),
+          .late = count(late),
+          .hits = count(hit),
+          .misses = count(miss),
+          .bypasses = count(bypass),
+          .bytes_demanded = bytes(hit) + bytes(late) + bytes(miss),
+          .evictions = count(evict),
+          .bytes_missed = bytes(miss),
+          .prefetches_issued = count(prefetch),
+          .prefetches_useful = count(prefetch_used),
+          .prefetches_wasted = count(prefetch_wasted),
+          .bytes_prefetched = bytes(prefetch),
+          .bytes_wasted = bytes(prefetch_wasted),
+          .attention = time(attention),
+          .experts = time(shared_expert) + time(expert),
+          .stall = time(stall),
+          .wall = time(pass),
+          .pass_latency = tally.pass_latency};
 }
 
 PhaseMetrics Metrics::total() const {
-  PhaseMetrics sum = prefill_;
-  sum += warm_up_;
-  sum += decode_;
+  PhaseMetrics sum = prefill();
+  sum += warm_up();
+  sum += decode();
   return sum;
 }
 

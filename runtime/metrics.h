@@ -40,21 +40,38 @@ struct PhaseMetrics {
 // Sums a run up. Decode passes up to `warm_up` are kept apart and not measured.
 class Metrics final : public Observer {
  public:
-  explicit Metrics(uint64_t warm_up_passes = 0) : warm_up_passes_(warm_up_passes) {}
+  explicit Metrics(uint64_t warm_up_passes = 0)
+      : warm_up_passes_(warm_up_passes),
+        regions_{prefill_region, warm_up_passes > 0 ? warm_up_region : decode_region} {}
   void on(const Event& event) override;
 
-  const PhaseMetrics& prefill() const { return prefill_; }
-  const PhaseMetrics& decode() const { return decode_; }    // measured
-  const PhaseMetrics& warm_up() const { return warm_up_; }  // decode passes before measuring
+  PhaseMetrics prefill() const { return sums(prefill_region); }
+  PhaseMetrics decode() const { return sums(decode_region); }    // measured
+  PhaseMetrics warm_up() const { return sums(warm_up_region); }  // decode passes before measuring
   PhaseMetrics total() const;
 
  private:
-  static void end_pass(PhaseMetrics& phase, const Event& event);
+  // By kind of event, whatever the kind: which of hit and miss comes next no processor can foresee, so nothing
+  // here may branch on it.
+  struct Sum {
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    Nanoseconds time{0};
+  };
+  struct Tally {
+    std::array<Sum, kEventKinds> by_kind{};
+    uint64_t tokens = 0;
+    std::vector<Nanoseconds> pass_latency;
+  };
+
+  enum Region : uint8_t { prefill_region, warm_up_region, decode_region };
+
+  void end_pass(Tally& region, const Event& event);
+  PhaseMetrics sums(Region region) const;
 
   uint64_t warm_up_passes_;
-  PhaseMetrics prefill_;
-  PhaseMetrics warm_up_;
-  PhaseMetrics decode_;
+  std::array<Region, 2> regions_;  // that a phase's events now belong to
+  std::array<Tally, 3> tallies_;   // by region
 };
 
 // The value below which `share` (0 to 1) of the values lie: the nearest rank, so that a quantile is always

@@ -27,6 +27,7 @@ void Pager::begin(const Step& step) {
     log_->emplace_back(step);
   }
   in_step_ = true;
+  has_bypassed_ = false;
   step_ = step.index;
   layer_ = step.layer;
   decision_ = {.phase = step.phase, .step = step_};
@@ -50,6 +51,7 @@ void Pager::begin(const Step& step) {
 void Pager::look_up(const Access& access) {
   Entry& found = entry(access.expert);
   if (found.state == State::absent) {
+    ++awaited_;
     emit(EventKind::miss, access.expert, layer_bytes_);
     admit_demand(access);
     return;
@@ -57,6 +59,7 @@ void Pager::look_up(const Access& access) {
   const bool late = found.state == State::loading;
   emit(late ? EventKind::late : EventKind::hit, access.expert, layer_bytes_);
   if (late) {
+    ++awaited_;
     found.abandoned = false;
     std::erase(on_hint_, access.expert);
     commands_.push_back({PagerCommand::Kind::hurry, false, access.expert});
@@ -76,6 +79,7 @@ void Pager::admit_demand(const Access& access) {
   missed.state = State::loading;
   missed.bypass = !make_room(access, layer_bytes_);
   if (missed.bypass) {
+    has_bypassed_ = true;
     emit(EventKind::bypass, access.expert, layer_bytes_);
   } else {
     used_bytes_ += layer_bytes_;
@@ -203,10 +207,9 @@ void Pager::drop_bypassed(ExpertId expert) {
 }
 
 void Pager::end() {
-  Expects(in_step_);
+  Expects(in_step_ && all_ready());
   note(PagerCall::Kind::end);
   for (const ExpertId expert : held_) {
-    Expects(entry(expert).state != State::loading);
     entry(expert).held = false;
   }
   held_.clear();

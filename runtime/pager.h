@@ -69,6 +69,7 @@ class Pager {
     Expects(here.state == State::loading);
     note(PagerCall::Kind::arrived, expert);
     here.state = State::resident;
+    awaited_ -= here.held ? 1 : 0;
     here.abandoned = false;
     if (!on_hint_.empty()) {
       std::erase(on_hint_, expert);
@@ -78,6 +79,11 @@ class Pager {
 
   // True when the expert's bytes are there for the step to compute on.
   bool ready(ExpertId expert) const { return entries_[index_of(expert)].state == State::resident; }
+
+  // True when those of all the step's experts are.
+  bool all_ready() const { return awaited_ == 0; }
+  // Some of them are not kept: once they are used there is room for others.
+  bool has_bypassed() const { return has_bypassed_; }
 
   // The step has no more use for this expert; a bypassed one is dropped at once.
   void used(ExpertId expert) {
@@ -138,6 +144,8 @@ class Pager {
 
   std::vector<Entry> entries_;
   std::vector<ExpertId> held_;     // the current step's experts
+  uint32_t awaited_ = 0;           // of which so many are on their way
+  bool has_bypassed_ = false;
   std::vector<Hint> hints_;        // waiting, best first
   std::vector<ExpertId> on_hint_;  // prefetches under way
   std::vector<PagerCommand> commands_;

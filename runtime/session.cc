@@ -96,21 +96,26 @@ Result<void> Session::run_experts(const Step& step) {
 
 // Where nothing is computed, an expert has been used once it is there.
 Result<void> Session::await_experts(const Step& step) {
-  while (true) {
-    std::erase_if(order_, [this](ExpertId expert) {
-      const bool here = ports_.pager.ready(expert);
-      if (here) {
-        ports_.pager.used(expert);
-      }
-      return here;
-    });
-    if (order_.empty()) {
-      return {};
+  while (!ports_.pager.all_ready()) {
+    if (ports_.pager.has_bypassed()) {
+      use_what_is_here();
     }
     if (Result<void> waited = stall(step); !waited) {
       return waited;
     }
   }
+  use_what_is_here();
+  return {};
+}
+
+void Session::use_what_is_here() {
+  std::erase_if(order_, [this](ExpertId expert) {
+    const bool here = ports_.pager.ready(expert);
+    if (here) {
+      ports_.pager.used(expert);
+    }
+    return here;
+  });
 }
 
 Result<void> Session::compute_experts(const Step& step) {

@@ -39,6 +39,7 @@ class Session {
   Result<void> run_step(const Step& step, Nanoseconds began);
   Result<void> run_experts(const Step& step);
   Result<void> await_experts(const Step& step);
+  void use_what_is_here();
   Result<void> compute_experts(const Step& step);
   Result<void> stall(const Step& step);
   Result<void> compute_expert(const Step& step, ExpertId expert);

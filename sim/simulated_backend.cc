@@ -26,11 +26,11 @@ size_t SimulatedBackend::submit(std::span<const IoRequest> requests) {
     const Nanoseconds finish = device_->finish(request, clock_.now());
     Ensures(finish >= clock_.now());
     // Most devices finish in the order of submission, or nearly: the search ends where it begins.
-    auto place = pending_.end();
-    while (place != pending_.begin() + ptrdiff_t(reaped_) && std::prev(place)->finish > finish) {
-      --place;
+    size_t place = pending_.size();
+    pending_.push_back({finish, request.tag});
+    for (; place > reaped_ && pending_[place - 1].finish > finish; --place) {
+      std::swap(pending_[place - 1], pending_[place]);
     }
-    pending_.insert(place, {finish, request.tag});
   }
   return accepted;
 }
@@ -47,7 +47,10 @@ size_t SimulatedBackend::reap(std::span<IoDone> out, size_t at_least) {
     }
     out[count++] = {.tag = next.tag};
   }
-  if (in_flight() == 0 || reaped_ >= caps_.depth) {
+  if (in_flight() == 0) {
+    pending_.clear();
+    reaped_ = 0;
+  } else if (reaped_ >= caps_.depth) {
     pending_.erase(pending_.begin(), pending_.begin() + ptrdiff_t(reaped_));
     reaped_ = 0;
   }
