@@ -24,7 +24,7 @@ Result<bool> Generation::next(Batch& batch) {
   const std::vector<TokenId>& prompt = prompts_[at_];
   batch.sequence = uint32_t(at_);
   batch.begins_sequence = fed_ == 0;
-  batch.all_logits = false;
+  batch.first_logits = Batch::kLastAlone;
   if (!prompt_is_fed()) {
     const size_t end = std::min(prompt.size(), fed_ + options_.batch);
     batch.tokens.assign(prompt.begin() + ptrdiff_t(fed_), prompt.begin() + ptrdiff_t(end));
@@ -81,7 +81,7 @@ Result<bool> GivenTokens::next(Batch& batch) {
   batch.tokens.assign(tokens_.begin() + ptrdiff_t(fed_), tokens_.begin() + ptrdiff_t(end));
   batch.sequence = 0;
   batch.begins_sequence = fed_ == 0;
-  batch.all_logits = true;
+  batch.first_logits = 0;
   batch.phase = together_ > 1 ? Phase::prefill : Phase::decode;
   fed_ = end;
   return true;

@@ -61,6 +61,23 @@ Result<void> find_experts(const LiveRunOptions& options, LiveRun& run) {
   return {};
 }
 
+// What the limit must leave for the text and the work on it, known once the model is put together.
+Result<void> check_beside(const LiveRunOptions& options, const LiveRun& run) {
+  const Model& model = run.live->model();
+  const uint64_t context = model.state_bytes(run.context);
+  const uint64_t work = working_bytes(model, std::min(run.batch, run.context));
+  const uint64_t taken = run.rig.memory.size() + run.live->memory().size() + kProgramBytes;
+  if (options.rig.memory.count > 0 && taken + context + work > options.rig.memory.count) {
+    return wrong_usage(
+        "--memory {}: cache and resident weights take {}, a context of {} tokens {} and working on {} at a "
+        "time {}; "
+        "give a smaller --cache, --context or --batch",
+        exact_bytes(options.rig.memory), format_bytes(taken), run.context, format_bytes(context),
+        std::min(run.batch, run.context), format_bytes(work));
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_live_run_options(Command command, LiveRunOptions& options) {
@@ -124,9 +141,12 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
   return {};
 }
 
-Result<void> load_live(LiveRun& run) {
+Result<void> load_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> loaded = run.live->load(run.context); !loaded) {
     return loaded;
+  }
+  if (Result<void> fits = check_beside(options, run); !fits) {
+    return fits;
   }
   return occupy(run.rig);
 }

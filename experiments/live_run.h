@@ -25,6 +25,7 @@ void add_live_run_options(Command command, LiveRunOptions& options);
 struct LiveRun {
   std::unique_ptr<LiveModel> live;
   uint32_t context = 0;    // tokens of a sequence
+  uint32_t batch = 1;      // tokens of a forward pass, at most
   uint32_t lookahead = 0;  // layers
   SourceInfo info;
   CacheOptions cache;  // its size as decided
@@ -39,7 +40,7 @@ Result<void> open_live(const LiveRunOptions& options, LiveRun& run);
 Result<void> equip_live(const LiveRunOptions& options, LiveRun& run);
 
 // Reads the resident weights, for sequences of run.context tokens, and makes the cache's memory real.
-Result<void> load_live(LiveRun& run);
+Result<void> load_live(const LiveRunOptions& options, LiveRun& run);
 
 Report begin_live_report(std::string command, const LiveRunOptions& options, const LiveRun& run,
                          const Invocation& invocation);

@@ -58,8 +58,7 @@ Result<void> make_arena(const RigOptions& options, const ModelGeometry& geometry
 }
 
 Result<void> check_memory_limit(const RigOptions& options, const MemoryNeeds& needs, const Rig& rig) {
-  constexpr uint64_t kProgram = 32 * kMiB;  // the trace, code and stacks
-  const uint64_t beside = needs.resident_bytes + kProgram;
+  const uint64_t beside = needs.resident_bytes + kProgramBytes;
   if (rig.memory.size() + beside > options.memory.count) {
     return wrong_usage(
         "--memory {}: the cache's memory alone is {}, and {} beside it are needed for the rest",

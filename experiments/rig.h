@@ -42,6 +42,9 @@ struct Rig {
   uint64_t bytes_beside = 0;         // that the device delivered during the run, but not to it
 };
 
+// What a limited process needs beside everything that is asked for by size: the trace, code and stacks.
+inline constexpr uint64_t kProgramBytes = 32 * kMiB;
+
 // What a run needs memory for: the cache, and what is in memory beside it whatever the cache does.
 struct MemoryNeeds {
   uint64_t cache_bytes = 0;

@@ -49,7 +49,7 @@ class Windows final : public TokenFeed {
     }
     batch.sequence = uint32_t(window_);
     batch.begins_sequence = fed_ == 0;
-    batch.all_logits = end > first_scored_;
+    batch.first_logits = first_scored_ - std::min(first_scored_, first_);
     batch.phase = Phase::prefill;
     fed_ = end;
     return true;
@@ -173,10 +173,11 @@ Result<void> run_perplexity(PerplexityOptions options, const Invocation& invocat
                   options.file, tokens->size(), options.context);
   }
   run.context = options.context;
+  run.batch = options.batch;
   if (Result<void> equipped = equip_live(options, run); !equipped) {
     return equipped;
   }
-  if (Result<void> loaded = load_live(run); !loaded) {
+  if (Result<void> loaded = load_live(options, run); !loaded) {
     return loaded;
   }
   Report report = begin_live_report("perplexity", options, run, invocation);

@@ -82,16 +82,17 @@ class AttentionMixer final : public Mixer {
 
   void reset() override {}
 
-  void forward(Engine& engine, Activations& h, uint32_t position, float* y) override {
+  void forward(Engine& engine, MixerScratch& scratch, Activations& h, uint32_t position, float* y) override {
     Expects(position + h.tokens() <= context_);
+    scratch_ = &scratch;
     project(engine, h);
     const uint32_t tokens = h.tokens();
     find_turns(position, tokens);
     engine.each(tokens, [&](uint32_t token) { place(engine.k(), token, position + token); });
-    mixed_.reshape(tokens, shape_.heads * shape_.head_size);
-    scores_.resize(size_t{engine.threads()} * context_ * sizeof(float));
+    scratch.mixed.reshape(tokens, shape_.heads * shape_.head_size);
+    scratch.scores.resize(size_t{engine.threads()} * context_ * sizeof(float));
     attend(engine, tokens, position);
-    engine.multiply(weights_.output, mixed_, y, weights_.output.rows);
+    engine.multiply(weights_.output, scratch.mixed, y, weights_.output.rows);
   }
 
   uint64_t state_bytes(uint32_t positions) const override {
@@ -99,7 +100,19 @@ class AttentionMixer final : public Mixer {
     return 2 * value_bytes * positions * shape_.kv_heads * shape_.head_size;
   }
 
+  uint64_t scratch_bytes(uint32_t tokens) const override {
+    // Of what is mixed there is a quantized form, too.
+    const uint64_t values = weights_.q.rows + weights_.k.rows + weights_.v.rows +
+                            2 * shape_.heads * shape_.head_size + 2 * frequencies_.size();
+    return tokens * values * sizeof(float);
+  }
+
  private:
+  // What is in which of the scratch's rows.
+  static constexpr size_t kQueries = 0;
+  static constexpr size_t kKeys = 1;
+  static constexpr size_t kValues = 2;
+
   bool turns_with_text(uint32_t pair) const {
     const std::array<int32_t, 4>& sections = shape_.rope.sections;
     const int32_t all = sections[0] + sections[1] + sections[2] + sections[3];
@@ -112,31 +125,29 @@ class AttentionMixer final : public Mixer {
 
   void project(Engine& engine, Activations& h) {
     const uint32_t tokens = h.tokens();
-    query_width_ = weights_.q.rows;
-    q_.resize(size_t{tokens} * weights_.q.rows * sizeof(float));
-    k_.resize(size_t{tokens} * weights_.k.rows * sizeof(float));
-    v_.resize(size_t{tokens} * weights_.v.rows * sizeof(float));
     const auto product = [&](const Matrix& weights, AlignedBytes& out) {
+      out.resize(size_t{tokens} * weights.rows * sizeof(float));
       return Product{&weights, h.as(activation_type(weights.type), engine), out.floats(), weights.rows};
     };
-    const std::array<Product, 3> products = {product(weights_.q, q_), product(weights_.k, k_),
-                                             product(weights_.v, v_)};
+    const std::array<Product, 3> products = {product(weights_.q, scratch_->rows[kQueries]),
+                                             product(weights_.k, scratch_->rows[kKeys]),
+                                             product(weights_.v, scratch_->rows[kValues])};
     engine.multiply(products, tokens);
   }
 
   // A head's query, behind which its gate may lie.
   float* query(uint32_t token, uint32_t head) {
     const uint32_t apart = shape_.gated ? 2 * shape_.head_size : shape_.head_size;
-    return q_.floats() + size_t{token} * query_width_ + size_t{head} * apart;
+    return scratch_->rows[kQueries].floats() + size_t{token} * weights_.q.rows + size_t{head} * apart;
   }
 
   // Normalises and turns one token's queries and keys, and files its keys and values.
   void place(const Kernels& k, uint32_t token, uint32_t position) {
     const uint32_t size = shape_.head_size;
     const uint32_t kv_width = shape_.kv_heads * size;
-    float* keys = k_.floats() + size_t{token} * kv_width;
+    float* keys = scratch_->rows[kKeys].floats() + size_t{token} * kv_width;
     if (shape_.norm == HeadNorm::all_heads) {
-      k.rms_norm(query(token, 0), weights_.q_norm.data(), shape_.epsilon, query(token, 0), query_width_);
+      k.rms_norm(query(token, 0), weights_.q_norm.data(), shape_.epsilon, query(token, 0), weights_.q.rows);
       k.rms_norm(keys, weights_.k_norm.data(), shape_.epsilon, keys, kv_width);
     }
     const auto prepare = [&](float* head, std::span<const float> norm) {
@@ -148,7 +159,7 @@ class AttentionMixer final : public Mixer {
     for (uint32_t head = 0; head < shape_.heads; ++head) {
       prepare(query(token, head), weights_.q_norm);
     }
-    const float* values = v_.floats() + size_t{token} * kv_width;
+    const float* values = scratch_->rows[kValues].floats() + size_t{token} * kv_width;
     for (uint32_t head = 0; head < shape_.kv_heads; ++head) {
       prepare(keys + head * size, weights_.k_norm);
       keys_.store(k, at(head, position), keys + head * size, size);
@@ -158,11 +169,11 @@ class AttentionMixer final : public Mixer {
 
   // The turns of all heads at the positions of `tokens` tokens.
   void find_turns(uint32_t position, uint32_t tokens) {
-    turns_.clear();
+    scratch_->turns.clear();
     for (uint32_t token = 0; token < tokens; ++token) {
       for (const float frequency : frequencies_) {
         const float angle = float(position + token) * frequency;
-        turns_.emplace_back(std::cos(angle), std::sin(angle));
+        scratch_->turns.emplace_back(std::cos(angle), std::sin(angle));
       }
     }
   }
@@ -170,7 +181,7 @@ class AttentionMixer final : public Mixer {
   void turn(float* head, uint32_t token) const {
     const size_t half = frequencies_.size();
     for (size_t pair = 0; pair < half; ++pair) {
-      const auto [cosine, sine] = turns_[token * half + pair];
+      const auto [cosine, sine] = scratch_->turns[token * half + pair];
       const float a = head[pair];
       const float b = head[pair + half];
       head[pair] = a * cosine - b * sine;
@@ -183,12 +194,15 @@ class AttentionMixer final : public Mixer {
   }
 
   void attend(Engine& engine, uint32_t tokens, uint32_t position) {
-    // The heads that share keys go to one thread, which then reads them from its cache.
-    engine.pool().run(tokens * shape_.kv_heads, [&](uint32_t piece, unsigned worker) {
-      float* scores = scores_.floats() + size_t{worker} * context_;
-      const uint32_t token = piece / shape_.kv_heads;
-      const uint32_t group = shape_.heads / shape_.kv_heads;
-      const uint32_t first = piece % shape_.kv_heads * group;
+    // The heads that share keys go to one thread, which then reads them from its cache, unless that leaves
+    // threads without any.
+    const bool by_keys = tokens * shape_.kv_heads >= engine.threads();
+    const uint32_t group = by_keys ? shape_.heads / shape_.kv_heads : 1;
+    const uint32_t groups = shape_.heads / group;
+    engine.pool().run(tokens * groups, [&](uint32_t piece, unsigned worker) {
+      float* scores = scratch_->scores.floats() + size_t{worker} * context_;
+      const uint32_t token = piece / groups;
+      const uint32_t first = piece % groups * group;
       for (uint32_t head = first; head < first + group; ++head) {
         attend_head(engine.k(), token, head, position + token + 1, scores);
       }
@@ -204,7 +218,7 @@ class AttentionMixer final : public Mixer {
       scores[p] = scale * keys_.dot(k, at(kv_head, p), q, size);
     }
     k.softmax(scores, positions);
-    float* out = mixed_.row(token) + size_t{head} * size;
+    float* out = scratch_->mixed.row(token) + size_t{head} * size;
     std::fill_n(out, size, 0.0F);
     for (uint32_t p = 0; p < positions; ++p) {
       values_.add_scaled(k, scores[p], at(kv_head, p), out, size);
@@ -221,16 +235,10 @@ class AttentionMixer final : public Mixer {
   const AttentionShape shape_;
   const uint32_t context_;
   const KvType kv_;
-  std::vector<float> frequencies_;              // of each pair; 0: it does not turn
-  std::vector<std::pair<float, float>> turns_;  // [tokens][pairs] cosine and sine
+  std::vector<float> frequencies_;  // of each pair; 0: it does not turn
   KvHalf keys_;
   KvHalf values_;
-  uint32_t query_width_ = 0;
-  AlignedBytes q_;
-  AlignedBytes k_;
-  AlignedBytes v_;
-  AlignedBytes scores_;  // [thread][context]
-  Activations mixed_;    // [tokens][heads × head_size]
+  MixerScratch* scratch_ = nullptr;  // during forward()
 };
 
 }  // namespace

@@ -12,7 +12,22 @@ namespace {
 // Where the chosen experts' probabilities sum to less, they are divided by this instead.
 constexpr float kLeastSum = 6.103515625e-5F;
 
+// The head is as large as hundreds of experts: it is read once for so many tokens.
+constexpr uint32_t kLogitsTogether = 16;
+
 }  // namespace
+
+uint64_t working_bytes(const Model& model, uint32_t tokens) {
+  uint64_t mixer = 0;
+  for (const Layer& layer : model.layers) {
+    mixer = std::max(mixer, layer.mixer->scratch_bytes(tokens));
+  }
+  // The residual stream, what is mixed into it, its norm with a quantized form, one expert's and the shared
+  // one's results; then each choice's result, and what the router makes of every expert.
+  const uint64_t values =
+      (6 + uint64_t{model.geometry.used_top_k}) * model.width + model.geometry.experts_per_layer;
+  return mixer + (tokens * values + uint64_t{kLogitsTogether} * model.vocabulary) * sizeof(float);
+}
 
 Decoder::Decoder(Model& model, Engine& engine, TokenFeed& feed, const Clock& clock,
                  const DecoderOptions& options, Recorder recorder)
@@ -124,7 +139,7 @@ void Decoder::mix(Layer& layer) {
   for (uint32_t token = 0; token < tokens; ++token) {
     k.rms_norm(residual(token), layer.mixer_norm.data(), model_.epsilon, normed_.row(token), model_.width);
   }
-  layer.mixer->forward(engine_, normed_, position_, mixed_.data());
+  layer.mixer->forward(engine_, mixer_scratch_, normed_, position_, mixed_.data());
   normed_.reshape(tokens, model_.width);
   for (uint32_t token = 0; token < tokens; ++token) {
     k.add_scaled(1, mixed_.data() + size_t{token} * model_.width, residual(token), model_.width);
@@ -259,16 +274,22 @@ void Decoder::add_shared(const SharedExpert& shared) {
 }
 
 Result<void> Decoder::end_pass() {
-  const uint32_t first = batch_.all_logits ? 0 : step_.tokens - 1;
-  logits_.resize(model_.vocabulary);
-  for (uint32_t token = first; token < step_.tokens; ++token) {
-    last_.reshape(1, model_.width);
-    engine_.k().rms_norm(residual(token), model_.output_norm.data(), model_.epsilon, last_.row(0),
-                         model_.width);
-    engine_.multiply(model_.head, last_, logits_.data(), model_.vocabulary);
-    if (Result<void> taken = feed_.logits(token, logits_); !taken) {
-      return taken;
+  for (uint32_t first = std::min(batch_.first_logits, step_.tokens - 1); first < step_.tokens;) {
+    const uint32_t some = std::min(kLogitsTogether, step_.tokens - first);
+    last_.reshape(some, model_.width);
+    for (uint32_t i = 0; i < some; ++i) {
+      engine_.k().rms_norm(residual(first + i), model_.output_norm.data(), model_.epsilon, last_.row(i),
+                           model_.width);
     }
+    logits_.resize(size_t{some} * model_.vocabulary);
+    engine_.multiply(model_.head, last_, logits_.data(), model_.vocabulary);
+    for (uint32_t i = 0; i < some; ++i) {
+      const std::span<const float> values(logits_.data() + size_t{i} * model_.vocabulary, model_.vocabulary);
+      if (Result<void> taken = feed_.logits(first + i, values); !taken) {
+        return taken;
+      }
+    }
+    first += some;
   }
   position_ += step_.tokens;
   return {};

@@ -17,7 +17,9 @@ struct Batch {
   uint32_t sequence = 0;
   Phase phase = Phase::decode;
   bool begins_sequence = false;  // forget what was before
-  bool all_logits = false;       // of every token, not of the last one alone
+  // The tokens from here on have their logits handed on; the last one always has.
+  uint32_t first_logits = kLastAlone;
+  static constexpr uint32_t kLastAlone = ~uint32_t{0};
 };
 
 // Says what to compute and takes the results; the decoder's other end.
@@ -35,6 +37,9 @@ struct DecoderOptions {
   // one token, is the step's look-ahead: the nearest layer's first, the likeliest of a layer first.
   uint32_t lookahead = 0;
 };
+
+// Memory for a pass of so many tokens, about: what a decoder works in beside the model and its context.
+uint64_t working_bytes(const Model& model, uint32_t tokens);
 
 // A model that is really computing, behind the ports that a trace is replayed through: its router is the
 // source of steps, its arithmetic the compute. One layer of one forward pass is one step; the experts' bytes
@@ -92,7 +97,8 @@ class Decoder final : public StepSource, public Compute {
   std::vector<float> results_;      // [tokens][top_k][width], what each chosen expert gave
   std::vector<float> expert_out_;   // [rows][width]
   std::vector<float> shared_out_;   // [tokens][width], not yet gated
-  std::vector<float> logits_;
+  std::vector<float> logits_;       // [kLogitsTogether][vocabulary]
+  MixerScratch mixer_scratch_;
   std::vector<uint32_t> rows_;   // tokens that chose an expert
   std::vector<uint32_t> slots_;  // and which of its choices it was: an index of results_
   std::vector<uint16_t> order_;  // a token's experts, the chosen ones first

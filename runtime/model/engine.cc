@@ -21,6 +21,8 @@ void AlignedBytes::Free::operator()(std::byte* memory) const {
 
 void AlignedBytes::resize(size_t bytes) {
   if (bytes > bytes_) {
+    data_.reset();  // before there is more, so that never both are held
+    bytes_ = 0;
     data_.reset(static_cast<std::byte*>(::operator new[](bytes, kBufferAlignment)));
     bytes_ = bytes;
   }

@@ -140,7 +140,7 @@ class Feed final : public TokenFeed {
     const size_t end = std::min(at_ + together_, tokens_.size());
     batch.tokens.assign(tokens_.begin() + ptrdiff_t(at_), tokens_.begin() + ptrdiff_t(end));
     batch.begins_sequence = at_ == 0;
-    batch.all_logits = true;
+    batch.first_logits = 0;
     batch.phase = together_ > 1 ? Phase::prefill : Phase::decode;
     at_ = end;
     return true;
