@@ -93,6 +93,10 @@ Result<void> LiveModel::load(uint32_t context) {
   if (!model) {
     return propagate(model);
   }
+  if (model->vocabulary != tokenizer_.size()) {
+    return failed("{}: token_embd has {} rows and the tokenizer {} tokens; the file contradicts itself",
+                  gguf_.path(), model->vocabulary, tokenizer_.size());
+  }
   model_.emplace(std::move(*model));
   model_->geometry = geometry_;
   engine_.emplace(isa_, threads_);
