@@ -45,8 +45,11 @@ int complain(std::string_view message, ErrorKind kind) {
 }
 
 int flush_output(int status) {
-  if (std::fflush(stdout) != 0 && status == 0) {
-    return complain(fmt::format("stdout: the output cannot be written: {}", std::strerror(errno)),
+  errno = 0;
+  const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (lost && status == 0) {
+    return complain(fmt::format("stdout: the output cannot be written{}{}", errno == 0 ? "" : ": ",
+                                errno == 0 ? "" : std::strerror(errno)),
                     ErrorKind::failed);
   }
   return status;

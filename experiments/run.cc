@@ -196,7 +196,7 @@ Result<void> run_trace(Composition& parts, const Storage& storage, Report& repor
   Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
   Result<void> done;
   const auto stop = [&] {
-    progress.at(report.metrics.decode().passes + report.metrics.warm_up().passes);
+    progress.at(report.metrics.decode_passes());
     report.interrupted = interrupted();
     if (!report.interrupted) {
       done = before_step();

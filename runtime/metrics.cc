@@ -30,27 +30,39 @@ PhaseMetrics& PhaseMetrics::operator+=(const PhaseMetrics& other) {
 }
 
 void Metrics::on(const Event& event) {
-  Tally& region = tallies_[regions_[size_t(event.phase)]];
-  Sum& sum = region.by_kind[size_t(event.kind)];
+  Sum& sum = open_[size_t(event.kind)];
   ++sum.count;
   sum.bytes += event.bytes;
   sum.time += event.duration;
   if (event.kind == EventKind::pass) {
-    end_pass(region, event);
+    end_pass(event);
   }
 }
 
 // Apart from the rest, which it would burden with the registers that growing a vector needs.
-[[gnu::noinline]] void Metrics::end_pass(Tally& region, const Event& event) {
-  region.tokens += event.tokens;
-  region.pass_latency.push_back(event.duration);
-  if (tallies_[warm_up_region].pass_latency.size() == warm_up_passes_) {
-    regions_[size_t(Phase::decode)] = decode_region;
+[[gnu::noinline]] void Metrics::end_pass(const Event& event) {
+  const bool warm = tallies_[warm_up_region].pass_latency.size() >= warm_up_passes_;
+  Tally& tally = tallies_[event.phase == Phase::prefill ? prefill_region
+                          : warm                        ? decode_region
+                                                        : warm_up_region];
+  for (size_t kind = 0; kind < kEventKinds; ++kind) {
+    tally.by_kind[kind].count += open_[kind].count;
+    tally.by_kind[kind].bytes += open_[kind].bytes;
+    tally.by_kind[kind].time += open_[kind].time;
   }
+  open_ = {};
+  tally.tokens += event.tokens;
+  tally.pass_latency.push_back(event.duration);
 }
 
 PhaseMetrics Metrics::sums(Region region) const {
-  const Tally& tally = tallies_[region];
+  Tally tally = tallies_[region];
+  if (region == decode_region) {
+    // The pager finds out at the end which prefetches nobody came for.
+    const Sum& left_over = open_[size_t(EventKind::prefetch_wasted)];
+    tally.by_kind[size_t(EventKind::prefetch_wasted)].count += left_over.count;
+    tally.by_kind[size_t(EventKind::prefetch_wasted)].bytes += left_over.bytes;
+  }
   const auto count = [&](EventKind kind) { return tally.by_kind[size_t(kind)].count; };
   const auto bytes = [&](EventKind kind) { return tally.by_kind[size_t(kind)].bytes; };
   const auto time = [&](EventKind kind) { return tally.by_kind[size_t(kind)].time; };
@@ -74,7 +86,7 @@ PhaseMetrics Metrics::sums(Region region) const {
           .experts = time(shared_expert) + time(expert),
           .stall = time(stall),
           .wall = time(pass),
-          .pass_latency = tally.pass_latency};
+          .pass_latency = std::move(tally.pass_latency)};
 }
 
 PhaseMetrics Metrics::total() const {

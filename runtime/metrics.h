@@ -37,48 +37,52 @@ struct PhaseMetrics {
   PhaseMetrics& operator+=(const PhaseMetrics& other);
 };
 
-// Sums a run up. Decode passes up to `warm_up` are kept apart and not measured.
+// Sums a run up, pass by pass: one that was interrupted counts for nothing, for it has no latency either.
+// Decode passes up to `warm_up` are kept apart and not measured.
 class Metrics final : public Observer {
  public:
-  explicit Metrics(uint64_t warm_up_passes = 0)
-      : warm_up_passes_(warm_up_passes),
-        regions_{prefill_region, warm_up_passes > 0 ? warm_up_region : decode_region} {}
+  explicit Metrics(uint64_t warm_up_passes = 0) : warm_up_passes_(warm_up_passes) {}
   void on(const Event& event) override;
 
+  // So far, warm-up included; the sums below are copies.
+  uint64_t decode_passes() const {
+    return tallies_[warm_up_region].pass_latency.size() + tallies_[decode_region].pass_latency.size();
+  }
   PhaseMetrics prefill() const { return sums(prefill_region); }
   PhaseMetrics decode() const { return sums(decode_region); }    // measured
   PhaseMetrics warm_up() const { return sums(warm_up_region); }  // decode passes before measuring
   PhaseMetrics total() const;
 
  private:
-  // By kind of event, whatever the kind: which of hit and miss comes next no processor can foresee, so nothing
-  // here may branch on it.
+  // By kind of event, whatever the kind: which of hit and miss comes next no processor can foresee, so
+  // nothing here may branch on it.
   struct Sum {
     uint64_t count = 0;
     uint64_t bytes = 0;
     Nanoseconds time{0};
   };
+  using Sums = std::array<Sum, kEventKinds>;
   struct Tally {
-    std::array<Sum, kEventKinds> by_kind{};
+    Sums by_kind{};
     uint64_t tokens = 0;
     std::vector<Nanoseconds> pass_latency;
   };
 
   enum Region : uint8_t { prefill_region, warm_up_region, decode_region };
 
-  void end_pass(Tally& region, const Event& event);
+  void end_pass(const Event& event);
   PhaseMetrics sums(Region region) const;
 
   uint64_t warm_up_passes_;
-  std::array<Region, 2> regions_;  // that a phase's events now belong to
-  std::array<Tally, 3> tallies_;   // by region
+  Sums open_{};                   // since the last pass ended
+  std::array<Tally, 3> tallies_;  // by region
 };
 
 // The value below which `share` (0 to 1) of the values lie: the nearest rank, so that a quantile is always
 // one of the measured values. Zero when there are none.
 Nanoseconds quantile(std::vector<Nanoseconds> values, double share);
 
-// Passes each event on to every observer of a list, in order. The pair that nearly every run has, metrics and
+// Passes each event on to every observer of a list. The pair that nearly every run has, metrics and
 // a digest, is called directly: a simulation has tens of millions of events a second, and calls through the
 // port would cost as much as what is done there.
 class Observers final : public Observer {
@@ -90,7 +94,7 @@ class Observers final : public Observer {
   void tell_all(const Event& event);
 
   std::vector<Observer*> list_;
-  Metrics* metrics_ = nullptr;        // with digest_: all of the list, if there are both
+  Metrics* metrics_ = nullptr;  // with digest_: all of the list, if there are both
   DecisionDigest* digest_ = nullptr;
 };
 

@@ -118,6 +118,7 @@ Result<void> take_input(const RecordOptions& options, Recording& parts) {
                        longest, more, needed);
   }
   parts.context = options.context > 0 ? options.context : uint32_t(needed);
+  parts.batch = options.generation.batch;
   return {};
 }
 
@@ -160,7 +161,8 @@ Result<void> check_outputs(const RecordOptions& options) {
   std::vector<std::string> inputs = options.live.store;
   inputs.push_back(options.live.model);
   for (const std::string& input : inputs) {
-    for (const std::string& output : {options.output, options.logits, options.cache.json, options.cache.timeline}) {
+    for (const std::string& output :
+         {options.output, options.logits, options.cache.json, options.cache.timeline}) {
       if (!output.empty() && same_file(output, input)) {
         return wrong_usage("{}: is the input, {}, itself; write to another file", output, input);
       }
@@ -249,9 +251,10 @@ Result<void> finish_outputs(Recording& parts) {
   return parts.writer ? parts.writer->finish() : Result<void>();
 }
 
-// The ceilings need to know what comes next: they are worked out from what was just recorded.
+// Belady's ceiling needs to know what comes next: it is worked out from what was just recorded, unless the user
+// has no more time.
 Result<void> add_live_ceilings(const RecordOptions& options, const Recording& parts, Report& report) {
-  if (parts.writer == nullptr) {
+  if (parts.writer == nullptr || report.interrupted) {
     add_own_ceilings(report);
     return {};
   }
@@ -278,7 +281,7 @@ Result<void> prepare(const RecordOptions& options, const Invocation& invocation,
   if (Result<void> created = create_outputs(options, invocation, parts); !created) {
     return created;
   }
-  return load_live(parts);
+  return load_live(options, parts);
 }
 
 Result<void> run_record(const RecordOptions& options, const Invocation& invocation) {
