@@ -94,7 +94,7 @@ class MappedHugepages final : public Backend {
               [this](const IoRequest& request) { return fault_in(request); }) {
     caps_.depth = options.depth;
     caps_.zero_copy = true;
-    caps_.note = fmt::format("{}; {} threads take the faults", got.note, options.threads);
+    caps_.note = fmt::format("{}; {} threads take the faults", got.note, pool_.threads());
   }
 
   const BackendCaps& caps() const override { return caps_; }

@@ -48,7 +48,7 @@ class MmapBackend final : public Backend {
     caps_.depth = options.depth;
     caps_.zero_copy = true;
     caps_.note =
-        fmt::format("page cache mapped, advice {}, {} threads take the faults", advice.name, options.threads);
+        fmt::format("page cache mapped, advice {}, {} threads take the faults", advice.name, pool_.threads());
   }
 
   const BackendCaps& caps() const override { return caps_; }

@@ -28,7 +28,7 @@ class PreadBackend final : public Backend {
     caps_.alignment = store_.alignment;
     caps_.depth = options.depth;
     caps_.note = fmt::format("{}, {} threads", options.direct ? "O_DIRECT" : "through the page cache",
-                             options.threads);
+                             pool_.threads());
   }
 
   const BackendCaps& caps() const override { return caps_; }

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <thread>
 
-#include "backends/page_memory.h"
 #include "backends/cgroup.h"
+#include "backends/page_memory.h"
 #include "core/units.h"
 
 namespace spillway {
@@ -83,8 +83,13 @@ Result<void> StagedCopy::fill(const StoreFiles& store, uint32_t threads) {
     }
   };
   std::vector<std::thread> helpers;
-  for (uint32_t i = 1; i < threads; ++i) {
-    helpers.emplace_back(work);
+  helpers.reserve(threads);
+  try {
+    for (uint32_t i = 1; i < threads; ++i) {
+      helpers.emplace_back(work);
+    }
+  } catch (const std::system_error&) {
+    // The user's limit on threads: this one gets it done with those there are.
   }
   work();
   for (std::thread& helper : helpers) {

@@ -15,8 +15,7 @@ WorkerPool::WorkerPool(uint32_t threads, uint32_t depth, Read read) : read_(std:
       threads_.emplace_back([this] { work(); });
     }
   } catch (const std::system_error&) {
-    // The user's limit on threads: fewer will do as long as there is one.
-    Expects(!threads_.empty());
+    // The user's limit on threads: fewer will do, and without any reap() reads itself.
   }
 }
 
@@ -48,6 +47,12 @@ size_t WorkerPool::submit(std::span<const IoRequest> requests) {
 size_t WorkerPool::reap(std::span<IoDone> out, size_t at_least) {
   Expects(at_least <= in_flight_ && at_least <= out.size());
   std::unique_lock lock(mutex_);
+  if (threads_.empty()) {
+    for (; !queue_.empty(); queue_.pop_front()) {
+      done_.push_back(read_(queue_.front()));
+    }
+  }
+  awaited_ = at_least;
   finished_.wait(lock, [&] { return done_.size() >= at_least; });
   const size_t count = std::min(out.size(), done_.size());
   std::copy_n(done_.begin(), count, out.begin());
@@ -69,7 +74,9 @@ void WorkerPool::work() {
     const IoDone done = read_(request);
     lock.lock();
     done_.push_back(done);
-    finished_.notify_one();
+    if (done_.size() == awaited_) {
+      finished_.notify_one();
+    }
   }
 }
 

@@ -19,8 +19,11 @@ class WorkerPool {
   // Completes one request; called by several threads at once.
   using Read = std::function<IoDone(const IoRequest&)>;
 
-  // At most `depth` requests are accepted before they are reaped.
+  // At most `depth` requests are accepted before they are reaped. There are fewer threads than asked for
+  // where the system gives no more.
   WorkerPool(uint32_t threads, uint32_t depth, Read read);
+
+  size_t threads() const { return threads_.size(); }
 
   // Forgets what has not begun and waits for the rest, after which no destination is written any more.
   ~WorkerPool();
@@ -44,6 +47,7 @@ class WorkerPool {
   std::condition_variable finished_;  // a completion is there
   std::deque<IoRequest> queue_;
   std::deque<IoDone> done_;
+  size_t awaited_ = 0;  // completions without which reap() need not be woken
   bool stopping_ = false;
 
   std::vector<std::thread> threads_;
