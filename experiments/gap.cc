@@ -19,6 +19,11 @@ std::string bytes_text(double bytes) {
   return format_bytes(uint64_t(std::max(0.0, bytes)));
 }
 
+// Where a token takes no time at all there is no rate.
+std::string speed_text(double s_per_token) {
+  return s_per_token > 0 ? fmt::format("{:.2f} tok/s", 1 / s_per_token) : "no time at all";
+}
+
 std::string rate_text(double bytes_per_s) {
   return bytes_text(bytes_per_s) + "/s";
 }
@@ -44,13 +49,16 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
                                   rate_text(e.random_bytes_per_s), rate_text(e.best_bytes_per_s))});
   gap.bars.push_back({"queue depth and layer barrier", e.barrier_s - streaming, How::simulated,
                       "a layer's misses alone are in flight, and the next layer waits for the last of them"});
-  gap.bars.push_back(
-      {"cache management", e.management_s, How::measured,
-       fmt::format("the same run with reads that take no time: pager, policy, bookkeeping; and {} of "
-                   "moving experts together in memory",
-                   time_text(e.moving_s))});
-  gap.bars.push_back({"tail", e.tail_s, How::measured,
-                      "the drive's slow moments, beyond its usual time for the same reads"});
+  // Virtual time passes for reads and arithmetic alone, and its drive has no moods that were not asked for.
+  if (!e.simulated) {
+    gap.bars.push_back(
+        {"cache management", e.management_s, How::measured,
+         fmt::format("the same run with reads that take no time: pager, policy, bookkeeping; and {} of "
+                     "moving experts together in memory",
+                     time_text(e.moving_s))});
+    gap.bars.push_back({"tail", e.tail_s, How::measured,
+                        "the drive's slow moments, beyond its usual time for the same reads"});
+  }
   if (e.backend_s != e.direct_s) {
     gap.bars.push_back({"syscalls, faults and copies", e.backend_s - e.direct_s, How::measured,
                         fmt::format("{} takes {} for what direct reads take {}", e.backend,
@@ -61,9 +69,14 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
 void add_compute_bars(const GapEvidence& e, Gap& gap) {
   const double exposed = e.with_compute_s - e.backend_s;
   if (e.computes) {
-    gap.bars.push_back({"compute not overlapped", exposed, How::measured,
-                        fmt::format("of {} of arithmetic, {} hide behind reads", time_text(e.compute_s),
-                                    time_text(std::max(0.0, e.compute_s - exposed)))});
+    gap.bars.push_back(
+        {"compute not overlapped", exposed, How::measured,
+         exposed <= e.compute_s
+             ? fmt::format("of {} of arithmetic, {} hide behind reads", time_text(e.compute_s),
+                           time_text(e.compute_s - exposed))
+             : fmt::format("of {} of arithmetic nothing hides behind reads, and the run waited "
+                           "{} longer beside it: late wake-ups, slower reads",
+                           time_text(e.compute_s), time_text(exposed - e.compute_s))});
   }
   if (e.prefetches) {
     const double wasted = e.wasted_bytes / e.random_bytes_per_s;
@@ -99,17 +112,19 @@ std::string to_table(const Gap& gap) {
     fmt::format_to(out, "  {:<30} {:>+9.2f} ms  {:<24}  {}\n", name, 1e3 * s,
                    std::string(length, s < 0 ? '-' : '#'), note);
   };
-  fmt::format_to(out, "\n  {:<30} {:>9.2f} ms  {:.2f} tok/s: every expert read at the drive's best\n",
-                 "SSD-theoretical token", 1e3 * gap.seed_s_per_token, 1 / gap.seed_s_per_token);
+  fmt::format_to(out, "\n  {:<30} {:>9.2f} ms  {}: every expert read at the drive's best\n",
+                 "SSD-theoretical token", 1e3 * gap.seed_s_per_token, speed_text(gap.seed_s_per_token));
   for (const GapBar& bar : gap.bars) {
     line(bar.name, bar.s_per_token,
          bar.how == GapBar::How::simulated ? bar.explanation + " (simulated)" : bar.explanation);
   }
   const double residual = gap.residual_s_per_token();
   line("residual", residual,
-       fmt::format("not explained: {:.1f} % of a token", 100 * residual / gap.achieved_s_per_token));
-  fmt::format_to(out, "  {:<30} {:>9.2f} ms  {:.2f} tok/s\n", "achieved token",
-                 1e3 * gap.achieved_s_per_token, 1 / gap.achieved_s_per_token);
+       gap.achieved_s_per_token > 0
+           ? fmt::format("not explained: {:.1f} % of a token", 100 * residual / gap.achieved_s_per_token)
+           : "not explained");
+  fmt::format_to(out, "  {:<30} {:>9.2f} ms  {}\n", "achieved token", 1e3 * gap.achieved_s_per_token,
+                 speed_text(gap.achieved_s_per_token));
   return text;
 }
 

@@ -44,8 +44,8 @@ struct GapEvidence {
   // The drive with reads of the experts' own sizes at random, as many in flight as there may be, no layer to
   // wait for.
   double random_bytes_per_s = 0;
-  // The run without compute and prefetch: simulated from the latencies measured beside it, really on the
-  // direct path, and really by the backend that was asked for.
+  // The run without compute and prefetch: simulated from the latencies measured beside it, less tail_s;
+  // really on the direct path; and really by the backend that was asked for.
   double barrier_s = 0;
   double direct_s = 0;
   double tail_s = 0;  // of direct_s: what its slow moments took beyond what was usual for the same reads

@@ -103,8 +103,8 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
 
 // What tokens took beyond what is usual for their reads, per token: `real` against the same run simulated.
 double tail_seconds(const Report& real, const Report& simulated) {
-  const std::vector<Nanoseconds>& took = real.metrics.decode().pass_latency;
-  const std::vector<Nanoseconds>& expected = simulated.metrics.decode().pass_latency;
+  const std::vector<Nanoseconds> took = real.metrics.decode().pass_latency;
+  const std::vector<Nanoseconds> expected = simulated.metrics.decode().pass_latency;
   std::vector<double> ratios;
   for (size_t i = 0; i < std::min(took.size(), expected.size()); ++i) {
     if (expected[i].count() > 0) {
@@ -236,8 +236,10 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   if (!simulated) {
     return propagate(simulated);
   }
-  evidence.barrier_s = seconds_per_token(*simulated);
+  // The latencies that the simulation went by are means, slow moments among them: those have a bar of their
+  // own.
   evidence.tail_s = tail_seconds(*direct_report, *simulated);
+  evidence.barrier_s = seconds_per_token(*simulated) - evidence.tail_s;
   evidence.direct_s = seconds_per_token(*direct_report);
 
   ReplayOptions unverified = options;

@@ -8,6 +8,9 @@
 namespace spillway {
 
 double achieved_tok_per_s(const Report& report) {
+  if (report.live_s_per_token) {
+    return 1 / *report.live_s_per_token;
+  }
   const PhaseMetrics& decode = report.metrics.decode();
   return decode.wall.count() == 0 ? 0.0 : double(decode.tokens) / seconds(decode.wall);
 }

@@ -80,6 +80,8 @@ struct Report {
   ModelGeometry geometry;
 
   Metrics metrics;
+  // gap --live: what the run took that is explained; metrics are of the replay beside it.
+  std::optional<double> live_s_per_token;
   IoFacts io;
   std::optional<LiveFacts> live;
   Ceilings ceilings;

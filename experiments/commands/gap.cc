@@ -100,9 +100,19 @@ Result<void> check_options(const GapOptions& options) {
         "bucket:bandwidth={} instead",
         option_text(replay.rig.throttle));
   }
-  if (simulates && (!replay.stores.empty() || replay.rig.memory.count > 0)) {
-    return wrong_usage("--device {}: is imagined; --store and --memory are of real storage",
-                       options.drive.device);
+  if (!replay.watch_drive.empty()) {
+    return wrong_usage("--watch-drive: a gap watches the drive itself; give the option to replay");
+  }
+  const RigOptions real;
+  const bool of_real_storage = !replay.stores.empty() || replay.rig.memory.count > 0 ||
+                               replay.rig.backend != real.backend || replay.rig.pages != real.pages ||
+                               replay.rig.verify != real.verify || replay.rig.warm || replay.rig.no_probe;
+  if (simulates && of_real_storage) {
+    return wrong_usage(
+        "--device {}: is imagined; --store, --memory, --backend, --pages, --verify, --warm and --no-probe "
+        "are of "
+        "real storage",
+        options.drive.device);
   }
   if (simulates && !options.live.empty()) {
     return wrong_usage("--live and --device: a run that really was cannot be explained by an imagined drive");
@@ -142,6 +152,7 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
   }
   if (!options.live.empty()) {
     run->evidence.achieved_s = live.wall_s / double(live.tokens);
+    run->report.live_s_per_token = run->evidence.achieved_s;
     if (live.is_disturbed) {
       run->report.warnings.push_back(fmt::format(
           "--live {}: the machine's host held its processors back during that run, which no replay explains; "

@@ -66,6 +66,27 @@ TEST_F(LiveGapCli, RefusesAReportOfAnotherRunBeforeItRunsAnything) {
       << "the store is not looked for";
 }
 
+TEST_F(LiveGapCli, HeadsItsTableWithTheLiveSpeedAndSaysWhoseTheRestIs) {
+  const Ran ran = gap({"--warm-up", "4"});
+  if (ran.status == kUnavailable) {
+    GTEST_SKIP() << ran.err;
+  }
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("tok/s by the live run"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("replay beside it"), std::string::npos) << ran.out;
+}
+
+TEST_F(LiveGapCli, RefusesWhatItWouldNotUse) {
+  expect_one_line(spillway({"gap", trace_, "--cache", "2MB", "--watch-drive", scratch_ / "w.json"}), 2,
+                  {"--watch-drive"});
+  for (const std::vector<std::string>& unused : std::vector<std::vector<std::string>>{
+           {"--backend", "mmap"}, {"--verify", "all"}, {"--pages", "thp"}, {"--warm"}, {"--no-probe"}}) {
+    std::vector<std::string> arguments = {"gap", trace_, "--cache", "2MB", "--device", "nvme-gen4"};
+    arguments.insert(arguments.end(), unused.begin(), unused.end());
+    expect_one_line(spillway(arguments), 2, {"--device nvme-gen4", unused.front()});
+  }
+}
+
 TEST_F(LiveGapCli, RefusesTheReportOfAThrottledRun) {
   Json report = Json::parse(read_file(live_));
   report["config"]["throttle_bytes_per_s"] = "100000000";

@@ -75,6 +75,25 @@ TEST(Gap, has_no_bar_for_a_cause_that_is_not_there) {
   }
 }
 
+// Nothing was run for them: virtual time has neither.
+TEST(Gap, of_a_simulation_has_no_bars_of_management_and_tail) {
+  GapEvidence evidence = by_hand();
+  evidence.simulated = true;
+  for (const GapBar& one : explain(evidence).bars) {
+    EXPECT_NE(one.name, "cache management");
+    EXPECT_NE(one.name, "tail");
+    EXPECT_NE(one.how, GapBar::How::measured) << one.name;
+  }
+}
+
+TEST(Gap, prints_no_rate_where_a_token_takes_no_time) {
+  GapEvidence evidence = by_hand();
+  evidence.achieved_s = 0;
+  const std::string table = to_table(explain(evidence));
+  EXPECT_EQ(table.find("inf"), std::string::npos) << table;
+  EXPECT_EQ(table.find("nan"), std::string::npos) << table;
+}
+
 TEST(Gap, prints_every_bar_the_residual_and_both_ends) {
   const Gap gap = explain(by_hand());
   const std::string table = to_table(gap);
