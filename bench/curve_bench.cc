@@ -184,8 +184,8 @@ void register_all() {
   for (const CacheSemantics semantics : kBoth) {
     for (const bool mixed : {false, true}) {
       for (const CurveIsa isa : available_curve_isas()) {
-        const std::string name = fmt::format("lru_curve/{}/{}/{}", name_of(semantics), sizes_of(mixed),
-                                             isa == CurveIsa::portable ? "portable" : "avx2");
+        const std::string name =
+            fmt::format("lru_curve/{}/{}/{}", name_of(semantics), sizes_of(mixed), name_of(isa));
         benchmark::RegisterBenchmark(name.c_str(), all_sizes, semantics, mixed, isa)
             ->Unit(benchmark::kMillisecond);
       }

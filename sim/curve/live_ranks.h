@@ -7,18 +7,16 @@
 
 namespace spillway {
 
-// Running sums of 32 neighbours, as two vectors.
+// Running sums of 32 neighbours, as one vector: of AVX-512 one register, of AVX2 two, of SSE2 four.
 struct alignas(64) RankRow {
   static constexpr uint32_t kLength = 32;
-  using Half [[gnu::vector_size(32), gnu::may_alias]] = uint16_t;
+  using Vector [[gnu::vector_size(64), gnu::may_alias]] = uint16_t;
 
   std::array<uint16_t, kLength> before{};
 
-  [[gnu::always_inline]] Half& half(size_t which) {
-    return *reinterpret_cast<Half*>(before.data() + 16 * which);
-  }
-  [[gnu::always_inline]] const Half& half(size_t which) const {
-    return *reinterpret_cast<const Half*>(before.data() + 16 * which);
+  [[gnu::always_inline]] Vector& vector() { return *reinterpret_cast<Vector*>(before.data()); }
+  [[gnu::always_inline]] const Vector& vector() const {
+    return *reinterpret_cast<const Vector*>(before.data());
   }
 };
 
@@ -36,7 +34,7 @@ inline constexpr std::array<RankRow, RankRow::kLength> kRowsAfter = [] {
 // A window of places, each live or not, that tells how many are live after any of them. Places are taken in
 // order; a live one can die at any time. Bits under three layers of sums, each of which says what lies before
 // an entry within its own 32: a question is three loads and a population count, and a death is a subtraction
-// from the rest of a row of 32, which is two vectors, in each layer.
+// from the rest of a row of 32 in each layer.
 class LiveRanks {
  public:
   static constexpr uint32_t kWord = 64;
@@ -100,17 +98,14 @@ class LiveRanks {
     }
     uint64_t* const bits = bits_.data();
     RankRow* const words = words_.data();
-    RankRow::Half low = blocks_[0].half(0);
-    RankRow::Half high = blocks_[0].half(1);
+    RankRow::Vector blocks = blocks_[0].vector();
     for (uint32_t i = 0; i < count; ++i) {
       const uint32_t place = places[i];
       bits[place / kWord] &= ~(uint64_t(1) << place % kWord);
       subtract_after(words[place / kBlock], place / kWord % RankRow::kLength);
-      low -= kRowsAfter[place / kBlock].half(0);
-      high -= kRowsAfter[place / kBlock].half(1);
+      blocks -= kRowsAfter[place / kBlock].vector();
     }
-    blocks_[0].half(0) = low;
-    blocks_[0].half(1) = high;
+    blocks_[0].vector() = blocks;
     live_ -= count;
   }
 
@@ -133,8 +128,7 @@ class LiveRanks {
 
   // From the entries after `entry`, one each. Those that are not open yet are set when they are.
   [[gnu::always_inline]] static void subtract_after(RankRow& row, uint32_t entry) {
-    row.half(0) -= kRowsAfter[entry].half(0);
-    row.half(1) -= kRowsAfter[entry].half(1);
+    row.vector() -= kRowsAfter[entry].vector();
   }
 
   std::vector<uint64_t> bits_;

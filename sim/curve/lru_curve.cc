@@ -74,7 +74,7 @@ class DistancePass {
       const uint32_t first = steps[step].begin;
       const Group group{stream_.experts().data() + first, steps[step + 1].begin - first, steps[step].row};
       if (places_.size() < group.count) {
-        places_.resize(group.count);
+        places_.resize(blocks_of(group.count));
         distances_.resize(group.count);
       }
       if (window_ - now_ < group.count) {
@@ -87,6 +87,10 @@ class DistancePass {
   }
 
  private:
+  static constexpr uint32_t kTogether = 8;
+
+  static uint32_t blocks_of(uint32_t count) { return (count + kTogether - 1) / kTogether * kTogether; }
+
   struct Group {
     const uint32_t* experts = nullptr;
     uint32_t count = 0;
@@ -111,6 +115,9 @@ class DistancePass {
     const LiveRanks::Reader reader(ranks_[0]);
     const uint32_t* const last_place = last_place_.data();
     uint32_t* const places = places_.data();
+    if constexpr (semantics == CacheSemantics::request) {
+      std::fill_n(places, blocks_of(group.count), kNever);
+    }
     uint32_t* const distances = distances_.data();
     uint32_t known = 0;
     for (uint32_t i = 0; i < group.count; ++i) {
@@ -147,11 +154,14 @@ class DistancePass {
     }
   }
 
-  // How many of the first places are before `place`.
+  // How many of the first places are before `place`; those behind them are kNever up to a multiple of
+  // kTogether, which are compared at once.
   [[gnu::always_inline]] static uint32_t used_before(const uint32_t* places, uint32_t known, uint32_t place) {
     uint32_t before = 0;
-    for (uint32_t i = 0; i < known; ++i) {
-      before += places[i] < place ? 1 : 0;
+    for (uint32_t i = 0; i < known; i += kTogether) {
+      for (uint32_t lane = 0; lane < kTogether; ++lane) {
+        before += places[i + lane] < place ? 1 : 0;
+      }
     }
     return before;
   }
@@ -243,11 +253,18 @@ template <CacheSemantics semantics, bool uniform>
 SPILLWAY_CURVE_AVX2 void run_avx2(DistancePass& pass) {
   pass.run<semantics, uniform>();
 }
+template <CacheSemantics semantics, bool uniform>
+SPILLWAY_CURVE_AVX512 void run_avx512(DistancePass& pass) {
+  pass.run<semantics, uniform>();
+}
 #endif
 
 template <CacheSemantics semantics, bool uniform>
 void run_pass(DistancePass& pass, CurveIsa isa) {
 #if defined(__x86_64__)
+  if (isa == CurveIsa::avx512) {
+    return run_avx512<semantics, uniform>(pass);
+  }
   if (isa == CurveIsa::avx2) {
     return run_avx2<semantics, uniform>(pass);
   }
