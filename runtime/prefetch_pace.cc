@@ -39,6 +39,7 @@ uint32_t PrefetchPace::pieces_that_fit(Nanoseconds now, Nanoseconds idle_until) 
 void PrefetchPace::submitted(Nanoseconds now) {
   if (in_flight_ == 0) {
     since_ = now;
+    last_news_.reset();
     complete_ = 0;
   }
   ++in_flight_;
@@ -48,24 +49,27 @@ void PrefetchPace::complete() {
   Expects(in_flight_ > 0);
   --in_flight_;
   ++complete_;
-  news_ = true;
+  ++news_;
 }
 
 void PrefetchPace::looked(Nanoseconds now, bool unwatched) {
-  if (since_ && news_) {
+  if (since_ && news_ > 0) {
     const Nanoseconds so_far = now - *since_;
-    if (in_flight_ > 0) {
-      // Some of those are half read: take it that half of them are.
-      approach(further_piece_, 2 * so_far / (2 * complete_ + in_flight_));
-    } else if (!unwatched) {
-      approach(complete_ == 1 ? lone_piece_ : further_piece_, so_far / complete_);
-    } else {
+    if (in_flight_ == 0 && unwatched) {
       // It may have been through with them at any time: next time it gets more.
       approach_less(lone_piece_, so_far);
       approach_less(further_piece_, so_far / complete_);
+    } else if (last_news_) {
+      approach(further_piece_, (now - *last_news_) / news_);
+    } else if (unwatched) {
+      // Some of those in flight are half read: take it that half of them are.
+      approach(further_piece_, 2 * so_far / (2 * complete_ + in_flight_));
+    } else {
+      approach(complete_ == 1 ? lone_piece_ : further_piece_, so_far / complete_);
     }
+    last_news_ = now;
   }
-  news_ = false;
+  news_ = 0;
   if (in_flight_ == 0) {
     since_.reset();
   }

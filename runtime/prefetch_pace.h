@@ -12,8 +12,9 @@ namespace spillway {
 // delays it, and at low accuracy that is all it does.
 //
 // Nobody is told when a piece was read, only at the next look that it has been. While some are left in flight
-// the drive was never idle, and its time for the others is known; when none is, it may have been idle for
-// long.
+// the drive was never idle, and its time for the others is known: best from one look that found news to the
+// next, between which lies no request's way to the drive and back. When none is left, it may have been idle
+// for long.
 class PrefetchPace {
  public:
   explicit PrefetchPace(uint32_t most) : most_(most) {}
@@ -35,9 +36,10 @@ class PrefetchPace {
  private:
   const uint32_t most_;
   uint32_t in_flight_ = 0;
-  uint32_t complete_ = 0;             // since since_
-  bool news_ = false;                 // since the last look
-  std::optional<Nanoseconds> since_;  // when the drive began to have nothing to do but prefetch
+  uint32_t complete_ = 0;                 // since since_
+  uint32_t news_ = 0;                     // of these since the last look
+  std::optional<Nanoseconds> since_;      // when the drive began to have nothing to do but prefetch
+  std::optional<Nanoseconds> last_news_;  // the last look since then that found some complete
   // What is believed of the drive's time for a piece, alone and as one of several; 0: not known.
   Nanoseconds lone_piece_{0};
   Nanoseconds further_piece_{0};
