@@ -36,7 +36,8 @@ struct Step {
       lookahead;  // experts a predictor expected, at this moment, for later steps; best first
 
   std::optional<Nanoseconds>
-      attention_time;  // attention and router of this layer: before its experts are known
+      attention_time;  // attention and router of this layer: before its experts are known. A pass's
+                       // first layer carries what lies between two passes, too: head and sampling
   std::optional<Nanoseconds> experts_time;  // all expert FFNs of this layer together
 };
 

@@ -152,15 +152,11 @@ void Pager::hint(const HintList& hints) {
   }
 }
 
-bool Pager::prefetching_pays() {
+bool Pager::prefetching_pays() const {
   if (useful_share_ >= limits_.least_useful_share) {
     return true;
   }
-  if (steps_without_trial_ < kTrialEvery) {
-    return false;
-  }
-  steps_without_trial_ = 0;
-  return true;
+  return steps_without_trial_ >= kTrialEvery;
 }
 
 bool Pager::start_prefetch() {
@@ -180,8 +176,12 @@ bool Pager::start_prefetch() {
   const uint64_t bytes = geometry_.bytes_of(expert);
   Entry& hinted = entry(expert);
   hinted.hinted = false;
-  if (hinted.state != State::absent || !make_room({expert, step_, step_}, bytes)) {
+  Expects(hinted.state == State::absent);  // whoever is looked up has its layer's hints forgotten before
+  if (!make_room({expert, step_, step_}, bytes)) {
     return false;
+  }
+  if (useful_share_ < limits_.least_useful_share) {
+    steps_without_trial_ = 0;
   }
   hinted.state = State::loading;
   hinted.unused_prefetch = true;

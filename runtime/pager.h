@@ -127,7 +127,7 @@ class Pager {
   void drop_stale(uint32_t layer);
   void leave(ExpertId expert, EventKind why);
   void settle_prefetch(bool useful);
-  bool prefetching_pays();
+  bool prefetching_pays() const;
   void drop_bypassed(ExpertId expert);
   void emit(EventKind kind, ExpertId expert, uint64_t bytes);
   void note(PagerCall::Kind kind, ExpertId expert = ExpertId{}) {
@@ -143,8 +143,8 @@ class Pager {
   PagerLog* log_ = nullptr;
 
   std::vector<Entry> entries_;
-  std::vector<ExpertId> held_;     // the current step's experts
-  uint32_t awaited_ = 0;           // of which so many are on their way
+  std::vector<ExpertId> held_;  // the current step's experts
+  uint32_t awaited_ = 0;        // of which so many are on their way
   bool has_bypassed_ = false;
   std::vector<Hint> hints_;        // waiting, best first
   std::vector<ExpertId> on_hint_;  // prefetches under way
