@@ -192,8 +192,10 @@ void sizes_for_lru(Out out, const CurveStudy& study) {
     if (enough == decode.end()) {
       break;
     }
-    fmt::format_to(out, "{:>9} %  {}\n", 10 * tenth,
-                   format_bytes(uint64_t(enough - decode.begin()) * study.lru.granule_bytes));
+    // Below the largest step nothing is exact: the least that is may have been enough before.
+    fmt::format_to(out, "{:>9} %  {}{}\n", 10 * tenth,
+                   format_bytes(uint64_t(enough - decode.begin()) * study.lru.granule_bytes),
+                   enough == least ? ", the largest step's, or less" : "");
   }
 }
 

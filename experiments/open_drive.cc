@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include "core/expects.h"
 #include "experiments/device_profile.h"
@@ -29,8 +30,11 @@ std::optional<std::string> preset_spec(const std::string& text) {
                : std::nullopt;
 }
 
+// A file, whatever it is called; of a path that leads nowhere, too, it is said that it cannot be opened.
 bool is_profile(std::string_view text) {
-  return text.ends_with(".json");
+  const std::string_view path = text.substr(text.find('@') + 1);
+  return path.ends_with(".json") || path.find('/') != std::string_view::npos ||
+         std::filesystem::is_regular_file(path);
 }
 
 // `4xREST`: takes the count off `text`. 1 when there is none.
@@ -177,13 +181,16 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
       drive.warm_measured = std::make_unique<const AccessMethod>(std::move(*warm));
       drive.warm_spec = "table";
     }
-    if (at != std::string_view::npos && text.substr(0, at) != "table") {
+    const std::string_view model = text.substr(0, at == std::string_view::npos ? 0 : at);
+    if (model.starts_with("table")) {
+      drive.spec = model;  // with options, perhaps
+    } else if (!model.empty()) {
       if (drive.measured->name != profile->methods.front().name) {
         return wrong_usage(
             "--method {}: models were fitted to {} only; give --device {} for what was measured",
             choice.method, profile->methods.front().name, path);
       }
-      Result<std::string> spec = fitted_spec(*profile, path, text.substr(0, at));
+      Result<std::string> spec = fitted_spec(*profile, path, model);
       if (!spec) {
         return propagate(spec);
       }
@@ -231,7 +238,7 @@ std::unique_ptr<DeviceModel> OpenDrive::make_drives(const std::string& model) co
 }
 
 std::unique_ptr<DeviceModel> OpenDrive::make_usual() const {
-  return make_drives(spec == "table" ? "table:tail=0" : spec);
+  return make_drives(spec.starts_with("table") ? "table:tail=0" : spec);
 }
 
 double OpenDrive::best_bytes_per_s() const {

@@ -333,6 +333,10 @@ Result<PlanStudy> make_study(const PlanRequest& request) {
   study.bits = model->bits;
   study.question = *question;
   study.plan = plan::make_plan(*question);
+  if (!request.runtime.empty()) {
+    Result<plan::Runtime> asked = load_runtime(request.runtime);
+    study.other_runtime = asked && asked->streams != study.plan.streams;
+  }
   vary_model(request, *question, study);
   if (Result<void> varied = vary_hardware(*question, study); !varied) {
     return propagate(varied);

@@ -53,6 +53,8 @@ struct PlanStudy {
   std::string bits;  // described
   std::string locality_source;
   plan::Plan plan;
+  bool other_runtime =
+      false;  // than was asked for, which is not for models that fit in memory, or only for these
 
   std::vector<PlanVariant> contexts;
   std::vector<PlanVariant> drive_counts;

@@ -180,7 +180,7 @@ std::string purchase_lines(const PlanPurchase& purchase) {
   if (!purchase.likely) {
     return fmt::format(
         "{} does not reach it: {}\n", name,
-        purchase.fastest ? "at most" + offer_text(purchase, *purchase.fastest) : "the model does not fit");
+        purchase.fastest ? "at most " + offer_text(purchase, *purchase.fastest) : "the model does not fit");
   }
   const std::string likely = offer_text(purchase, *purchase.likely);
   if (!purchase.surely) {
@@ -216,12 +216,16 @@ std::string target_section(const PlanStudy& study) {
 
 std::string plan_table(const PlanStudy& study) {
   const plan::Question& question = study.question;
-  std::string text =
-      fmt::format("{}: {} layers × {} experts, {} a token; {}\non {}, {}/s; drive {}, {}; run by {}\n",
-                  printable(question.model.name), question.model.moe_layers, question.model.experts_per_layer,
-                  question.top_k, study.bits, printable(question.machine.name),
-                  format_bytes(uint64_t(question.machine.bandwidth)), drive_text(question.drive),
-                  rate(plan::array_bandwidth(question.drive)), printable(study.plan.runtime.name));
+  std::string text = fmt::format(
+      "{}: {} layers × {} experts, {} a token; {}\non {}, {}/s; drive {}, {}; run by {}{}\n",
+      printable(question.model.name), question.model.moe_layers, question.model.experts_per_layer,
+      question.top_k, study.bits, printable(question.machine.name),
+      format_bytes(uint64_t(question.machine.bandwidth)), drive_text(question.drive),
+      rate(plan::array_bandwidth(question.drive)), printable(study.plan.runtime.name),
+      !study.other_runtime ? std::string()
+      : study.plan.streams
+          ? fmt::format("; {} is for models that fit in memory", printable(study.request.runtime))
+          : fmt::format("; {} is for models that do not fit in memory", printable(study.request.runtime)));
   text += memory_section(study) + speed_section(study) + variants_section(study) + sweep_section(study);
   return text + target_section(study);
 }

@@ -100,8 +100,11 @@ Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::strin
       return std::vector<uint64_t>(layers, 3 * *hidden * *ffn / fitting.elements * fitting.bytes);
     }
   }
-  return wrong_usage("no sizes for {}; there are: {}", type.empty() ? "an unnamed type" : "type " + type,
-                     known_types(preset));
+  if (type.empty()) {
+    return wrong_usage("says nothing of its experts' type; write it behind the name and a colon: {}",
+                       known_types(preset));
+  }
+  return wrong_usage("no sizes for type {}; there are: {}", type, known_types(preset));
 }
 
 Result<ModelPreset> model_from_json(const Json& preset, const std::string& name, const std::string& type) {
