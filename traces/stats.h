@@ -53,7 +53,7 @@ class StatsCollector {
   Result<void> observe_all(StepSource& steps);
   TraceStats finish() const;
 
-  // How often each expert of `layer` was chosen.
+  // How often each expert of `layer` was chosen; empty where it had no step.
   const std::vector<uint64_t>& popularity(uint32_t layer) const { return layers_[layer].counts; }
 
  private:
