@@ -251,7 +251,14 @@ void BlockDecoder::read_token_ids(Step& step, uint8_t flags) {
       id = int32_t(unzigzag(ids.varint()));
     }
   }
-  if (wanted_.token_ids && !(flags & kNoTokenIds)) {
+  if (flags & kNoTokenIds) {
+    return;
+  }
+  if (predicted_.token_ids.size() != step.tokens) {  // repeats those of another number of tokens
+    ids.fail();
+    return;
+  }
+  if (wanted_.token_ids) {
     step.token_ids = predicted_.token_ids;
   }
 }
