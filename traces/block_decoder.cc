@@ -154,7 +154,7 @@ Result<void> BlockDecoder::read_fields(Step& step, uint8_t flags, uint64_t& list
   step.tokens = predicted_.tokens;
   step.phase = predicted_.phase;
   step.sequence = predicted_.sequence;
-  if (flags == 0) [[likely]] {
+  if (flags == 0 && geometry_.expert_bytes[step.layer] != 0) [[likely]] {
     return {};
   }
   uint64_t layer = step.layer;

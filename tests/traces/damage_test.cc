@@ -222,6 +222,17 @@ TEST_F(LyingBlock, CannotRepeatTokenIdsForAnotherNumberOfTokens) {
   EXPECT_NE(error.find("do not fit"), std::string::npos) << error;
 }
 
+// Layer 0 is the one that is expected first, so no flag says so.
+TEST_F(LyingBlock, CannotHaveAnExpectedStepInALayerWithoutExperts) {
+  header_.columns = {};
+  header_.geometry.expert_bytes[0] = 0;
+  std::array<Buffer, kSections> sections;
+  sections[size_t(Section::flags)] = {0};
+  sections[size_t(Section::ranks_low)] = Buffer(2, 0);
+  write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload_of(sections));
+  EXPECT_NE(error_of_reading().find("no experts"), std::string::npos);
+}
+
 TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
   // Seeded noise behind a plausible directory: every section stored as it is.
   for (uint64_t seed = 0; seed < 2000; ++seed) {
