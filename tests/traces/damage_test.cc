@@ -233,6 +233,23 @@ TEST_F(LyingBlock, CannotHaveAnExpectedStepInALayerWithoutExperts) {
   EXPECT_NE(error_of_reading().find("no experts"), std::string::npos);
 }
 
+// What is not wanted is not even decompressed, whatever column it is.
+TEST_F(LyingBlock, IsReadWithoutTheTokenIdsThatNobodyWants) {
+  header_.columns = {false, false, false, true};
+  std::array<Buffer, kSections> sections;
+  sections[size_t(Section::flags)] = {kNewTokenIds};
+  sections[size_t(Section::ranks_low)] = Buffer(2, 0);
+  Buffer payload;
+  for (size_t i = 0; i < kSections; ++i) {
+    put_varint(payload, i == size_t(Section::token_ids) ? 99 : sections[i].size());
+    put_varint(payload, i == size_t(Section::token_ids) ? 4 : sections[i].size());
+  }
+  payload.insert(payload.end(), {kNewTokenIds, 0, 0, 'n', 'o', 'n', 'e'});
+  write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload);
+  EXPECT_NE(error_of_reading().find("does not decompress"), std::string::npos);
+  EXPECT_EQ(drain(**TraceReader::open(path(), TraceColumns{})).size(), 1U);
+}
+
 TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
   // Seeded noise behind a plausible directory: every section stored as it is.
   for (uint64_t seed = 0; seed < 2000; ++seed) {
