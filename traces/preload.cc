@@ -14,7 +14,7 @@ std::vector<std::vector<ExpertId>> most_popular(const ModelGeometry& geometry, c
   };
   std::vector<Candidate> candidates;
   for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-    const std::vector<uint64_t>& uses = seen.popularity(layer);
+    const std::vector<uint64_t> uses = seen.popularity(layer);
     for (uint32_t number = 0; number < uses.size(); ++number) {
       if (uses[number] > 0) {
         candidates.push_back({uses[number], geometry.id(layer, number)});

@@ -38,6 +38,10 @@ void StatsCollector::observe(const Step& step) {
 
   const std::vector<uint16_t>* choices = &step.choices;
   size_t per_token = geometry_.used_top_k;
+  if (step.choices.empty() && step.tokens > 1) {
+    observe_batch(layer, step);
+    return;
+  }
   if (step.choices.empty()) {
     listed_.clear();
     for (const ExpertId id : step.experts) {
@@ -53,6 +57,23 @@ void StatsCollector::observe(const Step& step) {
   for (size_t at = 0; at < choices->size(); at += per_token) {
     observe_token(layer, step.phase, {choices->data() + at, per_token});
   }
+}
+
+// Which token chose what is not known, so the next one has none before it that it could be compared with.
+void StatsCollector::observe_batch(Layer& layer, const Step& step) {
+  layer.batched.resize(geometry_.experts_per_layer);
+  for (const ExpertId id : step.experts) {
+    ++layer.batched[geometry_.expert_of(id)];
+  }
+  layer.tokens = 0;
+  std::fill(layer.history.begin(), layer.history.end(), History());
+}
+
+std::vector<uint64_t> StatsCollector::popularity(uint32_t layer) const {
+  std::vector<uint64_t> uses = layers_[layer].counts;
+  const std::vector<uint64_t>& batched = layers_[layer].batched;
+  std::transform(batched.begin(), batched.end(), uses.begin(), uses.begin(), std::plus<>());
+  return uses;
 }
 
 Result<void> StatsCollector::observe_all(StepSource& steps) {
@@ -100,13 +121,16 @@ std::array<double, kMaxLag> StatsCollector::LagCounts::shares() const {
 LayerStats StatsCollector::layer_stats(const Layer& layer) const {
   LayerStats stats;
   stats.choices = std::accumulate(layer.counts.begin(), layer.counts.end(), uint64_t(0));
+  for (size_t expert = 0; expert < layer.counts.size(); ++expert) {
+    const bool batched = !layer.batched.empty() && layer.batched[expert] != 0;
+    stats.distinct += layer.counts[expert] != 0 || batched ? 1 : 0;
+  }
   if (stats.choices == 0) {
     return stats;
   }
   const auto total = double(stats.choices);
   for (const uint64_t count : layer.counts) {
     if (count != 0) {
-      ++stats.distinct;
       stats.entropy_bits -= double(count) / total * std::log2(double(count) / total);
     }
   }
@@ -133,7 +157,7 @@ TraceStats StatsCollector::finish() const {
     stats.entropy_bits += share * one.entropy_bits;
     stats.top_tenth_share += share * one.top_tenth_share;
     stats.mean_distinct += one.distinct;
-    used_layers += one.choices != 0 ? 1 : 0;
+    used_layers += one.distinct != 0 ? 1 : 0;
   }
   stats.reuse = all.shares();
   stats.reuse_decode = decode.shares();

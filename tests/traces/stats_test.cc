@@ -47,6 +47,28 @@ TEST(Stats, AgreeWithASmallExampleWorkedByHand) {
   EXPECT_DOUBLE_EQ(stats.top_tenth_share, 3 / 8.0);
 }
 
+// A batch that only lists its experts: how often each was chosen, and by which token, is not known.
+TEST(Stats, TakeABatchThatListsItsExpertsForNoToken) {
+  const ModelGeometry geometry = small_geometry(1);
+  StatsCollector collector(geometry);
+  collector.observe(token(0, {0, 1}));
+  Step batch = token(1, {0, 1, 2, 3}, Phase::prefill);
+  batch.choices.clear();
+  collector.observe(batch);
+  collector.observe(token(2, {0, 1}));
+  collector.observe(token(3, {0, 4}));
+  const TraceStats stats = collector.finish();
+  EXPECT_EQ(stats.accesses, 10U);
+  EXPECT_EQ(stats.choices, 6U);
+  EXPECT_EQ(stats.prefill_tokens, 2U);
+  // Only the last token has one before it: half of it comes back.
+  EXPECT_DOUBLE_EQ(stats.reuse[0], 0.5);
+  EXPECT_DOUBLE_EQ(stats.reuse[1], 0);
+  EXPECT_EQ(stats.layers[0].choices, 6U);
+  EXPECT_EQ(stats.layers[0].distinct, 5U);
+  EXPECT_EQ(collector.popularity(0), (std::vector<uint64_t>{4, 3, 1, 1, 1, 0, 0, 0}));
+}
+
 TEST(Stats, SeeExactlySixtyFourTokensBack) {
   const ModelGeometry geometry = small_geometry(1, 200, 1);
   for (const uint32_t distance : {1U, 2U, 63U, 64U, 65U, 128U}) {
