@@ -14,11 +14,12 @@ StatsCollector::StatsCollector(const ModelGeometry& geometry)
     : geometry_(geometry), layers_(geometry.layers) {}
 
 void StatsCollector::observe(const Step& step) {
-  Layer& layer = layers_[step.layer];
-  if (layer.counts.empty()) {
-    layer.counts.resize(geometry_.experts_per_layer);
-    layer.history.resize(geometry_.experts_per_layer);
+  if (layers_[step.layer] == nullptr) {
+    layers_[step.layer] = std::make_unique<Layer>();
+    layers_[step.layer]->counts.resize(geometry_.experts_per_layer);
+    layers_[step.layer]->history.resize(geometry_.experts_per_layer);
   }
+  Layer& layer = *layers_[step.layer];
   if (totals_.steps == 0 || step.pass != pass_) {
     ++(step.phase == Phase::decode ? totals_.decode_passes : totals_.prefill_passes);
     pass_ = step.pass;
@@ -70,8 +71,11 @@ void StatsCollector::observe_batch(Layer& layer, const Step& step) {
 }
 
 std::vector<uint64_t> StatsCollector::popularity(uint32_t layer) const {
-  std::vector<uint64_t> uses = layers_[layer].counts;
-  const std::vector<uint64_t>& batched = layers_[layer].batched;
+  if (layers_[layer] == nullptr) {
+    return {};
+  }
+  std::vector<uint64_t> uses = layers_[layer]->counts;
+  const std::vector<uint64_t>& batched = layers_[layer]->batched;
   std::transform(batched.begin(), batched.end(), uses.begin(), uses.begin(), std::plus<>());
   return uses;
 }
@@ -148,11 +152,15 @@ TraceStats StatsCollector::finish() const {
   LagCounts all;
   LagCounts decode;
   uint64_t used_layers = 0;
-  for (const Layer& layer : layers_) {
-    const LayerStats one = layer_stats(layer);
+  for (const std::unique_ptr<Layer>& layer : layers_) {
+    if (layer == nullptr) {
+      stats.layers.emplace_back();
+      continue;
+    }
+    const LayerStats one = layer_stats(*layer);
     stats.layers.push_back(one);
-    all.add(layer.all);
-    decode.add(layer.decode);
+    all.add(layer->all);
+    decode.add(layer->decode);
     const double share = stats.choices == 0 ? 0 : double(one.choices) / double(stats.choices);
     stats.entropy_bits += share * one.entropy_bits;
     stats.top_tenth_share += share * one.top_tenth_share;

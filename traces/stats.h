@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -86,7 +87,7 @@ class StatsCollector {
   LayerStats layer_stats(const Layer& layer) const;
 
   ModelGeometry geometry_;
-  std::vector<Layer> layers_;
+  std::vector<std::unique_ptr<Layer>> layers_;  // made at the first step: a header may claim a million
   TraceStats totals_;
   uint64_t pass_ = 0;
   uint32_t sequence_ = 0;

@@ -1,5 +1,7 @@
 #include "traces/stats.h"
 
+#include <sys/resource.h>
+
 #include <cmath>
 
 #include "tests/traces/import_testing.h"
@@ -67,6 +69,26 @@ TEST(Stats, TakeABatchThatListsItsExpertsForNoToken) {
   EXPECT_EQ(stats.layers[0].choices, 6U);
   EXPECT_EQ(stats.layers[0].distinct, 5U);
   EXPECT_EQ(collector.popularity(0), (std::vector<uint64_t>{4, 3, 1, 1, 1, 0, 0, 0}));
+}
+
+// A header may claim a million layers.
+TEST(Stats, TakeNoMemoryForLayersThatHaveNoStep) {
+  const auto peak_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const long before = peak_kib();
+  StatsCollector collector(small_geometry(1U << 20, 1, 1));
+  Step step;
+  step.layer = 7;
+  step.choices = {0};
+  step.experts = {ExpertId{7}};
+  collector.observe(step);
+  const TraceStats stats = collector.finish();
+  EXPECT_EQ(stats.layers.size(), 1U << 20);
+  EXPECT_EQ(stats.mean_distinct, 1);
+  EXPECT_LT(peak_kib() - before, 256 * 1024);
 }
 
 TEST(Stats, SeeExactlySixtyFourTokensBack) {
