@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
 
 #include "traces/import/import.h"
 #include "traces/import/lines.h"
