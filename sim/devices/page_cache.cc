@@ -84,10 +84,12 @@ uint32_t PageCacheDevice::index_of_unit(uint32_t file, uint64_t unit) {
 }
 
 void PageCacheDevice::touch(uint32_t index) {
-  if (units_[index].present) {
+  Unit& unit = units_[index];
+  const Nanoseconds arrives = unit.arrives;  // its bytes may still be on their way
+  if (unit.present) {
     unlink(index);
   }
-  Unit& unit = units_[index];
+  unit.arrives = arrives;
   unit.older = newest_;
   unit.newer = kNone;
   unit.present = true;

@@ -315,6 +315,23 @@ TEST(PageCache, without_room_reads_everything_and_with_read_ahead_more) {
   EXPECT_EQ(eager.cold_bytes(), 400U);
 }
 
+// Memory that is read at once.
+struct AtOnce final : DeviceModel {
+  Nanoseconds finish(const IoRequest&, Nanoseconds now) override { return now; }
+};
+
+// Units of 200 bytes; the read of the first brings the second along, both at 400. Nobody has any byte of it
+// before, whoever asked for it meanwhile.
+TEST(PageCache, has_read_ahead_when_it_arrives_and_not_before) {
+  std::vector<ByteRange> cold_reads;
+  PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<AtOnce>(),
+                         {.capacity = 2000, .unit = 200, .read_ahead = 200});
+  EXPECT_EQ(device.finish(read(0, 200), Nanoseconds(0)), Nanoseconds(400));
+  EXPECT_EQ(device.finish(read(200, 100), Nanoseconds(10)), Nanoseconds(400));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(20)), Nanoseconds(400));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(500)), Nanoseconds(500));
+}
+
 // Against a list of units in order of use, on random reads.
 TEST(PageCache, decides_as_a_list_in_order_of_use_does) {
   Rng rng(11);
