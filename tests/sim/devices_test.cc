@@ -332,6 +332,19 @@ TEST(PageCache, has_read_ahead_when_it_arrives_and_not_before) {
   EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(500)), Nanoseconds(500));
 }
 
+// Units of 100 bytes, two of them read ahead. 0 brings 1 and 2; 5 brings 6 and 7; 3 brings 4 but not 5, which
+// is there: 300 + 300 + 200 bytes.
+TEST(PageCache, reads_ahead_up_to_what_is_there) {
+  std::vector<ByteRange> cold_reads;
+  PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<AtOnce>(),
+                         {.capacity = 2000, .unit = 100, .read_ahead = 200});
+  EXPECT_EQ(device.finish(read(0, 100), Nanoseconds(0)), Nanoseconds(300));
+  EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(1000)), Nanoseconds(1300));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(2000)), Nanoseconds(2200));
+  EXPECT_EQ(device.cold_bytes(), 800U);
+  EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(2100)), Nanoseconds(2100)) << "came long before";
+}
+
 // Against a list of units in order of use, on random reads.
 TEST(PageCache, decides_as_a_list_in_order_of_use_does) {
   Rng rng(11);
