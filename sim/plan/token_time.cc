@@ -26,7 +26,7 @@ Constants central(const Decode& decode) {
           decode.machine.attention_rate.central,
           decode.runtime.drive_share.central,
           decode.runtime.hidden.central,
-          1};
+          decode.locality.miss_spread.central};
 }
 
 double hit_ratio(const Decode& decode, double miss_factor) {

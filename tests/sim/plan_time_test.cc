@@ -127,6 +127,13 @@ TEST(PlanTime, MoreMissesThanExpertsThereAreNot) {
   EXPECT_NEAR(result.low, 1 / (0.034 + 0.1 + 0.001), 1e-9);
 }
 
+TEST(PlanTime, OtherTextsMostLikelyMissAsTheProfileSays) {
+  Decode decode = round_decode();
+  decode.cached_share = 0.5;
+  decode.locality.miss_spread = exactly(2);
+  EXPECT_DOUBLE_EQ(forecast(decode).time.missed_bytes, 100e6);  // half of 200 MB, where the trace misses 0.25
+}
+
 TEST(PlanLocality, IsLinearBetweenItsPointsAndToBothEnds) {
   const LocalityProfile profile{"p", {{0.2, 0.4}, {0.4, 0.8}}, exactly(1)};
   ASSERT_TRUE(profile.validate());
