@@ -185,6 +185,32 @@ TEST(Table, draws_speeds_whose_mean_is_what_was_measured) {
   EXPECT_GT(distinct.size(), 1000U);
 }
 
+// Alone a read always takes its 500 µs; as the last of eight it varies as was measured for eight.
+TEST(Table, varies_each_request_of_a_batch_as_was_measured_at_its_own_load) {
+  AccessMethod method = measured();
+  LoadPoint& eight = method.random[3];
+  const double mean = eight.mean_latency_ns;
+  eight.latency_ns = {mean * 0.5, mean * 0.6, mean, mean * 1.5, mean * 2, mean * 3, mean * 5, mean * 9};
+  TableDevice drive = table(method, true);
+  double sum = 0;
+  constexpr int kBatches = 20'000;
+  std::map<int64_t, int> distinct;
+  for (int i = 0; i < kBatches; ++i) {
+    const Nanoseconds now = std::chrono::seconds(i);
+    for (int n = 1; n <= 8; ++n) {
+      const int64_t latency = Nanoseconds(drive.finish(read(0, 1 << 20), now) - now).count();
+      if (n == 1) {
+        ASSERT_NEAR(double(latency), 500e3, 2);
+      } else if (n == 8) {
+        sum += double(latency);
+        ++distinct[latency];
+      }
+    }
+  }
+  EXPECT_NEAR(sum / kBatches, 4000e3, 80e3);
+  EXPECT_GT(distinct.size(), 1000U);
+}
+
 TEST(Table, refuses_points_that_are_no_grid) {
   AccessMethod hole = measured();
   hole.random.pop_back();
