@@ -34,8 +34,9 @@ std::string compute_lines(const plan::Question& question, const plan::Runtime& r
                           const plan::TokenTime& time) {
   const plan::Machine& machine = question.machine;
   const plan::TokenTraffic& traffic = time.traffic;
-  if (question.recorded_compute_s) {
-    return fmt::format("  compute as recorded = {:.2f} ms\n", 1e3 * *question.recorded_compute_s);
+  if (question.recorded) {
+    return fmt::format("  compute as recorded = {:.2f} ms, {:.2f} ms of it the experts'\n",
+                       1e3 * time.weights_s, 1e3 * time.experts_s);
   }
   return fmt::format(
       "  weights = the slower of: resident {} + experts {} × {} × {} bytes = {} + state twice {}, ÷ ({:.4g} "

@@ -20,7 +20,7 @@ Json plan_json(const PlanStudy& study);
 // The planner beside published figures, misses and what it cannot cover included.
 std::string claims_table(const Claims& claims);
 
-// spillway.claims/1
+// spillway.plan_claims/1
 Json claims_json(const Claims& claims);
 
 }  // namespace spillway

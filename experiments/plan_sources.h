@@ -7,6 +7,7 @@
 #include "sim/plan/hardware.h"
 #include "sim/plan/locality.h"
 #include "sim/plan/model_bytes.h"
+#include "sim/plan/token_time.h"
 
 // What the planner can be told by a file instead of a preset.
 namespace spillway {
@@ -24,7 +25,7 @@ Result<plan::Drive> find_drive(const std::string& text);
 // what computing took on the machine that recorded it.
 struct TraceFacts {
   plan::LocalityProfile locality;
-  std::optional<double> compute_s;  // of a decoded token, where the trace has times
+  std::optional<plan::RecordedCompute> compute;  // of a decoded token, where the trace has times
   uint64_t decode_tokens = 0;
 };
 

@@ -118,10 +118,10 @@ Result<std::string> choose_locality(const PlanRequest& request, const std::strin
   }
   question.locality = facts->locality;
   if (request.recorded_compute) {
-    if (!facts->compute_s) {
+    if (!facts->compute) {
       return wrong_usage("--compute recorded: {} has no times; leave the option out", request.trace);
     }
-    question.recorded_compute_s = facts->compute_s;
+    question.recorded = facts->compute;
   }
   return fmt::format("{} on {} ({} tokens)", request.policy, request.trace, facts->decode_tokens);
 }

@@ -25,9 +25,10 @@ Result<double> hit_ratio(const OpenTrace& trace, const std::string& policy, uint
 }
 
 // The mean over decoded tokens; nothing where a step lacks its times.
-Result<std::optional<double>> compute_time(const OpenTrace& trace) {
+Result<std::optional<plan::RecordedCompute>> compute_time(const OpenTrace& trace) {
   const std::unique_ptr<StepSource> source = trace.steps.cursor();
-  Nanoseconds sum{0};
+  Nanoseconds attention{0};
+  Nanoseconds experts{0};
   Step step;
   for (;;) {
     Result<bool> more = source->next(step);
@@ -41,11 +42,13 @@ Result<std::optional<double>> compute_time(const OpenTrace& trace) {
       continue;
     }
     if (!step.attention_time || !step.experts_time) {
-      return std::optional<double>();
+      return std::optional<plan::RecordedCompute>();
     }
-    sum += *step.attention_time + *step.experts_time;
+    attention += *step.attention_time;
+    experts += *step.experts_time;
   }
-  return std::optional<double>(seconds(sum) / double(trace.steps.decode_passes()));
+  const auto tokens = double(trace.steps.decode_passes());
+  return std::optional(plan::RecordedCompute{seconds(attention) / tokens, seconds(experts) / tokens});
 }
 
 }  // namespace
@@ -79,11 +82,11 @@ Result<TraceFacts> read_trace_facts(const std::string& path, const std::string& 
   if (facts.locality.points.empty()) {
     return failed("{}: its experts are so few that one layer's use is most of them", path);
   }
-  Result<std::optional<double>> compute = compute_time(*trace);
+  Result<std::optional<plan::RecordedCompute>> compute = compute_time(*trace);
   if (!compute) {
     return propagate(compute);
   }
-  facts.compute_s = *compute;
+  facts.compute = *compute;
   return facts;
 }
 

@@ -12,26 +12,23 @@ class LayerRing {
  public:
   explicit LayerRing(const ModelGeometry& geometry) {
     for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
+      places_.push_back(uint32_t(layers_.size()));
       if (geometry.expert_bytes[layer] > 0) {
         layers_.push_back(layer);
       }
-      // A dense layer stands where the routed one before it stands.
-      places_.push_back(layers_.empty() ? 0 : uint32_t(layers_.size() - 1));
     }
   }
 
   uint32_t size() const { return uint32_t(layers_.size()); }
-  uint32_t first() const { return layers_.front(); }
-  uint32_t last() const { return layers_.back(); }
 
-  // The routed layer that comes `distance` routed layers after `layer`.
+  // The routed layer that comes `distance` routed layers after `layer`, which is one itself.
   uint32_t after(uint32_t layer, uint32_t distance = 1) const {
     return layers_[(places_[layer] + distance) % layers_.size()];
   }
 
  private:
   std::vector<uint32_t> layers_;  // at least one, which every valid geometry has
-  std::vector<uint32_t> places_;  // in layers_, by layer
+  std::vector<uint32_t> places_;  // in layers_, by layer; of no use where it is dense
 };
 
 }  // namespace spillway

@@ -118,7 +118,6 @@ class BlockDecoder {
   void read_lookahead(Step& step);
 
   ModelGeometry geometry_;
-  TraceColumns columns_;
   TraceColumns wanted_;
   RecencyLists<uint8_t> narrow_;  // one of the two is used
   RecencyLists<uint16_t> wide_;

@@ -25,8 +25,10 @@ bool wants(TraceColumns columns, size_t section) {
       return columns.times;
     case Section::lookahead:
       return columns.lookahead;
+    case Section::token_ids:
+      return columns.token_ids;
     default:
-      return true;  // token ids too: whether a step repeats the last ones is told in the flags
+      return true;
   }
 }
 
@@ -43,7 +45,6 @@ struct BlockDecoder::Zstd {
 
 BlockDecoder::BlockDecoder(const ModelGeometry& geometry, TraceColumns columns, TraceColumns wanted)
     : geometry_(geometry),
-      columns_(columns),
       wanted_{columns.weights && wanted.weights, columns.times && wanted.times,
               columns.lookahead && wanted.lookahead, columns.token_ids && wanted.token_ids},
       narrow_(geometry.layers, geometry.experts_per_layer),
@@ -128,7 +129,7 @@ Result<void> BlockDecoder::next(Step& step) {
   step.token_ids.clear();
   step.attention_time.reset();
   step.experts_time.reset();
-  if (columns_.token_ids) {
+  if (wanted_.token_ids) {
     read_token_ids(step, flags);
   }
   if (wanted_.weights) {
@@ -154,7 +155,7 @@ Result<void> BlockDecoder::read_fields(Step& step, uint8_t flags, uint64_t& list
   step.tokens = predicted_.tokens;
   step.phase = predicted_.phase;
   step.sequence = predicted_.sequence;
-  if (flags == 0) [[likely]] {
+  if (flags == 0 && geometry_.expert_bytes[step.layer] != 0) [[likely]] {
     return {};
   }
   uint64_t layer = step.layer;
@@ -251,9 +252,14 @@ void BlockDecoder::read_token_ids(Step& step, uint8_t flags) {
       id = int32_t(unzigzag(ids.varint()));
     }
   }
-  if (wanted_.token_ids && !(flags & kNoTokenIds)) {
-    step.token_ids = predicted_.token_ids;
+  if (flags & kNoTokenIds) {
+    return;
   }
+  if (predicted_.token_ids.size() != step.tokens) {  // repeats those of another number of tokens
+    ids.fail();
+    return;
+  }
+  step.token_ids = predicted_.token_ids;
 }
 
 void BlockDecoder::read_weights(Step& step) {

@@ -14,7 +14,8 @@ namespace spillway {
 using ByteSink = FunctionRef<Result<void>(std::span<const uint8_t> bytes)>;
 
 // The first line of an exported CSV is this and the trace's JSON header; with it `trace import` gets back
-// every step.
+// every step. What rows have no place for is lost: the token ids of a step that knows only which experts were
+// chosen, and where one such step ends and the next begins when both are of one pass and layer.
 inline constexpr std::string_view kCsvFirstWord = "# spillway.trace.csv/1 ";
 
 // The second line. One row per routing decision. Cells that do not apply are empty:

@@ -14,8 +14,8 @@ std::vector<std::vector<ExpertId>> most_popular(const ModelGeometry& geometry, c
   };
   std::vector<Candidate> candidates;
   for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-    const std::vector<uint64_t>& uses = seen.popularity(layer);
-    for (uint32_t number = 0; number < geometry.experts_per_layer; ++number) {
+    const std::vector<uint64_t> uses = seen.popularity(layer);
+    for (uint32_t number = 0; number < uses.size(); ++number) {
       if (uses[number] > 0) {
         candidates.push_back({uses[number], geometry.id(layer, number)});
       }
@@ -26,11 +26,10 @@ std::vector<std::vector<ExpertId>> most_popular(const ModelGeometry& geometry, c
   std::vector<std::vector<ExpertId>> chosen(geometry.layers);
   for (const Candidate& candidate : candidates) {
     const uint64_t needed = geometry.bytes_of(candidate.id);
-    if (needed > bytes) {
-      break;
+    if (needed <= bytes) {
+      bytes -= needed;
+      chosen[geometry.layer_of(candidate.id)].push_back(candidate.id);
     }
-    bytes -= needed;
-    chosen[geometry.layer_of(candidate.id)].push_back(candidate.id);
   }
   return chosen;
 }

@@ -8,9 +8,9 @@
 
 namespace spillway {
 
-// The experts that were chosen most often, of any layer, as many as `bytes` hold; by layer, the most popular
-// first. What was never chosen is not among them. Of experts equally popular those of lower layers and numbers
-// come first.
+// The experts that were chosen most often, of any layer, as many as `bytes` hold: one that is too large for
+// what is left is passed over for less popular ones that are not. By layer, the most popular first. What was
+// never chosen is not among them. Of experts equally popular those of lower layers and numbers come first.
 std::vector<std::vector<ExpertId>> most_popular(const ModelGeometry& geometry, const StatsCollector& seen,
                                                 uint64_t bytes);
 

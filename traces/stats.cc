@@ -14,11 +14,12 @@ StatsCollector::StatsCollector(const ModelGeometry& geometry)
     : geometry_(geometry), layers_(geometry.layers) {}
 
 void StatsCollector::observe(const Step& step) {
-  Layer& layer = layers_[step.layer];
-  if (layer.counts.empty()) {
-    layer.counts.resize(geometry_.experts_per_layer);
-    layer.history.resize(geometry_.experts_per_layer);
+  if (layers_[step.layer] == nullptr) {
+    layers_[step.layer] = std::make_unique<Layer>();
+    layers_[step.layer]->counts.resize(geometry_.experts_per_layer);
+    layers_[step.layer]->history.resize(geometry_.experts_per_layer);
   }
+  Layer& layer = *layers_[step.layer];
   if (totals_.steps == 0 || step.pass != pass_) {
     ++(step.phase == Phase::decode ? totals_.decode_passes : totals_.prefill_passes);
     pass_ = step.pass;
@@ -38,6 +39,10 @@ void StatsCollector::observe(const Step& step) {
 
   const std::vector<uint16_t>* choices = &step.choices;
   size_t per_token = geometry_.used_top_k;
+  if (step.choices.empty() && step.tokens > 1) {
+    observe_batch(layer, step);
+    return;
+  }
   if (step.choices.empty()) {
     listed_.clear();
     for (const ExpertId id : step.experts) {
@@ -53,6 +58,26 @@ void StatsCollector::observe(const Step& step) {
   for (size_t at = 0; at < choices->size(); at += per_token) {
     observe_token(layer, step.phase, {choices->data() + at, per_token});
   }
+}
+
+// Which token chose what is not known, so the next one has none before it that it could be compared with.
+void StatsCollector::observe_batch(Layer& layer, const Step& step) {
+  layer.batched.resize(geometry_.experts_per_layer);
+  for (const ExpertId id : step.experts) {
+    ++layer.batched[geometry_.expert_of(id)];
+  }
+  layer.tokens = 0;
+  std::fill(layer.history.begin(), layer.history.end(), History());
+}
+
+std::vector<uint64_t> StatsCollector::popularity(uint32_t layer) const {
+  if (layers_[layer] == nullptr) {
+    return {};
+  }
+  std::vector<uint64_t> uses = layers_[layer]->counts;
+  const std::vector<uint64_t>& batched = layers_[layer]->batched;
+  std::transform(batched.begin(), batched.end(), uses.begin(), uses.begin(), std::plus<>());
+  return uses;
 }
 
 Result<void> StatsCollector::observe_all(StepSource& steps) {
@@ -100,13 +125,16 @@ std::array<double, kMaxLag> StatsCollector::LagCounts::shares() const {
 LayerStats StatsCollector::layer_stats(const Layer& layer) const {
   LayerStats stats;
   stats.choices = std::accumulate(layer.counts.begin(), layer.counts.end(), uint64_t(0));
+  for (size_t expert = 0; expert < layer.counts.size(); ++expert) {
+    const bool batched = !layer.batched.empty() && layer.batched[expert] != 0;
+    stats.distinct += layer.counts[expert] != 0 || batched ? 1 : 0;
+  }
   if (stats.choices == 0) {
     return stats;
   }
   const auto total = double(stats.choices);
   for (const uint64_t count : layer.counts) {
     if (count != 0) {
-      ++stats.distinct;
       stats.entropy_bits -= double(count) / total * std::log2(double(count) / total);
     }
   }
@@ -124,16 +152,20 @@ TraceStats StatsCollector::finish() const {
   LagCounts all;
   LagCounts decode;
   uint64_t used_layers = 0;
-  for (const Layer& layer : layers_) {
-    const LayerStats one = layer_stats(layer);
+  for (const std::unique_ptr<Layer>& layer : layers_) {
+    if (layer == nullptr) {
+      stats.layers.emplace_back();
+      continue;
+    }
+    const LayerStats one = layer_stats(*layer);
     stats.layers.push_back(one);
-    all.add(layer.all);
-    decode.add(layer.decode);
+    all.add(layer->all);
+    decode.add(layer->decode);
     const double share = stats.choices == 0 ? 0 : double(one.choices) / double(stats.choices);
     stats.entropy_bits += share * one.entropy_bits;
     stats.top_tenth_share += share * one.top_tenth_share;
     stats.mean_distinct += one.distinct;
-    used_layers += one.choices != 0 ? 1 : 0;
+    used_layers += one.distinct != 0 ? 1 : 0;
   }
   stats.reuse = all.shares();
   stats.reuse_decode = decode.shares();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,7 +16,7 @@ inline constexpr uint32_t kMaxLag = 64;
 
 struct LayerStats {
   uint64_t choices = 0;
-  uint32_t distinct = 0;    // experts chosen at least once
+  uint32_t distinct = 0;    // experts chosen at least once, by whomever
   double entropy_bits = 0;  // of the choices, order 0: log2 of how many equally likely experts it feels like
   double top_tenth_share = 0;  // of the choices that go to the most popular tenth of the experts (rounded up)
   double lag1_reuse = 0;       // all tokens
@@ -23,7 +24,9 @@ struct LayerStats {
 
 // What a trace is like. "Reuse at lag n" is the mean share of a token's experts in a layer that the token n
 // places before it chose in the same layer too. Published figures count every token, prefill included; the
-// one of decode tokens alone (whatever was n places before them) is what a decode run lives on.
+// one of decode tokens alone (whatever was n places before them) is what a decode run lives on. A batch that
+// lists its experts without saying which token chose them counts among
+// passes, tokens, accesses and distinct experts only.
 struct TraceStats {
   uint64_t steps = 0;
   uint64_t prefill_passes = 0;
@@ -53,8 +56,9 @@ class StatsCollector {
   Result<void> observe_all(StepSource& steps);
   TraceStats finish() const;
 
-  // How often each expert of `layer` was chosen.
-  const std::vector<uint64_t>& popularity(uint32_t layer) const { return layers_[layer].counts; }
+  // How often each expert of `layer` was chosen, once by each batch that only lists its experts; empty where
+  // it had no step.
+  std::vector<uint64_t> popularity(uint32_t layer) const;
 
  private:
   // The last 64 tokens in which an expert was chosen: bit n-1 of `chosen` stands for token `at` - n.
@@ -70,18 +74,20 @@ class StatsCollector {
     std::array<double, kMaxLag> shares() const;
   };
   struct Layer {
-    std::vector<uint64_t> counts;
+    std::vector<uint64_t> counts;   // of choices
+    std::vector<uint64_t> batched;  // of batches that list their experts; empty: there was none
     std::vector<History> history;
-    uint64_t tokens = 0;
+    uint64_t tokens = 0;  // since the last such batch
     LagCounts all;
     LagCounts decode;
   };
 
+  void observe_batch(Layer& layer, const Step& step);
   static void observe_token(Layer& layer, Phase phase, std::span<const uint16_t> experts);
   LayerStats layer_stats(const Layer& layer) const;
 
   ModelGeometry geometry_;
-  std::vector<Layer> layers_;
+  std::vector<std::unique_ptr<Layer>> layers_;  // made at the first step: a header may claim a million
   TraceStats totals_;
   uint64_t pass_ = 0;
   uint32_t sequence_ = 0;

@@ -43,7 +43,12 @@ Result<bool> SynthSource::next(Step& step) {
     return false;
   }
   const bool prefill = prefill_tokens_ != 0 && pass_ == 0;
+  std::vector<ExpertId> experts = std::move(step.experts);  // their memory, for the next step
+  std::vector<uint16_t> choices = std::move(step.choices);
   step = Step{};
+  step.experts = std::move(experts);
+  step.choices = std::move(choices);
+  step.choices.clear();
   step.index = index_++;
   step.pass = pass_;
   step.layer = with_experts_[place_];

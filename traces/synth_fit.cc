@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "traces/synth.h"
 
@@ -47,7 +48,7 @@ void move_copies(const Target& target, const ReuseProfile& measured, RouterModel
 // A token chooses no expert twice, so favourites are chosen less often than their odds say: raise the odds.
 void move_popularity(const Target& target, const StatsCollector& trial, RouterModel& model) {
   for (uint32_t layer = 0; layer < target.popularity.size(); ++layer) {
-    const std::vector<uint64_t>& counts = trial.popularity(layer);
+    const std::vector<uint64_t> counts = trial.popularity(layer);
     double total = 0;
     for (const uint64_t count : counts) {
       total += double(count);
@@ -141,18 +142,19 @@ Result<RouterModel> fit_router_model(const ModelGeometry& geometry, const StatsC
   target.reuse = octave_means(stats.reuse);
   RouterModel model;
   for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-    const std::vector<uint64_t>& counts = observed.popularity(layer);
+    const std::vector<uint64_t> counts = observed.popularity(layer);
+    const auto uses = double(std::accumulate(counts.begin(), counts.end(), uint64_t(0)));
     if (geometry.expert_bytes[layer] == 0) {
       model.popularity.emplace_back();
       target.popularity.emplace_back();
       continue;
     }
-    if (stats.layers[layer].choices == 0) {
+    if (uses == 0) {
       return failed("layer {} has experts but no steps to be fitted to", layer);
     }
     std::vector<double> shares(counts.size());
     std::transform(counts.begin(), counts.end(), shares.begin(),
-                   [&](uint64_t count) { return double(count) / double(stats.layers[layer].choices); });
+                   [&](uint64_t count) { return double(count) / uses; });
     model.popularity.push_back(shares);
     target.popularity.push_back(std::move(shares));
   }

@@ -34,9 +34,9 @@ class TraceWriter {
 
   // Appends one step; its index must not be set, steps are numbered as they come. With choices, its experts
   // are derived from them; a source that knows no choices lists experts alone. Columns that the header does
-  // not announce are left out; announced weights and token ids must be there for each choice and token, or
-  // not at all. Fails on a step that the geometry does not allow, which is then not in the file, and on a
-  // full disk, after which nothing more can be appended.
+  // not announce are left out; announced weights must be there for each choice, announced token ids for each
+  // token or not at all. Fails on a step that the geometry does not allow, which is then not in the file, and
+  // on a full disk, after which nothing more can be appended.
   Result<void> append(const Step& step);
 
   // Writes what was appended so far.

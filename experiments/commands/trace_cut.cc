@@ -58,7 +58,9 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
   header.provenance.emplace_back("cut_from", arguments.input);
   header.provenance.emplace_back("cut_command", command_line);
   if (arguments.expert_bytes.count > 0) {
-    header.geometry.expert_bytes.assign(header.geometry.layers, arguments.expert_bytes.count);
+    for (uint64_t& bytes : header.geometry.expert_bytes) {
+      bytes = bytes == 0 ? 0 : arguments.expert_bytes.count;  // 0: the layer has no experts
+    }
     if (Result<void> valid = header.geometry.validate(); !valid) {
       return wrong_usage("--expert-bytes {}: {}", exact_bytes(arguments.expert_bytes), valid.error().message);
     }

@@ -72,7 +72,7 @@ void add_trace_export(Command trace, Invocation& invocation) {
       .type_name("FORMAT");
   arguments->output.declare(command);
   command.footer(
-      "csv holds everything and can be imported again; oraclegeneral is for libCacheSim: 24-byte records of\n"
+      "csv can be imported again; oraclegeneral is for libCacheSim: 24-byte records of\n"
       "time (the step), object (layer × experts + expert), size and next request. -o - writes to stdout.\n\n"
       "Example:\n  spillway trace export qwen.bin --to oraclegeneral -o qwen.oracleGeneral");
   command.runs(invocation, [arguments] { return run_export(*arguments); });

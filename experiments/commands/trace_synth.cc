@@ -40,7 +40,8 @@ Result<ModelGeometry> geometry_from(const ModelOptions& model_options) {
   geometry.experts_per_layer = *given->experts_per_layer;
   geometry.used_top_k = given->used_top_k ? *given->used_top_k : *given->native_top_k;
   geometry.top_k = given->native_top_k ? *given->native_top_k : *given->used_top_k;
-  Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer("--model", *given, geometry.layers);
+  Result<std::vector<uint64_t>> bytes =
+      expert_bytes_per_layer("--model", *given, std::vector<bool>(geometry.layers, true));
   if (!bytes) {
     return propagate(bytes);
   }

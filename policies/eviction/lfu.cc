@@ -3,6 +3,7 @@
 
 #include "core/plugins.h"
 #include "policies/id_heap.h"
+#include "policies/undemanded.h"
 
 namespace spillway::eviction {
 namespace {
@@ -26,15 +27,27 @@ struct Options {
 class Lfu final : public EvictionPolicy {
  public:
   Lfu(const Options& options, const ModelGeometry& geometry)
-      : options_(options), order_(geometry.expert_count()), counts_(geometry.expert_count(), 0) {}
+      : options_(options),
+        order_(geometry.expert_count()),
+        counts_(geometry.expert_count(), 0),
+        undemanded_(geometry.expert_count()) {}
 
-  void admitted(const Access& access) override { order_.insert(access.expert, use(access)); }
-  void touched(const Access& access) override { order_.change(access.expert, use(access)); }
+  void admitted(const Access& access) override {
+    undemanded_.admitted(access);
+    order_.insert(access.expert, use(access, 1));
+  }
+  void touched(const Access& access) override {
+    order_.change(access.expert, use(access, undemanded_.take(access.expert) ? 0 : 1));
+  }
 
   void removed(ExpertId expert) override {
     order_.erase(expert);
+    uint64_t& count = counts_[index_of(expert)];
+    if (undemanded_.take(expert) && count > 0) {  // the use it was admitted for never came
+      --count;
+    }
     if (!options_.keep) {
-      counts_[index_of(expert)] = 0;
+      count = 0;
     }
   }
 
@@ -47,9 +60,9 @@ class Lfu final : public EvictionPolicy {
     auto operator<=>(const Key&) const = default;
   };
 
-  Key use(const Access& access) {
+  Key use(const Access& access, uint64_t uses) {
     age(access.step);
-    return {++counts_[index_of(access.expert)], ++uses_};
+    return {counts_[index_of(access.expert)] += uses, ++uses_};
   }
 
   void age(uint64_t step) {
@@ -68,6 +81,7 @@ class Lfu final : public EvictionPolicy {
   Options options_;
   IdHeap<Key> order_;
   std::vector<uint64_t> counts_;  // by expert, whether it is in the cache or not
+  Undemanded undemanded_;
   uint64_t uses_ = 0;
   uint64_t halvings_ = 0;
 };

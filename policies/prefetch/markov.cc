@@ -73,8 +73,9 @@ class Markov final : public Prefetcher {
       learn(before_.rows.back(), here_.rows.front());
       return;
     }
-    for (uint32_t token = 0; token < std::min(before_.rows.size(), here_.rows.size()); ++token) {
-      learn(before_.rows[token], here_.rows[token]);
+    // A prompt's last layer often has its last tokens alone.
+    for (uint32_t back = std::min(before_.rows.size(), here_.rows.size()); back > 0; --back) {
+      learn(before_.rows[before_.rows.size() - back], here_.rows[here_.rows.size() - back]);
     }
   }
 

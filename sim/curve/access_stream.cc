@@ -54,8 +54,9 @@ bool AccessStream::append(const Step& step) {
   }
   Expects(step.layer < geometry_.layers && geometry_.expert_bytes[step.layer] > 0);
   const uint32_t number = uint32_t(steps_.size());
+  const uint32_t first = index_of(geometry_.id(step.layer, 0));
   for (const ExpertId expert : step.experts) {
-    Expects(index_of(expert) < geometry_.expert_count() && geometry_.layer_of(expert) == step.layer &&
+    Expects(index_of(expert) >= first && index_of(expert) - first < geometry_.experts_per_layer &&
             last_step_[index_of(expert)] != number);
     last_step_[index_of(expert)] = number;
     experts_.push_back(index_of(expert));

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "core/ports.h"
 
 namespace spillway {
@@ -21,13 +24,15 @@ class RequestSource final : public StepSource {
       }
       place_ = 0;
     }
+    std::vector<ExpertId> experts = std::move(step.experts);  // its memory, for the next of so many steps
     step = Step{};
     step.index = index_++;
     step.pass = whole_.pass;
     step.layer = whole_.layer;
     step.sequence = whole_.sequence;
     step.phase = whole_.phase;
-    step.experts = {whole_.experts[place_++]};
+    experts.assign(1, whole_.experts[place_++]);
+    step.experts = std::move(experts);
     return true;
   }
 

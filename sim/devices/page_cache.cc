@@ -42,16 +42,21 @@ Nanoseconds PageCacheDevice::finish(const IoRequest& request, Nanoseconds now) {
   return done;
 }
 
-// Reads the units from `first` to `last`, and what read-ahead adds, from the drive.
+// Reads the units from `first` to `last`, of which none is there, and what read-ahead adds, from the drive.
+// Read-ahead ends where it meets a unit that is there.
 Nanoseconds PageCacheDevice::read_run(const IoRequest& request, uint64_t first, uint64_t last,
                                       Nanoseconds now) {
   const uint64_t ahead = (options_.read_ahead + options_.unit - 1) / options_.unit;
-  const uint64_t units = last - first + 1 + ahead;
+  uint64_t units = last - first + 1;
+  const uint64_t most = units + ahead;
+  while (units < most && !units_[index_of_unit(request.range.file, first + units)].present) {
+    ++units;
+  }
   const uint64_t room = options_.capacity / options_.unit;
   Nanoseconds reclaimed{0};
   for (uint64_t unit = first; unit < first + units && room > 0; ++unit) {
     const uint32_t index = index_of_unit(request.range.file, unit);
-    if (!units_[index].present && present_ == room) {
+    if (present_ == room) {
       unlink(oldest_);
       reclaimed += options_.reclaim;
     }
@@ -84,10 +89,12 @@ uint32_t PageCacheDevice::index_of_unit(uint32_t file, uint64_t unit) {
 }
 
 void PageCacheDevice::touch(uint32_t index) {
-  if (units_[index].present) {
+  Unit& unit = units_[index];
+  const Nanoseconds arrives = unit.arrives;  // its bytes may still be on their way
+  if (unit.present) {
     unlink(index);
   }
-  Unit& unit = units_[index];
+  unit.arrives = arrives;
   unit.older = newest_;
   unit.newer = kNone;
   unit.present = true;

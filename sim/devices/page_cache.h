@@ -20,7 +20,7 @@ class PageCacheDevice final : public DeviceModel {
   struct Options {
     uint64_t capacity = 0;      // bytes of the cache; less than a unit: nothing stays
     uint64_t unit = 64 * 1024;  // bytes that come and go together
-    uint64_t read_ahead = 0;    // bytes beyond a missing run that are read with it
+    uint64_t read_ahead = 0;    // bytes beyond a missing run that are read with it, up to the first one there
     Nanoseconds reclaim{0};     // for each unit that has to go to make room
   };
 

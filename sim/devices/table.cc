@@ -107,13 +107,13 @@ double TableDevice::latency_ns(double bytes, double load) const {
   return std::exp2(inside + beyond);
 }
 
-// The speed of the nearest measured point's fastest, usual or slowest moments, by chance.
-double TableDevice::draw_factor(double bytes, double load) {
+// The nearest measured point's latency by its own mean, at the share `luck_` of its distribution.
+double TableDevice::tail_factor(double bytes, double load) const {
   const Place row = place_among(blocks_, std::log2(bytes));
   const Place column = place_among(depths_, std::log2(load));
   const size_t r = std::min(row.index + (row.along > 0.5 ? 1 : 0), blocks_.size() - 1);
   const size_t c = std::min(column.index + (column.along > 0.5 ? 1 : 0), depths_.size() - 1);
-  return at_share(spread_[r * depths_.size() + c], rng_.uniform());
+  return at_share(spread_[r * depths_.size() + c], luck_);
 }
 
 Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
@@ -127,11 +127,13 @@ Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
   const double load = double(bytes_in_flight_) / double(bytes);
   if (tail_ && drawn_at_ != now) {
     // One draw for all that is asked for at one instant: what slows one request of a batch, another user or
-    // the drive's housekeeping, slows those beside it.
-    factor_ = draw_factor(double(bytes), load);
+    // the drive's housekeeping, slows those beside it. How much, depends on what each is and the load it
+    // meets.
+    luck_ = rng_.uniform();
     drawn_at_ = now;
   }
-  const double latency = factor_ * latency_ns(double(bytes), load);
+  const double factor = tail_ ? tail_factor(double(bytes), load) : 1;
+  const double latency = factor * latency_ns(double(bytes), load);
   const Nanoseconds finish = now + Nanoseconds(std::max<int64_t>(1, std::llround(latency)));
   in_flight_.push_back({finish, bytes});
   return finish;

@@ -43,7 +43,7 @@ class TableDevice final : public DeviceModel {
   };
 
   TableDevice() = default;
-  double draw_factor(double bytes, double load);
+  double tail_factor(double bytes, double load) const;
 
   std::vector<double> blocks_;                                        // log2, ascending
   std::vector<double> depths_;                                        // log2, ascending
@@ -51,7 +51,7 @@ class TableDevice final : public DeviceModel {
   std::vector<std::array<double, kLatencyQuantiles.size()>> spread_;  // [block][depth], by their own mean
   bool tail_ = true;
   Rng rng_{0};
-  double factor_ = 1;  // of what is submitted at drawn_at_
+  double luck_ = 0;  // of what is submitted at drawn_at_: from 0, the fastest, to 1
   Nanoseconds drawn_at_{-1};
   std::vector<InFlight> in_flight_;
   uint64_t bytes_in_flight_ = 0;

@@ -29,8 +29,8 @@ struct BitWidths {
 Result<BitWidths> named_bits(uint32_t bits);
 
 // `2`, or `2,head=8.5,kv=8`, or `experts=2.31,rest=8.5`: a named width and what differs from it. Names are
-// experts, scales (of the experts, resident), rest, mixer, shared, router, embedding, head, kv. A width is a
-// number from 0 to 32.
+// experts, scales (of the experts, resident), rest, mixer, shared, router, embedding, head, kv, state. A
+// width is a number from 0 to 32.
 Result<BitWidths> parse_bits(const std::string& text);
 
 // `experts 2.5, rest 4.5`, and what is neither.

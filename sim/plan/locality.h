@@ -17,7 +17,8 @@ struct LocalityProfile {
 
   std::string name;
   std::vector<Point> points;  // ascending in both
-  // The misses of other texts and relatives of the model against these: 1 is the same.
+  // The misses of other texts and relatives of the model against these: 1 is the same. A forecast takes its
+  // `central` for the most likely.
   Range miss_spread;
 
   // Shares and hit ratios from 0 to 1, ascending.

@@ -48,39 +48,62 @@ uint64_t mixer_parameters(const ModelShape& shape) {
   return full + shape.other_layers() * other;
 }
 
+// No known model has a size beyond it but its vocabulary. What is computed of such sizes, products of three
+// of them times 1000 layers at most, stays below 2^63.
+constexpr uint32_t kMostSize = 1U << 16;
+
+Result<void> validate_attention(const char* key, const Attention& shape) {
+  if (shape.heads == 0 || shape.head_size == 0 || (shape.latent == 0 && shape.kv_heads == 0)) {
+    return failed("'{}' must have 'heads', a 'head_size', and 'kv_heads' or a 'latent'", key);
+  }
+  for (const uint32_t value : {shape.heads, shape.kv_heads, shape.head_size, shape.latent, shape.query_rank,
+                               shape.rope_size, shape.value_size}) {
+    if (value > kMostSize) {
+      return failed("the sizes of '{}' must be at most {}", key, kMostSize);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> ModelShape::validate() const {
-  constexpr uint32_t kMost = 1U << 20;  // every known size is below; products of three stay below 2^63
-  const std::pair<const char*, uint32_t> needed[] = {{"layers", layers},
-                                                     {"hidden", hidden},
-                                                     {"vocabulary", vocabulary},
-                                                     {"experts_per_layer", experts},
-                                                     {"top_k", top_k},
-                                                     {"expert_ffn", expert_ffn},
-                                                     {"full_attention_every", full_every},
-                                                     {"attention.heads", attention.heads},
-                                                     {"attention.head_size", attention.head_size}};
-  for (const auto& [key, value] : needed) {
-    if (value == 0 || value > kMost) {
-      return failed("'{}' must be from 1 to {}", key, kMost);
+  for (const auto& [key, value] : {std::pair<const char*, uint32_t>{"layers", layers},
+                                   {"hidden", hidden},
+                                   {"experts_per_layer", experts},
+                                   {"top_k", top_k},
+                                   {"expert_ffn", expert_ffn},
+                                   {"full_attention_every", full_every}}) {
+    if (value == 0 || value > kMostSize) {
+      return failed("'{}' must be from 1 to {}", key, kMostSize);
     }
+  }
+  constexpr uint32_t kMostWords = 1U << 20;
+  if (vocabulary == 0 || vocabulary > kMostWords) {
+    return failed("'vocabulary' must be from 1 to {}", kMostWords);
+  }
+  if (dense_ffn > kMostSize || shared_ffn > kMostSize) {
+    return failed("'dense_ffn' and 'shared_ffn' must be at most {}", kMostSize);
   }
   if (layers > 1000 || experts > 4096 || top_k > experts || dense_layers >= layers || full_every > layers) {
     return failed("no model has {} layers, {} of them dense, and {} of {} experts at a time", layers,
                   dense_layers, top_k, experts);
   }
-  if (attention.latent == 0 && attention.kv_heads == 0) {
-    return failed("'attention' must have 'kv_heads' or a 'latent'");
+  if (Result<void> sane = validate_attention("attention", attention); !sane) {
+    return sane;
+  }
+  if (linear) {
+    for (const uint32_t value : {linear->key_heads, linear->value_heads, linear->head_size, linear->kernel}) {
+      if (value == 0 || value > kMostSize) {
+        return failed("the sizes of 'linear_attention' must be from 1 to {}", kMostSize);
+      }
+    }
   }
   if (full_every > 1 && !linear && window == 0) {
     return failed("'full_attention_every' is {}: the other layers need 'linear_attention' or a 'window'",
                   full_every);
   }
-  if (window > 0 && (window_attention.kv_heads == 0 || window_attention.heads == 0)) {
-    return failed("'window' must have 'heads' and 'kv_heads'");
-  }
-  return {};
+  return window == 0 ? Result<void>() : validate_attention("window", window_attention);
 }
 
 uint64_t Parameters::total() const {

@@ -30,11 +30,10 @@ Plan make_plan(const Question& question) {
   plan.seed_ceiling = array_bandwidth(question.drive) / double(traffic.experts);
   const bool runs = plan.memory.fits() && (!plan.streams || question.drive.bandwidth > 0);
   if (runs) {
-    Decode decode{question.model,    question.machine,
-                  question.drive,    plan.runtime,
-                  question.locality, question.top_k,
-                  question.context,  plan.streams ? plan.memory.cached_share() : 1,
-                  std::nullopt,      question.recorded_compute_s};
+    Decode decode{
+        question.model,    question.machine, question.drive,   plan.runtime,
+        question.locality, question.top_k,   question.context, plan.streams ? plan.memory.cached_share() : 1,
+        std::nullopt,      question.recorded};
     plan.speed = forecast(decode);
   }
   return plan;

@@ -17,7 +17,7 @@ struct Question {
   LocalityProfile locality;
   uint64_t context = 0;  // tokens of one sequence
   uint32_t top_k = 0;    // experts a layer that are used
-  std::optional<double> recorded_compute_s;
+  std::optional<RecordedCompute> recorded;
 };
 
 // Who has the memory; bytes.

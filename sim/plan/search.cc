@@ -5,11 +5,10 @@
 #include <tuple>
 
 #include "core/expects.h"
+#include "core/units.h"
 
 namespace spillway::plan {
 namespace {
-
-constexpr uint64_t kGB = 1'000'000'000;
 
 // A drive that is no limit.
 constexpr double kNoLimit = 1e15;
@@ -52,14 +51,14 @@ uint64_t memory_enough(const Question& question, double gain) {
   Expects(gain > 0 && gain < 1);
   const MemoryPlan now = plan_memory(question);
   const uint64_t everything = now.needed() - now.step + now.bank;
-  uint64_t high = everything / kGB + 1;
+  uint64_t high = everything / kGiB + 1;
   uint64_t low = 0;
-  const double wanted = speed_of(with_memory(question, high * kGB)) / (1 + gain);
+  const double wanted = speed_of(with_memory(question, high * kGiB)) / (1 + gain);
   while (high - low > 1) {
     const uint64_t middle = low + (high - low) / 2;
-    (speed_of(with_memory(question, middle * kGB)) >= wanted ? high : low) = middle;
+    (speed_of(with_memory(question, middle * kGiB)) >= wanted ? high : low) = middle;
   }
-  return high * kGB;
+  return high * kGiB;
 }
 
 std::optional<double> bandwidth_enough(const Question& question, double gain) {
@@ -86,7 +85,7 @@ std::vector<Offer> offers(const Question& question, std::span<const uint64_t> me
   std::vector<Offer> list;
   for (const uint64_t memory : memories) {
     for (const Drive& drive : drives) {
-      const double price = double(memory) / double(kGB) * price_per_gb + drive.price * drive.count;
+      const double price = double(memory) / double(kGiB) * price_per_gb + drive.price * drive.count;
       list.push_back({memory, drive, price, make_plan(with_drive(with_memory(question, memory), drive))});
     }
   }

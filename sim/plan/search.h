@@ -21,7 +21,8 @@ double speed_of(const Question& question);
 std::vector<double> sweep(const Question& question, std::span<const uint64_t> memories,
                           std::span<const double> bandwidths);
 
-// Beyond this memory more of it brings less than `gain` (0.05: a twentieth) all told; bytes, to the next GB.
+// Beyond this memory more of it brings less than `gain` (0.05: a twentieth) all told; bytes, to the next
+// GiB, which is the GB that memory is sold by.
 uint64_t memory_enough(const Question& question, double gain);
 
 // Beyond this bandwidth of one drive a faster one brings less than `gain` all told; bytes/s. 0 where no drive
@@ -35,7 +36,8 @@ struct Offer {
   Plan plan;
 };
 
-// Every memory with every drive, the cheapest first and of equal prices the fastest.
+// Every memory with every drive, the cheapest first and of equal prices the fastest. Memory is sold by the
+// GiB.
 std::vector<Offer> offers(const Question& question, std::span<const uint64_t> memories,
                           std::span<const Drive> drives, double price_per_gb);
 

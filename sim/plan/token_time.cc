@@ -26,7 +26,7 @@ Constants central(const Decode& decode) {
           decode.machine.attention_rate.central,
           decode.runtime.drive_share.central,
           decode.runtime.hidden.central,
-          1};
+          decode.locality.miss_spread.central};
 }
 
 double hit_ratio(const Decode& decode, double miss_factor) {
@@ -49,11 +49,14 @@ void add_compute(const Decode& decode, const Constants& constants, TokenTime& ti
   const double by_arithmetic = double(traffic.multiplications) / constants.arithmetic;
   time.by_arithmetic = by_arithmetic > by_memory;
   time.weights_s = std::max(by_memory, by_arithmetic);
+  time.experts_s =
+      time.weights_s * double(traffic.experts) / double(traffic.weights + traffic.experts + traffic.state);
   time.attention_s = std::max(kv / memory_rate, by_heads);
   time.launches_s = decode.model.layers * constants.launch_s;
-  if (decode.recorded_compute_s) {
+  if (decode.recorded) {
     time.by_arithmetic = false;
-    time.weights_s = *decode.recorded_compute_s;
+    time.weights_s = decode.recorded->attention_s + decode.recorded->experts_s;
+    time.experts_s = decode.recorded->experts_s;
     time.attention_s = time.launches_s = 0;
   }
 }
@@ -73,9 +76,7 @@ void add_reads(const Decode& decode, const Constants& constants, TokenTime& time
   const double layers_that_read = decode.model.moe_layers * (1 - std::pow(time.hit_ratio, decode.top_k));
   time.latency_s = layers_that_read * decode.drive.latency_s;
   time.drive_s = time.latency_s + time.missed_bytes / (array_bandwidth(decode.drive) * constants.drive_share);
-  const double share_of_experts =
-      wanted / double(time.traffic.weights + time.traffic.experts + time.traffic.state);
-  time.hidden_s = constants.hidden * std::min(time.drive_s, time.weights_s * share_of_experts);
+  time.hidden_s = constants.hidden * std::min(time.drive_s, time.experts_s);
 }
 
 TokenTime evaluate(const Decode& decode, const Constants& constants) {

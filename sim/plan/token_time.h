@@ -17,7 +17,8 @@
 //   launches     layers × launch time × the runtime's factor
 //   cached reads experts found in the page cache ÷ copy rate; nothing where the cache is the runtime's own
 //   drive        experts missed ÷ (drives' bandwidth × share), and in each layer that misses one, the latency
-//   hidden       of the smaller of drive time and the experts' share of the weights' time, what overlaps
+//   hidden       of the smaller of drive time and the experts' share of the weights' time (by bytes, or as it
+//                was recorded), what overlaps
 //
 // They add up (less `hidden`): a layer's experts are not known before its attention is done, nor the next
 // layer before them, and where SSD and processor share one memory controller they slow each other besides
@@ -29,6 +30,7 @@ namespace spillway::plan {
 
 struct TokenTime {
   double weights_s = 0;
+  double experts_s = 0;  // of weights_s: what can hide reads
   double attention_s = 0;
   double launches_s = 0;
   double cached_reads_s = 0;
@@ -55,6 +57,12 @@ struct Forecast {
   double high = 0;
 };
 
+// What computing took where a trace was recorded, the mean of a token, all layers together.
+struct RecordedCompute {
+  double attention_s = 0;  // all that comes before the experts: dense weights, attention, launches
+  double experts_s = 0;
+};
+
 // What the time of a token depends on.
 struct Decode {
   ModelBytes model;
@@ -63,11 +71,10 @@ struct Decode {
   Runtime runtime;
   LocalityProfile locality;
   uint32_t top_k = 0;
-  uint64_t context = 0;             // tokens before it
-  double cached_share = 1;          // of all experts that the cache holds; 1: nothing is read
-  std::optional<double> hit_ratio;  // known, instead of from the profile
-  std::optional<double>
-      recorded_compute_s;  // weights, attention and launches together, as a trace recorded them
+  uint64_t context = 0;                     // tokens before it
+  double cached_share = 1;                  // of all experts that the cache holds; 1: nothing is read
+  std::optional<double> hit_ratio;          // known, instead of from the profile
+  std::optional<RecordedCompute> recorded;  // instead of weights, attention and launches
 };
 
 Forecast forecast(const Decode& decode);

@@ -187,6 +187,23 @@ TEST_F(Cli, RefusesAStoreOfAnotherModel) {
   expect_one_line(spillway({"replay", trace_, "--cache", "1MiB", "--store", store}), 1, {store});
 }
 
+TEST_F(Cli, CutsATraceToOtherExpertsButGivesDenseLayersNone) {
+  const std::string csv = scratch_ / "dense.csv";
+  std::ofstream(csv)
+      << R"(# spillway.trace.csv/1 {"schema":"spillway.trace/1","model":"","geometry":)"
+      << R"({"layers":2,"experts_per_layer":4,"native_top_k":2,"used_top_k":2,)"
+      << R"("expert_bytes":[65536,0]},"columns":[],"provenance":{},"seeds":{}})"
+      << "\n"
+      << "pass,phase,sequence,layer,tokens,token,expert,weight,token_id,attention_ns,experts_ns,"
+      << "lookahead\n0,decode,0,0,1,0,1,,,,,\n0,decode,0,0,1,0,2,,,,,\n";
+  const std::string dense = scratch_ / "dense.bin";
+  const std::string wide = scratch_ / "wide.bin";
+  ASSERT_EQ(spillway({"trace", "import", csv, "-o", dense}).status, 0);
+  ASSERT_EQ(spillway({"trace", "cut", dense, "--expert-bytes", "1MB", "-o", wide}).status, 0);
+  const Json info = Json::parse(spillway({"trace", "info", wide, "--json", "-"}).out);
+  EXPECT_EQ(info["header"]["geometry"]["expert_bytes"], Json({1'000'000, 0}));
+}
+
 TEST_F(Cli, RunsATraceThatWasCutOffUpToWhereItIsWhole) {
   const std::string cut = scratch_ / "cut.bin";
   std::filesystem::copy_file(trace_, cut);

@@ -169,13 +169,16 @@ TEST(PlanStudy, ATracesLocalityAndTimesReplaceThePresets) {
   ASSERT_TRUE(facts) << facts.error().message;
   EXPECT_TRUE(facts->locality.validate());
   EXPECT_GT(facts->locality.hit(0.5), facts->locality.hit(0.1));
-  ASSERT_TRUE(facts->compute_s);
+  ASSERT_TRUE(facts->compute);
+  EXPECT_GT(facts->compute->attention_s, 0);
+  EXPECT_GT(facts->compute->experts_s, 0);
   PlanRequest request = request_for("qwen3-30b-a3b");
   request.ram = "16GB";
   request.trace = path;
   request.recorded_compute = true;
   const PlanStudy study = study_of(request);
-  EXPECT_EQ(study.plan.speed->time.weights_s, *facts->compute_s);
+  EXPECT_EQ(study.plan.speed->time.weights_s, facts->compute->attention_s + facts->compute->experts_s);
+  EXPECT_EQ(study.plan.speed->time.experts_s, facts->compute->experts_s);
   EXPECT_NE(study.locality_source.find("tiny-moe.trace.bin"), std::string::npos);
   request.policy = "no-such-policy";
   EXPECT_NE(error_of(request).find("no-such-policy"), std::string::npos);

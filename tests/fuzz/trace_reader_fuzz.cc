@@ -69,6 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (const spillway::ExpertId id : step.experts) {
         spillway::Expects((*reader)->header().geometry.layer_of(id) == step.layer);
       }
+      spillway::Expects((*reader)->header().geometry.expert_bytes[step.layer] != 0);
+      spillway::Expects(step.token_ids.empty() || step.token_ids.size() == step.tokens);
     }
   }
   ::close(fd);

@@ -158,7 +158,7 @@ TEST(Clock, TakesNoCountFromExpertsThatAreHeld) {
 class PoliciesThatTellFirstUses : public testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(All, PoliciesThatTellFirstUses,
-                         testing::Values("clock", "sieve", "s3fifo", "arc", "wtinylfu"), test_name);
+                         testing::Values("clock", "sieve", "s3fifo", "arc", "wtinylfu", "lfu"), test_name);
 
 // Tells the policy of each miss as of a prefetch that the demand follows at once.
 class ForesightfulPolicy final : public EvictionPolicy {
@@ -191,6 +191,21 @@ TEST_P(PoliciesThatTellFirstUses, CountAPrefetchAndItsDemandAsOneUse) {
   cache.run(steps);
   prefetched.run(steps);
   EXPECT_EQ(cache.victims, prefetched.victims);
+}
+
+// 1 was prefetched in vain three times and is used once; 2 is used twice.
+TEST(Lfu, CountsNoPrefetchThatNobodyDemanded) {
+  const Lab lab(1, 20, 1);
+  const auto any = [](ExpertId) { return true; };
+  const auto policy = lab.eviction("lfu", 2);
+  for (uint64_t step = 0; step < 3; ++step) {
+    policy->admitted({ExpertId{1}, step, step});
+    policy->removed(ExpertId{1});
+  }
+  policy->admitted({ExpertId{2}, 3});
+  policy->touched({ExpertId{2}, 4});
+  policy->admitted({ExpertId{1}, 5});
+  EXPECT_EQ(policy->victim({ExpertId{3}, 6}, any), ExpertId{1});
 }
 
 class PoliciesWithGhosts : public testing::TestWithParam<std::string> {};

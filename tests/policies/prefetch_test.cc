@@ -199,6 +199,16 @@ TEST(Popular, forgets_what_lies_behind_its_window) {
 }
 
 // What layer 1 uses follows from what layer 0 used, and nothing else tells it.
+// The last layer of a prompt often has its last token alone.
+TEST(Markov, follows_the_last_token_into_a_layer_that_has_no_other) {
+  const Lab lab(2, 8, 2);
+  const auto markov = lab.prefetcher("markov");
+  markov->observe(prompt(lab, 0, {0, 1, 2, 3}));
+  markov->observe(prompt(lab, 1, {4, 5}));
+  EXPECT_TRUE(hints_after(*markov, lab.step(2, {0, 1})).empty());
+  EXPECT_EQ(numbers(lab, hints_after(*markov, lab.step(4, {2, 3})), 1), (Numbers{4, 5}));
+}
+
 TEST(Markov, learns_which_experts_follow_which_and_that_it_is_right) {
   const Lab lab(2, 16, 2);
   const auto markov = lab.prefetcher("markov");

@@ -185,6 +185,32 @@ TEST(Table, draws_speeds_whose_mean_is_what_was_measured) {
   EXPECT_GT(distinct.size(), 1000U);
 }
 
+// Alone a read always takes its 500 µs; as the last of eight it varies as was measured for eight.
+TEST(Table, varies_each_request_of_a_batch_as_was_measured_at_its_own_load) {
+  AccessMethod method = measured();
+  LoadPoint& eight = method.random[3];
+  const double mean = eight.mean_latency_ns;
+  eight.latency_ns = {mean * 0.5, mean * 0.6, mean, mean * 1.5, mean * 2, mean * 3, mean * 5, mean * 9};
+  TableDevice drive = table(method, true);
+  double sum = 0;
+  constexpr int kBatches = 20'000;
+  std::map<int64_t, int> distinct;
+  for (int i = 0; i < kBatches; ++i) {
+    const Nanoseconds now = std::chrono::seconds(i);
+    for (int n = 1; n <= 8; ++n) {
+      const int64_t latency = Nanoseconds(drive.finish(read(0, 1 << 20), now) - now).count();
+      if (n == 1) {
+        ASSERT_NEAR(double(latency), 500e3, 2);
+      } else if (n == 8) {
+        sum += double(latency);
+        ++distinct[latency];
+      }
+    }
+  }
+  EXPECT_NEAR(sum / kBatches, 4000e3, 80e3);
+  EXPECT_GT(distinct.size(), 1000U);
+}
+
 TEST(Table, refuses_points_that_are_no_grid) {
   AccessMethod hole = measured();
   hole.random.pop_back();
@@ -313,6 +339,36 @@ TEST(PageCache, without_room_reads_everything_and_with_read_ahead_more) {
   EXPECT_EQ(eager.cold_bytes(), 400U);
   eager.finish(read(300, 100), Nanoseconds(0));
   EXPECT_EQ(eager.cold_bytes(), 400U);
+}
+
+// Memory that is read at once.
+struct AtOnce final : DeviceModel {
+  Nanoseconds finish(const IoRequest&, Nanoseconds now) override { return now; }
+};
+
+// Units of 200 bytes; the read of the first brings the second along, both at 400. Nobody has any byte of it
+// before, whoever asked for it meanwhile.
+TEST(PageCache, has_read_ahead_when_it_arrives_and_not_before) {
+  std::vector<ByteRange> cold_reads;
+  PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<AtOnce>(),
+                         {.capacity = 2000, .unit = 200, .read_ahead = 200});
+  EXPECT_EQ(device.finish(read(0, 200), Nanoseconds(0)), Nanoseconds(400));
+  EXPECT_EQ(device.finish(read(200, 100), Nanoseconds(10)), Nanoseconds(400));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(20)), Nanoseconds(400));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(500)), Nanoseconds(500));
+}
+
+// Units of 100 bytes, two of them read ahead. 0 brings 1 and 2; 5 brings 6 and 7; 3 brings 4 but not 5, which
+// is there: 300 + 300 + 200 bytes.
+TEST(PageCache, reads_ahead_up_to_what_is_there) {
+  std::vector<ByteRange> cold_reads;
+  PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<AtOnce>(),
+                         {.capacity = 2000, .unit = 100, .read_ahead = 200});
+  EXPECT_EQ(device.finish(read(0, 100), Nanoseconds(0)), Nanoseconds(300));
+  EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(1000)), Nanoseconds(1300));
+  EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(2000)), Nanoseconds(2200));
+  EXPECT_EQ(device.cold_bytes(), 800U);
+  EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(2100)), Nanoseconds(2100)) << "came long before";
 }
 
 // Against a list of units in order of use, on random reads.

@@ -94,6 +94,41 @@ TEST(PlanShape, RefusesWhatNoModelIs) {
   shape = qwen35_122b();
   shape.full_every = 0;
   EXPECT_NE(shape.validate().error().message.find("full_attention_every"), std::string::npos);
+  for (uint32_t LinearAttention::*size : {&LinearAttention::key_heads, &LinearAttention::value_heads,
+                                          &LinearAttention::head_size, &LinearAttention::kernel}) {
+    for (const uint32_t value : {0U, UINT32_MAX}) {
+      shape = qwen35_122b();
+      *shape.linear.*size = value;
+      EXPECT_FALSE(shape.validate());
+    }
+  }
+  for (uint32_t Attention::*size : {&Attention::heads, &Attention::kv_heads, &Attention::head_size}) {
+    for (const uint32_t value : {0U, UINT32_MAX}) {
+      shape = qwen35_122b();
+      shape.linear.reset();
+      shape.window = 128;
+      shape.window_attention = {.heads = 32, .kv_heads = 4, .head_size = 64};
+      EXPECT_TRUE(shape.validate());
+      shape.window_attention.*size = value;
+      EXPECT_FALSE(shape.validate());
+      shape.window_attention = shape.attention;
+      shape.attention.*size = value;
+      EXPECT_FALSE(shape.validate());
+    }
+  }
+  for (uint32_t Attention::*size :
+       {&Attention::latent, &Attention::query_rank, &Attention::rope_size, &Attention::value_size}) {
+    shape = qwen35_122b();
+    shape.attention.latent = 512;
+    EXPECT_TRUE(shape.validate());
+    shape.attention.*size = UINT32_MAX;
+    EXPECT_FALSE(shape.validate());
+  }
+  for (uint32_t ModelShape::*size : {&ModelShape::dense_ffn, &ModelShape::shared_ffn}) {
+    shape = qwen35_122b();
+    shape.*size = UINT32_MAX;
+    EXPECT_FALSE(shape.validate());
+  }
   shape = qwen35_122b();
   shape.dense_layers = 48;
   EXPECT_FALSE(shape.validate());

@@ -76,8 +76,19 @@ TEST(PlanTime, ReadsAndWritesTheRecurrentState) {
 TEST(PlanTime, ARecordedComputeTimeReplacesTheModelledOne) {
   Decode decode = round_decode();
   decode.context = 1000;
-  decode.recorded_compute_s = 0.2;
+  decode.recorded = RecordedCompute{.attention_s = 0.15, .experts_s = 0.05};
   EXPECT_DOUBLE_EQ(forecast(decode).central, 5);
+}
+
+// A layer's reads begin when its attention is done.
+TEST(PlanTime, OfARecordedTimeOnlyTheExpertsHideReads) {
+  Decode decode = round_decode();
+  decode.cached_share = 0.5;
+  decode.runtime.hidden = exactly(0.5);
+  decode.recorded = RecordedCompute{.attention_s = 0.25, .experts_s = 0.01};
+  const TokenTime time = forecast(decode).time;
+  EXPECT_DOUBLE_EQ(time.hidden_s, 0.5 * 0.01);
+  EXPECT_DOUBLE_EQ(time.total_s(), 0.26 + time.drive_s - 0.5 * 0.01);
 }
 
 TEST(PlanTime, AStripedArrayIsNearlyAsFastAsItsDrivesTogether) {
@@ -114,6 +125,13 @@ TEST(PlanTime, MoreMissesThanExpertsThereAreNot) {
   const Forecast result = forecast(decode);
   // All missed: 200 MB at 2 GB/s and ten latencies.
   EXPECT_NEAR(result.low, 1 / (0.034 + 0.1 + 0.001), 1e-9);
+}
+
+TEST(PlanTime, OtherTextsMostLikelyMissAsTheProfileSays) {
+  Decode decode = round_decode();
+  decode.cached_share = 0.5;
+  decode.locality.miss_spread = exactly(2);
+  EXPECT_DOUBLE_EQ(forecast(decode).time.missed_bytes, 100e6);  // half of 200 MB, where the trace misses 0.25
 }
 
 TEST(PlanLocality, IsLinearBetweenItsPointsAndToBothEnds) {

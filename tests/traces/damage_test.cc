@@ -2,6 +2,7 @@
 
 #include "tests/traces/trace_testing.h"
 #include "traces/block_codec.h"
+#include "traces/step_flags.h"
 
 // What a reader makes of files that are not what a writer finished.
 namespace spillway::testing {
@@ -193,6 +194,62 @@ TEST_F(LyingBlock, IsRefusedWhenItsStepsAreNotThere) {
   EXPECT_NE(error_of_reading().find("claims 4294967295 steps"), std::string::npos);
 }
 
+Buffer payload_of(const std::array<Buffer, kSections>& sections) {
+  Buffer payload;
+  for (const Buffer& section : sections) {
+    put_varint(payload, section.size());
+    put_varint(payload, section.size());
+  }
+  for (const Buffer& section : sections) {
+    payload.insert(payload.end(), section.begin(), section.end());
+  }
+  return payload;
+}
+
+// A step of one token and its id, then one of three tokens that claims to have the same ids.
+TEST_F(LyingBlock, CannotRepeatTokenIdsForAnotherNumberOfTokens) {
+  header_.columns = {false, false, false, true};
+  std::array<Buffer, kSections> sections;
+  sections[size_t(Section::flags)] = {kNewTokenIds, kTokensDiffer};
+  sections[size_t(Section::fields)] = {3};
+  sections[size_t(Section::ranks_low)] = Buffer(8, 0);
+  sections[size_t(Section::token_ids)] = {9};
+  write_block({BlockKind::steps, 0, 2, 0, 0, 0}, payload_of(sections));
+  std::string error;
+  const std::vector<Step> steps = drain(**TraceReader::open(path()), &error);
+  ASSERT_EQ(steps.size(), 1U);
+  EXPECT_EQ(steps[0].token_ids.size(), 1U);
+  EXPECT_NE(error.find("do not fit"), std::string::npos) << error;
+}
+
+// Layer 0 is the one that is expected first, so no flag says so.
+TEST_F(LyingBlock, CannotHaveAnExpectedStepInALayerWithoutExperts) {
+  header_.columns = {};
+  header_.geometry.expert_bytes[0] = 0;
+  std::array<Buffer, kSections> sections;
+  sections[size_t(Section::flags)] = {0};
+  sections[size_t(Section::ranks_low)] = Buffer(2, 0);
+  write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload_of(sections));
+  EXPECT_NE(error_of_reading().find("no experts"), std::string::npos);
+}
+
+// What is not wanted is not even decompressed, whatever column it is.
+TEST_F(LyingBlock, IsReadWithoutTheTokenIdsThatNobodyWants) {
+  header_.columns = {false, false, false, true};
+  std::array<Buffer, kSections> sections;
+  sections[size_t(Section::flags)] = {kNewTokenIds};
+  sections[size_t(Section::ranks_low)] = Buffer(2, 0);
+  Buffer payload;
+  for (size_t i = 0; i < kSections; ++i) {
+    put_varint(payload, i == size_t(Section::token_ids) ? 99 : sections[i].size());
+    put_varint(payload, i == size_t(Section::token_ids) ? 4 : sections[i].size());
+  }
+  payload.insert(payload.end(), {kNewTokenIds, 0, 0, 'n', 'o', 'n', 'e'});
+  write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload);
+  EXPECT_NE(error_of_reading().find("does not decompress"), std::string::npos);
+  EXPECT_EQ(drain(**TraceReader::open(path(), TraceColumns{})).size(), 1U);
+}
+
 TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
   // Seeded noise behind a plausible directory: every section stored as it is.
   for (uint64_t seed = 0; seed < 2000; ++seed) {
@@ -217,6 +274,7 @@ TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
     std::string error;
     for (const Step& step : drain(**reader, &error)) {
       EXPECT_LT(step.layer, header_.geometry.layers);
+      EXPECT_TRUE(step.token_ids.empty() || step.token_ids.size() == step.tokens);
       for (const ExpertId id : step.experts) {
         EXPECT_EQ(header_.geometry.layer_of(id), step.layer);
       }

@@ -1,6 +1,7 @@
 #include "traces/import/import.h"
 
 #include "tests/traces/import_testing.h"
+#include "traces/export.h"
 #include "traces/oracle_general.h"
 
 namespace spillway::testing {
@@ -22,6 +23,15 @@ constexpr std::string_view kBigMoe =
     "0,1,2,0,1,0,0.1,1,0\n"
     "0,1,2,1,0,4,0.8,1,0\n"
     "0,1,2,1,1,5,0.2,1,0\n";
+
+Buffer oracle_bytes(const std::vector<OracleRecord>& records) {
+  Buffer bytes;
+  for (const OracleRecord& record : records) {
+    const auto one = encode_oracle_record(record);
+    bytes.insert(bytes.end(), one.begin(), one.end());
+  }
+  return bytes;
+}
 
 class Import : public ::testing::Test {
  protected:
@@ -67,6 +77,35 @@ TEST_F(Import, TakesNativeTopKAndExpertBytesFromTheOptions) {
   const Imported got = import_all(put(kBigMoe), options);
   ASSERT_EQ(got.error, "");
   EXPECT_EQ(got.header.geometry, (ModelGeometry{2, 8, 4, 2, {1000, 1000}}));
+}
+
+TEST_F(Import, GivesLayersWithoutExpertsNoneForOneSize) {
+  ImportOptions options;
+  options.expert_bytes = {1000};
+  const std::string dense = changed(changed(kBigMoe, "n_layer=2", "n_layer=3"), "# layer=1",
+                                    "# layer=2 expert_bytes=0 dense_bytes=1\n# layer=1");
+  const std::vector<uint64_t> expected = {1000, 1000, 0};
+  EXPECT_EQ(import_all(put(dense), options).header.geometry.expert_bytes, expected);
+  // What the file says nothing of may have experts.
+  const std::string silent = changed(kBigMoe, "# layer=1 expert_bytes=8192 dense_bytes=1\n", "");
+  EXPECT_EQ(import_all(put(silent), options).header.geometry.expert_bytes,
+            (std::vector<uint64_t>{1000, 1000}));
+
+  const TraceHeader header{{3, 8, 2, 2, {4096, 4096, 0}}, "", {}, {}, {}};
+  put(fmt::format("{}{}\n{}\n0,decode,0,0,1,0,3,,,,,\n0,decode,0,0,1,0,1,,,,,\n", kCsvFirstWord,
+                  header_to_json(header), kCsvColumns));
+  EXPECT_EQ(import_all(scratch_.file("in"), options).header.geometry.expert_bytes, expected);
+
+  write_bytes(scratch_.file("in"),
+              oracle_bytes({{0, 0, 512, -1}, {0, 1, 512, -1}, {1, 8, 512, -1}, {1, 9, 512, -1}}));
+  options.layers = 3;
+  options.experts_per_layer = 8;
+  options.used_top_k = 2;
+  EXPECT_EQ(import_all(scratch_.file("in"), options).header.geometry.expert_bytes, expected);
+  options.expert_bytes = {1, 2, 3};
+  EXPECT_EQ(import_all(scratch_.file("in"), options).header.geometry.expert_bytes,
+            (std::vector<uint64_t>{1, 2, 3}))
+      << "a size for each layer says which have experts";
 }
 
 TEST_F(Import, SaysInWhichLineABigMoeTraceIsWrong) {
@@ -148,15 +187,6 @@ TEST_F(Import, SaysInWhichLineAWarpTraceIsWrong) {
     const std::string error = import_all(put(changed(kWarp, from, to)), options).error;
     EXPECT_EQ(error.find(scratch_.file("in") + ":2: "), 0U) << "'" << to << "' gave: " << error;
   }
-}
-
-Buffer oracle_bytes(const std::vector<OracleRecord>& records) {
-  Buffer bytes;
-  for (const OracleRecord& record : records) {
-    const auto one = encode_oracle_record(record);
-    bytes.insert(bytes.end(), one.begin(), one.end());
-  }
-  return bytes;
 }
 
 TEST_F(Import, ReadsOracleGeneralAndGroupsItIntoSteps) {

@@ -48,6 +48,21 @@ TEST(Preload, TakesTheMostPopularExpertsThatFit) {
   EXPECT_EQ(all[1].size(), 3U) << "what was never used is not popular";
 }
 
+TEST(Preload, PassesOverLayersThatHadNoStep) {
+  const ModelGeometry geometry = small_geometry(3);
+  const StatsCollector seen = collect(geometry);
+  EXPECT_EQ(most_popular(geometry, seen, 4096), (Experts{{geometry.id(0, 5)}, {}, {}}));
+}
+
+TEST(Preload, FillsWhatAnExpertTooLargeLeavesWithSmallerOnes) {
+  ModelGeometry geometry = small_geometry(2);
+  geometry.expert_bytes = {4096, 1024};
+  const StatsCollector seen = collect(geometry);
+  // 5 of layer 0 is there, its 1 would be too large; 2, 3 and 7 of layer 1 follow.
+  EXPECT_EQ(most_popular(geometry, seen, 4096 + 2 * 1024),
+            (Experts{{geometry.id(0, 5)}, {geometry.id(1, 2), geometry.id(1, 3)}}));
+}
+
 TEST(Preload, PutsOnePassThatAsksForThemInFront) {
   const ModelGeometry geometry = small_geometry(2);
   VectorSource inner(geometry, some_steps(geometry));

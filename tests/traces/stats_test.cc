@@ -1,5 +1,7 @@
 #include "traces/stats.h"
 
+#include <sys/resource.h>
+
 #include <cmath>
 
 #include "tests/traces/import_testing.h"
@@ -45,6 +47,48 @@ TEST(Stats, AgreeWithASmallExampleWorkedByHand) {
   EXPECT_NEAR(stats.entropy_bits, entropy, 1e-12);
   EXPECT_NEAR(stats.entropy_share, entropy / 3, 1e-12);
   EXPECT_DOUBLE_EQ(stats.top_tenth_share, 3 / 8.0);
+}
+
+// A batch that only lists its experts: how often each was chosen, and by which token, is not known.
+TEST(Stats, TakeABatchThatListsItsExpertsForNoToken) {
+  const ModelGeometry geometry = small_geometry(1);
+  StatsCollector collector(geometry);
+  collector.observe(token(0, {0, 1}));
+  Step batch = token(1, {0, 1, 2, 3}, Phase::prefill);
+  batch.choices.clear();
+  collector.observe(batch);
+  collector.observe(token(2, {0, 1}));
+  collector.observe(token(3, {0, 4}));
+  const TraceStats stats = collector.finish();
+  EXPECT_EQ(stats.accesses, 10U);
+  EXPECT_EQ(stats.choices, 6U);
+  EXPECT_EQ(stats.prefill_tokens, 2U);
+  // Only the last token has one before it: half of it comes back.
+  EXPECT_DOUBLE_EQ(stats.reuse[0], 0.5);
+  EXPECT_DOUBLE_EQ(stats.reuse[1], 0);
+  EXPECT_EQ(stats.layers[0].choices, 6U);
+  EXPECT_EQ(stats.layers[0].distinct, 5U);
+  EXPECT_EQ(collector.popularity(0), (std::vector<uint64_t>{4, 3, 1, 1, 1, 0, 0, 0}));
+}
+
+// A header may claim a million layers.
+TEST(Stats, TakeNoMemoryForLayersThatHaveNoStep) {
+  const auto peak_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const long before = peak_kib();
+  StatsCollector collector(small_geometry(1U << 20, 1, 1));
+  Step step;
+  step.layer = 7;
+  step.choices = {0};
+  step.experts = {ExpertId{7}};
+  collector.observe(step);
+  const TraceStats stats = collector.finish();
+  EXPECT_EQ(stats.layers.size(), 1U << 20);
+  EXPECT_EQ(stats.mean_distinct, 1);
+  EXPECT_LT(peak_kib() - before, 256 * 1024);
 }
 
 TEST(Stats, SeeExactlySixtyFourTokensBack) {

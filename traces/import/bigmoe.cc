@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
 
 #include "traces/import/import.h"
 #include "traces/import/lines.h"
@@ -140,7 +139,11 @@ Result<void> BigMoeImport::begin() {
   // The file tells how many experts were used but not how many the model was trained to use.
   geometry.top_k = options_.native_top_k.value_or(geometry.used_top_k);
   if (!options_.expert_bytes.empty()) {
-    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(lines_.path(), options_, geometry.layers);
+    std::vector<bool> has_experts;
+    for (const std::optional<uint64_t>& bytes : expert_bytes_) {
+      has_experts.push_back(bytes.value_or(1) != 0);
+    }
+    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(lines_.path(), options_, has_experts);
     if (!bytes) {
       return propagate(bytes);
     }

@@ -84,8 +84,11 @@ Result<void> CsvImport::begin() {
   }
   header_ = std::move(*header);
   if (!options_.expert_bytes.empty()) {
-    Result<std::vector<uint64_t>> bytes =
-        expert_bytes_per_layer(lines_.path(), options_, header_.geometry.layers);
+    std::vector<bool> has_experts;
+    for (const uint64_t bytes : header_.geometry.expert_bytes) {
+      has_experts.push_back(bytes != 0);
+    }
+    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(lines_.path(), options_, has_experts);
     if (!bytes) {
       return propagate(bytes);
     }

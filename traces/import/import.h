@@ -20,7 +20,7 @@ struct ImportOptions {
   std::optional<uint32_t> experts_per_layer;
   std::optional<uint32_t> used_top_k;
   std::optional<uint32_t> native_top_k;
-  std::vector<uint64_t> expert_bytes;  // one for all layers, or one per layer; empty: not given
+  std::vector<uint64_t> expert_bytes;  // one for all layers with experts, or one per layer; empty: not given
 };
 
 // Where the steps go: `begin` once, when the header is known, then each step.
@@ -50,8 +50,9 @@ Importer bigmoe_importer();
 Importer warp_importer();
 Importer oracle_general_importer();
 
-// Bytes per expert for `layers` layers from the option. Fails when it is not given or of another length.
+// Bytes per expert of each layer from the option: of one size for all, layers that have no experts get none.
+// Fails when it is not given or of another length than `has_experts`.
 Result<std::vector<uint64_t>> expert_bytes_per_layer(const std::string& path, const ImportOptions& options,
-                                                     uint32_t layers);
+                                                     const std::vector<bool>& has_experts);
 
 }  // namespace spillway

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "traces/file.h"
@@ -44,13 +45,17 @@ Result<const Importer*> find_importer(const std::string& name, const std::string
 }
 
 Result<std::vector<uint64_t>> expert_bytes_per_layer(const std::string& path, const ImportOptions& options,
-                                                     uint32_t layers) {
+                                                     const std::vector<bool>& has_experts) {
   if (options.expert_bytes.empty()) {
     return wrong_usage("{}: does not say how large an expert is; give --expert-bytes SIZE or --model PRESET",
                        path);
   }
+  const size_t layers = has_experts.size();
   if (options.expert_bytes.size() == 1) {
-    return std::vector<uint64_t>(layers, options.expert_bytes.front());
+    std::vector<uint64_t> bytes(layers);
+    std::transform(has_experts.begin(), has_experts.end(), bytes.begin(),
+                   [&](bool has) { return has ? options.expert_bytes.front() : 0; });
+    return bytes;
   }
   if (options.expert_bytes.size() != layers) {
     return wrong_usage("{}: has {} layers, but the expert sizes given are for {}", path, layers,

@@ -110,8 +110,15 @@ Result<void> OracleImport::begin() {
       !seen) {
     return seen;
   }
+  if (record_ == 0) {
+    return failed("{}: has no records", file_.path());
+  }
   if (!options_.expert_bytes.empty()) {
-    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(file_.path(), options_, geometry.layers);
+    std::vector<bool> has_experts;
+    for (const std::optional<uint64_t>& bytes : bytes_of_layer_) {
+      has_experts.push_back(bytes.has_value());
+    }
+    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(file_.path(), options_, has_experts);
     if (!bytes) {
       return propagate(bytes);
     }
@@ -201,9 +208,6 @@ Result<void> OracleImport::run() {
   }
   if (Result<void> read = for_each_record([&](const OracleRecord& record) { return add(record); }); !read) {
     return read;
-  }
-  if (step_.experts.empty()) {
-    return failed("{}: has no records", file_.path());
   }
   if (Result<void> ended = end_step(); !ended) {
     return ended;

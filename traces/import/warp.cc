@@ -50,7 +50,8 @@ Result<void> WarpImport::begin(const Json& layers) {
     return here("has {} layers of {} experts per token, which is not what the options or the preset say",
                 geometry.layers, geometry.used_top_k);
   }
-  Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(lines_.path(), options_, geometry.layers);
+  Result<std::vector<uint64_t>> bytes =
+      expert_bytes_per_layer(lines_.path(), options_, std::vector<bool>(geometry.layers, true));
   if (!bytes) {
     return propagate(bytes);
   }
