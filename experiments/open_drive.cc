@@ -33,8 +33,8 @@ std::optional<std::string> preset_spec(const std::string& text) {
 // A file, whatever it is called; of a path that leads nowhere, too, it is said that it cannot be opened.
 bool is_profile(std::string_view text) {
   const std::string_view path = text.substr(text.find('@') + 1);
-  return path.ends_with(".json") || path.find('/') != std::string_view::npos ||
-         std::filesystem::is_regular_file(path);
+  return path.ends_with(".json") || path.starts_with('/') || path.starts_with("./") ||
+         path.starts_with("../") || std::filesystem::is_regular_file(path);
 }
 
 // `4xREST`: takes the count off `text`. 1 when there is none.

@@ -124,7 +124,9 @@ Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
   });
   const uint64_t bytes = std::max<uint64_t>(request.range.bytes, 1);
   bytes_in_flight_ += bytes;
-  const double load = double(bytes_in_flight_) / double(bytes);
+  const double mean = double(bytes_in_flight_) / double(in_flight_.size() + 1);
+  const double size = std::max(double(bytes), mean);
+  const double load = double(bytes_in_flight_) / size;
   if (tail_ && drawn_at_ != now) {
     // One draw for all that is asked for at one instant: what slows one request of a batch, another user or
     // the drive's housekeeping, slows those beside it. How much, depends on what each is and the load it
@@ -132,8 +134,8 @@ Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
     luck_ = rng_.uniform();
     drawn_at_ = now;
   }
-  const double factor = tail_ ? tail_factor(double(bytes), load) : 1;
-  const double latency = factor * latency_ns(double(bytes), load);
+  const double factor = tail_ ? tail_factor(size, load) : 1;
+  const double latency = factor * latency_ns(size, load);
   const Nanoseconds finish = now + Nanoseconds(std::max<int64_t>(1, std::llround(latency)));
   in_flight_.push_back({finish, bytes});
   return finish;

@@ -10,8 +10,10 @@ namespace spillway {
 
 // The drive as it was measured, interpolated: a request that joins others in flight is done after the latency
 // that was measured for its size at that load. The load is counted in requests of its own size: with
-// 12 MB in flight, itself included, a request of 3 MB is the fourth. Little's law makes a steady load come
-// out at its measured bandwidth, and a batch submitted at once fills up as the depth does.
+// 12 MB in flight, itself included, a request of 3 MB is the fourth. One that is smaller than those in flight
+// are on average is taken for one of their size: it waits behind them, and a drive that is busy with large
+// reads is not as slow as with as many bytes of small ones. Little's law makes a steady load come out at its
+// measured bandwidth, and a batch submitted at once fills up as the depth does.
 //
 // Between measured sizes and depths the logarithm of the latency is interpolated linearly in both logarithms.
 // Beyond the largest size or depth the drive is taken to be busy: latency grows in proportion. Below the

@@ -165,26 +165,6 @@ TEST(Record, LeavesATraceThatOpensWhenItIsKilled) {
   EXPECT_GT(Json::parse(info.out)["decode_tokens"], 100) << info.out;
 }
 
-// The rows of a tensor in a GGUF's table of tensors: behind its name and the number of its dimensions, the
-// second.
-void set_rows(std::string& gguf, const std::string& tensor, uint64_t rows) {
-  const size_t name = gguf.find(tensor);
-  ASSERT_NE(name, std::string::npos);
-  const size_t at = name + tensor.size() + sizeof(uint32_t) + sizeof(uint64_t);
-  std::memcpy(gguf.data() + at, &rows, sizeof(rows));
-}
-
-TEST(Record, RefusesAModelWhoseTokenizerHasOtherTokensThanItsEmbedding) {
-  const TemporaryDirectory scratch;
-  std::string gguf = read_file(kBundled);
-  set_rows(gguf, "token_embd.weight", 4095);
-  set_rows(gguf, "output.weight", 4095);
-  std::ofstream(scratch / "odd.gguf", std::ios::binary) << gguf;
-  expect_one_line(
-      spillway({"record", "--model", scratch / "odd.gguf", "-p", "x", "--no-trace", "--no-probe"}), 1,
-      {scratch / "odd.gguf", "4095", "4096"});
-}
-
 TEST(Record, RefusesALimitThatTheContextDoesNotFitInto) {
   const Ran ran = spillway({"record", "--model", kBundled, "-p", "x", "--no-trace", "--no-probe", "--context",
                             "100000", "--cache", "2MB", "--memory", "60MB"});

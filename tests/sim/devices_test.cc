@@ -148,6 +148,18 @@ TEST(Table, lets_small_requests_overlap_where_they_were_seen_to) {
   }
 }
 
+// The end of an expert that reaches a few kB into a drive's next chunk, behind whole chunks.
+TEST(Table, lets_a_small_request_wait_behind_large_ones_and_no_longer) {
+  TableDevice drive = table(measured());
+  for (int n = 1; n <= 4; ++n) {
+    drive.finish(read(0, 1 << 20), microseconds(0));
+  }
+  // Fifth of five, whose mean size is just below 840 kB: between 4 and 5 of the large ones.
+  const double finish = double(drive.finish(read(0, 4096), microseconds(0)).count());
+  EXPECT_GT(finish, 4 * 400e3);
+  EXPECT_LT(finish, 5 * 500e3);
+}
+
 TEST(Table, interpolates_the_logarithm_of_the_latency) {
   const TableDevice drive = table(measured());
   // Half way between 4 KiB and 1 MiB in the logarithm, 64 KiB: sqrt(100 × 500).
