@@ -1,6 +1,7 @@
 #include "experiments/page/read_run.h"
 
 #include "core/json.h"
+#include "core/text.h"
 
 namespace spillway::page {
 namespace {
@@ -64,23 +65,6 @@ void take_measured(const Json& measured, RunResult& run) {
   run.stall_s_per_token = per_token("stall_ns") / 1e9;
   run.compute_s_per_token = (per_token("attention_ns") + per_token("experts_ns")) / 1e9;
   run.missed_bytes_per_token = per_token("missed_bytes");
-}
-
-// A command line as it could be typed again.
-std::string command_line(const Json& words) {
-  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,.:/@%";
-  std::string line;
-  for (const Json& word : words) {
-    std::string text = word.get<std::string>();
-    if (text.empty() || text.find_first_not_of(kPlain) != std::string::npos) {
-      for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 4) {
-        text.replace(at, 1, "'\\''");
-      }
-      text = "'" + text + "'";
-    }
-    line += (line.empty() ? "" : " ") + text;
-  }
-  return line;
 }
 
 }  // namespace
@@ -164,7 +148,7 @@ PointResult point_of(const Json& point, const std::string& path) {
   for (const auto& [axis, value] : point.at("point").items()) {
     result.place.emplace_back(axis, value.is_string() ? value.get<std::string>() : value.dump());
   }
-  result.command = command_line(point.at("command"));
+  result.command = shell_line(point.at("command").get<std::vector<std::string>>());
   if (point.at("status").get<std::string>() != "done") {
     result.error = point.at("error").is_string() ? point.at("error").get<std::string>() : "failed";
     return result;

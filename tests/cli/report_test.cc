@@ -96,6 +96,14 @@ TEST_F(ReportCommand, HasAQuestionAnAnswerATableAndTheCommandForEverything) {
   }
 }
 
+TEST_F(ReportCommand, HasCommandsThatCanBeTypedAgain) {
+  const std::string trace = scratch_ / "my trace.bin";
+  std::filesystem::copy_file(trace_, trace);
+  make({"simulate", trace, "--cache", "1MiB", "--json", results_ + "/run.json"});
+  ASSERT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+  EXPECT_NE(read_file(page_).find("<pre>spillway simulate '" + trace + "' --cache 1MiB"), std::string::npos);
+}
+
 TEST_F(ReportCommand, OpensInABrowserWithNoRequestNoErrorAndNothingBesideTheScreen) {
   if (python_with_matplotlib().empty()) {
     GTEST_SKIP() << "python3-matplotlib is not installed";

@@ -220,6 +220,16 @@ TEST_F(Sweep, PrintsTheCommandsAndRunsNone) {
   EXPECT_FALSE(fs::exists(out_));
 }
 
+TEST_F(Sweep, PrintsCommandsThatAShellTakesAsTheyAreMeant) {
+  Json experiment = small_experiment();
+  experiment["base"]["trace"] = "it's a trace.bin";
+  const Ran ran = sweep(write(experiment), out_, {"--dry-run", "--quick"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::string line = ran.out.substr(ran.out.find("spillway simulate"));
+  const Ran words = Program({"/bin/sh", "-c", "printf '%s\\n' " + line.substr(0, line.find('\n'))}).wait();
+  EXPECT_NE(words.out.find("\nit's a trace.bin\n"), std::string::npos) << words.out << words.err;
+}
+
 TEST_F(Sweep, RefusesWhatItCannotUnderstandBeforeAnythingRuns) {
   const auto refused = [&](const std::function<void(Json&)>& change, int status,
                            const std::vector<std::string>& mentions) {
