@@ -133,7 +133,7 @@ std::string format_figure(double value, Unit unit) {
     case Unit::bytes:
       return format_bytes(uint64_t(value));
     case Unit::bytes_per_s:
-      return format_bytes(uint64_t(value)) + "s";
+      return format_bytes(uint64_t(value)) + "/s";
     case Unit::seconds:
       return fmt::format("{:.4g} s", value);
     case Unit::number:

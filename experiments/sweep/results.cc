@@ -56,7 +56,7 @@ std::string last_line(const std::string& text) {
 // Why there is no report to keep; nothing when there is one.
 std::string failure_of(const ChildRun& child, bool has_report) {
   if (child.timed_out) {
-    return fmt::format("took longer than its {:.0f} s and was ended", child.wall_s);
+    return fmt::format("took longer than it may and was ended after {:.1f} s", child.wall_s);
   }
   if (child.status > 128) {
     return fmt::format("was ended by signal {}", child.status - 128);

@@ -1,0 +1,17 @@
+#include "experiments/sweep/figures.h"
+
+#include <gtest/gtest.h>
+
+#include "core/json.h"
+
+namespace spillway {
+namespace {
+
+TEST(SweepFigures, AreWrittenWithTheirUnits) {
+  EXPECT_EQ(format_figure(7.4e9, Unit::bytes_per_s), "7.40 GB/s");
+  EXPECT_EQ(format_figure(7.4e9, Unit::bytes), "7.40 GB");
+  EXPECT_EQ(format_figure(0.125, Unit::share), "12.50 %");
+}
+
+}  // namespace
+}  // namespace spillway
