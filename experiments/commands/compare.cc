@@ -61,7 +61,7 @@ void add_compare_command(Command app, Invocation& invocation) {
       "Examples:\n"
       "  spillway compare simulated.json replayed.json\n"
       "  spillway compare monday/ tuesday/ --figures tok_per_s,p99_ns\n"
-      "  spillway compare results/2-backends --a backend=pread --b backend=uring");
+      "  spillway compare results/02-backends --a backend=pread --b backend=uring");
   command.text("first", options->a, "A result").required();
   command.text("second", options->b, "Another (default: the same folder; then --a and --b say what of it)");
   command.texts("--a", options->part_of_a, "Only this part of the first sweep")
