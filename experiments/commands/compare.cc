@@ -57,7 +57,7 @@ void add_compare_command(Command app, Invocation& invocation) {
       "A result is a report or a curve (--json), a folder of reports of the same run, or a sweep's folder,\n"
       "whose points are compared one by one. Intervals come from the repetitions: Welch's, or of pairs "
       "where\n"
-      "the two took turns in one sweep. What was simulated has no error of its own.\n\n"
+      "the two took turns in one sweep. What was simulated has no error of its own unless lots are drawn.\n\n"
       "Examples:\n"
       "  spillway compare simulated.json replayed.json\n"
       "  spillway compare monday/ tuesday/ --figures tok_per_s,p99_ns\n"

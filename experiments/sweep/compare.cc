@@ -13,7 +13,7 @@ struct Values {
   std::vector<double> values;
   std::vector<uint32_t> repetitions;
   std::vector<std::string> hosts;
-  bool computed = true;
+  bool known = true;
   Unit unit{};
 };
 
@@ -37,7 +37,7 @@ Values values_of(const std::vector<PointResult>& runs, const std::string& name) 
         values.values.push_back(figure.value);
         values.repetitions.push_back(run.repetition);
         values.hosts.push_back(run.host);
-        values.computed = values.computed && run.virtual_time;
+        values.known = values.known && figure.known;
         values.unit = figure.unit;
       }
     }
@@ -88,7 +88,7 @@ ComparedFigure compare_figure(const std::string& name, const Values& a, const Va
   const std::vector<double> of_a = figure.by_ratio ? logarithms(a.values) : a.values;
   const std::vector<double> of_b = figure.by_ratio ? logarithms(b.values) : b.values;
   const bool in_pairs = neighbours && a.repetitions == b.repetitions && a.hosts == b.hosts;
-  const Difference difference = difference_of({of_a, a.computed}, {of_b, b.computed}, in_pairs, confidence);
+  const Difference difference = difference_of({of_a, a.known}, {of_b, b.known}, in_pairs, confidence);
   const auto back = [&](double value) { return figure.by_ratio ? std::expm1(value) : value; };
   figure.difference = back(difference.estimate);
   if (difference.interval) {

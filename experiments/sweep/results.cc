@@ -89,9 +89,7 @@ Result<PointResult> point_result_of(const Json& json) {
   result.wall_s = wall.is_number() ? wall.get<double>() : 0;
   const Json host = json.value("host", Json());
   result.host = host.is_string() ? host.get<std::string>() : "";
-  const Json report = json.value("result", Json());
-  result.figures = figures_of(report);
-  result.virtual_time = is_computed(report);
+  result.figures = figures_of(json.value("result", Json()));
   return result;
 }
 

@@ -21,7 +21,6 @@ struct PointResult {
   std::string error;  // where it is not done
   double wall_s = 0;
   std::string host;
-  bool virtual_time = false;  // computed: the same again
   std::vector<Figure> figures;
 };
 

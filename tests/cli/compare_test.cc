@@ -80,6 +80,19 @@ TEST_F(Compare, TellsAnExactDifferenceOfSimulations) {
   EXPECT_EQ(table.out.find("hit_ratio"), std::string::npos) << table.out;
 }
 
+TEST_F(Compare, DoesNotJudgeSingleRunsThatDrawLots) {
+  const auto method = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> other = options;
+    other.insert(other.end(), {"--seed", "2"});
+    return figure(compare({simulate("a.json", options), simulate("b.json", other)})["points"][0],
+                  "hit_ratio")["method"];
+  };
+  EXPECT_EQ(method({"--evict", "lfu"}), "exact");
+  EXPECT_EQ(method({"--evict", "random"}), "none");
+  EXPECT_EQ(method({"--compute", "1ms", "--prefetch", "oracle:ahead=2"}), "exact");
+  EXPECT_EQ(method({"--compute", "1ms", "--prefetch", "oracle:recall=0.5"}), "none");
+}
+
 TEST_F(Compare, CallsNoiseNoise) {
   const std::string a = folder_of("a", {9.0, 11.0, 10.0, 10.5});
   const std::string b = folder_of("b", {9.5, 11.5, 10.0, 10.4});
