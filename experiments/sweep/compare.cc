@@ -64,6 +64,11 @@ std::vector<double> logarithms(std::vector<double> values) {
   return values;
 }
 
+// The mean that the difference is of. Of a single value it is the value, and not almost so.
+double centre_of(const std::vector<double>& values, bool by_ratio) {
+  return by_ratio && values.size() > 1 ? std::exp(mean_of(logarithms(values))) : mean_of(values);
+}
+
 Verdict verdict_of(const std::optional<Interval>& interval) {
   if (!interval) {
     return Verdict::unknown;
@@ -80,11 +85,11 @@ ComparedFigure compare_figure(const std::string& name, const Values& a, const Va
   ComparedFigure figure;
   figure.name = name;
   figure.unit = a.unit;
-  figure.mean_a = mean_of(a.values);
-  figure.mean_b = mean_of(b.values);
   figure.count_a = a.values.size();
   figure.count_b = b.values.size();
   figure.by_ratio = is_compared_by_ratio(a.unit) && all_positive(a.values) && all_positive(b.values);
+  figure.mean_a = centre_of(a.values, figure.by_ratio);
+  figure.mean_b = centre_of(b.values, figure.by_ratio);
   const std::vector<double> of_a = figure.by_ratio ? logarithms(a.values) : a.values;
   const std::vector<double> of_b = figure.by_ratio ? logarithms(b.values) : b.values;
   const bool in_pairs = neighbours && a.repetitions == b.repetitions && a.hosts == b.hosts;
