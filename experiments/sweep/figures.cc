@@ -1,5 +1,6 @@
 #include "experiments/sweep/figures.h"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
@@ -156,6 +157,14 @@ std::string format_figure(double value, Unit unit) {
       break;
   }
   return fmt::format("{:.4g}", value);
+}
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.empty()           ? 0
+         : values.size() % 2 == 1 ? values[middle]
+                                  : (values[middle - 1] + values[middle]) / 2;
 }
 
 bool is_compared_by_ratio(Unit unit) {

@@ -28,6 +28,9 @@ std::vector<std::string> usual_figures();
 
 std::string format_figure(double value, Unit unit);
 
+// The centre of repetitions, in tables as in plots: one that was disturbed does not move it. 0 of none.
+double median_of(std::vector<double> values);
+
 // Two shares differ by points of a hundred, all else by a factor: 2 % of hits are not twice as good as 1 %.
 bool is_compared_by_ratio(Unit unit);
 

@@ -70,15 +70,11 @@ std::string cell_of(const std::vector<const PointResult*>& runs, const std::stri
   if (values.empty()) {
     return "-";
   }
-  double sum = 0;
-  for (const double value : values) {
-    sum += value;
-  }
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const std::string mean = format_figure(sum / double(values.size()), unit);
+  const std::string middle = format_figure(median_of(values), unit);
   return *least == *most
-             ? mean
-             : fmt::format("{} ({} to {})", mean, format_figure(*least, unit), format_figure(*most, unit));
+             ? middle
+             : fmt::format("{} ({} to {})", middle, format_figure(*least, unit), format_figure(*most, unit));
 }
 
 // What is no continuation byte of UTF-8 begins a character.
