@@ -28,7 +28,7 @@ void add_sweep_command(Command app, Invocation& invocation) {
       .type_name("NAME=VALUE");
   command.text("--shard", options->shard, "Only this part of the runs: 1/4 is the first of four")
       .type_name("I/N");
-  command.flag("--retry", options->retry, "Run again what failed before");
+  command.flag("--retry", options->retry, "Run again what failed or was not available before");
   command.flag("--dry-run", options->dry_run, "Only print the commands");
   command.runs(invocation, [options] { return sweep(*options); });
 }

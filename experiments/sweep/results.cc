@@ -68,6 +68,11 @@ std::string failure_of(const ChildRun& child, bool has_report) {
   return has_report ? "" : "wrote no report";
 }
 
+// By its status, which those of before this status was known have too.
+bool is_unavailable(const Json& exit_status) {
+  return exit_status == int(ErrorKind::unavailable);
+}
+
 Result<PointResult> point_result_of(const Json& json) {
   PointResult result;
   if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
@@ -83,6 +88,7 @@ Result<PointResult> point_result_of(const Json& json) {
   }
   result.repetition = repetition.get<uint32_t>();
   result.done = json.value("status", Json()) == "done";
+  result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
   const Json error = json.value("error", Json());
   result.error = error.is_string() ? error.get<std::string>() : "";
   const Json wall = json.value("wall_s", Json());
@@ -177,7 +183,9 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
   Json json = {{"schema", kPointSchema},
                {"point", json_of(run.point)},
                {"repetition", run.repetition},
-               {"status", error.empty() ? "done" : "failed"},
+               {"status", error.empty()                  ? "done"
+                          : is_unavailable(child.status) ? "unavailable"
+                                                         : "failed"},
                {"error", error.empty() ? Json() : Json(error)},
                {"exit_status", child.status},
                {"command", command},
@@ -215,6 +223,21 @@ Result<std::vector<PointResult>> read_results(const std::string& directory) {
     results.push_back(std::move(*result));
   }
   return results;
+}
+
+std::string describe_missing(const std::vector<PointResult>& results) {
+  const auto unavailable = std::count_if(results.begin(), results.end(),
+                                         [](const PointResult& result) { return result.unavailable; });
+  const auto failed = std::count_if(results.begin(), results.end(), [](const PointResult& result) {
+    return !result.done && !result.unavailable;
+  });
+  std::string text = failed > 0 ? fmt::format("{} of {} runs failed", failed, results.size()) : "";
+  if (unavailable > 0) {
+    text += text.empty() ? fmt::format("{} of {} runs were", unavailable, results.size())
+                         : fmt::format(", {} were", unavailable);
+    text += " not available here";
+  }
+  return text;
 }
 
 std::string plain_label(const std::string& json) {

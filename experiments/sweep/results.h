@@ -18,7 +18,8 @@ struct PointResult {
   PointOf point;
   uint32_t repetition = 1;
   bool done = false;
-  std::string error;  // where it is not done
+  bool unavailable = false;  // not done for want of something that this machine or this user has not
+  std::string error;         // where it is not done
   double wall_s = 0;
   std::string host;
   std::vector<Figure> figures;
@@ -51,6 +52,9 @@ bool is_result_folder(const std::string& directory);
 
 // Every result in a folder, by name.
 Result<std::vector<PointResult>> read_results(const std::string& directory);
+
+// `3 of 8 runs failed, 2 were not available here`; nothing where all of them were done.
+std::string describe_missing(const std::vector<PointResult>& results);
 
 // `a=1 b="x"`, for people.
 std::string describe(const PointOf& point);

@@ -33,7 +33,7 @@ std::string say_time(double seconds) {
 // What came out of one run, in a few words.
 std::string outcome_of(const Experiment& experiment, const PointResult& result) {
   if (!result.done) {
-    return fmt::format("FAILED: {}", printable(result.error));
+    return fmt::format("{}: {}", result.unavailable ? "NOT AVAILABLE" : "FAILED", printable(result.error));
   }
   std::string text;
   for (const std::string& name : wanted_figures(experiment)) {
@@ -150,7 +150,8 @@ std::vector<std::string> row_of(const Runs& runs, const std::vector<std::string>
   }
   const auto bad = std::find_if(runs.begin(), runs.end(), [](const PointResult* run) { return !run->done; });
   if (bad != runs.end()) {
-    row.push_back(fmt::format("failed: {}", printable((*bad)->error)));
+    row.push_back(
+        fmt::format("{}: {}", (*bad)->unavailable ? "not available" : "failed", printable((*bad)->error)));
   }
   return row;
 }
@@ -171,10 +172,10 @@ void print_summary(const Experiment& experiment, const std::vector<PointResult>&
   for (const auto& [place, runs] : points) {
     rows.push_back(row_of(runs, figures));
   }
-  const auto bad =
-      std::count_if(results.begin(), results.end(), [](const PointResult& result) { return !result.done; });
-  fmt::print("{}\n\n{}\n{} runs{}\n", printable(experiment.question), table_of(rows), results.size(),
-             bad == 0 ? "" : fmt::format(", {} of them failed; --retry runs these again", bad));
+  const std::string missing = describe_missing(results);
+  fmt::print(
+      "{}\n\n{}\n{}\n", printable(experiment.question), table_of(rows),
+      missing.empty() ? fmt::format("{} runs", results.size()) : missing + "; --retry runs these again");
 }
 
 }  // namespace spillway

@@ -232,6 +232,12 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
   const bool all_failed =
       std::none_of(results->begin(), results->end(), [](const PointResult& result) { return result.done; });
   if (!results->empty() && all_failed) {
+    const bool all_unavailable = std::all_of(results->begin(), results->end(),
+                                             [](const PointResult& result) { return result.unavailable; });
+    if (all_unavailable) {
+      return unavailable("{}: no run is available here; the first: {}", plan.experiment.path,
+                         results->front().error);
+    }
     return failed("{}: every run failed; the first: {}", plan.experiment.path, results->front().error);
   }
   return {};

@@ -136,10 +136,33 @@ TEST_F(Sweep, RecordsAFailureAndGoesOn) {
     }
   }
   EXPECT_EQ(failures, 4U);
-  EXPECT_NE(ran.out.find("4 of them failed"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("4 of 8 runs failed"), std::string::npos) << ran.out;
   EXPECT_EQ(sweep(file, out_).err.find('['), std::string::npos) << "what failed was run again unasked";
   const Ran retried = sweep(file, out_, {"--retry"});
   EXPECT_EQ(std::count(retried.err.begin(), retried.err.end(), '['), 4) << retried.err;
+}
+
+TEST_F(Sweep, RecordsWhatIsNotAvailableAsThat) {
+  Json experiment = small_experiment();
+  experiment["base"] = {{"command", "replay"},
+                        {"trace", "{made}/trace.bin"},
+                        {"backend", "pread:direct=0"},
+                        {"cache", "1MiB"},
+                        {"no-probe", true}};
+  // No drive is below memory whose reads could be limited.
+  experiment["sweep"] = {{"throttle", {"1GB/s"}}, {"store", {"/dev/shm"}}};
+  experiment["repetitions"] = 1;
+  const Ran none = sweep(write(experiment), out_);
+  EXPECT_EQ(none.status, 77) << none.err;
+  experiment["sweep"]["throttle"] = {"1GB/s", nullptr};
+  const Ran some = sweep(write(experiment), out_);
+  EXPECT_EQ(some.status, 0) << some.err;
+  EXPECT_NE(some.out.find("1 of 2 runs were not available here"), std::string::npos) << some.out;
+  for (const auto& [name, result] : results_in(out_)) {
+    EXPECT_EQ(result["status"], result["point"]["throttle"].is_null() ? "done" : "unavailable")
+        << result["error"];
+    expect_schema("point-1.json", out_ + "/points/" + name + ".json");
+  }
 }
 
 TEST_F(Sweep, FailsWhereEveryRunDoes) {
