@@ -95,7 +95,11 @@ Result<PointResult> point_result_of(const Json& json) {
   result.wall_s = wall.is_number() ? wall.get<double>() : 0;
   const Json host = json.value("host", Json());
   result.host = host.is_string() ? host.get<std::string>() : "";
-  result.figures = figures_of(json.value("result", Json()));
+  const Json report = json.value("result", Json());
+  result.figures = figures_of(report);
+  const Json run = report.is_object() ? report.value("run", Json()) : Json();
+  const Json commit = run.is_object() ? run.value("commit", Json()) : Json();
+  result.commit = commit.is_string() ? commit.get<std::string>() : "";
   return result;
 }
 

@@ -22,6 +22,7 @@ struct PointResult {
   std::string error;         // where it is not done
   double wall_s = 0;
   std::string host;
+  std::string commit;  // of the program that ran it, where its result says
   std::vector<Figure> figures;
 };
 

@@ -178,10 +178,31 @@ Result<void> make_inputs(const PlannedSweep& plan) {
   return {};
 }
 
+// Results have no version in their names: a new one of this program goes on where another was.
+void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder) {
+  size_t others = 0;
+  std::string commit;
+  for (const PlannedRun& run : plan.mine) {
+    const std::optional<PointResult> there = folder.find(run.key);
+    if (there && !there->commit.empty() && there->commit != program_commit()) {
+      ++others;
+      commit = there->commit;
+    }
+  }
+  if (others > 0) {
+    fmt::print(
+        stderr,
+        "spillway: {} of the results that are there are by another version of this program ({}; this is {}); "
+        "another folder would not mix them\n",
+        others, printable(commit), program_commit());
+  }
+}
+
 // Runs those of `plan.mine` that are not there; all of their results.
 Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const ResultFolder& folder,
                                             bool retry) {
   SweepProgress progress(plan.experiment, plan.mine.size());
+  warn_of_other_versions(plan, folder);
   std::vector<PointResult> results;
   for (const PlannedRun& run : plan.mine) {
     std::optional<PointResult> there = folder.find(run.key);

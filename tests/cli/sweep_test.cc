@@ -62,6 +62,21 @@ TEST_F(Sweep, RunsOnlyWhatIsNotThereYet) {
   EXPECT_EQ(lasting(results_in(out_)), lasting(first));
 }
 
+TEST_F(Sweep, WarnsOfResultsThatAnotherVersionMade) {
+  const std::string file = write(small_experiment());
+  ASSERT_EQ(sweep(file, out_).status, 0);
+  EXPECT_EQ(sweep(file, out_).err.find("version"), std::string::npos);
+  const auto [name, result] = *results_in(out_).begin();
+  Json other = result;
+  other["result"]["run"]["commit"] = "0123456789ab";
+  std::ofstream(out_ + "/points/" + name + ".json") << other.dump();
+  const Ran again = sweep(file, out_);
+  EXPECT_EQ(again.status, 0);
+  EXPECT_NE(again.err.find("1 of the results that are there are by another version"), std::string::npos)
+      << again.err;
+  EXPECT_NE(again.err.find("0123456789ab"), std::string::npos) << again.err;
+}
+
 // Killed whenever there are so many results, and started again.
 TEST_F(Sweep, ComesToTheSameResultsHoweverOftenItIsKilled) {
   const std::string file = write(small_experiment());
