@@ -105,15 +105,15 @@ struct PlanResult {
   uint64_t memory_enough = 0;      // beyond which more gains little
 };
 
-// A timeline in sums, over all of its tokens.
+// A timeline in sums, over its tokens of decode.
 struct TimelineResult {
   std::string path;
   std::string title;
   uint64_t tokens = 0;  // passes of decode
-  double wall_s = 0;    // of all passes
+  double wall_s = 0;
   double stall_s = 0;
   double compute_s = 0;
-  uint64_t reads = 0;
+  uint64_t reads = 0;  // of the whole file
   bool complete = false;
 };
 

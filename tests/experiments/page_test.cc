@@ -100,14 +100,17 @@ TEST(ResultFiles, ThatAreNotWhatTheyShouldBeAreListedAndLeftOut) {
   EXPECT_FALSE(read_results({folder / "nothing"}));
 }
 
-TEST(ResultFiles, ATimelineIsSummedUpToWhereItEnds) {
+TEST(ResultFiles, ATimelineIsSummedUpOverDecodeToWhereItEnds) {
   const TemporaryDirectory folder;
   const std::string path = folder / "t.json";
   std::ofstream(path) << R"([
 {"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"run","schema":"spillway.timeline/1"}},
+{"ph":"X","pid":1,"tid":4,"name":"stall","ts":0.000,"dur":9000.000,"args":{}},
+{"ph":"X","pid":1,"tid":1,"name":"prefill","ts":0.000,"dur":9500.000,"args":{"phase":"prefill","tokens":9}},
 {"ph":"X","pid":1,"tid":4,"name":"stall","ts":0.000,"dur":300.000,"args":{}},
 {"ph":"X","pid":1,"tid":3,"name":"L0/E1","ts":300.000,"dur":100.000,"args":{}},
 {"ph":"X","pid":1,"tid":1,"name":"token 0","ts":0.000,"dur":500.000,"args":{"phase":"decode","tokens":1}},
+{"ph":"X","pid":1,"tid":4,"name":"stall","ts":500.000,"dur":200.000,"args":{}},
 {"ph":"X","pid":1,"tid":5,"name":"L0/E1","ts":0.000,"du)";
   const std::optional<Result<TimelineResult>> timeline = read_timeline(path);
   ASSERT_TRUE(timeline && *timeline);
