@@ -113,6 +113,10 @@ CurveResult curve_of(const Json& curve, const std::string& path) {
     result.points.push_back({point.at("policy").get<std::string>(), point.at("cache_bytes").get<uint64_t>(),
                              point.at("hit_ratio_decode").get<double>()});
   }
+  if (const Json knee = curve.value("knee", Json()); !knee.is_null()) {
+    result.knee =
+        CurvePoint{"lru", knee.at("cache_bytes").get<uint64_t>(), knee.at("hit_ratio_decode").get<double>()};
+  }
   return result;
 }
 

@@ -170,18 +170,4 @@ Result<Results> read_results(const std::vector<std::string>& paths) {
   return reader.finish();
 }
 
-std::optional<CurvePoint> knee_of(const std::vector<CurvePoint>& points) {
-  if (points.size() < 3 || points.back().hit_ratio_decode <= 0) {
-    return std::nullopt;
-  }
-  const auto above_chord = [&](const CurvePoint& point) {
-    return point.hit_ratio_decode / points.back().hit_ratio_decode -
-           double(point.cache_bytes) / double(points.back().cache_bytes);
-  };
-  const CurvePoint& knee = *std::max_element(
-      points.begin(), points.end(),
-      [&](const CurvePoint& a, const CurvePoint& b) { return above_chord(a) < above_chord(b); });
-  return above_chord(knee) > 0 ? std::optional(knee) : std::nullopt;
-}
-
 }  // namespace spillway::page

@@ -61,6 +61,7 @@ struct CurveResult {
   uint64_t token_cycle_bytes = 0;
   bool interrupted = false;
   std::vector<CurvePoint> points;
+  std::optional<CurvePoint> knee;  // of LRU
 };
 
 // One run of a sweep: where it stands on the axes, and what it gave.
@@ -136,10 +137,5 @@ Result<Results> read_results(const std::vector<std::string>& paths);
 
 // Sums up a file that --timeline wrote; nothing where it is another kind of file.
 std::optional<Result<TimelineResult>> read_timeline(const std::string& path);
-
-// The knee of a curve: its point farthest above the straight line from nothing to its end. (Kneedle without
-// its smoothing: Satopää, Albrecht, Irwin and Raghavan, "Finding a 'Kneedle' in a Haystack", ICDCSW 2011.)
-// `points` are of one policy, ascending.
-std::optional<CurvePoint> knee_of(const std::vector<CurvePoint>& points);
 
 }  // namespace spillway::page

@@ -82,7 +82,7 @@ TEST_F(Plots, WaterfallHasEveryBarOfTheGapAndWhatIsNotExplained) {
 
 TEST_F(Plots, CurvesHaveTheirPoliciesTheCliffAndTheKnee) {
   const std::string curve = result("curve.json", {"curve", trace_, "--policy", "lru,lfu,belady"});
-  expect_svg("hit_ratio_curves", {curve}, {"lru", "lfu", "belady", "cliff", "knee", "hits of decode (%)"});
+  expect_svg("hit_ratio_curves", {curve}, {"lru", "lfu", "belady", "cliff", "LRU's knee", "hits of decode (%)"});
 }
 
 TEST_F(Plots, LatenciesAreDrawnOfEveryRunByItsName) {

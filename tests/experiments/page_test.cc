@@ -66,14 +66,16 @@ TEST(InlineSvg, KeepsTheFigureWithNamesOfItsOwnAndThePagesColours) {
   EXPECT_TRUE(holds(svg, "fill: var(--ink); stroke: #0072b2"));
 }
 
-TEST(Knee, IsFarthestAboveTheLineFromNothingToTheEnd) {
-  const std::vector<CurvePoint> points = {
-      {"lru", 10, 0.0}, {"lru", 20, 0.5}, {"lru", 40, 0.8}, {"lru", 80, 0.9}};
-  const std::optional<CurvePoint> knee = knee_of(points);
-  ASSERT_TRUE(knee);
-  EXPECT_EQ(knee->cache_bytes, 40U);  // 0.8 / 0.9 − 40 / 80 = 0.39; before it 0.31
-  EXPECT_FALSE(knee_of({{"lru", 10, 0.1}, {"lru", 20, 0.2}, {"lru", 40, 0.4}}));
-  EXPECT_FALSE(knee_of({{"lru", 10, 0.0}, {"lru", 20, 0.0}, {"lru", 40, 0.0}}));
+TEST(ResultFiles, ACurveHasTheKneeThatCurveFound) {
+  const TemporaryDirectory folder;
+  std::ofstream(folder / "c.json") << R"({"schema": "spillway.curve/1", "trace": {"path": "t", "model": "m"},
+      "token_cycle_bytes": 20, "points": [{"policy": "lru", "cache_bytes": 10, "hit_ratio_decode": 0.1}],
+      "knee": {"cache_bytes": 40, "hit_ratio": 0.3, "hit_ratio_decode": 0.8}})";
+  const Result<Results> results = read_results({folder.path()});
+  ASSERT_TRUE(results && results->curves.size() == 1);
+  ASSERT_TRUE(results->curves[0].knee);
+  EXPECT_EQ(results->curves[0].knee->cache_bytes, 40U);
+  EXPECT_EQ(results->curves[0].knee->hit_ratio_decode, 0.8);
 }
 
 TEST(ResultFiles, ThatAreNotWhatTheyShouldBeAreListedAndLeftOut) {
