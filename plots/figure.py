@@ -77,7 +77,7 @@ class BadInput(Exception):
 
 @dataclass
 class Run:
-    """One report, and where a sweep had it: the axes' values, and which repetition it was."""
+    """One report or plan, and where a sweep had it: the axes' values, and which repetition it was."""
 
     path: str
     report: dict
@@ -89,7 +89,7 @@ class Run:
         return self.report["gap"]["achieved_tok_per_s"]
 
     def config(self, key, default=""):
-        return self.report["config"].get(key, default)
+        return self.report.get("config", {}).get(key, default)
 
     @property
     def cache_bytes(self):
@@ -139,22 +139,23 @@ def unfinished_array(text):
     return None
 
 
-def runs(paths, kinds=("report", "point")):
-    """The reports in the files. Of points, those that were done; how many were not is said on stderr."""
+def runs(paths, results=("report",)):
+    """The results of these kinds in the files. Of points, those that were done; how many were not is said on stderr."""
+    schemas = [f"spillway.{kind}/{VERSIONS[kind]}" for kind in results]
     found = []
     missing = 0
     for path in paths:
-        document = read(path, kinds)
-        if schema_of(document).startswith("spillway.report/"):
+        document = read(path, (*results, "point"))
+        if schema_of(document) in schemas:
             found.append(Run(path, document))
-        elif document.get("status") != "done" or schema_of(document.get("result")) != f"spillway.report/{VERSIONS['report']}":
+        elif document.get("status") != "done" or schema_of(document.get("result")) not in schemas:
             missing += 1
         else:
             found.append(Run(path, document["result"], document.get("point", {}), document.get("repetition", 0)))
     if missing:
-        print(f"{missing} of {len(paths)} points hold no report of a run and are left out", file=sys.stderr)
+        print(f"{missing} of {len(paths)} points hold no {' or '.join(results)} and are left out", file=sys.stderr)
     if not found:
-        raise BadInput(f"{paths[0]}: no report of a run is in the {len(paths)} files")
+        raise BadInput(f"{paths[0]}: no {' or '.join(results)} is in the {len(paths)} files")
     return found
 
 
@@ -174,7 +175,7 @@ def short_value(value):
 
 @dataclass
 class Metric:
-    """A figure of a report: where it is, and how an axis calls it."""
+    """A figure: where it is in a report, how an axis calls it, and where it is in a plan."""
 
     name: str
     path: str
@@ -182,10 +183,13 @@ class Metric:
     scale: float = 1.0
     per: str = ""
     less_is_better: bool = True
+    in_plan: str = ""
 
-    def of(self, report):
-        value = at(report, self.path)
-        per = at(report, self.per) if self.per else 1
+    def of(self, result):
+        if schema_of(result).startswith("spillway.plan/"):
+            return at(result, self.in_plan)
+        value = at(result, self.path)
+        per = at(result, self.per) if self.per else 1
         return value / per if value is not None and per else None
 
 
@@ -194,14 +198,22 @@ TOKENS = "phases/measured/tokens"
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("tok_per_s", "gap/achieved_tok_per_s", "tokens per second", less_is_better=False),
-        Metric("hit_ratio", "phases/measured/hit_ratio", "hits of decode (%)", 100, less_is_better=False),
+        Metric("tok_per_s", "gap/achieved_tok_per_s", "tokens per second", less_is_better=False,
+               in_plan="plan/speed/tok_per_s"),
+        Metric("tok_per_s_low", "", "tokens per second at least", less_is_better=False, in_plan="plan/speed/tok_per_s_low"),
+        Metric("tok_per_s_high", "", "tokens per second at most", less_is_better=False,
+               in_plan="plan/speed/tok_per_s_high"),
+        Metric("hit_ratio", "phases/measured/hit_ratio", "hits of decode (%)", 100, less_is_better=False,
+               in_plan="plan/speed/hit_ratio"),
         Metric("p50_ns", "phases/measured/latency/p50_ns", "median token (ms)", 1e-6),
         Metric("p95_ns", "phases/measured/latency/p95_ns", "p95 of token latency (ms)", 1e-6),
         Metric("p99_ns", "phases/measured/latency/p99_ns", "p99 of token latency (ms)", 1e-6),
         Metric("max_ns", "phases/measured/latency/max_ns", "slowest token (ms)", 1e-6),
         Metric("stall_ns_per_token", "phases/measured/stall_ns", "stall of a token (ms)", 1e-6, TOKENS),
-        Metric("missed_bytes_per_token", "phases/measured/missed_bytes", "missed by a token (MB)", 1e-6, TOKENS),
+        Metric("missed_bytes_per_token", "phases/measured/missed_bytes", "missed by a token (MB)", 1e-6, TOKENS,
+               in_plan="plan/speed/missed_bytes"),
+        Metric("cache_bytes", "", "memory for experts (GB)", 1e-9, less_is_better=False, in_plan="plan/memory/cache_bytes"),
+        Metric("context_bytes", "", "memory for the context (GB)", 1e-9, in_plan="plan/memory/context_bytes"),
         Metric("prefetched_bytes_per_token", "phases/measured/prefetched_bytes", "prefetched for a token (MB)", 1e-6, TOKENS),
         Metric("wasted_bytes_per_token", "phases/measured/wasted_bytes", "prefetched for nothing, a token (MB)", 1e-6, TOKENS),
         Metric("prefill_ns", "phases/prefill/wall_ns", "prefill (s)", 1e-9),
@@ -209,7 +221,8 @@ METRICS = {
         Metric("from_ram_share", "io/from_ram_share", "served from RAM (%)", 100),
         Metric("cpu_s", "io/cpu_s", "CPU time (s)"),
         Metric("drive_bytes_per_s", "gap/drive_bytes_per_s", "the drive's best (GB/s)", 1e-9, less_is_better=False),
-        Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False),
+        Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False,
+               in_plan="plan/seed_ceiling_tok_per_s"),
         Metric("policy_ceiling_tok_per_s", "gap/policy_ceiling_tok_per_s", "policy ceiling (tok/s)", less_is_better=False),
         Metric("physical_ceiling_tok_per_s", "gap/physical_ceiling_tok_per_s", "physical ceiling (tok/s)",
                less_is_better=False),

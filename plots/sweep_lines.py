@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tokens per second against the size of the cache, a line for each backend or whatever else varies; with --x, --y and
---series any figure against any axis of a sweep. Reads reports, or the points of a sweep; of repetitions it draws the
-median and the range."""
+--series any figure against any axis of a sweep. Reads reports, or the points of a sweep of runs or of plans; of
+repetitions it draws the median and the range."""
 
 import figure as fig  # before matplotlib: it says what to install
 from matplotlib.ticker import NullLocator
@@ -12,7 +12,7 @@ CONFIG = ("backend", "device", "evict", "prefetch", "compute")
 
 def value_of(run, key):
     if key == "cache" and key not in run.point:
-        return str(run.cache_bytes)
+        return f"{run.cache_bytes}B"
     return str(run.point.get(key, run.config(key)))
 
 
@@ -47,7 +47,7 @@ def places(texts):
 
 
 def draw(options):
-    runs = fig.runs(options.inputs)
+    runs = fig.runs(options.inputs, ("report", "plan"))
     metric = fig.metric(options.y)
     series = series_of(runs, options.x, options.series.split(",") if options.series else None, metric)
     texts = list(dict.fromkeys(value_of(run, options.x) for run in runs))
@@ -85,7 +85,7 @@ def tick_text(text):
     amount = fig.amount_of(text)
     if amount == 0:
         return "none"
-    if amount is None or amount < 1e4:
+    if amount is None or not text[-1].isalpha():
         return fig.short_value(text)
     return fig.bytes_text(amount) + ("/s" if text.endswith("/s") else "")
 

@@ -146,26 +146,24 @@ PlanResult plan_of(const Json& plan, const std::string& path) {
   return result;
 }
 
-PointResult point_of(const Json& point, const std::string& path) {
-  PointResult result;
-  result.path = path;
-  for (const auto& [axis, value] : point.at("point").items()) {
-    result.place.emplace_back(axis, value.is_string() ? value.get<std::string>() : value.dump());
+Result<SweepPoint> point_of(const Json& json, const std::string& path) {
+  SweepPoint point;
+  point.path = path;
+  point.command = shell_line(json.at("command").get<std::vector<std::string>>());
+  Result<PointResult> result = point_result_of(json);
+  if (!result) {
+    return failed("{}: {}", path, result.error().message);
   }
-  result.command = shell_line(point.at("command").get<std::vector<std::string>>());
-  if (point.at("status").get<std::string>() != "done") {
-    result.error = point.at("error").is_string() ? point.at("error").get<std::string>() : "failed";
-    return result;
+  point.result = std::move(*result);
+  for (const auto& [axis, value] : point.result.point) {
+    point.place.emplace_back(axis, plain_label(value));
   }
-  const Json& report = point.at("result");
-  if (report.value("schema", std::string()) == "spillway.report/1") {
-    result.run = run_of(report, path);
-    result.run->origin.command = result.command;
-  } else {
-    result.error = fmt::format("its result is of schema {}, which is not shown",
-                               report.value("schema", std::string("none")));
+  const Json& report = json.at("result");
+  if (report.is_object() && report.value("schema", std::string()) == "spillway.report/1") {
+    point.run = run_of(report, path);
+    point.run->origin.command = point.command;
   }
-  return result;
+  return point;
 }
 
 }  // namespace spillway::page

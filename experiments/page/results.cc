@@ -55,7 +55,7 @@ class Reader {
     } else if (schema == "spillway.curve/1") {
       results_.curves.push_back(curve_of(json, path));
     } else if (schema == "spillway.point/1") {
-      sweep_of(path).points.push_back(point_of(json, path));
+      take_point(json, path);
     } else if (schema == "spillway.experiment/1") {
       take_experiment(json, sweeps_[fs::path(path).parent_path().string()], path);
     } else if (schema == "spillway.plan/1") {
@@ -76,6 +76,15 @@ class Reader {
       results_.devices.emplace_back(path, std::move(*profile));
     } else {
       results_.left_out.push_back(profile.error().message);
+    }
+  }
+
+  void take_point(const Json& json, const std::string& path) {
+    Result<SweepPoint> point = point_of(json, path);
+    if (point) {
+      sweep_of(path).points.push_back(std::move(*point));
+    } else {
+      results_.left_out.push_back(point.error().message);
     }
   }
 
@@ -156,7 +165,7 @@ bool Results::empty() const {
          timelines.empty();
 }
 
-Result<Results> read_results(const std::vector<std::string>& paths) {
+Result<Results> read_files(const std::vector<std::string>& paths) {
   Reader reader;
   for (const std::string& path : paths) {
     Result<std::vector<std::string>> files = json_files(path);

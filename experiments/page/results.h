@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "core/units.h"
 #include "experiments/gap.h"
+#include "experiments/sweep/results.h"
 #include "sim/profile.h"
 
 // Result files as a page shows them: what other commands wrote, read back.
@@ -65,12 +66,12 @@ struct CurveResult {
 };
 
 // One run of a sweep: where it stands on the axes, and what it gave.
-struct PointResult {
+struct SweepPoint {
   std::string path;
   std::vector<std::pair<std::string, std::string>> place;  // axis, value
   std::string command;
-  std::string error;  // of one that failed
-  std::optional<RunResult> run;
+  PointResult result;
+  std::optional<RunResult> run;  // where it gave a report
 };
 
 // As the experiment file has it, the values in its order.
@@ -86,7 +87,7 @@ struct Sweep {
   std::string plot_kind, plot_x, plot_series;  // what the experiment file wants drawn; empty: it does not say
   std::vector<std::string> plot_y;
   std::vector<SweepAxis> axes;
-  std::vector<PointResult> points;
+  std::vector<SweepPoint> points;
 };
 
 // What `spillway plan` worked out.
@@ -133,7 +134,7 @@ struct Results {
 
 // Reads every JSON file at or below `paths`. A file that is not what it should be is left out and listed; an
 // error is only that a path is not there.
-Result<Results> read_results(const std::vector<std::string>& paths);
+Result<Results> read_files(const std::vector<std::string>& paths);
 
 // Sums up a file that --timeline wrote; nothing where it is another kind of file.
 std::optional<Result<TimelineResult>> read_timeline(const std::string& path);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/text.h"
@@ -14,20 +15,37 @@ using Place = std::vector<std::pair<std::string, std::string>>;
 // The repetitions of one place on the axes.
 struct Group {
   Place place;
-  std::vector<const RunResult*> runs;
-  std::vector<std::string> errors;
+  std::vector<const SweepPoint*> done;
+  const SweepPoint* missing = nullptr;  // one that was not done
 
-  double median_speed() const {
-    std::vector<double> speeds;
-    for (const RunResult* run : runs) {
-      speeds.push_back(run->tok_per_s);
+  // Of all repetitions; none where no result has the figure.
+  std::vector<Figure> figures(const std::string& name) const {
+    std::vector<Figure> found;
+    for (const SweepPoint* point : done) {
+      if (const std::optional<Figure> figure = find_figure(point->result, name)) {
+        found.push_back(*figure);
+      }
     }
-    std::sort(speeds.begin(), speeds.end());
-    const size_t middle = speeds.size() / 2;
-    return speeds.empty()           ? 0
-           : speeds.size() % 2 == 1 ? speeds[middle]
-                                    : (speeds[middle - 1] + speeds[middle]) / 2;
+    return found;
   }
+
+  std::vector<double> values(const std::string& name) const {
+    std::vector<double> found;
+    for (const Figure& figure : figures(name)) {
+      found.push_back(figure.value);
+    }
+    return found;
+  }
+
+  double speed() const { return median_of(values("tok_per_s")); }  // 0: there is none
+
+  const RunResult* run() const { return done.empty() || !done.front()->run ? nullptr : &*done.front()->run; }
+
+  std::string config(const std::string& key) const {
+    return run() == nullptr ? std::string() : run()->config_value(key);
+  }
+
+  bool is_bound() const { return run() != nullptr && knows_the_future(*run()); }
 };
 
 // Orders places as the experiment file has the values of its axes; what it does not have comes last.
@@ -52,16 +70,16 @@ bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
 
 std::vector<Group> groups_of(const Sweep& sweep) {
   std::vector<Group> groups;
-  for (const PointResult& point : sweep.points) {
+  for (const SweepPoint& point : sweep.points) {
     auto found = std::find_if(groups.begin(), groups.end(),
                               [&](const Group& group) { return group.place == point.place; });
     if (found == groups.end()) {
-      found = groups.insert(groups.end(), Group{point.place, {}, {}});
+      found = groups.insert(groups.end(), Group{point.place, {}, nullptr});
     }
-    if (point.run) {
-      found->runs.push_back(&*point.run);
+    if (point.result.done) {
+      found->done.push_back(&point);
     } else {
-      found->errors.push_back(point.error);
+      found->missing = &point;
     }
   }
   std::sort(groups.begin(), groups.end(),
@@ -71,7 +89,7 @@ std::vector<Group> groups_of(const Sweep& sweep) {
 
 std::set<std::string> values_of(const Sweep& sweep, const std::string& axis) {
   std::set<std::string> values;
-  for (const PointResult& point : sweep.points) {
+  for (const SweepPoint& point : sweep.points) {
     for (const auto& [name, value] : point.place) {
       if (name == axis) {
         values.insert(value);
@@ -98,8 +116,8 @@ template <class Wanted>
 const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
   const Group* found = nullptr;
   for (const Group& group : groups) {
-    if (!group.runs.empty() && wanted(*group.runs.front()) &&
-        (found == nullptr || (group.median_speed() > found->median_speed()) == fastest)) {
+    if (group.speed() > 0 && wanted(group) &&
+        (found == nullptr || (group.speed() > found->speed()) == fastest)) {
       found = &group;
     }
   }
@@ -107,42 +125,38 @@ const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted want
 }
 
 std::string sweep_sentence(const std::vector<Group>& groups) {
-  const auto real = [](const RunResult& run) { return !knows_the_future(run); };
-  const Group* bound = extreme(groups, true, knows_the_future);
+  const auto real = [](const Group& group) { return !group.is_bound(); };
+  const Group* bound = extreme(groups, true, [](const Group& group) { return group.is_bound(); });
   const Group* best = extreme(groups, true, real);
   const Group* worst = extreme(groups, false, real);
   if (best == nullptr) {
-    return bound == nullptr ? "No run was finished."
+    return bound == nullptr ? "No run has a speed to compare."
                             : fmt::format("{} reaches {} tokens per second, and knows the future.",
-                                          describe(bound->place), tok_per_s_text(bound->median_speed()));
+                                          describe(bound->place), tok_per_s_text(bound->speed()));
   }
   std::string text = fmt::format("Fastest is {}: {} tokens per second", describe(best->place),
-                                 tok_per_s_text(best->median_speed()));
-  if (worst != best && worst->median_speed() > 0) {
-    text += fmt::format(", {:.3g} times as many as the slowest, {} ({})",
-                        best->median_speed() / worst->median_speed(), describe(worst->place),
-                        tok_per_s_text(worst->median_speed()));
+                                 tok_per_s_text(best->speed()));
+  if (worst != best) {
+    text += fmt::format(", {:.3g} times as many as the slowest, {} ({})", best->speed() / worst->speed(),
+                        describe(worst->place), tok_per_s_text(worst->speed()));
   }
   text += ".";
-  if (bound != nullptr && bound->median_speed() > best->median_speed()) {
+  if (bound != nullptr && bound->speed() > best->speed()) {
     text += fmt::format(" A bound that knows the future, {}, reaches {}.", describe(bound->place),
-                        tok_per_s_text(bound->median_speed()));
+                        tok_per_s_text(bound->speed()));
   }
   return text;
 }
 
-// What the runs of two groups have in common, or differ in, but for their prefetchers.
-std::vector<std::pair<std::string, std::string>> without_prefetch(const RunResult& run) {
-  std::vector<std::pair<std::string, std::string>> config = run.config;
-  std::erase_if(config, [](const auto& entry) { return entry.first == "prefetch"; });
-  return config;
-}
-
 // The same run without prefetch, if the sweep has it.
 const Group* base_of(const std::vector<Group>& groups, const Group& group) {
+  const auto without_prefetch = [](const Group& of) {
+    auto config = of.run()->config;
+    std::erase_if(config, [](const auto& entry) { return entry.first == "prefetch"; });
+    return config;
+  };
   for (const Group& other : groups) {
-    if (!other.runs.empty() && other.runs.front()->config_value("prefetch") == "none" &&
-        without_prefetch(*other.runs.front()) == without_prefetch(*group.runs.front())) {
+    if (other.config("prefetch") == "none" && without_prefetch(other) == without_prefetch(group)) {
       return &other;
     }
   }
@@ -156,14 +170,14 @@ std::string break_even_sentence(const std::vector<Group>& groups) {
   std::pair<double, const Group*> best{0, nullptr};
   std::pair<double, const Group*> worst{0, nullptr};
   for (const Group& group : groups) {
-    if (group.runs.empty() || !group.runs.front()->config_value("prefetch").starts_with("oracle")) {
+    if (!group.config("prefetch").starts_with("oracle")) {
       continue;
     }
     const Group* base = base_of(groups, group);
-    if (base == nullptr || base->median_speed() <= 0) {
+    if (base == nullptr || base->speed() <= 0) {
       continue;
     }
-    const double gain = group.median_speed() / base->median_speed();
+    const double gain = group.speed() / base->speed();
     ++points;
     pay += gain > 1 ? 1 : 0;
     best = best.second == nullptr || gain > best.first ? std::pair(gain, &group) : best;
@@ -179,20 +193,18 @@ std::string break_even_sentence(const std::vector<Group>& groups) {
       pay, points, describe(best.second->place), best.first, describe(worst.second->place), worst.first);
 }
 
-std::vector<std::string> sweep_cautions(const Sweep& sweep, const std::vector<Group>& groups) {
+std::vector<std::string> sweep_cautions(const Sweep& sweep) {
   std::vector<std::string> cautions;
-  const auto without_run = size_t(std::count_if(sweep.points.begin(), sweep.points.end(),
-                                                [](const PointResult& point) { return !point.run; }));
-  if (without_run > 0) {
-    cautions.push_back(fmt::format("{} of {} runs failed.", without_run, sweep.points.size()));
-  }
+  std::vector<PointResult> results;
   size_t warm = 0;
-  for (const Group& group : groups) {
-    for (const RunResult* run : group.runs) {
-      for (const std::string& caution : cautions_of(*run)) {
-        warm += caution.starts_with("Not cold") ? 1 : 0;
-      }
+  for (const SweepPoint& point : sweep.points) {
+    results.push_back(point.result);
+    for (const std::string& caution : point.run ? cautions_of(*point.run) : std::vector<std::string>()) {
+      warm += caution.starts_with("Not cold") ? 1 : 0;
     }
+  }
+  if (const std::string missing = describe_missing(results); !missing.empty()) {
+    cautions.push_back(missing + ".");
   }
   if (warm > 0) {
     cautions.push_back(fmt::format("{} of {} runs were not cold; the column “from RAM” has their shares.",
@@ -201,65 +213,102 @@ std::vector<std::string> sweep_cautions(const Sweep& sweep, const std::vector<Gr
   return cautions;
 }
 
-std::vector<Cell> row_of(const Group& group, bool repeated, bool from_ram) {
+// A figure of results as a column.
+struct Column {
+  std::string figure;
+  std::string title;
+};
+
+// What is shown where there is some of it.
+const std::vector<Column> kUsual = {{"tok_per_s", "tok/s"},
+                                    {"tok_per_s_low", "low"},
+                                    {"tok_per_s_high", "high"},
+                                    {"hit_ratio", "hits"},
+                                    {"p50_ns", "p50"},
+                                    {"p99_ns", "p99"},
+                                    {"missed_bytes_per_token", "missed a token"},
+                                    {"cache_bytes", "for experts"},
+                                    {"context_bytes", "for the context"},
+                                    {"from_ram_share", "from RAM"}};
+
+// And where the experiment asks for it. Others are called as in the file.
+const std::map<std::string, std::string> kTitles = {{"p95_ns", "p95"},
+                                                    {"max_ns", "slowest"},
+                                                    {"stall_ns_per_token", "stall a token"},
+                                                    {"prefetched_bytes_per_token", "prefetched a token"},
+                                                    {"wasted_bytes_per_token", "of it for nothing"},
+                                                    {"prefill_ns", "prefill"},
+                                                    {"read_bytes", "read"},
+                                                    {"cpu_s", "CPU"},
+                                                    {"drive_bytes_per_s", "drive"},
+                                                    {"peak_memory_bytes", "peak memory"}};
+
+std::vector<Column> columns_of(const Sweep& sweep, const std::vector<Group>& groups) {
+  std::vector<Column> columns = kUsual;
+  for (const std::string& figure : sweep.plot_y) {
+    const auto is_it = [&](const Column& column) { return column.figure == figure; };
+    if (std::none_of(columns.begin(), columns.end(), is_it)) {
+      const auto title = kTitles.find(figure);
+      columns.push_back({figure, title == kTitles.end() ? figure : title->second});
+    }
+  }
+  std::erase_if(columns, [&](const Column& column) {
+    return std::all_of(groups.begin(), groups.end(),
+                       [&](const Group& group) { return group.figures(column.figure).empty(); });
+  });
+  return columns;
+}
+
+std::string figure_text(double value, Unit unit) {
+  return unit == Unit::tok_per_s ? tok_per_s_text(value)
+         : unit == Unit::share   ? percent_text(value)
+                                 : format_figure(value, unit);
+}
+
+std::vector<Cell> row_of(const Group& group, const std::vector<Column>& columns, bool repeated) {
   std::vector<Cell> row;
   for (const auto& [axis, value] : group.place) {
     row.push_back({value});
   }
-  if (group.runs.empty()) {
-    row.push_back({"failed: " + (group.errors.empty() ? std::string() : group.errors.front())});
+  if (group.done.empty()) {
+    const PointResult& result = group.missing->result;
+    row.push_back({(result.unavailable ? "not available: " : "failed: ") + result.error});
     return row;
   }
-  const RunResult& first = *group.runs.front();
-  row.push_back(number(tok_per_s_text(group.median_speed())));
-  if (repeated) {
-    const auto [low, high] = std::minmax_element(
-        group.runs.begin(), group.runs.end(),
-        [](const RunResult* a, const RunResult* b) { return a->tok_per_s < b->tok_per_s; });
-    row.push_back(number(
-        fmt::format("{} to {}", tok_per_s_text((*low)->tok_per_s), tok_per_s_text((*high)->tok_per_s))));
-  }
-  row.push_back(number(percent_text(first.hit_ratio)));
-  row.push_back(number(format_duration(first.p50)));
-  row.push_back(number(format_duration(first.p99)));
-  row.push_back(number(format_bytes(uint64_t(first.missed_bytes_per_token))));
-  if (from_ram) {
-    row.push_back(number(first.from_ram_share ? percent_text(*first.from_ram_share) : "–"));
+  for (const Column& column : columns) {
+    const std::vector<Figure> figures = group.figures(column.figure);
+    const std::vector<double> values = group.values(column.figure);
+    row.push_back(number(figures.empty() ? "–" : figure_text(median_of(values), figures.front().unit)));
+    if (repeated && column.figure == "tok_per_s") {
+      const auto [low, high] = std::minmax_element(values.begin(), values.end());
+      row.push_back(number(
+          values.empty() ? "–" : fmt::format("{} to {}", tok_per_s_text(*low), tok_per_s_text(*high))));
+    }
   }
   return row;
 }
 
-Table sweep_table(const std::vector<Group>& groups) {
+Table sweep_table(const Sweep& sweep, const std::vector<Group>& groups) {
   constexpr size_t kMostRows = 200;
   Table table;
-  bool repeated = false;
-  bool from_ram = false;
-  for (const Group& group : groups) {
-    repeated = repeated || group.runs.size() > 1;
-    from_ram = from_ram || (!group.runs.empty() && group.runs.front()->from_ram_share.has_value());
-  }
+  const std::vector<Column> columns = columns_of(sweep, groups);
+  const bool repeated =
+      std::any_of(groups.begin(), groups.end(), [](const Group& group) { return group.done.size() > 1; });
   for (const auto& [axis, value] : groups.front().place) {
     table.head.push_back({axis});
   }
-  table.head.push_back(number("tok/s"));
-  if (repeated) {
-    table.head.push_back(number("range"));
-  }
-  for (const char* name : {"hits", "p50", "p99", "missed a token"}) {
-    table.head.push_back(number(name));
-  }
-  if (from_ram) {
-    table.head.push_back(number("from RAM"));
+  for (const Column& column : columns) {
+    table.head.push_back(number(column.title));
+    if (repeated && column.figure == "tok_per_s") {
+      table.head.push_back(number("range"));
+    }
   }
   for (const Group& group : groups) {
     if (table.rows.size() < kMostRows) {
-      table.rows.push_back(row_of(group, repeated, from_ram));
+      table.rows.push_back(row_of(group, columns, repeated));
     }
   }
-  if (repeated) {
-    table.note =
-        "tok/s is the median of the repetitions; what stands behind the range is of the first of them.";
-  }
+  table.note = repeated ? "Medians of the repetitions." : "";
   if (groups.size() > kMostRows) {
     table.note += fmt::format(" {} more points are in the folder.", groups.size() - kMostRows);
   }
@@ -275,11 +324,11 @@ struct Drawing {
 
 Drawing drawing_of(const Sweep& sweep) {
   const std::string y = sweep.plot_y.empty() ? "tok_per_s" : sweep.plot_y.front();
-  const bool has_oracle = std::any_of(sweep.points.begin(), sweep.points.end(), [](const PointResult& point) {
+  const bool has_oracle = std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
     return point.run && point.run->config_value("prefetch").starts_with("oracle");
   });
   std::set<double> drives;
-  for (const PointResult& point : sweep.points) {
+  for (const SweepPoint& point : sweep.points) {
     if (point.run && point.run->simulated && point.run->drive_bytes_per_s) {
       drives.insert(*point.run->drive_bytes_per_s);
     }
@@ -323,12 +372,16 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
       sweep.question.empty() ? fmt::format("What came of {}?", file_name(sweep.folder)) : sweep.question;
   const std::string break_even = break_even_sentence(groups);
   section.answer = break_even.empty() ? sweep_sentence(groups) : break_even;
-  section.cautions = sweep_cautions(sweep, groups);
+  section.cautions = sweep_cautions(sweep);
   std::vector<std::string> files;
   std::vector<const Origin*> origins;
-  for (const PointResult& point : sweep.points) {
-    if (point.run) {
+  bool worked_out = false;
+  for (const SweepPoint& point : sweep.points) {
+    if (point.result.done) {
       files.push_back(point.path);
+      worked_out = worked_out || !point.run;
+    }
+    if (point.run) {
       origins.push_back(&point.run->origin);
     }
   }
@@ -336,13 +389,16 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
     const Drawing drawing = drawing_of(sweep);
     place_figure(figures.draw(drawing.script, files, drawing.options), drawing.caption, section);
   }
-  section.table = sweep_table(groups);
+  section.table = sweep_table(sweep, groups);
   if (!sweep.about.empty()) {
     section.facts.push_back(sweep.about);
   }
+  if (worked_out) {
+    section.facts.emplace_back("Worked out, not run.");
+  }
   const std::vector<std::string> facts = facts_of(origins);
   section.facts.insert(section.facts.end(), facts.begin(), facts.end());
-  for (const PointResult& point : sweep.points) {
+  for (const SweepPoint& point : sweep.points) {
     add_once(section.commands, point.command);
   }
   return section;

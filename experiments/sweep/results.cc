@@ -73,36 +73,6 @@ bool is_unavailable(const Json& exit_status) {
   return exit_status == int(ErrorKind::unavailable);
 }
 
-Result<PointResult> point_result_of(const Json& json) {
-  PointResult result;
-  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
-    return failed("not a JSON object of schema {}", kPointSchema);
-  }
-  const Json point = json.value("point", Json());
-  const Json repetition = json.value("repetition", Json());
-  if (!point.is_object() || !repetition.is_number_unsigned()) {
-    return failed("lacks its 'point' or its 'repetition'");
-  }
-  for (const auto& [axis, value] : point.items()) {
-    result.point.emplace_back(axis, value.dump());
-  }
-  result.repetition = repetition.get<uint32_t>();
-  result.done = json.value("status", Json()) == "done";
-  result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
-  const Json error = json.value("error", Json());
-  result.error = error.is_string() ? error.get<std::string>() : "";
-  const Json wall = json.value("wall_s", Json());
-  result.wall_s = wall.is_number() ? wall.get<double>() : 0;
-  const Json host = json.value("host", Json());
-  result.host = host.is_string() ? host.get<std::string>() : "";
-  const Json report = json.value("result", Json());
-  result.figures = figures_of(report);
-  const Json run = report.is_object() ? report.value("run", Json()) : Json();
-  const Json commit = run.is_object() ? run.value("commit", Json()) : Json();
-  result.commit = commit.is_string() ? commit.get<std::string>() : "";
-  return result;
-}
-
 Result<PointResult> read_result(const std::string& path) {
   Result<std::string> text = read_whole(path);
   if (!text) {
@@ -206,6 +176,42 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
     return propagate(written);
   }
   return point_result_of(json);
+}
+
+Result<PointResult> point_result_of(const Json& json) {
+  PointResult result;
+  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
+    return failed("not a JSON object of schema {}", kPointSchema);
+  }
+  const Json point = json.value("point", Json());
+  const Json repetition = json.value("repetition", Json());
+  if (!point.is_object() || !repetition.is_number_unsigned()) {
+    return failed("lacks its 'point' or its 'repetition'");
+  }
+  for (const auto& [axis, value] : point.items()) {
+    result.point.emplace_back(axis, value.dump());
+  }
+  result.repetition = repetition.get<uint32_t>();
+  result.done = json.value("status", Json()) == "done";
+  result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
+  const Json error = json.value("error", Json());
+  result.error = error.is_string() ? error.get<std::string>() : "";
+  const Json wall = json.value("wall_s", Json());
+  result.wall_s = wall.is_number() ? wall.get<double>() : 0;
+  const Json host = json.value("host", Json());
+  result.host = host.is_string() ? host.get<std::string>() : "";
+  const Json report = json.value("result", Json());
+  result.figures = figures_of(report);
+  const Json run = report.is_object() ? report.value("run", Json()) : Json();
+  const Json commit = run.is_object() ? run.value("commit", Json()) : Json();
+  result.commit = commit.is_string() ? commit.get<std::string>() : "";
+  return result;
+}
+
+std::optional<Figure> find_figure(const PointResult& result, const std::string& name) {
+  const auto found = std::find_if(result.figures.begin(), result.figures.end(),
+                                  [&](const Figure& figure) { return figure.name == name; });
+  return found == result.figures.end() ? std::nullopt : std::optional(*found);
 }
 
 bool is_result_folder(const std::string& directory) {

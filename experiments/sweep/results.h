@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/json_fwd.h"
 #include "experiments/sweep/child.h"
 #include "experiments/sweep/figures.h"
 #include "experiments/sweep/points.h"
@@ -48,6 +49,11 @@ class ResultFolder {
 
   std::string directory_;
 };
+
+// A document of spillway.point/1.
+Result<PointResult> point_result_of(const Json& point);
+
+std::optional<Figure> find_figure(const PointResult& result, const std::string& name);
 
 bool is_result_folder(const std::string& directory);
 

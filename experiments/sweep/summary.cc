@@ -17,12 +17,6 @@ std::vector<std::string> wanted_figures(const Experiment& experiment) {
   return experiment.figures.empty() ? usual_figures() : experiment.figures;
 }
 
-std::optional<Figure> find_figure(const PointResult& result, const std::string& name) {
-  const auto found = std::find_if(result.figures.begin(), result.figures.end(),
-                                  [&](const Figure& figure) { return figure.name == name; });
-  return found == result.figures.end() ? std::nullopt : std::optional(*found);
-}
-
 std::string say_time(double seconds) {
   if (seconds < 90) {
     return fmt::format("{:.0f} s", seconds);

@@ -130,6 +130,24 @@ TEST_F(ReportCommand, OpensInABrowserWithNoRequestNoErrorAndNothingBesideTheScre
   EXPECT_NE(page["screens"]["phone light"]["paper"], page["screens"]["phone dark"]["paper"]);
 }
 
+TEST_F(ReportCommand, ShowsASweepOfPlans) {
+  const std::string question =
+      std::string(SPILLWAY_SOURCE_DIR) + "/experiments/questions/10-context-length.json";
+  make({"sweep", question, "--quick", "--set", "context=4096,131072", "-o", results_});
+  const Ran ran = report();
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::string html = read_file(page_);
+  EXPECT_EQ(html.find("failed"), std::string::npos);
+  EXPECT_NE(html.find("Fastest is"), std::string::npos);
+  EXPECT_EQ(count(html, "<td>131072</td>"), 4U);
+  EXPECT_NE(html.find("for the context</th>"), std::string::npos);
+  EXPECT_NE(html.find("Worked out, not run."), std::string::npos);
+  if (!python_with_matplotlib().empty()) {
+    EXPECT_EQ(count(html, "<figure><svg"), 1U) << ran.err;
+    EXPECT_NE(html.find(">131072</text>"), std::string::npos) << "tokens, and no bytes";
+  }
+}
+
 TEST_F(ReportCommand, HasItsTablesWhereNothingCanBeDrawn) {
   make({"simulate", trace_, "--cache", "1MiB", "--json", results_ + "/run.json"});
   const Ran ran =

@@ -71,7 +71,7 @@ TEST(ResultFiles, ACurveHasTheKneeThatCurveFound) {
   std::ofstream(folder / "c.json") << R"({"schema": "spillway.curve/1", "trace": {"path": "t", "model": "m"},
       "token_cycle_bytes": 20, "points": [{"policy": "lru", "cache_bytes": 10, "hit_ratio_decode": 0.1}],
       "knee": {"cache_bytes": 40, "hit_ratio": 0.3, "hit_ratio_decode": 0.8}})";
-  const Result<Results> results = read_results({folder.path()});
+  const Result<Results> results = read_files({folder.path()});
   ASSERT_TRUE(results && results->curves.size() == 1);
   ASSERT_TRUE(results->curves[0].knee);
   EXPECT_EQ(results->curves[0].knee->cache_bytes, 40U);
@@ -92,14 +92,14 @@ TEST(ResultFiles, ThatAreNotWhatTheyShouldBeAreListedAndLeftOut) {
   for (const auto& [name, text] : files) {
     std::ofstream(folder / name) << text;
   }
-  const Result<Results> results = read_results({folder.path()});
+  const Result<Results> results = read_files({folder.path()});
   ASSERT_TRUE(results) << results.error().message;
   EXPECT_TRUE(results->empty());
   EXPECT_EQ(results->left_out.size(), files.size() - 1);
   for (const std::string& line : results->left_out) {
     EXPECT_TRUE(holds(line, folder.path())) << line;
   }
-  EXPECT_FALSE(read_results({folder / "nothing"}));
+  EXPECT_FALSE(read_files({folder / "nothing"}));
 }
 
 TEST(ResultFiles, ATimelineIsSummedUpOverDecodeToWhereItEnds) {
