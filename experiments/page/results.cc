@@ -110,12 +110,13 @@ class Reader {
     };
     sweep.plot_kind = text("kind");
     sweep.plot_x = text("x");
-    sweep.plot_series = text("series");
-    if (plot.contains("y")) {
-      for (const Json& figure : plot["y"].is_array() ? plot["y"] : Json::array({plot["y"]})) {
-        sweep.plot_y.push_back(figure.get<std::string>());
-      }
-    }
+    const auto texts = [&](const char* key) {
+      const Json value = plot.value(key, Json::array());
+      return value.is_array() ? value.get<std::vector<std::string>>()
+                              : std::vector<std::string>{value.get<std::string>()};
+    };
+    sweep.plot_y = texts("y");
+    sweep.plot_series = texts("series");
   }
 
   // A value of an axis is itself, or an object with a label.

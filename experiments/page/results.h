@@ -84,8 +84,8 @@ struct Sweep {
   std::string folder;
   std::string question;
   std::string about;
-  std::string plot_kind, plot_x, plot_series;  // what the experiment file wants drawn; empty: it does not say
-  std::vector<std::string> plot_y;
+  std::string plot_kind, plot_x;  // what the experiment file wants drawn; empty: it does not say
+  std::vector<std::string> plot_y, plot_series;
   std::vector<SweepAxis> axes;
   std::vector<SweepPoint> points;
 };

@@ -358,7 +358,7 @@ Drawing drawing_of(const Sweep& sweep) {
   }
   std::vector<std::string> options = {"--y", y, "--x", sweep.plot_x.empty() ? "cache" : sweep.plot_x};
   if (!sweep.plot_series.empty()) {
-    options.insert(options.end(), {"--series", sweep.plot_series});
+    options.insert(options.end(), {"--series", join(sweep.plot_series, ",")});
   }
   return {"sweep_lines", options, "The median of the repetitions, and their range."};
 }

@@ -102,6 +102,24 @@ TEST(ResultFiles, ThatAreNotWhatTheyShouldBeAreListedAndLeftOut) {
   EXPECT_FALSE(read_files({folder / "nothing"}));
 }
 
+TEST(ResultFiles, AnExperimentMayNameOneAxisOrSeveral) {
+  const TemporaryDirectory folder;
+  std::filesystem::create_directory(folder / "points");
+  std::ofstream(folder / "points/p.json") << R"({"schema": "spillway.point/1", "point": {"cache": "1GB"},
+      "repetition": 1, "status": "failed", "exit_status": 1, "command": ["spillway"], "result": null})";
+  const auto plotted = [&](const std::string& plot) {
+    std::ofstream(folder / "experiment.json")
+        << R"({"schema": "spillway.experiment/1", "question": "?", "plot": )" + plot + "}";
+    Result<Results> results = read_files({folder.path()});
+    return results && results->sweeps.size() == 1 ? results->sweeps[0] : Sweep{};
+  };
+  const Sweep several = plotted(R"({"y": "p99_ns", "series": ["machine", "bits"]})");
+  EXPECT_EQ(several.plot_series, (std::vector<std::string>{"machine", "bits"}));
+  EXPECT_EQ(several.plot_y, (std::vector<std::string>{"p99_ns"}));
+  EXPECT_EQ(plotted(R"({"series": "bits"})").plot_series, (std::vector<std::string>{"bits"}));
+  EXPECT_TRUE(plotted("{}").plot_series.empty());
+}
+
 TEST(ResultFiles, ATimelineIsSummedUpOverDecodeToWhereItEnds) {
   const TemporaryDirectory folder;
   const std::string path = folder / "t.json";
