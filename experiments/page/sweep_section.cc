@@ -4,194 +4,12 @@
 
 #include "core/text.h"
 #include "experiments/page/sections.h"
+#include "experiments/page/sweep_answer.h"
 #include "experiments/page/wording.h"
 
 // What is said of a sweep.
 namespace spillway::page {
 namespace {
-
-using Place = std::vector<std::pair<std::string, std::string>>;
-
-// The repetitions of one place on the axes.
-struct Group {
-  Place place;
-  std::vector<const SweepPoint*> done;
-  const SweepPoint* missing = nullptr;  // one that was not done
-
-  // Of all repetitions; none where no result has the figure.
-  std::vector<Figure> figures(const std::string& name) const {
-    std::vector<Figure> found;
-    for (const SweepPoint* point : done) {
-      if (const std::optional<Figure> figure = find_figure(point->result, name)) {
-        found.push_back(*figure);
-      }
-    }
-    return found;
-  }
-
-  std::vector<double> values(const std::string& name) const {
-    std::vector<double> found;
-    for (const Figure& figure : figures(name)) {
-      found.push_back(figure.value);
-    }
-    return found;
-  }
-
-  double speed() const { return median_of(values("tok_per_s")); }  // 0: there is none
-
-  const RunResult* run() const { return done.empty() || !done.front()->run ? nullptr : &*done.front()->run; }
-
-  std::string config(const std::string& key) const {
-    return run() == nullptr ? std::string() : run()->config_value(key);
-  }
-
-  bool is_bound() const { return run() != nullptr && knows_the_future(*run()); }
-};
-
-// Orders places as the experiment file has the values of its axes; what it does not have comes last.
-bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
-  const auto rank = [&](const std::string& axis, const std::string& value) {
-    for (const SweepAxis& known : sweep.axes) {
-      if (known.name == axis) {
-        return std::find(known.values.begin(), known.values.end(), value) - known.values.begin();
-      }
-    }
-    return ptrdiff_t{0};
-  };
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    const auto first = std::pair(rank(a[i].first, a[i].second), a[i].second);
-    const auto second = std::pair(rank(b[i].first, b[i].second), b[i].second);
-    if (first != second) {
-      return first < second;
-    }
-  }
-  return a.size() < b.size();
-}
-
-std::vector<Group> groups_of(const Sweep& sweep) {
-  std::vector<Group> groups;
-  for (const SweepPoint& point : sweep.points) {
-    auto found = std::find_if(groups.begin(), groups.end(),
-                              [&](const Group& group) { return group.place == point.place; });
-    if (found == groups.end()) {
-      found = groups.insert(groups.end(), Group{point.place, {}, nullptr});
-    }
-    if (point.result.done) {
-      found->done.push_back(&point);
-    } else {
-      found->missing = &point;
-    }
-  }
-  std::sort(groups.begin(), groups.end(),
-            [&](const Group& a, const Group& b) { return comes_before(sweep, a.place, b.place); });
-  return groups;
-}
-
-std::set<std::string> values_of(const Sweep& sweep, const std::string& axis) {
-  std::set<std::string> values;
-  for (const SweepPoint& point : sweep.points) {
-    for (const auto& [name, value] : point.place) {
-      if (name == axis) {
-        values.insert(value);
-      }
-    }
-  }
-  return values;
-}
-
-bool varies(const Sweep& sweep, const std::string& axis) {
-  return values_of(sweep, axis).size() > 1;
-}
-
-std::string describe(const Place& place) {
-  std::string text;
-  for (const auto& [axis, value] : place) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis, value);
-  }
-  return text.empty() ? "the only point" : text;
-}
-
-// The fastest or the slowest of those for which `wanted` holds.
-template <class Wanted>
-const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
-  const Group* found = nullptr;
-  for (const Group& group : groups) {
-    if (group.speed() > 0 && wanted(group) &&
-        (found == nullptr || (group.speed() > found->speed()) == fastest)) {
-      found = &group;
-    }
-  }
-  return found;
-}
-
-std::string sweep_sentence(const std::vector<Group>& groups) {
-  const auto real = [](const Group& group) { return !group.is_bound(); };
-  const Group* bound = extreme(groups, true, [](const Group& group) { return group.is_bound(); });
-  const Group* best = extreme(groups, true, real);
-  const Group* worst = extreme(groups, false, real);
-  if (best == nullptr) {
-    return bound == nullptr ? "No run has a speed to compare."
-                            : fmt::format("{} reaches {} tokens per second, and knows the future.",
-                                          describe(bound->place), tok_per_s_text(bound->speed()));
-  }
-  std::string text = fmt::format("Fastest is {}: {} tokens per second", describe(best->place),
-                                 tok_per_s_text(best->speed()));
-  if (worst != best) {
-    text += fmt::format(", {:.3g} times as many as the slowest, {} ({})", best->speed() / worst->speed(),
-                        describe(worst->place), tok_per_s_text(worst->speed()));
-  }
-  text += ".";
-  if (bound != nullptr && bound->speed() > best->speed()) {
-    text += fmt::format(" A bound that knows the future, {}, reaches {}.", describe(bound->place),
-                        tok_per_s_text(bound->speed()));
-  }
-  return text;
-}
-
-// The same run without prefetch, if the sweep has it.
-const Group* base_of(const std::vector<Group>& groups, const Group& group) {
-  const auto without_prefetch = [](const Group& of) {
-    auto config = of.run()->config;
-    std::erase_if(config, [](const auto& entry) { return entry.first == "prefetch"; });
-    return config;
-  };
-  for (const Group& other : groups) {
-    if (other.config("prefetch") == "none" && without_prefetch(other) == without_prefetch(group)) {
-      return &other;
-    }
-  }
-  return nullptr;
-}
-
-// Of a sweep over oracles: where they pay. Nothing where there is none, or nothing to compare it with.
-std::string break_even_sentence(const std::vector<Group>& groups) {
-  size_t points = 0;
-  size_t pay = 0;
-  std::pair<double, const Group*> best{0, nullptr};
-  std::pair<double, const Group*> worst{0, nullptr};
-  for (const Group& group : groups) {
-    if (!group.config("prefetch").starts_with("oracle")) {
-      continue;
-    }
-    const Group* base = base_of(groups, group);
-    if (base == nullptr || base->speed() <= 0) {
-      continue;
-    }
-    const double gain = group.speed() / base->speed();
-    ++points;
-    pay += gain > 1 ? 1 : 0;
-    best = best.second == nullptr || gain > best.first ? std::pair(gain, &group) : best;
-    worst = worst.second == nullptr || gain < worst.first ? std::pair(gain, &group) : worst;
-  }
-  if (points == 0) {
-    return "";
-  }
-  return fmt::format(
-      "Prefetch pays at {} of {} points. At best, {}, it makes decoding {:.3f} times as fast as without it; "
-      "at "
-      "worst, {}, {:.3f} times.",
-      pay, points, describe(best.second->place), best.first, describe(worst.second->place), worst.first);
-}
 
 std::vector<std::string> sweep_cautions(const Sweep& sweep) {
   std::vector<std::string> cautions;
@@ -370,8 +188,7 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   Section section;
   section.question =
       sweep.question.empty() ? fmt::format("What came of {}?", file_name(sweep.folder)) : sweep.question;
-  const std::string break_even = break_even_sentence(groups);
-  section.answer = break_even.empty() ? sweep_sentence(groups) : break_even;
+  section.answer = sweep_answer(sweep, groups);
   section.cautions = sweep_cautions(sweep);
   std::vector<std::string> files;
   std::vector<const Origin*> origins;
