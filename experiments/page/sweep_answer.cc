@@ -151,6 +151,9 @@ const Group* base_of(const std::vector<Group>& groups, const Group& group) {
   return nullptr;
 }
 
+// A gain below this may be noise; plots/break_even.py draws its line here too.
+constexpr double kPays = 1.005;
+
 // Of a sweep over oracles: where they pay. Nothing where there is none, or nothing to compare it with.
 std::string break_even_sentence(const std::vector<Group>& groups) {
   size_t points = 0;
@@ -167,7 +170,7 @@ std::string break_even_sentence(const std::vector<Group>& groups) {
     }
     const double gain = group.speed() / base->speed();
     ++points;
-    pay += gain > 1 ? 1 : 0;
+    pay += gain > kPays ? 1 : 0;
     best = best.second == nullptr || gain > best.first ? std::pair(gain, &group) : best;
     worst = worst.second == nullptr || gain < worst.first ? std::pair(gain, &group) : worst;
   }

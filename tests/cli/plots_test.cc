@@ -82,7 +82,8 @@ TEST_F(Plots, WaterfallHasEveryBarOfTheGapAndWhatIsNotExplained) {
 
 TEST_F(Plots, CurvesHaveTheirPoliciesTheCliffAndTheKnee) {
   const std::string curve = result("curve.json", {"curve", trace_, "--policy", "lru,lfu,belady"});
-  expect_svg("hit_ratio_curves", {curve}, {"lru", "lfu", "belady", "cliff", "LRU's knee", "hits of decode (%)"});
+  expect_svg("hit_ratio_curves", {curve},
+             {"lru", "lfu", "belady", "cliff", "LRU's knee", "hits of decode (%)"});
 }
 
 TEST_F(Plots, LatenciesAreDrawnOfEveryRunByItsName) {
@@ -131,7 +132,19 @@ TEST_F(Plots, BreakEvenIsAgainstTheSameRunWithoutPrefetch) {
           {"--cache", "2MiB", "--prefetch", "oracle:precision=" + precision + ",recall=" + recall}));
     }
   }
-  expect_svg("break_even", runs, {"precision (%)", "recall (%)", "1 layer ahead"});
+  const std::string svg = expect_svg("break_even", runs, {"precision (%)", "recall (%)", "1 layer ahead"});
+  EXPECT_EQ(svg.find("compute"), std::string::npos) << "is the same in all";
+  std::vector<std::string> others = runs;
+  for (const std::string& run : runs) {
+    Json report = Json::parse(read_file(run));
+    report["config"]["compute"] = "9ms";
+    others.push_back(run + ".slow.json");
+    std::ofstream(others.back()) << report.dump();
+  }
+  expect_svg("break_even", others, {"compute 300000ns", "compute 9ms"});
+  // One recall is a row of its own height, and no line can be drawn through it.
+  std::erase_if(runs, [](const std::string& run) { return run.find("r0.5") != std::string::npos; });
+  EXPECT_EQ(expect_svg("break_even", runs, {"precision (%)"}).find("nan"), std::string::npos);
   runs.erase(runs.begin());
   const Ran refused = plot("break_even", runs, "-");
   EXPECT_EQ(refused.status, 1);
