@@ -219,6 +219,7 @@ METRICS = {
         Metric("prefill_ns", "phases/prefill/wall_ns", "prefill (s)", 1e-9),
         Metric("read_bytes", "io/read_bytes", "read (GB)", 1e-9),
         Metric("from_ram_share", "io/from_ram_share", "served from RAM (%)", 100),
+        Metric("stolen_share", "io/stolen_share", "of a core's time, stolen by the host (%)", 100),
         Metric("cpu_s", "io/cpu_s", "CPU time (s)"),
         Metric("drive_bytes_per_s", "gap/drive_bytes_per_s", "the drive's best (GB/s)", 1e-9, less_is_better=False),
         Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False,

@@ -97,7 +97,11 @@ RunResult run_of(const Json& report, const std::string& path) {
   run.policy_tok_per_s = optional_number(gap, "policy_ceiling_tok_per_s");
   run.physical_tok_per_s = optional_number(gap, "physical_ceiling_tok_per_s");
   run.gap = gap_of(gap.at("explained"));
-  run.from_ram_share = optional_number(report.at("io"), "from_ram_share");
+  const Json& io = report.at("io");
+  run.from_ram_share = optional_number(io, "from_ram_share");
+  if (io.contains("stolen_share")) {  // others are of before it was told
+    run.stolen_share = optional_number(io, "stolen_share");
+  }
   run.warnings = report.at("warnings").get<std::vector<std::string>>();
   return run;
 }

@@ -43,6 +43,7 @@ struct RunResult {
   std::optional<double> drive_bytes_per_s;
   std::optional<double> seed_tok_per_s, policy_tok_per_s, physical_tok_per_s;  // ceilings
   std::optional<double> from_ram_share;
+  std::optional<double> stolen_share;  // of a core's time, by the machine's host
   std::optional<Gap> gap;
   std::vector<std::string> warnings;
 

@@ -6,27 +6,45 @@
 #include "experiments/page/sections.h"
 #include "experiments/page/sweep_answer.h"
 #include "experiments/page/wording.h"
+#include "experiments/report.h"
 
 // What is said of a sweep.
 namespace spillway::page {
 namespace {
 
+// A text whose figures are no matter.
+std::string without_numbers(const std::string& text) {
+  std::string left;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(left),
+               [](char c) { return (c < '0' || c > '9') && c != '.'; });
+  return left;
+}
+
+// What several runs say is said once, in the words of the first.
 std::vector<std::string> sweep_cautions(const Sweep& sweep) {
-  std::vector<std::string> cautions;
+  struct Said {
+    std::string first;
+    std::set<std::string> texts;
+    size_t runs = 0;
+  };
+  std::map<std::string, Said> all;
   std::vector<PointResult> results;
-  size_t warm = 0;
   for (const SweepPoint& point : sweep.points) {
     results.push_back(point.result);
     for (const std::string& caution : point.run ? cautions_of(*point.run) : std::vector<std::string>()) {
-      warm += caution.starts_with("Not cold") ? 1 : 0;
+      Said& said = all[without_numbers(caution)];
+      said.first = said.runs == 0 ? caution : said.first;
+      said.texts.insert(caution);
+      ++said.runs;
     }
   }
+  std::vector<std::string> cautions;
   if (const std::string missing = describe_missing(results); !missing.empty()) {
     cautions.push_back(missing + ".");
   }
-  if (warm > 0) {
-    cautions.push_back(fmt::format("{} of {} runs were not cold; the column “from RAM” has their shares.",
-                                   warm, sweep.points.size()));
+  for (const auto& [text, said] : all) {
+    cautions.push_back(fmt::format("{} of {} runs{}: {}", said.runs, results.size(),
+                                   said.texts.size() > 1 ? ", with other figures" : "", said.first));
   }
   return cautions;
 }
@@ -49,7 +67,7 @@ const std::vector<Column> kUsual = {{"tok_per_s", "tok/s"},
                                     {"context_bytes", "for the context"},
                                     {"from_ram_share", "from RAM"}};
 
-// And where the experiment asks for it. Others are called as in the file.
+// And what where it is asked for. Others are called as in the file.
 const std::map<std::string, std::string> kTitles = {{"p95_ns", "p95"},
                                                     {"max_ns", "slowest"},
                                                     {"stall_ns_per_token", "stall a token"},
@@ -57,13 +75,14 @@ const std::map<std::string, std::string> kTitles = {{"p95_ns", "p95"},
                                                     {"wasted_bytes_per_token", "of it for nothing"},
                                                     {"prefill_ns", "prefill"},
                                                     {"read_bytes", "read"},
+                                                    {"stolen_share", "stolen"},
                                                     {"cpu_s", "CPU"},
                                                     {"drive_bytes_per_s", "drive"},
                                                     {"peak_memory_bytes", "peak memory"}};
 
-std::vector<Column> columns_of(const Sweep& sweep, const std::vector<Group>& groups) {
+std::vector<Column> columns_of(const std::vector<std::string>& asked, const std::vector<Group>& groups) {
   std::vector<Column> columns = kUsual;
-  for (const std::string& figure : sweep.plot_y) {
+  for (const std::string& figure : asked) {
     const auto is_it = [&](const Column& column) { return column.figure == figure; };
     if (std::none_of(columns.begin(), columns.end(), is_it)) {
       const auto title = kTitles.find(figure);
@@ -109,7 +128,13 @@ std::vector<Cell> row_of(const Group& group, const std::vector<Column>& columns,
 Table sweep_table(const Sweep& sweep, const std::vector<Group>& groups) {
   constexpr size_t kMostRows = 200;
   Table table;
-  const std::vector<Column> columns = columns_of(sweep, groups);
+  std::vector<std::string> asked = sweep.plot_y;
+  if (std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
+        return point.run && is_disturbed(point.run->stolen_share);
+      })) {
+    add_once(asked, "stolen_share");
+  }
+  const std::vector<Column> columns = columns_of(asked, groups);
   const bool repeated =
       std::any_of(groups.begin(), groups.end(), [](const Group& group) { return group.done.size() > 1; });
   for (const auto& [axis, value] : groups.front().place) {

@@ -33,6 +33,7 @@ const std::vector<FigureOf> kOfReport = {
     {"prefill_ns", "phases/prefill/wall_ns", Unit::nanoseconds},
     {"read_bytes", "io/read_bytes", Unit::bytes},
     {"from_ram_share", "io/from_ram_share", Unit::share},
+    {"stolen_share", "io/stolen_share", Unit::share},
     {"cpu_s", "io/cpu_s", Unit::seconds},
     {"drive_bytes_per_s", "gap/drive_bytes_per_s", Unit::bytes_per_s},
     {"seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", Unit::tok_per_s},

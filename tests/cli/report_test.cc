@@ -227,5 +227,52 @@ TEST_F(ReportCommand, PutsWhatARunMustSayBeforeItsAnswerIsBelieved) {
   }
 }
 
+TEST_F(ReportCommand, SaysOnceWhatManyRunsOfASweepWarnOf) {
+  const Json experiment = {{"schema", "spillway.experiment/1"},
+                           {"question", "Which policy?"},
+                           {"base", {{"command", "simulate"}, {"trace", trace_}, {"cache", "1MiB"}}},
+                           {"sweep", {{"evict", {"lru", "lfu", "fifo"}}}}};
+  std::ofstream(scratch_ / "experiment.json") << experiment.dump();
+  make({"sweep", scratch_ / "experiment.json", "-o", results_});
+  double share = 0.25;
+  for (const auto& entry : std::filesystem::directory_iterator(results_ + "/points")) {
+    Json point = Json::parse(read_file(entry.path()));
+    point["result"]["warnings"] = {"the drive was busy"};
+    point["result"]["io"]["stolen_share"] = share += 0.25;
+    std::ofstream(entry.path()) << point.dump();
+  }
+  ASSERT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+  const std::string html = read_file(page_);
+  EXPECT_EQ(count(html, "<p class=\"caution\">"), 2U);
+  EXPECT_NE(html.find("3 of 3 runs: the drive was busy"), std::string::npos);
+  EXPECT_NE(html.find("3 of 3 runs, with other figures: Disturbed"), std::string::npos);
+  EXPECT_NE(html.find("stolen</th>"), std::string::npos);
+  EXPECT_NE(html.find(">75.0 %</td>"), std::string::npos);
+}
+
+TEST_F(ReportCommand, TellsWhatFailedFromWhatIsNotAvailable) {
+  const Json experiment = {{"schema", "spillway.experiment/1"},
+                           {"question", "Which policy?"},
+                           {"base", {{"command", "simulate"}, {"trace", trace_}, {"cache", "1MiB"}}},
+                           {"sweep", {{"evict", {"lru", "no-such-policy"}}}}};
+  std::ofstream(scratch_ / "experiment.json") << experiment.dump();
+  make({"sweep", scratch_ / "experiment.json", "-o", results_});
+  const auto html = [&] {
+    EXPECT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+    return read_file(page_);
+  };
+  EXPECT_NE(html().find("1 of 2 runs failed."), std::string::npos);
+  for (const auto& entry : std::filesystem::directory_iterator(results_ + "/points")) {
+    Json point = Json::parse(read_file(entry.path()));
+    if (point["status"] == "failed") {
+      point["status"] = "unavailable";
+      point["exit_status"] = 77;
+      std::ofstream(entry.path()) << point.dump();
+    }
+  }
+  EXPECT_NE(html().find("1 of 2 runs were not available here."), std::string::npos);
+  EXPECT_NE(html().find(">not available: "), std::string::npos);
+}
+
 }  // namespace
 }  // namespace spillway::test
