@@ -46,6 +46,7 @@ STYLE = {
     "xtick.labelsize": 10.5,
     "ytick.labelsize": 10.5,
     "legend.fontsize": 10.5,
+    "legend.title_fontsize": 10.5,
     "legend.frameon": False,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -311,22 +312,23 @@ def series_style(index):
     return {"color": SERIES[index % 6], "marker": MARKERS[(index + 2 * turn) % 6], "linestyle": DASHES[(index + turn) % 6]}
 
 
-def legend_above(axes):
-    """A legend where no line can run through it, to be read row by row. The figure grows by what it takes beyond three
-    rows, lest nothing be left for the lines."""
+def legend_above(axes, title=None):
+    """A legend where no line can run through it, to be read row by row; `title` says what its names are of. The figure
+    grows by what it takes beyond three rows, lest nothing be left for the lines."""
     handles, labels = axes.get_legend_handles_labels()
     longest = max(map(len, labels), default=0)
-    most = 1 if longest > 19 else 2 if longest > 10 else 3
+    most = 1 if longest > 21 else 2 if longest > 11 else 3
     rows = -(-len(labels) // most)
     columns = -(-len(labels) // rows) if rows else 1
     row_in = 0.19
     width_in, height_in = axes.figure.get_size_inches()
-    axes.figure.set_size_inches(width_in, height_in + row_in * max(0, rows - 3))
+    axes.figure.set_size_inches(width_in, height_in + row_in * max(0, rows + (title is not None) - 3))
     # Legends are filled column by column.
     order = [row * columns + column for column in range(columns) for row in range(rows)]
     order = [index for index in order if index < len(labels)]
-    axes.legend([handles[index] for index in order], [labels[index] for index in order], loc="lower left",
-                bbox_to_anchor=(-0.12, 1.0), ncol=columns, handlelength=2.6, columnspacing=1.2, borderpad=0.2)
+    axes.legend([handles[index] for index in order], [labels[index] for index in order], loc="lower left", title=title,
+                alignment="left", bbox_to_anchor=(-0.12, 1.0), ncol=columns, handlelength=2.6, columnspacing=1.2,
+                borderpad=0.2)
 
 
 def size_axis(axis, smallest, largest):

@@ -3,11 +3,15 @@
 --series any figure against any axis of a sweep. Reads reports, or the points of a sweep of runs or of plans; of
 repetitions it draws the median and the range."""
 
+import math
+
 import figure as fig  # before matplotlib: it says what to install
 from matplotlib.ticker import NullLocator
 
 # What a report is asked for where there are no axes.
 CONFIG = ("backend", "device", "evict", "prefetch", "compute")
+
+AXIS_LETTERS = 46  # that have room side by side below the axis
 
 
 def value_of(run, key):
@@ -21,17 +25,17 @@ def axes_of(runs):
 
 
 def series_of(runs, x, series, metric):
-    """name → {x: [y, …]}, the name being made of what varies beside x."""
-    names = series or [key for key in axes_of(runs) if key != x and len({value_of(run, key) for run in runs}) > 1]
+    """What varies beside x, and name → {x: [y, …]}, the name being made of that."""
+    axes = [key for key in series or axes_of(runs) if key != x and len({value_of(run, key) for run in runs}) > 1]
     found = {}
     for run in runs:
         y = metric.of(run.report)
         if y is not None:
-            name = ", ".join(fig.short_value(value_of(run, key)) for key in names)
+            name = ", ".join(fig.short_value(value_of(run, key)) for key in axes)
             found.setdefault(name, {}).setdefault(value_of(run, x), []).append(y)
     if not found:
         raise fig.BadInput(f"no run has the figure {metric.name}")
-    return found
+    return axes, found
 
 
 def places(texts):
@@ -49,7 +53,7 @@ def places(texts):
 def draw(options):
     runs = fig.runs(options.inputs, ("report", "plan"))
     metric = fig.metric(options.y)
-    series = series_of(runs, options.x, options.series.split(",") if options.series else None, metric)
+    names, series = series_of(runs, options.x, options.series.split(",") if options.series else None, metric)
     texts = list(dict.fromkeys(value_of(run, options.x) for run in runs))
     texts.sort(key=lambda text: (fig.amount_of(text) is None, fig.amount_of(text) or 0))
     at, logarithmic = places(texts)
@@ -61,22 +65,35 @@ def draw(options):
         middle = [fig.median(values) * metric.scale for _, values in points]
         low = [centre - min(values) * metric.scale for centre, (_, values) in zip(middle, points)]
         high = [max(values) * metric.scale - centre for centre, (_, values) in zip(middle, points)]
-        axes.errorbar([x for x, _ in points], middle, yerr=[low, high], label=name, capsize=3,
-                      **fig.series_style(index))
+        axes.errorbar([x for x, _ in points], middle, yerr=[low, high] if any(low + high) else None, label=name,
+                      capsize=3, **fig.series_style(index))
     if logarithmic:
         axes.set_xscale("log")
-    label_x(axes, texts, at)
+    label_x(axes, texts, at, logarithmic)
     axes.set_xlabel(options.x.replace("_", " "))
     axes.set_ylim(bottom=0)
     axes.set_ylabel(metric.label)
     if len(series) > 1:
-        fig.legend_above(axes)
+        fig.legend_above(axes, ", ".join(names))
     return figure
 
 
-def label_x(axes, texts, at):
-    room = max(1, 46 // max(len(tick_text(text)) + 1 for text in texts))
-    shown = texts[:: -(-len(texts) // room)]
+def label_x(axes, texts, at, logarithmic):
+    """A tick is left out where its text would lie on the one before; the last is always there."""
+    along = {text: math.log(at[text]) if logarithmic else at[text] for text in texts}
+    length = along[texts[-1]] - along[texts[0]] or 1
+
+    def apart(before, text):
+        letters = (len(tick_text(before)) + len(tick_text(text))) / 2 + 2
+        return (along[text] - along[before]) / length >= letters / AXIS_LETTERS
+
+    shown = texts[:1]
+    for text in texts[1:]:
+        if apart(shown[-1], text):
+            shown.append(text)
+    while len(shown) > 1 and shown[-1] != texts[-1] and not apart(shown[-1], texts[-1]):
+        shown.pop()
+    shown += texts[-1:] if shown[-1] != texts[-1] else []
     axes.set_xticks([at[text] for text in shown], [tick_text(text) for text in shown])
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -92,6 +92,39 @@ TEST_F(Plots, LatenciesAreDrawnOfEveryRunByItsName) {
   expect_svg("latency_cdf", {small, large}, {"small", "large", "tokens no slower (%)"});
 }
 
+TEST_F(Plots, LatenciesOfManyRunsAreThoseOfTheBestAndTheWorst) {
+  const Json report = Json::parse(read_file(simulated("run.json", {"--cache", "1MiB"})));
+  std::vector<std::string> runs;
+  for (int i = 0; i < 9; ++i) {
+    runs.push_back(scratch_ / ("run" + std::to_string(i) + ".json"));
+    Json other = report;
+    Json& latency = other["phases"]["measured"]["latency"];
+    // The first token of each hits all it needs and takes no time.
+    latency["histogram"] = {{{"upper_bound_ns", 1}, {"count", 1}},
+                            {{"upper_bound_ns", 90'000'000}, {"count", 9}}};
+    latency["max_ns"] = 90'000'000;
+    latency["p99_ns"] = 50'000'000 + 1'000'000 * (i * 4 % 9);  // in another order than their names
+    std::ofstream(runs.back()) << other.dump();
+  }
+  const std::string svg =
+      expect_svg("latency_cdf", runs, {"3 more, with p99 between these, are not shown", ">0.1<"});
+  EXPECT_EQ(svg.find("1e-"), std::string::npos) << "ticks for what takes no time";
+  for (const int i : {0, 7, 5, 6, 4, 2}) {  // 0, 1, 2, 6, 7 and 8 × 4 mod 9
+    EXPECT_NE(svg.find("run" + std::to_string(i)), std::string::npos) << i;
+  }
+}
+
+TEST_F(Plots, TicksAreLeftOutWhereTheyWouldLieOnEachOther) {
+  std::vector<std::string> runs;
+  for (const std::string cache : {"1MiB", "1100KiB", "8MiB"}) {
+    for (const std::string policy : {"lru", "lfu"}) {
+      runs.push_back(simulated(cache + policy + ".json", {"--cache", cache, "--evict", policy}));
+    }
+  }
+  const std::string svg = expect_svg("sweep_lines", runs, {"1.05 MB", "8.39 MB", ">evict<"});
+  EXPECT_EQ(svg.find("1.13 MB"), std::string::npos);
+}
+
 TEST_F(Plots, SpeedIsDrawnByCacheAndByWhateverElseVaries) {
   std::vector<std::string> runs;
   for (const std::string cache : {"1MiB", "2MiB", "4MiB"}) {
