@@ -52,7 +52,7 @@ def mark_knee(axes, curve):
         size, percent = knee["cache_bytes"], 100 * knee["hit_ratio_decode"]
         axes.plot([size], [percent], marker="o", markersize=13, markerfacecolor="none", markeredgecolor=fig.INK,
                   markeredgewidth=1.3, linestyle="none")
-        axes.annotate(f"LRU's knee: {fig.bytes_text(size)},\n{percent:.0f} %", (size, percent), xytext=(2, -13),
+        axes.annotate(f"LRU's knee:\n{fig.bytes_text(size)}, {percent:.0f} %", (size, percent), xytext=(2, -13),
                       textcoords="offset points", ha="left", va="top", size=10)
 
 

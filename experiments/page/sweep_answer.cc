@@ -115,9 +115,10 @@ std::string slice_sentence(const Slice& slice) {
   const std::string at = slice.at.empty() ? "" : fmt::format("At {}: ", describe(slice.at));
   std::string text;
   if (best != nullptr) {
-    text = fmt::format("{} is fastest ({} tok/s)", describe(best->place), tok_per_s_text(best->speed()));
+    text = fmt::format("{} is {} ({} tok/s)", at.empty() ? "Fastest" : "fastest", describe(best->place),
+                       tok_per_s_text(best->speed()));
     if (worst->speed() < best->speed()) {
-      text += fmt::format(", {} slowest ({})", describe(worst->place), tok_per_s_text(worst->speed()));
+      text += fmt::format(", slowest {} ({})", describe(worst->place), tok_per_s_text(worst->speed()));
     }
   }
   if (bound != nullptr) {
@@ -131,7 +132,7 @@ std::string sweep_sentence(const Sweep& sweep, const std::vector<Group>& groups)
   std::string text;
   for (const Slice& slice : slices_of(sweep, groups)) {
     const std::string sentence = slice_sentence(slice);
-    text += (text.empty() || sentence.empty() ? "" : " ") + sentence;
+    text += (text.empty() || sentence.empty() ? "" : "\n") + sentence;
   }
   return text.empty() ? "No run has a speed to compare." : text;
 }

@@ -166,6 +166,9 @@ struct Drawing {
 };
 
 Drawing drawing_of(const Sweep& sweep) {
+  const bool is_repeated = std::any_of(sweep.points.begin(), sweep.points.end(),
+                                       [](const SweepPoint& point) { return point.result.repetition > 1; });
+  const std::string repeated = is_repeated ? "Medians of the repetitions, and their range. " : "";
   const std::string y = sweep.plot_y.empty() ? "tok_per_s" : sweep.plot_y.front();
   const bool has_oracle = std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
     return point.run && point.run->config_value("prefetch").starts_with("oracle");
@@ -197,13 +200,13 @@ Drawing drawing_of(const Sweep& sweep) {
     return {"latency_cdf", {}, "The share of tokens that took no longer than a time."};
   }
   if (kind == "bars") {
-    return {"sweep_bars", {"--y", y}, "The median of the repetitions, and their range; the best on top."};
+    return {"sweep_bars", {"--y", y}, repeated + "The best is on top."};
   }
   std::vector<std::string> options = {"--y", y, "--x", sweep.plot_x.empty() ? "cache" : sweep.plot_x};
   if (!sweep.plot_series.empty()) {
     options.insert(options.end(), {"--series", join(sweep.plot_series, ",")});
   }
-  return {"sweep_lines", options, "The median of the repetitions, and their range."};
+  return {"sweep_lines", options, repeated};
 }
 
 }  // namespace
