@@ -313,22 +313,36 @@ def series_style(index):
 
 
 def legend_above(axes, title=None):
-    """A legend where no line can run through it, to be read row by row; `title` says what its names are of. The figure
-    grows by what it takes beyond three rows, lest nothing be left for the lines."""
+    """A legend where no line can run through it. The figure grows by what it takes beyond three rows, lest nothing be
+    left for the lines."""
     handles, labels = axes.get_legend_handles_labels()
+    width_in, height_in = axes.figure.get_size_inches()
+    axes.figure.set_size_inches(width_in, height_in + max(0, legend_height_in(labels, title) - 3 * LEGEND_ROW_IN))
+    legend(axes, handles, labels, title, loc="lower left", bbox_to_anchor=(-0.12, 1.0))
+
+
+LEGEND_ROW_IN = 0.19
+
+
+def legend_columns(labels):
     longest = max(map(len, labels), default=0)
     most = 1 if longest > 21 else 2 if longest > 11 else 3
     rows = -(-len(labels) // most)
-    columns = -(-len(labels) // rows) if rows else 1
-    row_in = 0.19
-    width_in, height_in = axes.figure.get_size_inches()
-    axes.figure.set_size_inches(width_in, height_in + row_in * max(0, rows + (title is not None) - 3))
-    # Legends are filled column by column.
+    return -(-len(labels) // rows) if rows else 1
+
+
+def legend_height_in(labels, title):
+    return LEGEND_ROW_IN * (-(-len(labels) // legend_columns(labels)) + (title is not None))
+
+
+def legend(axes, handles, labels, title, **where):
+    """To be read row by row, though legends are filled column by column; `title` says what its names are of."""
+    columns = legend_columns(labels)
+    rows = -(-len(labels) // columns)
     order = [row * columns + column for column in range(columns) for row in range(rows)]
     order = [index for index in order if index < len(labels)]
-    axes.legend([handles[index] for index in order], [labels[index] for index in order], loc="lower left", title=title,
-                alignment="left", bbox_to_anchor=(-0.12, 1.0), ncol=columns, handlelength=2.6, columnspacing=1.2,
-                borderpad=0.2)
+    axes.legend([handles[index] for index in order], [labels[index] for index in order], title=title, alignment="left",
+                ncol=columns, handlelength=2.6, columnspacing=1.2, borderpad=0.2, **where)
 
 
 def size_axis(axis, smallest, largest):

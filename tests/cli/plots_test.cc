@@ -125,6 +125,29 @@ TEST_F(Plots, TicksAreLeftOutWhereTheyWouldLieOnEachOther) {
   EXPECT_EQ(svg.find("1.13 MB"), std::string::npos);
 }
 
+TEST_F(Plots, TooManyLinesArePlotsOfTheirOwn) {
+  const std::string run = simulated("run.json", {"--cache", "1MiB"});
+  const Json report = Json::parse(read_file(run));
+  std::vector<std::string> points;
+  for (const std::string cache : {"1MiB", "8MiB"}) {
+    for (const std::string device : {"one", "two"}) {
+      for (int policy = 0; policy < 8; ++policy) {
+        points.push_back(scratch_ / (cache + device + std::to_string(policy) + ".json"));
+        std::ofstream(points.back()) << Json(
+            {{"schema", "spillway.point/1"},
+             {"point", {{"cache", cache}, {"drive", device}, {"evict", policy}}},
+             {"status", "done"},
+             {"repetition", 1},
+             {"result", report}});
+      }
+    }
+  }
+  expect_svg("sweep_lines", points, {">drive one<", ">drive two<", ">evict<"}, {"--series", "evict,drive"});
+  EXPECT_EQ(expect_svg("sweep_lines", {points.begin(), points.begin() + 8}, {"tokens per second"})
+                .find("drive one"),
+            std::string::npos);
+}
+
 TEST_F(Plots, SpeedIsDrawnByCacheAndByWhateverElseVaries) {
   std::vector<std::string> runs;
   for (const std::string cache : {"1MiB", "2MiB", "4MiB"}) {
