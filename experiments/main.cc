@@ -63,7 +63,7 @@ int run(int argc, char** argv) {
       SPILLWAY_VERSION);
   const std::vector<std::string> list = arguments(argc, argv);
   spillway::Invocation invocation;
-  invocation.command_line = "spillway " + spillway::join(list, " ");
+  invocation.command_line = "spillway " + spillway::shell_line(list);
   spillway::add_commands(commands.program(), invocation);
 
   const spillway::Result<bool> chosen = commands.parse(list);

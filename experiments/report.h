@@ -111,6 +111,9 @@ inline bool is_disturbed(const Report& report) {
 // delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.
 std::optional<double> share_from_ram(const Report& report);
 
+// Which sources this program was built from.
+std::string program_commit();
+
 Json to_json(const Report& report);
 std::string to_table(const Report& report);
 

@@ -62,7 +62,7 @@ Json run_json(const Report& report) {
           {"command_line", report.command_line},
           {"date", report.date},
           {"version", SPILLWAY_VERSION},
-          {"commit", SPILLWAY_COMMIT},
+          {"commit", program_commit()},
           {"host",
            {{"kernel", report.host.kernel},
             {"cpu", report.host.cpu},
@@ -146,6 +146,10 @@ Json gap_json(const Report& report) {
 }
 
 }  // namespace
+
+std::string program_commit() {
+  return SPILLWAY_COMMIT;
+}
 
 Json to_json(const Report& report) {
   Json config = Json::object();

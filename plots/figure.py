@@ -32,7 +32,7 @@ SERIES = [BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 DASHES = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 3))]
 
-# A page that shows a figure in the dark replaces exactly these (experiments/page_style.cc).
+# A page that shows a figure in the dark replaces exactly these (experiments/page/style.h).
 INK, MUTED, GRID, PAPER = "#1d2126", "#5c636b", "#d7dbdf", "#ffffff"
 
 # As wide as a phone, so that a point of type is about a pixel there.
@@ -46,6 +46,7 @@ STYLE = {
     "xtick.labelsize": 10.5,
     "ytick.labelsize": 10.5,
     "legend.fontsize": 10.5,
+    "legend.title_fontsize": 10.5,
     "legend.frameon": False,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -77,7 +78,7 @@ class BadInput(Exception):
 
 @dataclass
 class Run:
-    """One report, and where a sweep had it: the axes' values, and which repetition it was."""
+    """One report or plan, and where a sweep had it: the axes' values, and which repetition it was."""
 
     path: str
     report: dict
@@ -89,7 +90,7 @@ class Run:
         return self.report["gap"]["achieved_tok_per_s"]
 
     def config(self, key, default=""):
-        return self.report["config"].get(key, default)
+        return self.report.get("config", {}).get(key, default)
 
     @property
     def cache_bytes(self):
@@ -139,22 +140,23 @@ def unfinished_array(text):
     return None
 
 
-def runs(paths, kinds=("report", "point")):
-    """The reports in the files. Of points, those that were done; how many were not is said on stderr."""
+def runs(paths, results=("report",)):
+    """The results of these kinds in the files. Of points, those that were done; how many were not is said on stderr."""
+    schemas = [f"spillway.{kind}/{VERSIONS[kind]}" for kind in results]
     found = []
     missing = 0
     for path in paths:
-        document = read(path, kinds)
-        if schema_of(document).startswith("spillway.report/"):
+        document = read(path, (*results, "point"))
+        if schema_of(document) in schemas:
             found.append(Run(path, document))
-        elif document.get("status") != "done" or schema_of(document.get("result")) != f"spillway.report/{VERSIONS['report']}":
+        elif document.get("status") != "done" or schema_of(document.get("result")) not in schemas:
             missing += 1
         else:
             found.append(Run(path, document["result"], document.get("point", {}), document.get("repetition", 0)))
     if missing:
-        print(f"{missing} of {len(paths)} points hold no report of a run and are left out", file=sys.stderr)
+        print(f"{missing} of {len(paths)} points hold no {' or '.join(results)} and are left out", file=sys.stderr)
     if not found:
-        raise BadInput(f"{paths[0]}: no report of a run is in the {len(paths)} files")
+        raise BadInput(f"{paths[0]}: no {' or '.join(results)} is in the {len(paths)} files")
     return found
 
 
@@ -174,7 +176,7 @@ def short_value(value):
 
 @dataclass
 class Metric:
-    """A figure of a report: where it is, and how an axis calls it."""
+    """A figure: where it is in a report, how an axis calls it, and where it is in a plan."""
 
     name: str
     path: str
@@ -182,10 +184,13 @@ class Metric:
     scale: float = 1.0
     per: str = ""
     less_is_better: bool = True
+    in_plan: str = ""
 
-    def of(self, report):
-        value = at(report, self.path)
-        per = at(report, self.per) if self.per else 1
+    def of(self, result):
+        if schema_of(result).startswith("spillway.plan/"):
+            return at(result, self.in_plan)
+        value = at(result, self.path)
+        per = at(result, self.per) if self.per else 1
         return value / per if value is not None and per else None
 
 
@@ -194,22 +199,32 @@ TOKENS = "phases/measured/tokens"
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("tok_per_s", "gap/achieved_tok_per_s", "tokens per second", less_is_better=False),
-        Metric("hit_ratio", "phases/measured/hit_ratio", "hits of decode (%)", 100, less_is_better=False),
+        Metric("tok_per_s", "gap/achieved_tok_per_s", "tokens per second", less_is_better=False,
+               in_plan="plan/speed/tok_per_s"),
+        Metric("tok_per_s_low", "", "tokens per second at least", less_is_better=False, in_plan="plan/speed/tok_per_s_low"),
+        Metric("tok_per_s_high", "", "tokens per second at most", less_is_better=False,
+               in_plan="plan/speed/tok_per_s_high"),
+        Metric("hit_ratio", "phases/measured/hit_ratio", "hits of decode (%)", 100, less_is_better=False,
+               in_plan="plan/speed/hit_ratio"),
         Metric("p50_ns", "phases/measured/latency/p50_ns", "median token (ms)", 1e-6),
         Metric("p95_ns", "phases/measured/latency/p95_ns", "p95 of token latency (ms)", 1e-6),
         Metric("p99_ns", "phases/measured/latency/p99_ns", "p99 of token latency (ms)", 1e-6),
         Metric("max_ns", "phases/measured/latency/max_ns", "slowest token (ms)", 1e-6),
         Metric("stall_ns_per_token", "phases/measured/stall_ns", "stall of a token (ms)", 1e-6, TOKENS),
-        Metric("missed_bytes_per_token", "phases/measured/missed_bytes", "missed by a token (MB)", 1e-6, TOKENS),
+        Metric("missed_bytes_per_token", "phases/measured/missed_bytes", "missed by a token (MB)", 1e-6, TOKENS,
+               in_plan="plan/speed/missed_bytes"),
+        Metric("cache_bytes", "", "memory for experts (GB)", 1e-9, less_is_better=False, in_plan="plan/memory/cache_bytes"),
+        Metric("context_bytes", "", "memory for the context (GB)", 1e-9, in_plan="plan/memory/context_bytes"),
         Metric("prefetched_bytes_per_token", "phases/measured/prefetched_bytes", "prefetched for a token (MB)", 1e-6, TOKENS),
         Metric("wasted_bytes_per_token", "phases/measured/wasted_bytes", "prefetched for nothing, a token (MB)", 1e-6, TOKENS),
         Metric("prefill_ns", "phases/prefill/wall_ns", "prefill (s)", 1e-9),
         Metric("read_bytes", "io/read_bytes", "read (GB)", 1e-9),
         Metric("from_ram_share", "io/from_ram_share", "served from RAM (%)", 100),
+        Metric("stolen_share", "io/stolen_share", "of a core's time, stolen by the host (%)", 100),
         Metric("cpu_s", "io/cpu_s", "CPU time (s)"),
         Metric("drive_bytes_per_s", "gap/drive_bytes_per_s", "the drive's best (GB/s)", 1e-9, less_is_better=False),
-        Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False),
+        Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False,
+               in_plan="plan/seed_ceiling_tok_per_s"),
         Metric("policy_ceiling_tok_per_s", "gap/policy_ceiling_tok_per_s", "policy ceiling (tok/s)", less_is_better=False),
         Metric("physical_ceiling_tok_per_s", "gap/physical_ceiling_tok_per_s", "physical ceiling (tok/s)",
                less_is_better=False),
@@ -297,22 +312,37 @@ def series_style(index):
     return {"color": SERIES[index % 6], "marker": MARKERS[(index + 2 * turn) % 6], "linestyle": DASHES[(index + turn) % 6]}
 
 
-def legend_above(axes):
-    """A legend where no line can run through it, to be read row by row. The figure grows by what it takes beyond three
-    rows, lest nothing be left for the lines."""
+def legend_above(axes, title=None):
+    """A legend where no line can run through it. The figure grows by what it takes beyond three rows, lest nothing be
+    left for the lines."""
     handles, labels = axes.get_legend_handles_labels()
-    longest = max(map(len, labels), default=0)
-    most = 1 if longest > 19 else 2 if longest > 10 else 3
-    rows = -(-len(labels) // most)
-    columns = -(-len(labels) // rows) if rows else 1
-    row_in = 0.19
     width_in, height_in = axes.figure.get_size_inches()
-    axes.figure.set_size_inches(width_in, height_in + row_in * max(0, rows - 3))
-    # Legends are filled column by column.
+    axes.figure.set_size_inches(width_in, height_in + max(0, legend_height_in(labels, title) - 3 * LEGEND_ROW_IN))
+    legend(axes, handles, labels, title, loc="lower left", bbox_to_anchor=(-0.12, 1.0))
+
+
+LEGEND_ROW_IN = 0.19
+
+
+def legend_columns(labels):
+    longest = max(map(len, labels), default=0)
+    most = 1 if longest > 21 else 2 if longest > 11 else 3
+    rows = -(-len(labels) // most)
+    return -(-len(labels) // rows) if rows else 1
+
+
+def legend_height_in(labels, title):
+    return LEGEND_ROW_IN * (-(-len(labels) // legend_columns(labels)) + (title is not None))
+
+
+def legend(axes, handles, labels, title, **where):
+    """To be read row by row, though legends are filled column by column; `title` says what its names are of."""
+    columns = legend_columns(labels)
+    rows = -(-len(labels) // columns)
     order = [row * columns + column for column in range(columns) for row in range(rows)]
     order = [index for index in order if index < len(labels)]
-    axes.legend([handles[index] for index in order], [labels[index] for index in order], loc="lower left",
-                bbox_to_anchor=(-0.12, 1.0), ncol=columns, handlelength=2.6, columnspacing=1.2, borderpad=0.2)
+    axes.legend([handles[index] for index in order], [labels[index] for index in order], title=title, alignment="left",
+                ncol=columns, handlelength=2.6, columnspacing=1.2, borderpad=0.2, **where)
 
 
 def size_axis(axis, smallest, largest):

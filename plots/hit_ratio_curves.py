@@ -15,16 +15,6 @@ def by_policy(curve):
     return {policy: sorted(points) for policy, points in found.items()}
 
 
-def knee(points):
-    """The point farthest above the chord from (0, 0) to the last: Kneedle without its smoothing (Satopää, Albrecht,
-    Irwin and Raghavan, "Finding a 'Kneedle' in a Haystack", ICDCSW 2011), which points this far apart do not need."""
-    last_size, last_ratio = points[-1]
-    if len(points) < 3 or last_ratio <= 0:
-        return None
-    size, ratio = max(points, key=lambda point: point[1] / last_ratio - point[0] / last_size)
-    return (size, ratio) if ratio / last_ratio > size / last_size else None
-
-
 def draw(options):
     curves = [(path, fig.read(path, ["curve"])) for path in options.inputs]
     figure = fig.new_figure(3.7)
@@ -38,7 +28,7 @@ def draw(options):
         axes.plot([size for size, _ in points], [100 * ratio for _, ratio in points], label=fig.short_value(name),
                   **fig.series_style(index))
     mark_cliff(axes, curves[0][1])
-    mark_knee(axes, series)
+    mark_knee(axes, curves[0][1])
     axes.set_xscale("log")
     fig.size_axis(axes.xaxis, min(sizes), max(sizes))
     axes.set_ylim(0, 100)
@@ -55,15 +45,14 @@ def mark_cliff(axes, curve):
                   textcoords="offset points", ha="right", va="top", size=10, color=fig.MUTED)
 
 
-def mark_knee(axes, series):
-    """Of the first policy that could really be run: Belady's needs to know the future."""
-    real = [points for _, _, policy, points in series if not policy.startswith("belady")]
-    found = knee(real[0]) if real else None
-    if found:
-        size, ratio = found
-        axes.plot([size], [100 * ratio], marker="o", markersize=13, markerfacecolor="none",
-                  markeredgecolor=fig.INK, markeredgewidth=1.3, linestyle="none")
-        axes.annotate(f"knee: {fig.bytes_text(size)},\n{100 * ratio:.0f} %", (size, 100 * ratio), xytext=(2, -13),
+def mark_knee(axes, curve):
+    """Of LRU, as `spillway curve` found it among all sizes and not only those that are drawn."""
+    knee = curve.get("knee")
+    if knee:
+        size, percent = knee["cache_bytes"], 100 * knee["hit_ratio_decode"]
+        axes.plot([size], [percent], marker="o", markersize=13, markerfacecolor="none", markeredgecolor=fig.INK,
+                  markeredgewidth=1.3, linestyle="none")
+        axes.annotate(f"LRU's knee:\n{fig.bytes_text(size)}, {percent:.0f} %", (size, percent), xytext=(2, -13),
                       textcoords="offset points", ha="left", va="top", size=10)
 
 

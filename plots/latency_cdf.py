@@ -45,21 +45,31 @@ def distribution(runs):
     return sorted(points)
 
 
+def p99_of(runs):
+    return fig.median([run.report["phases"]["measured"]["latency"]["p99_ns"] for run in runs])
+
+
 def draw(options):
     runs = fig.runs(options.inputs)
     groups = {}
     for run in runs:
-        groups.setdefault(fig.label(run, runs), []).append(run)
+        if run.report["phases"]["measured"]["latency"]["histogram"]:
+            groups.setdefault(fig.label(run, runs), []).append(run)
+    if not groups:
+        raise fig.BadInput("no token was decoded in any of the runs")
+    ordered = sorted(groups.items(), key=lambda group: p99_of(group[1]))
+    more = len(ordered) - options.most
+    if more > 0:  # the best and the worst tell most
+        best = (options.most + 1) // 2
+        ordered = ordered[:best] + ordered[best + more:]
     figure = fig.new_figure(3.7)
     axes = figure.subplots()
-    longest = max(run.report["phases"]["measured"]["latency"]["max_ns"] for run in runs)
+    longest = max(run.report["phases"]["measured"]["latency"]["max_ns"] for _, members in ordered for run in members)
     unit, per_second = fig.time_unit(longest / 1e9)
     scale = 1e9 / per_second
     top = 1.0
-    for index, (name, members) in enumerate(list(groups.items())[: options.most]):
+    for index, (name, members) in enumerate(ordered):
         points = distribution(members)
-        if not points:
-            continue
         style = fig.series_style(index)
         axes.plot([time / scale for time, _ in points], [nines(share) for _, share in points], label=fig.short_value(name),
                   color=style["color"], linestyle=style["linestyle"])
@@ -68,17 +78,20 @@ def draw(options):
             axes.plot([latency[key] / scale for key, _ in KNOWN], [nines(share) for _, share in KNOWN], linestyle="none",
                       color=style["color"], marker=style["marker"])
         top = max(top, nines(points[-1][1]))
-    finish(axes, unit, top)
+    finish(axes, top, p99_of(ordered[0][1]) / scale)
+    axes.set_xlabel(f"time of a token ({unit}); marks: p50, p95, p99"
+                    + (f"\n{more} more, with p99 between these, are not shown" if more > 0 else ""))
     return figure
 
 
-def finish(axes, unit, top):
-    if not axes.lines:
-        raise fig.BadInput("no token was decoded in any of the runs")
+def finish(axes, top, fastest_p99):
+    # A token that reads nothing and computes nothing takes no time, which is far to the left of all others.
     times = [time for line in axes.lines for time in line.get_xdata()]
-    if max(times) > 6 * min(times):
+    least, most = max(min(times), fastest_p99 / 1000), max(times)
+    if most > 6 * least > 0:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=20))
+        axes.set_xlim(least / 1.1, most * 1.1)
+        axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5) if most < 300 * least else (1,), numticks=20))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
     shown = [(0, "0"), (0.5, "50"), (0.9, "90"), (0.95, "95"), (0.99, "99"), (0.999, "99.9"), (0.9999, "99.99")]
@@ -86,7 +99,6 @@ def finish(axes, unit, top):
     axes.set_yticks([nines(share) for share, _ in shown])
     axes.set_yticklabels([text for _, text in shown])
     axes.set_ylim(0, top * 1.03)
-    axes.set_xlabel(f"time of a token ({unit}); marks: p50, p95, p99")
     axes.set_ylabel("tokens no slower (%)")
     if len(axes.get_legend_handles_labels()[1]) > 1:
         fig.legend_above(axes)

@@ -131,14 +131,15 @@ def name_rows(axes, rows):
 def add_lines(axes, rows, norm):
     """Where a row or a column is not known, no line is drawn through it: it would be made up."""
     known = [value for row in rows for value in row if value > 0]
-    names = []
+    names = []  # of each line, with the line itself
     for level in levels(known) if known else []:
-        colour = "#fefefe" if dark(level, norm) else "#000000"
-        lines = axes.contour(rows, levels=[level], colors=[colour], linewidths=1.5)
+        style = {"levels": [level], "colors": ["#fefefe" if dark(level, norm) else "#000000"], "linewidths": 1.5}
+        lines = axes.contour(rows, **style)
         text = f"{level:.3g} tok/s"
         written = axes.clabel(lines, fmt=lambda value, text=text: text, fontsize=10.5)
-        names.extend(written or name_short_line(axes, lines, text, colour))
-    keep_apart(axes, names)
+        names += [(name, style) for name in written or name_short_line(axes, lines, text, style["colors"][0])]
+    for style in crowded(axes, names):
+        axes.contour(rows, **style)  # whole again, where it was broken by its name
 
 
 def name_short_line(axes, lines, text, colour):
@@ -150,18 +151,21 @@ def name_short_line(axes, lines, text, colour):
     return []
 
 
-def keep_apart(axes, names):
-    """A name that would lie on another, or beside the picture, is left out: its neighbours tell what the line is."""
+def crowded(axes, names):
+    """Takes away each name that would lie on another, or beside the picture: its neighbours tell what the line is. These
+    lines are returned."""
     axes.figure.canvas.draw()
     picture = axes.get_window_extent()
-    kept = []
-    for name in names:
+    kept, nameless = [], []
+    for name, line in names:
         box = name.get_window_extent()
         inside = box.x0 >= picture.x0 and box.x1 <= picture.x1 and box.y0 >= picture.y0 and box.y1 <= picture.y1
         if inside and not any(box.overlaps(other) for other in kept):
             kept.append(box)
         else:
             name.remove()
+            nameless.append(line)
+    return nameless
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ ROW_IN = 0.36
 
 
 def draw(options):
-    runs = fig.runs(options.inputs)
+    runs = fig.runs(options.inputs, ("report", "plan"))
     metric = fig.metric(options.y)
     groups = {}
     for run in runs:

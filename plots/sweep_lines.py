@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Tokens per second against the size of the cache, a line for each backend or whatever else varies; with --x, --y and
---series any figure against any axis of a sweep. Reads reports, or the points of a sweep; of repetitions it draws the
-median and the range."""
+--series any figure against any axis of a sweep. Reads reports, or the points of a sweep of runs or of plans; of
+repetitions it draws the median and the range."""
+
+import math
 
 import figure as fig  # before matplotlib: it says what to install
 from matplotlib.ticker import NullLocator
@@ -9,10 +11,13 @@ from matplotlib.ticker import NullLocator
 # What a report is asked for where there are no axes.
 CONFIG = ("backend", "device", "evict", "prefetch", "compute")
 
+WIDE_LETTERS, NARROW_LETTERS = 46, 20  # that have room side by side below an axis, alone and of two in a row
+MOST_LINES = 14  # in one plot; question 4 has 13 policies
+
 
 def value_of(run, key):
     if key == "cache" and key not in run.point:
-        return str(run.cache_bytes)
+        return f"{run.cache_bytes}B"
     return str(run.point.get(key, run.config(key)))
 
 
@@ -21,17 +26,17 @@ def axes_of(runs):
 
 
 def series_of(runs, x, series, metric):
-    """name → {x: [y, …]}, the name being made of what varies beside x."""
-    names = series or [key for key in axes_of(runs) if key != x and len({value_of(run, key) for run in runs}) > 1]
+    """The axes that vary beside x, and {their values: {x: [y, …]}}."""
+    axes = [key for key in series or axes_of(runs) if key != x and len({value_of(run, key) for run in runs}) > 1]
     found = {}
     for run in runs:
         y = metric.of(run.report)
         if y is not None:
-            name = ", ".join(fig.short_value(value_of(run, key)) for key in names)
-            found.setdefault(name, {}).setdefault(value_of(run, x), []).append(y)
+            values = tuple(value_of(run, key) for key in axes)
+            found.setdefault(values, {}).setdefault(value_of(run, x), []).append(y * metric.scale)
     if not found:
         raise fig.BadInput(f"no run has the figure {metric.name}")
-    return found
+    return axes, found
 
 
 def places(texts):
@@ -47,36 +52,95 @@ def places(texts):
 
 
 def draw(options):
-    runs = fig.runs(options.inputs)
+    runs = fig.runs(options.inputs, ("report", "plan"))
     metric = fig.metric(options.y)
-    series = series_of(runs, options.x, options.series.split(",") if options.series else None, metric)
+    names, series = series_of(runs, options.x, options.series.split(",") if options.series else None, metric)
     texts = list(dict.fromkeys(value_of(run, options.x) for run in runs))
     texts.sort(key=lambda text: (fig.amount_of(text) is None, fig.amount_of(text) or 0))
-    at, logarithmic = places(texts)
-    figure = fig.new_figure(3.7)
-    axes = figure.subplots()
-    lines = {name: sorted((at[text], values) for text, values in by_x.items()) for name, by_x in series.items()}
+    # Too many lines for one plot are a plot for each value of all axes but the first.
+    split = 1 if len(series) > MOST_LINES and len(names) > 1 else len(names)
+    panels = {}
+    for values, by_x in series.items():
+        panels.setdefault(values[split:], {})[", ".join(map(fig.short_value, values[:split]))] = by_x
+    panels = sorted(panels.items(), key=lambda panel: [(fig.amount_of(text) or 0, text) for text in panel[0]])
+    title = ", ".join(names[:split])
+    if len(panels) == 1:
+        figure = fig.new_figure(3.7)
+        all_axes = [figure.subplots()]
+    else:
+        figure, top, all_axes = panel_axes(len(panels), fig.legend_height_in(list(panels[0][1]), title))
     # In the legend as in the plot: what ends on top comes first.
-    for index, (name, points) in enumerate(sorted(lines.items(), key=lambda line: -fig.median(line[1][-1][1]))):
-        middle = [fig.median(values) * metric.scale for _, values in points]
-        low = [centre - min(values) * metric.scale for centre, (_, values) in zip(middle, points)]
-        high = [max(values) * metric.scale - centre for centre, (_, values) in zip(middle, points)]
-        axes.errorbar([x for x, _ in points], middle, yerr=[low, high], label=name, capsize=3,
-                      **fig.series_style(index))
-    if logarithmic:
-        axes.set_xscale("log")
-    label_x(axes, texts, at)
-    axes.set_xlabel(options.x.replace("_", " "))
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel(metric.label)
-    if len(series) > 1:
-        fig.legend_above(axes)
+    order = sorted({name for _, lines in panels for name in lines}, key=lambda name: -last_of(name, panels, texts))
+    for axes, (values, lines) in zip(all_axes, panels):
+        draw_lines(axes, {name: lines[name] for name in order if name in lines}, order, texts,
+                   WIDE_LETTERS if len(panels) == 1 else NARROW_LETTERS)
+        axes.set_title("\n".join(f"{key} {fig.short_value(text)}" for key, text in zip(names[split:], values)), loc="left")
+    all_axes[0].set_ylim(bottom=0)
+    if len(panels) == 1:
+        all_axes[0].set_xlabel(options.x.replace("_", " "))
+        all_axes[0].set_ylabel(metric.label)
+        if len(order) > 1:
+            fig.legend_above(all_axes[0], title)
+    else:
+        figure.supxlabel(options.x.replace("_", " "), size=11)
+        figure.supylabel(metric.label, size=11)
+        fig.legend(top, *all_axes[0].get_legend_handles_labels(), title, loc="upper left", borderaxespad=0)
     return figure
 
 
-def label_x(axes, texts, at):
-    room = max(1, 46 // max(len(tick_text(text)) + 1 for text in texts))
-    shown = texts[:: -(-len(texts) // room)]
+def panel_axes(count, legend_in):
+    """Two in a row, below room for a legend."""
+    rows = -(-count // 2)
+    row_in = 2.1
+    figure = fig.new_figure(legend_in + row_in * rows + 0.3)
+    grid = figure.add_gridspec(rows + 1, 2, height_ratios=[legend_in, *[row_in] * rows])
+    top = figure.add_subplot(grid[0, :])
+    top.axis("off")
+    first = None
+    found = []
+    for index in range(count):
+        first = figure.add_subplot(grid[1 + index // 2, index % 2], sharey=first)
+        first.tick_params(labelleft=index % 2 == 0)
+        found.append(first)
+    return figure, top, found
+
+
+def last_of(name, panels, texts):
+    """Where a line of the first panel that has it ends."""
+    by_x = next(lines[name] for _, lines in panels if name in lines)
+    return fig.median(next(by_x[text] for text in reversed(texts) if text in by_x))
+
+
+def draw_lines(axes, lines, order, texts, room):
+    at, logarithmic = places(texts)
+    for name, by_x in lines.items():
+        points = sorted((at[text], values) for text, values in by_x.items())
+        middle = [fig.median(values) for _, values in points]
+        low = [centre - min(values) for centre, (_, values) in zip(middle, points)]
+        high = [max(values) - centre for centre, (_, values) in zip(middle, points)]
+        axes.errorbar([x for x, _ in points], middle, yerr=[low, high] if any(low + high) else None, label=name,
+                      capsize=3, **fig.series_style(order.index(name)))
+    if logarithmic:
+        axes.set_xscale("log")
+    label_x(axes, texts, at, logarithmic, room)
+
+
+def label_x(axes, texts, at, logarithmic, room):
+    """A tick is left out where its text would lie on the one before; the last is always there."""
+    along = {text: math.log(at[text]) if logarithmic else at[text] for text in texts}
+    length = along[texts[-1]] - along[texts[0]] or 1
+
+    def apart(before, text):
+        letters = (len(tick_text(before)) + len(tick_text(text))) / 2 + 2
+        return (along[text] - along[before]) / length >= letters / room
+
+    shown = texts[:1]
+    for text in texts[1:]:
+        if apart(shown[-1], text):
+            shown.append(text)
+    while len(shown) > 1 and shown[-1] != texts[-1] and not apart(shown[-1], texts[-1]):
+        shown.pop()
+    shown += texts[-1:] if shown[-1] != texts[-1] else []
     axes.set_xticks([at[text] for text in shown], [tick_text(text) for text in shown])
     axes.xaxis.set_minor_locator(NullLocator())
 
@@ -85,7 +149,7 @@ def tick_text(text):
     amount = fig.amount_of(text)
     if amount == 0:
         return "none"
-    if amount is None or amount < 1e4:
+    if amount is None or not text[-1].isalpha():
         return fig.short_value(text)
     return fig.bytes_text(amount) + ("/s" if text.endswith("/s") else "")
 

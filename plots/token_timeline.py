@@ -62,7 +62,8 @@ def draw(options):
     axes.set_xlim(0, duration * scale)
     axes.set_ylim(-0.4, top + 0.2)
     axes.grid(False)
-    axes.set_yticks([0.7, 2.7, (4.2 + top) / 2], ["stall", "compute", f"reads\nin flight\n(up to {len(lanes)})"])
+    reads = f"reads\nin flight\n(up to {len(lanes)})" if len(lanes) > 3 else "reads"
+    axes.set_yticks([0.7, 2.7, (4.2 + top) / 2], ["stall", "compute", reads])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"time since {token['name']} began ({unit}); thin lines: layers")
     key = {"compute": COMPUTE, "demand read": DEMAND, "prefetch": PREFETCH, "stall": STALL}

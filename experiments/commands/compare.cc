@@ -57,11 +57,11 @@ void add_compare_command(Command app, Invocation& invocation) {
       "A result is a report or a curve (--json), a folder of reports of the same run, or a sweep's folder,\n"
       "whose points are compared one by one. Intervals come from the repetitions: Welch's, or of pairs "
       "where\n"
-      "the two took turns in one sweep. What was simulated has no error of its own.\n\n"
+      "the two took turns in one sweep. What was simulated has no error of its own unless lots are drawn.\n\n"
       "Examples:\n"
       "  spillway compare simulated.json replayed.json\n"
       "  spillway compare monday/ tuesday/ --figures tok_per_s,p99_ns\n"
-      "  spillway compare results/2-backends --a backend=pread --b backend=uring");
+      "  spillway compare results/02-backends --a backend=pread --b backend=uring");
   command.text("first", options->a, "A result").required();
   command.text("second", options->b, "Another (default: the same folder; then --a and --b say what of it)");
   command.texts("--a", options->part_of_a, "Only this part of the first sweep")

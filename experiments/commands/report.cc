@@ -50,7 +50,7 @@ Result<void> run_report(const ReportOptions& options, const Invocation& invocati
       return writable;
     }
   }
-  Result<page::Results> results = page::read_results(options.inputs);
+  Result<page::Results> results = page::read_files(options.inputs);
   if (!results) {
     return propagate(results);
   }

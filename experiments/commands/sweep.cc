@@ -12,9 +12,9 @@ void add_sweep_command(Command app, Invocation& invocation) {
       "Each run is a process of its own, and its report is kept. What is there already is not run again: a\n"
       "sweep that was ended goes on where it was, and those of all shards together are the whole.\n\n"
       "Examples:\n"
-      "  spillway sweep experiments/questions/2-backends.json -o results\n"
+      "  spillway sweep experiments/questions/02-backends.json -o results\n"
       "  spillway sweep experiments/questions/*.json --quick -o results\n"
-      "  spillway sweep experiments/questions/2-backends.json --set store=/mnt/nvme --shard 1/4 -o results");
+      "  spillway sweep experiments/questions/02-backends.json --set store=/mnt/nvme --shard 1/4 -o results");
   command.texts("files", options->files, "Experiment files (see: experiments/questions)").required();
   command
       .text("-o,--output", options->directory, "Where the results go; of several experiments, a folder each")
@@ -28,7 +28,7 @@ void add_sweep_command(Command app, Invocation& invocation) {
       .type_name("NAME=VALUE");
   command.text("--shard", options->shard, "Only this part of the runs: 1/4 is the first of four")
       .type_name("I/N");
-  command.flag("--retry", options->retry, "Run again what failed before");
+  command.flag("--retry", options->retry, "Run again what failed or was not available before");
   command.flag("--dry-run", options->dry_run, "Only print the commands");
   command.runs(invocation, [options] { return sweep(*options); });
 }

@@ -23,7 +23,7 @@ struct Table {
 // One question and what is known about it.
 struct Section {
   std::string question{};
-  std::string answer{};
+  std::string answer{};                 // in lines
   std::vector<std::string> cautions{};  // what a reader must know before believing the answer
   std::string figure{};                 // SVG; empty: there is none
   std::string caption{};                // of the figure, and what stands for it where it cannot be seen

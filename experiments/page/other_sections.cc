@@ -26,7 +26,7 @@ std::vector<std::vector<CurvePoint>> by_policy(const CurveResult& curve) {
   return series;
 }
 
-std::string curve_sentence(const CurveResult& curve, const std::vector<std::vector<CurvePoint>>& series) {
+std::string curve_sentence(const CurveResult& curve) {
   std::string text = fmt::format("One token uses {} of experts", format_bytes(curve.token_cycle_bytes));
   std::optional<double> below;  // the best that LRU does with less
   for (const CurvePoint& point : curve.points) {
@@ -37,16 +37,9 @@ std::string curve_sentence(const CurveResult& curve, const std::vector<std::vect
   text += below ? fmt::format(": with less cache than that, LRU hits {} of the time at most.",
                               percent_text(*below))
                 : std::string(".");
-  // Belady's policy cannot be run: it knows the future.
-  const auto real = std::find_if(series.begin(), series.end(), [](const std::vector<CurvePoint>& points) {
-    return !points.front().policy.starts_with("belady");
-  });
-  if (real != series.end()) {
-    if (const std::optional<CurvePoint> knee = knee_of(*real)) {
-      text +=
-          fmt::format(" From {} on, where {} hits {} of the time, more cache gains less than its share.",
-                      format_bytes(knee->cache_bytes), knee->policy, percent_text(knee->hit_ratio_decode));
-    }
+  if (curve.knee) {
+    text += fmt::format(" From {} on, where LRU hits {} of the time, more cache gains less than its share.",
+                        format_bytes(curve.knee->cache_bytes), percent_text(curve.knee->hit_ratio_decode));
   }
   return text;
 }
@@ -141,7 +134,7 @@ Section curve_section(const CurveResult& curve, FigureMaker& figures) {
   Section section;
   section.question =
       fmt::format("How much cache does {} need?", curve.model.empty() ? curve.trace : curve.model);
-  section.answer = curve_sentence(curve, series);
+  section.answer = curve_sentence(curve);
   if (curve.interrupted) {
     section.cautions.emplace_back("Interrupted: these are the points that were finished.");
   }

@@ -1,6 +1,7 @@
 #include "experiments/page/read_run.h"
 
 #include "core/json.h"
+#include "core/text.h"
 
 namespace spillway::page {
 namespace {
@@ -66,23 +67,6 @@ void take_measured(const Json& measured, RunResult& run) {
   run.missed_bytes_per_token = per_token("missed_bytes");
 }
 
-// A command line as it could be typed again.
-std::string command_line(const Json& words) {
-  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,.:/@%";
-  std::string line;
-  for (const Json& word : words) {
-    std::string text = word.get<std::string>();
-    if (text.empty() || text.find_first_not_of(kPlain) != std::string::npos) {
-      for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 4) {
-        text.replace(at, 1, "'\\''");
-      }
-      text = "'" + text + "'";
-    }
-    line += (line.empty() ? "" : " ") + text;
-  }
-  return line;
-}
-
 }  // namespace
 
 std::string RunResult::config_value(const std::string& key) const {
@@ -113,7 +97,11 @@ RunResult run_of(const Json& report, const std::string& path) {
   run.policy_tok_per_s = optional_number(gap, "policy_ceiling_tok_per_s");
   run.physical_tok_per_s = optional_number(gap, "physical_ceiling_tok_per_s");
   run.gap = gap_of(gap.at("explained"));
-  run.from_ram_share = optional_number(report.at("io"), "from_ram_share");
+  const Json& io = report.at("io");
+  run.from_ram_share = optional_number(io, "from_ram_share");
+  if (io.contains("stolen_share")) {  // others are of before it was told
+    run.stolen_share = optional_number(io, "stolen_share");
+  }
   run.warnings = report.at("warnings").get<std::vector<std::string>>();
   return run;
 }
@@ -128,6 +116,10 @@ CurveResult curve_of(const Json& curve, const std::string& path) {
   for (const Json& point : curve.at("points")) {
     result.points.push_back({point.at("policy").get<std::string>(), point.at("cache_bytes").get<uint64_t>(),
                              point.at("hit_ratio_decode").get<double>()});
+  }
+  if (const Json knee = curve.value("knee", Json()); !knee.is_null()) {
+    result.knee =
+        CurvePoint{"lru", knee.at("cache_bytes").get<uint64_t>(), knee.at("hit_ratio_decode").get<double>()};
   }
   return result;
 }
@@ -158,26 +150,24 @@ PlanResult plan_of(const Json& plan, const std::string& path) {
   return result;
 }
 
-PointResult point_of(const Json& point, const std::string& path) {
-  PointResult result;
-  result.path = path;
-  for (const auto& [axis, value] : point.at("point").items()) {
-    result.place.emplace_back(axis, value.is_string() ? value.get<std::string>() : value.dump());
+Result<SweepPoint> point_of(const Json& json, const std::string& path) {
+  SweepPoint point;
+  point.path = path;
+  point.command = shell_line(json.at("command").get<std::vector<std::string>>());
+  Result<PointResult> result = point_result_of(json);
+  if (!result) {
+    return failed("{}: {}", path, result.error().message);
   }
-  result.command = command_line(point.at("command"));
-  if (point.at("status").get<std::string>() != "done") {
-    result.error = point.at("error").is_string() ? point.at("error").get<std::string>() : "failed";
-    return result;
+  point.result = std::move(*result);
+  for (const auto& [axis, value] : point.result.point) {
+    point.place.emplace_back(axis, plain_label(value));
   }
-  const Json& report = point.at("result");
-  if (report.value("schema", std::string()) == "spillway.report/1") {
-    result.run = run_of(report, path);
-    result.run->origin.command = result.command;
-  } else {
-    result.error = fmt::format("its result is of schema {}, which is not shown",
-                               report.value("schema", std::string("none")));
+  const Json& report = json.at("result");
+  if (report.is_object() && report.value("schema", std::string()) == "spillway.report/1") {
+    point.run = run_of(report, path);
+    point.run->origin.command = point.command;
   }
-  return result;
+  return point;
 }
 
 }  // namespace spillway::page

@@ -46,8 +46,14 @@ class Lines {
   size_t filled_ = 0;
 };
 
+// What lies in a pass, which is written when it is over and so behind it.
+struct Inside {
+  double stall_s = 0;
+  double compute_s = 0;
+};
+
 // One event of the file; what is none of ours adds nothing.
-void add(const Json& event, TimelineResult& sums) {
+void add(const Json& event, Inside& inside, TimelineResult& sums) {
   const std::string phase = event.value("ph", "");
   if (phase == "M" && event.value("name", "") == "process_name") {
     sums.title = event.at("args").at("name").get<std::string>();
@@ -59,12 +65,17 @@ void add(const Json& event, TimelineResult& sums) {
   const double seconds = event.at("dur").get<double>() / 1e6;
   const uint32_t track = event.at("tid").get<uint32_t>();
   if (track == 1) {
-    sums.wall_s += seconds;
-    sums.tokens += event.at("args").at("phase").get<std::string>() == "decode" ? 1 : 0;
+    if (event.at("args").at("phase").get<std::string>() == "decode") {
+      ++sums.tokens;
+      sums.wall_s += seconds;
+      sums.stall_s += inside.stall_s;
+      sums.compute_s += inside.compute_s;
+    }
+    inside = {};
   } else if (track == 3) {
-    sums.compute_s += seconds;
+    inside.compute_s += seconds;
   } else if (track == 4) {
-    sums.stall_s += seconds;
+    inside.stall_s += seconds;
   } else if (track > 4) {
     ++sums.reads;
   }
@@ -85,6 +96,7 @@ std::optional<Result<TimelineResult>> read_timeline(const std::string& path) {
   }
   TimelineResult sums;
   sums.path = path;
+  Inside inside;
   Lines lines(*file);
   for (std::string line; lines.next(line);) {
     if (line.ends_with(',')) {
@@ -99,7 +111,7 @@ std::optional<Result<TimelineResult>> read_timeline(const std::string& path) {
       break;  // of a run that was killed: half a line
     }
     try {
-      add(event, sums);
+      add(event, inside, sums);
     } catch (const Json::exception& problem) {
       return failed("{}: {}", path, problem.what());
     }

@@ -55,7 +55,7 @@ class Reader {
     } else if (schema == "spillway.curve/1") {
       results_.curves.push_back(curve_of(json, path));
     } else if (schema == "spillway.point/1") {
-      sweep_of(path).points.push_back(point_of(json, path));
+      take_point(json, path);
     } else if (schema == "spillway.experiment/1") {
       take_experiment(json, sweeps_[fs::path(path).parent_path().string()], path);
     } else if (schema == "spillway.plan/1") {
@@ -76,6 +76,15 @@ class Reader {
       results_.devices.emplace_back(path, std::move(*profile));
     } else {
       results_.left_out.push_back(profile.error().message);
+    }
+  }
+
+  void take_point(const Json& json, const std::string& path) {
+    Result<SweepPoint> point = point_of(json, path);
+    if (point) {
+      sweep_of(path).points.push_back(std::move(*point));
+    } else {
+      results_.left_out.push_back(point.error().message);
     }
   }
 
@@ -101,12 +110,13 @@ class Reader {
     };
     sweep.plot_kind = text("kind");
     sweep.plot_x = text("x");
-    sweep.plot_series = text("series");
-    if (plot.contains("y")) {
-      for (const Json& figure : plot["y"].is_array() ? plot["y"] : Json::array({plot["y"]})) {
-        sweep.plot_y.push_back(figure.get<std::string>());
-      }
-    }
+    const auto texts = [&](const char* key) {
+      const Json value = plot.value(key, Json::array());
+      return value.is_array() ? value.get<std::vector<std::string>>()
+                              : std::vector<std::string>{value.get<std::string>()};
+    };
+    sweep.plot_y = texts("y");
+    sweep.plot_series = texts("series");
   }
 
   // A value of an axis is itself, or an object with a label.
@@ -156,7 +166,7 @@ bool Results::empty() const {
          timelines.empty();
 }
 
-Result<Results> read_results(const std::vector<std::string>& paths) {
+Result<Results> read_files(const std::vector<std::string>& paths) {
   Reader reader;
   for (const std::string& path : paths) {
     Result<std::vector<std::string>> files = json_files(path);
@@ -168,20 +178,6 @@ Result<Results> read_results(const std::vector<std::string>& paths) {
     }
   }
   return reader.finish();
-}
-
-std::optional<CurvePoint> knee_of(const std::vector<CurvePoint>& points) {
-  if (points.size() < 3 || points.back().hit_ratio_decode <= 0) {
-    return std::nullopt;
-  }
-  const auto above_chord = [&](const CurvePoint& point) {
-    return point.hit_ratio_decode / points.back().hit_ratio_decode -
-           double(point.cache_bytes) / double(points.back().cache_bytes);
-  };
-  const CurvePoint& knee = *std::max_element(
-      points.begin(), points.end(),
-      [&](const CurvePoint& a, const CurvePoint& b) { return above_chord(a) < above_chord(b); });
-  return above_chord(knee) > 0 ? std::optional(knee) : std::nullopt;
 }
 
 }  // namespace spillway::page

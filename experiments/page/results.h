@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "core/units.h"
 #include "experiments/gap.h"
+#include "experiments/sweep/results.h"
 #include "sim/profile.h"
 
 // Result files as a page shows them: what other commands wrote, read back.
@@ -42,6 +43,7 @@ struct RunResult {
   std::optional<double> drive_bytes_per_s;
   std::optional<double> seed_tok_per_s, policy_tok_per_s, physical_tok_per_s;  // ceilings
   std::optional<double> from_ram_share;
+  std::optional<double> stolen_share;  // of a core's time, by the machine's host
   std::optional<Gap> gap;
   std::vector<std::string> warnings;
 
@@ -61,15 +63,16 @@ struct CurveResult {
   uint64_t token_cycle_bytes = 0;
   bool interrupted = false;
   std::vector<CurvePoint> points;
+  std::optional<CurvePoint> knee;  // of LRU
 };
 
 // One run of a sweep: where it stands on the axes, and what it gave.
-struct PointResult {
+struct SweepPoint {
   std::string path;
   std::vector<std::pair<std::string, std::string>> place;  // axis, value
   std::string command;
-  std::string error;  // of one that failed
-  std::optional<RunResult> run;
+  PointResult result;
+  std::optional<RunResult> run;  // where it gave a report
 };
 
 // As the experiment file has it, the values in its order.
@@ -82,10 +85,10 @@ struct Sweep {
   std::string folder;
   std::string question;
   std::string about;
-  std::string plot_kind, plot_x, plot_series;  // what the experiment file wants drawn; empty: it does not say
-  std::vector<std::string> plot_y;
+  std::string plot_kind, plot_x;  // what the experiment file wants drawn; empty: it does not say
+  std::vector<std::string> plot_y, plot_series;
   std::vector<SweepAxis> axes;
-  std::vector<PointResult> points;
+  std::vector<SweepPoint> points;
 };
 
 // What `spillway plan` worked out.
@@ -105,15 +108,15 @@ struct PlanResult {
   uint64_t memory_enough = 0;      // beyond which more gains little
 };
 
-// A timeline in sums, over all of its tokens.
+// A timeline in sums, over its tokens of decode.
 struct TimelineResult {
   std::string path;
   std::string title;
   uint64_t tokens = 0;  // passes of decode
-  double wall_s = 0;    // of all passes
+  double wall_s = 0;
   double stall_s = 0;
   double compute_s = 0;
-  uint64_t reads = 0;
+  uint64_t reads = 0;  // of the whole file
   bool complete = false;
 };
 
@@ -132,14 +135,9 @@ struct Results {
 
 // Reads every JSON file at or below `paths`. A file that is not what it should be is left out and listed; an
 // error is only that a path is not there.
-Result<Results> read_results(const std::vector<std::string>& paths);
+Result<Results> read_files(const std::vector<std::string>& paths);
 
 // Sums up a file that --timeline wrote; nothing where it is another kind of file.
 std::optional<Result<TimelineResult>> read_timeline(const std::string& path);
-
-// The knee of a curve: its point farthest above the straight line from nothing to its end. (Kneedle without
-// its smoothing: Satopää, Albrecht, Irwin and Raghavan, "Finding a 'Kneedle' in a Haystack", ICDCSW 2011.)
-// `points` are of one policy, ascending.
-std::optional<CurvePoint> knee_of(const std::vector<CurvePoint>& points);
 
 }  // namespace spillway::page

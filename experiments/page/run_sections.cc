@@ -7,9 +7,6 @@
 namespace spillway::page {
 namespace {
 
-// More lines than this in one plot are none.
-constexpr size_t kMostLines = 6;
-
 // Of those that could be had, if there is one.
 const RunResult& fastest_of(const std::vector<RunResult>& runs) {
   return *std::max_element(runs.begin(), runs.end(), [](const RunResult& a, const RunResult& b) {
@@ -120,7 +117,7 @@ Section runs_section(const std::vector<RunResult>& runs, FigureMaker& figures) {
   std::vector<std::string> files;
   for (const RunResult& run : runs) {
     origins.push_back(&run.origin);
-    if (run.tokens > 0 && files.size() < kMostLines) {
+    if (run.tokens > 0) {
       files.push_back(run.origin.path);
     }
     for (const std::string& caution : cautions_of(run)) {
@@ -128,13 +125,10 @@ Section runs_section(const std::vector<RunResult>& runs, FigureMaker& figures) {
     }
   }
   if (!files.empty()) {
-    place_figure(
-        figures.draw("latency_cdf", files),
-        fmt::format(
-            "The share of tokens that took no longer than a time{}. The scale gives the slowest "
-            "tenth, hundredth and thousandth as much room as the rest.",
-            files.size() < runs.size() ? fmt::format(", of the first {} runs", files.size()) : std::string()),
-        section);
+    place_figure(figures.draw("latency_cdf", files),
+                 "The share of tokens that took no longer than a time. The scale gives the slowest tenth, "
+                 "hundredth and thousandth as much room as the rest.",
+                 section);
   }
   section.table = runs_table(runs);
   section.facts = facts_of(origins);

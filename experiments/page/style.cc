@@ -22,7 +22,7 @@ h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .3rem; overflow-wrap: any
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 p { margin: .4rem 0; overflow-wrap: anywhere; }
 section { border-top: 1px solid var(--grid); margin-top: 2rem; padding-top: 1.4rem; }
-.answer { font-size: 1.08rem; }
+.answer { font-size: 1.08rem; white-space: pre-line; }
 .muted, figcaption, .note { color: var(--muted); font-size: .9rem; }
 .caution { background: var(--mark); border-radius: .3rem; padding: .4rem .7rem; }
 nav ol { padding-left: 1.3rem; margin: .8rem 0 0; }

@@ -1,265 +1,157 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/text.h"
 #include "experiments/page/sections.h"
+#include "experiments/page/sweep_answer.h"
 #include "experiments/page/wording.h"
+#include "experiments/report.h"
 
 // What is said of a sweep.
 namespace spillway::page {
 namespace {
 
-using Place = std::vector<std::pair<std::string, std::string>>;
+// A text whose figures are no matter.
+std::string without_numbers(const std::string& text) {
+  std::string left;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(left),
+               [](char c) { return (c < '0' || c > '9') && c != '.'; });
+  return left;
+}
 
-// The repetitions of one place on the axes.
-struct Group {
-  Place place;
-  std::vector<const RunResult*> runs;
-  std::vector<std::string> errors;
-
-  double median_speed() const {
-    std::vector<double> speeds;
-    for (const RunResult* run : runs) {
-      speeds.push_back(run->tok_per_s);
-    }
-    std::sort(speeds.begin(), speeds.end());
-    const size_t middle = speeds.size() / 2;
-    return speeds.empty()           ? 0
-           : speeds.size() % 2 == 1 ? speeds[middle]
-                                    : (speeds[middle - 1] + speeds[middle]) / 2;
-  }
-};
-
-// Orders places as the experiment file has the values of its axes; what it does not have comes last.
-bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
-  const auto rank = [&](const std::string& axis, const std::string& value) {
-    for (const SweepAxis& known : sweep.axes) {
-      if (known.name == axis) {
-        return std::find(known.values.begin(), known.values.end(), value) - known.values.begin();
-      }
-    }
-    return ptrdiff_t{0};
+// What several runs say is said once, in the words of the first.
+std::vector<std::string> sweep_cautions(const Sweep& sweep) {
+  struct Said {
+    std::string first;
+    std::set<std::string> texts;
+    size_t runs = 0;
   };
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    const auto first = std::pair(rank(a[i].first, a[i].second), a[i].second);
-    const auto second = std::pair(rank(b[i].first, b[i].second), b[i].second);
-    if (first != second) {
-      return first < second;
+  std::map<std::string, Said> all;
+  std::vector<PointResult> results;
+  for (const SweepPoint& point : sweep.points) {
+    results.push_back(point.result);
+    for (const std::string& caution : point.run ? cautions_of(*point.run) : std::vector<std::string>()) {
+      Said& said = all[without_numbers(caution)];
+      said.first = said.runs == 0 ? caution : said.first;
+      said.texts.insert(caution);
+      ++said.runs;
     }
   }
-  return a.size() < b.size();
-}
-
-std::vector<Group> groups_of(const Sweep& sweep) {
-  std::vector<Group> groups;
-  for (const PointResult& point : sweep.points) {
-    auto found = std::find_if(groups.begin(), groups.end(),
-                              [&](const Group& group) { return group.place == point.place; });
-    if (found == groups.end()) {
-      found = groups.insert(groups.end(), Group{point.place, {}, {}});
-    }
-    if (point.run) {
-      found->runs.push_back(&*point.run);
-    } else {
-      found->errors.push_back(point.error);
-    }
-  }
-  std::sort(groups.begin(), groups.end(),
-            [&](const Group& a, const Group& b) { return comes_before(sweep, a.place, b.place); });
-  return groups;
-}
-
-std::set<std::string> values_of(const Sweep& sweep, const std::string& axis) {
-  std::set<std::string> values;
-  for (const PointResult& point : sweep.points) {
-    for (const auto& [name, value] : point.place) {
-      if (name == axis) {
-        values.insert(value);
-      }
-    }
-  }
-  return values;
-}
-
-bool varies(const Sweep& sweep, const std::string& axis) {
-  return values_of(sweep, axis).size() > 1;
-}
-
-std::string describe(const Place& place) {
-  std::string text;
-  for (const auto& [axis, value] : place) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis, value);
-  }
-  return text.empty() ? "the only point" : text;
-}
-
-// The fastest or the slowest of those for which `wanted` holds.
-template <class Wanted>
-const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
-  const Group* found = nullptr;
-  for (const Group& group : groups) {
-    if (!group.runs.empty() && wanted(*group.runs.front()) &&
-        (found == nullptr || (group.median_speed() > found->median_speed()) == fastest)) {
-      found = &group;
-    }
-  }
-  return found;
-}
-
-std::string sweep_sentence(const std::vector<Group>& groups) {
-  const auto real = [](const RunResult& run) { return !knows_the_future(run); };
-  const Group* bound = extreme(groups, true, knows_the_future);
-  const Group* best = extreme(groups, true, real);
-  const Group* worst = extreme(groups, false, real);
-  if (best == nullptr) {
-    return bound == nullptr ? "No run was finished."
-                            : fmt::format("{} reaches {} tokens per second, and knows the future.",
-                                          describe(bound->place), tok_per_s_text(bound->median_speed()));
-  }
-  std::string text = fmt::format("Fastest is {}: {} tokens per second", describe(best->place),
-                                 tok_per_s_text(best->median_speed()));
-  if (worst != best && worst->median_speed() > 0) {
-    text += fmt::format(", {:.3g} times as many as the slowest, {} ({})",
-                        best->median_speed() / worst->median_speed(), describe(worst->place),
-                        tok_per_s_text(worst->median_speed()));
-  }
-  text += ".";
-  if (bound != nullptr && bound->median_speed() > best->median_speed()) {
-    text += fmt::format(" A bound that knows the future, {}, reaches {}.", describe(bound->place),
-                        tok_per_s_text(bound->median_speed()));
-  }
-  return text;
-}
-
-// What the runs of two groups have in common, or differ in, but for their prefetchers.
-std::vector<std::pair<std::string, std::string>> without_prefetch(const RunResult& run) {
-  std::vector<std::pair<std::string, std::string>> config = run.config;
-  std::erase_if(config, [](const auto& entry) { return entry.first == "prefetch"; });
-  return config;
-}
-
-// The same run without prefetch, if the sweep has it.
-const Group* base_of(const std::vector<Group>& groups, const Group& group) {
-  for (const Group& other : groups) {
-    if (!other.runs.empty() && other.runs.front()->config_value("prefetch") == "none" &&
-        without_prefetch(*other.runs.front()) == without_prefetch(*group.runs.front())) {
-      return &other;
-    }
-  }
-  return nullptr;
-}
-
-// Of a sweep over oracles: where they pay. Nothing where there is none, or nothing to compare it with.
-std::string break_even_sentence(const std::vector<Group>& groups) {
-  size_t points = 0;
-  size_t pay = 0;
-  std::pair<double, const Group*> best{0, nullptr};
-  std::pair<double, const Group*> worst{0, nullptr};
-  for (const Group& group : groups) {
-    if (group.runs.empty() || !group.runs.front()->config_value("prefetch").starts_with("oracle")) {
-      continue;
-    }
-    const Group* base = base_of(groups, group);
-    if (base == nullptr || base->median_speed() <= 0) {
-      continue;
-    }
-    const double gain = group.median_speed() / base->median_speed();
-    ++points;
-    pay += gain > 1 ? 1 : 0;
-    best = best.second == nullptr || gain > best.first ? std::pair(gain, &group) : best;
-    worst = worst.second == nullptr || gain < worst.first ? std::pair(gain, &group) : worst;
-  }
-  if (points == 0) {
-    return "";
-  }
-  return fmt::format(
-      "Prefetch pays at {} of {} points. At best, {}, it makes decoding {:.3f} times as fast as without it; "
-      "at "
-      "worst, {}, {:.3f} times.",
-      pay, points, describe(best.second->place), best.first, describe(worst.second->place), worst.first);
-}
-
-std::vector<std::string> sweep_cautions(const Sweep& sweep, const std::vector<Group>& groups) {
   std::vector<std::string> cautions;
-  const auto without_run = size_t(std::count_if(sweep.points.begin(), sweep.points.end(),
-                                                [](const PointResult& point) { return !point.run; }));
-  if (without_run > 0) {
-    cautions.push_back(fmt::format("{} of {} runs failed.", without_run, sweep.points.size()));
+  if (const std::string missing = describe_missing(results); !missing.empty()) {
+    cautions.push_back(missing + ".");
   }
-  size_t warm = 0;
-  for (const Group& group : groups) {
-    for (const RunResult* run : group.runs) {
-      for (const std::string& caution : cautions_of(*run)) {
-        warm += caution.starts_with("Not cold") ? 1 : 0;
-      }
-    }
-  }
-  if (warm > 0) {
-    cautions.push_back(fmt::format("{} of {} runs were not cold; the column “from RAM” has their shares.",
-                                   warm, sweep.points.size()));
+  for (const auto& [text, said] : all) {
+    cautions.push_back(fmt::format("{} of {} runs{}: {}", said.runs, results.size(),
+                                   said.texts.size() > 1 ? ", with other figures" : "", said.first));
   }
   return cautions;
 }
 
-std::vector<Cell> row_of(const Group& group, bool repeated, bool from_ram) {
+// A figure of results as a column.
+struct Column {
+  std::string figure;
+  std::string title;
+};
+
+// What is shown where there is some of it.
+const std::vector<Column> kUsual = {{"tok_per_s", "tok/s"},
+                                    {"tok_per_s_low", "low"},
+                                    {"tok_per_s_high", "high"},
+                                    {"hit_ratio", "hits"},
+                                    {"p50_ns", "p50"},
+                                    {"p99_ns", "p99"},
+                                    {"missed_bytes_per_token", "missed a token"},
+                                    {"cache_bytes", "for experts"},
+                                    {"context_bytes", "for the context"},
+                                    {"from_ram_share", "from RAM"}};
+
+// And what where it is asked for. Others are called as in the file.
+const std::map<std::string, std::string> kTitles = {{"p95_ns", "p95"},
+                                                    {"max_ns", "slowest"},
+                                                    {"stall_ns_per_token", "stall a token"},
+                                                    {"prefetched_bytes_per_token", "prefetched a token"},
+                                                    {"wasted_bytes_per_token", "of it for nothing"},
+                                                    {"prefill_ns", "prefill"},
+                                                    {"read_bytes", "read"},
+                                                    {"stolen_share", "stolen"},
+                                                    {"cpu_s", "CPU"},
+                                                    {"drive_bytes_per_s", "drive"},
+                                                    {"peak_memory_bytes", "peak memory"}};
+
+std::vector<Column> columns_of(const std::vector<std::string>& asked, const std::vector<Group>& groups) {
+  std::vector<Column> columns = kUsual;
+  for (const std::string& figure : asked) {
+    const auto is_it = [&](const Column& column) { return column.figure == figure; };
+    if (std::none_of(columns.begin(), columns.end(), is_it)) {
+      const auto title = kTitles.find(figure);
+      columns.push_back({figure, title == kTitles.end() ? figure : title->second});
+    }
+  }
+  std::erase_if(columns, [&](const Column& column) {
+    return std::all_of(groups.begin(), groups.end(),
+                       [&](const Group& group) { return group.figures(column.figure).empty(); });
+  });
+  return columns;
+}
+
+std::string figure_text(double value, Unit unit) {
+  return unit == Unit::tok_per_s ? tok_per_s_text(value)
+         : unit == Unit::share   ? percent_text(value)
+                                 : format_figure(value, unit);
+}
+
+std::vector<Cell> row_of(const Group& group, const std::vector<Column>& columns, bool repeated) {
   std::vector<Cell> row;
   for (const auto& [axis, value] : group.place) {
     row.push_back({value});
   }
-  if (group.runs.empty()) {
-    row.push_back({"failed: " + (group.errors.empty() ? std::string() : group.errors.front())});
+  if (group.done.empty()) {
+    const PointResult& result = group.missing->result;
+    row.push_back({(result.unavailable ? "not available: " : "failed: ") + result.error});
     return row;
   }
-  const RunResult& first = *group.runs.front();
-  row.push_back(number(tok_per_s_text(group.median_speed())));
-  if (repeated) {
-    const auto [low, high] = std::minmax_element(
-        group.runs.begin(), group.runs.end(),
-        [](const RunResult* a, const RunResult* b) { return a->tok_per_s < b->tok_per_s; });
-    row.push_back(number(
-        fmt::format("{} to {}", tok_per_s_text((*low)->tok_per_s), tok_per_s_text((*high)->tok_per_s))));
-  }
-  row.push_back(number(percent_text(first.hit_ratio)));
-  row.push_back(number(format_duration(first.p50)));
-  row.push_back(number(format_duration(first.p99)));
-  row.push_back(number(format_bytes(uint64_t(first.missed_bytes_per_token))));
-  if (from_ram) {
-    row.push_back(number(first.from_ram_share ? percent_text(*first.from_ram_share) : "–"));
+  for (const Column& column : columns) {
+    const std::vector<Figure> figures = group.figures(column.figure);
+    const std::vector<double> values = group.values(column.figure);
+    row.push_back(number(figures.empty() ? "–" : figure_text(median_of(values), figures.front().unit)));
+    if (repeated && column.figure == "tok_per_s") {
+      const auto [low, high] = std::minmax_element(values.begin(), values.end());
+      row.push_back(number(
+          values.empty() ? "–" : fmt::format("{} to {}", tok_per_s_text(*low), tok_per_s_text(*high))));
+    }
   }
   return row;
 }
 
-Table sweep_table(const std::vector<Group>& groups) {
+Table sweep_table(const Sweep& sweep, const std::vector<Group>& groups) {
   constexpr size_t kMostRows = 200;
   Table table;
-  bool repeated = false;
-  bool from_ram = false;
-  for (const Group& group : groups) {
-    repeated = repeated || group.runs.size() > 1;
-    from_ram = from_ram || (!group.runs.empty() && group.runs.front()->from_ram_share.has_value());
+  std::vector<std::string> asked = sweep.plot_y;
+  if (std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
+        return point.run && is_disturbed(point.run->stolen_share);
+      })) {
+    add_once(asked, "stolen_share");
   }
+  const std::vector<Column> columns = columns_of(asked, groups);
+  const bool repeated =
+      std::any_of(groups.begin(), groups.end(), [](const Group& group) { return group.done.size() > 1; });
   for (const auto& [axis, value] : groups.front().place) {
     table.head.push_back({axis});
   }
-  table.head.push_back(number("tok/s"));
-  if (repeated) {
-    table.head.push_back(number("range"));
-  }
-  for (const char* name : {"hits", "p50", "p99", "missed a token"}) {
-    table.head.push_back(number(name));
-  }
-  if (from_ram) {
-    table.head.push_back(number("from RAM"));
+  for (const Column& column : columns) {
+    table.head.push_back(number(column.title));
+    if (repeated && column.figure == "tok_per_s") {
+      table.head.push_back(number("range"));
+    }
   }
   for (const Group& group : groups) {
     if (table.rows.size() < kMostRows) {
-      table.rows.push_back(row_of(group, repeated, from_ram));
+      table.rows.push_back(row_of(group, columns, repeated));
     }
   }
-  if (repeated) {
-    table.note =
-        "tok/s is the median of the repetitions; what stands behind the range is of the first of them.";
-  }
+  table.note = repeated ? "Medians of the repetitions." : "";
   if (groups.size() > kMostRows) {
     table.note += fmt::format(" {} more points are in the folder.", groups.size() - kMostRows);
   }
@@ -274,12 +166,15 @@ struct Drawing {
 };
 
 Drawing drawing_of(const Sweep& sweep) {
+  const bool is_repeated = std::any_of(sweep.points.begin(), sweep.points.end(),
+                                       [](const SweepPoint& point) { return point.result.repetition > 1; });
+  const std::string repeated = is_repeated ? "Medians of the repetitions, and their range. " : "";
   const std::string y = sweep.plot_y.empty() ? "tok_per_s" : sweep.plot_y.front();
-  const bool has_oracle = std::any_of(sweep.points.begin(), sweep.points.end(), [](const PointResult& point) {
+  const bool has_oracle = std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
     return point.run && point.run->config_value("prefetch").starts_with("oracle");
   });
   std::set<double> drives;
-  for (const PointResult& point : sweep.points) {
+  for (const SweepPoint& point : sweep.points) {
     if (point.run && point.run->simulated && point.run->drive_bytes_per_s) {
       drives.insert(*point.run->drive_bytes_per_s);
     }
@@ -305,13 +200,13 @@ Drawing drawing_of(const Sweep& sweep) {
     return {"latency_cdf", {}, "The share of tokens that took no longer than a time."};
   }
   if (kind == "bars") {
-    return {"sweep_bars", {"--y", y}, "The median of the repetitions, and their range; the best on top."};
+    return {"sweep_bars", {"--y", y}, repeated + "The best is on top."};
   }
   std::vector<std::string> options = {"--y", y, "--x", sweep.plot_x.empty() ? "cache" : sweep.plot_x};
   if (!sweep.plot_series.empty()) {
-    options.insert(options.end(), {"--series", sweep.plot_series});
+    options.insert(options.end(), {"--series", join(sweep.plot_series, ",")});
   }
-  return {"sweep_lines", options, "The median of the repetitions, and their range."};
+  return {"sweep_lines", options, repeated};
 }
 
 }  // namespace
@@ -321,14 +216,17 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   Section section;
   section.question =
       sweep.question.empty() ? fmt::format("What came of {}?", file_name(sweep.folder)) : sweep.question;
-  const std::string break_even = break_even_sentence(groups);
-  section.answer = break_even.empty() ? sweep_sentence(groups) : break_even;
-  section.cautions = sweep_cautions(sweep, groups);
+  section.answer = sweep_answer(sweep, groups);
+  section.cautions = sweep_cautions(sweep);
   std::vector<std::string> files;
   std::vector<const Origin*> origins;
-  for (const PointResult& point : sweep.points) {
-    if (point.run) {
+  bool worked_out = false;
+  for (const SweepPoint& point : sweep.points) {
+    if (point.result.done) {
       files.push_back(point.path);
+      worked_out = worked_out || !point.run;
+    }
+    if (point.run) {
       origins.push_back(&point.run->origin);
     }
   }
@@ -336,13 +234,16 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
     const Drawing drawing = drawing_of(sweep);
     place_figure(figures.draw(drawing.script, files, drawing.options), drawing.caption, section);
   }
-  section.table = sweep_table(groups);
+  section.table = sweep_table(sweep, groups);
   if (!sweep.about.empty()) {
     section.facts.push_back(sweep.about);
   }
+  if (worked_out) {
+    section.facts.emplace_back("Worked out, not run.");
+  }
   const std::vector<std::string> facts = facts_of(origins);
   section.facts.insert(section.facts.end(), facts.begin(), facts.end());
-  for (const PointResult& point : sweep.points) {
+  for (const SweepPoint& point : sweep.points) {
     add_once(section.commands, point.command);
   }
   return section;

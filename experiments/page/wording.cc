@@ -85,6 +85,11 @@ std::vector<std::string> cautions_of(const RunResult& run) {
     cautions.push_back(fmt::format("The device delivered {:.2f} times what was asked for (read-ahead).",
                                    1 - *run.from_ram_share));
   }
+  if (is_disturbed(run.stolen_share)) {
+    cautions.push_back(
+        fmt::format("Disturbed: the machine's host held its processors back for {} of a core's time.",
+                    percent_text(*run.stolen_share)));
+  }
   cautions.insert(cautions.end(), run.warnings.begin(), run.warnings.end());
   return cautions;
 }

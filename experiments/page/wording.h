@@ -29,7 +29,7 @@ std::string setting_of(const RunResult& run);
 // Whether it was made with a policy or a prefetcher that knows the future: a bound, and nothing to be had.
 bool knows_the_future(const RunResult& run);
 
-// What a reader must know of a run: that it was cut short, not cold, or what it warns of itself.
+// What a reader must know of a run: that it was cut short, not cold or disturbed, or what it warns of itself.
 std::vector<std::string> cautions_of(const RunResult& run);
 
 // Machine, storage, date and version, a line each; once, where several runs share them.

@@ -13,7 +13,7 @@ struct Values {
   std::vector<double> values;
   std::vector<uint32_t> repetitions;
   std::vector<std::string> hosts;
-  bool computed = true;
+  bool known = true;
   Unit unit{};
 };
 
@@ -37,7 +37,7 @@ Values values_of(const std::vector<PointResult>& runs, const std::string& name) 
         values.values.push_back(figure.value);
         values.repetitions.push_back(run.repetition);
         values.hosts.push_back(run.host);
-        values.computed = values.computed && run.virtual_time;
+        values.known = values.known && figure.known;
         values.unit = figure.unit;
       }
     }
@@ -64,6 +64,11 @@ std::vector<double> logarithms(std::vector<double> values) {
   return values;
 }
 
+// The mean that the difference is of. Of a single value it is the value, and not almost so.
+double centre_of(const std::vector<double>& values, bool by_ratio) {
+  return by_ratio && values.size() > 1 ? std::exp(mean_of(logarithms(values))) : mean_of(values);
+}
+
 Verdict verdict_of(const std::optional<Interval>& interval) {
   if (!interval) {
     return Verdict::unknown;
@@ -80,15 +85,15 @@ ComparedFigure compare_figure(const std::string& name, const Values& a, const Va
   ComparedFigure figure;
   figure.name = name;
   figure.unit = a.unit;
-  figure.mean_a = mean_of(a.values);
-  figure.mean_b = mean_of(b.values);
   figure.count_a = a.values.size();
   figure.count_b = b.values.size();
   figure.by_ratio = is_compared_by_ratio(a.unit) && all_positive(a.values) && all_positive(b.values);
+  figure.mean_a = centre_of(a.values, figure.by_ratio);
+  figure.mean_b = centre_of(b.values, figure.by_ratio);
   const std::vector<double> of_a = figure.by_ratio ? logarithms(a.values) : a.values;
   const std::vector<double> of_b = figure.by_ratio ? logarithms(b.values) : b.values;
   const bool in_pairs = neighbours && a.repetitions == b.repetitions && a.hosts == b.hosts;
-  const Difference difference = difference_of({of_a, a.computed}, {of_b, b.computed}, in_pairs, confidence);
+  const Difference difference = difference_of({of_a, a.known}, {of_b, b.known}, in_pairs, confidence);
   const auto back = [&](double value) { return figure.by_ratio ? std::expm1(value) : value; };
   figure.difference = back(difference.estimate);
   if (difference.interval) {

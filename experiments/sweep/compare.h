@@ -27,7 +27,7 @@ enum class Verdict { higher, lower, equal, noise, unknown };
 struct ComparedFigure {
   std::string name;
   Unit unit{};
-  double mean_a = 0;
+  double mean_a = 0;  // geometric where it is compared by a factor
   double mean_b = 0;
   size_t count_a = 0;
   size_t count_b = 0;

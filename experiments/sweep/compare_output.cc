@@ -198,7 +198,7 @@ std::string to_table(const Comparison& comparison, const std::vector<std::string
                         comparison.only_in_b);
   }
   if (comparison.failed_runs > 0) {
-    text += fmt::format("left out: {} runs that failed\n", comparison.failed_runs);
+    text += fmt::format("left out: {} runs that were not done\n", comparison.failed_runs);
   }
   return text;
 }

@@ -32,7 +32,6 @@ Result<LoadedReport> load_report(const std::string& path) {
                   path);
   }
   loaded.result.done = true;
-  loaded.result.virtual_time = is_computed(json);
   Json config = json.value("config", Json());
   for (const char* key : {"run", "trace"}) {
     const Json part = json.value(key, Json());

@@ -1,5 +1,6 @@
 #include "experiments/sweep/figures.h"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
@@ -32,6 +33,7 @@ const std::vector<FigureOf> kOfReport = {
     {"prefill_ns", "phases/prefill/wall_ns", Unit::nanoseconds},
     {"read_bytes", "io/read_bytes", Unit::bytes},
     {"from_ram_share", "io/from_ram_share", Unit::share},
+    {"stolen_share", "io/stolen_share", Unit::share},
     {"cpu_s", "io/cpu_s", Unit::seconds},
     {"drive_bytes_per_s", "gap/drive_bytes_per_s", Unit::bytes_per_s},
     {"seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", Unit::tok_per_s},
@@ -64,7 +66,26 @@ std::optional<double> number_at(const Json& json, const std::string& path) {
   return at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
 }
 
-std::vector<Figure> figures_by(const std::vector<FigureOf>& table, const Json& report) {
+bool draws_lots(const std::string& policy) {
+  return policy.starts_with("random");
+}
+
+// An oracle that is never wrong and forgets nothing has no lots to draw.
+bool prefetch_draws_lots(const std::string& prefetcher) {
+  return prefetcher.starts_with("oracle") && !prefetcher.starts_with("oracle:precision=1,recall=1,");
+}
+
+bool is_known(const Json& report) {
+  const Json config = report.value("config", Json());
+  const auto text = [&](const char* key) {
+    const Json value = config.is_object() ? config.value(key, Json()) : Json();
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  return report.value("clock", Json()) == "virtual" && !draws_lots(text("evict")) &&
+         !prefetch_draws_lots(text("prefetch"));
+}
+
+std::vector<Figure> figures_by(const std::vector<FigureOf>& table, const Json& report, bool known) {
   std::vector<Figure> figures;
   for (const FigureOf& of : table) {
     std::optional<double> value = number_at(report, of.path);
@@ -73,7 +94,7 @@ std::vector<Figure> figures_by(const std::vector<FigureOf>& table, const Json& r
       value = per > 0 ? std::optional(*value / per) : std::nullopt;
     }
     if (value) {
-      figures.push_back({of.name, of.unit, *value});
+      figures.push_back({of.name, of.unit, *value, known});
     }
   }
   return figures;
@@ -91,10 +112,11 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
     if (!bytes || !policy.is_string()) {
       continue;
     }
-    const std::string of = fmt::format("{} {}", policy.get<std::string>(), format_bytes(uint64_t(*bytes)));
+    const std::string name_of_policy = policy.get<std::string>();
+    const std::string of = fmt::format("{} {}", name_of_policy, format_bytes(uint64_t(*bytes)));
     for (const char* name : {"hit_ratio", "hit_ratio_decode"}) {
       if (const std::optional<double> value = number_at(point, name)) {
-        figures.push_back({fmt::format("{} {}", name, of), Unit::share, *value});
+        figures.push_back({fmt::format("{} {}", name, of), Unit::share, *value, !draws_lots(name_of_policy)});
       }
     }
   }
@@ -106,16 +128,12 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
 std::vector<Figure> figures_of(const Json& result) {
   const Json schema = result.is_object() ? result.value("schema", Json()) : Json();
   if (schema == "spillway.report/1") {
-    return figures_by(kOfReport, result);
+    return figures_by(kOfReport, result, is_known(result));
   }
   if (schema == "spillway.plan/1") {
-    return figures_by(kOfPlan, result);
+    return figures_by(kOfPlan, result, true);
   }
   return schema == "spillway.curve/1" ? figures_of_curve(result) : std::vector<Figure>();
-}
-
-bool is_computed(const Json& result) {
-  return result.is_object() && result.value("clock", Json("virtual")) == "virtual";
 }
 
 std::vector<std::string> usual_figures() {
@@ -133,13 +151,21 @@ std::string format_figure(double value, Unit unit) {
     case Unit::bytes:
       return format_bytes(uint64_t(value));
     case Unit::bytes_per_s:
-      return format_bytes(uint64_t(value)) + "s";
+      return format_bytes(uint64_t(value)) + "/s";
     case Unit::seconds:
       return fmt::format("{:.4g} s", value);
     case Unit::number:
       break;
   }
   return fmt::format("{:.4g}", value);
+}
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.empty()           ? 0
+         : values.size() % 2 == 1 ? values[middle]
+                                  : (values[middle - 1] + values[middle]) / 2;
 }
 
 bool is_compared_by_ratio(Unit unit) {

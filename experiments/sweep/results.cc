@@ -56,7 +56,7 @@ std::string last_line(const std::string& text) {
 // Why there is no report to keep; nothing when there is one.
 std::string failure_of(const ChildRun& child, bool has_report) {
   if (child.timed_out) {
-    return fmt::format("took longer than its {:.0f} s and was ended", child.wall_s);
+    return fmt::format("took longer than it may and was ended after {:.1f} s", child.wall_s);
   }
   if (child.status > 128) {
     return fmt::format("was ended by signal {}", child.status - 128);
@@ -68,31 +68,9 @@ std::string failure_of(const ChildRun& child, bool has_report) {
   return has_report ? "" : "wrote no report";
 }
 
-Result<PointResult> point_result_of(const Json& json) {
-  PointResult result;
-  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
-    return failed("not a JSON object of schema {}", kPointSchema);
-  }
-  const Json point = json.value("point", Json());
-  const Json repetition = json.value("repetition", Json());
-  if (!point.is_object() || !repetition.is_number_unsigned()) {
-    return failed("lacks its 'point' or its 'repetition'");
-  }
-  for (const auto& [axis, value] : point.items()) {
-    result.point.emplace_back(axis, value.dump());
-  }
-  result.repetition = repetition.get<uint32_t>();
-  result.done = json.value("status", Json()) == "done";
-  const Json error = json.value("error", Json());
-  result.error = error.is_string() ? error.get<std::string>() : "";
-  const Json wall = json.value("wall_s", Json());
-  result.wall_s = wall.is_number() ? wall.get<double>() : 0;
-  const Json host = json.value("host", Json());
-  result.host = host.is_string() ? host.get<std::string>() : "";
-  const Json report = json.value("result", Json());
-  result.figures = figures_of(report);
-  result.virtual_time = is_computed(report);
-  return result;
+// By its status, which those of before this status was known have too.
+bool is_unavailable(const Json& exit_status) {
+  return exit_status == int(ErrorKind::unavailable);
 }
 
 Result<PointResult> read_result(const std::string& path) {
@@ -179,7 +157,9 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
   Json json = {{"schema", kPointSchema},
                {"point", json_of(run.point)},
                {"repetition", run.repetition},
-               {"status", error.empty() ? "done" : "failed"},
+               {"status", error.empty()                  ? "done"
+                          : is_unavailable(child.status) ? "unavailable"
+                                                         : "failed"},
                {"error", error.empty() ? Json() : Json(error)},
                {"exit_status", child.status},
                {"command", command},
@@ -196,6 +176,42 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
     return propagate(written);
   }
   return point_result_of(json);
+}
+
+Result<PointResult> point_result_of(const Json& json) {
+  PointResult result;
+  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
+    return failed("not a JSON object of schema {}", kPointSchema);
+  }
+  const Json point = json.value("point", Json());
+  const Json repetition = json.value("repetition", Json());
+  if (!point.is_object() || !repetition.is_number_unsigned()) {
+    return failed("lacks its 'point' or its 'repetition'");
+  }
+  for (const auto& [axis, value] : point.items()) {
+    result.point.emplace_back(axis, value.dump());
+  }
+  result.repetition = repetition.get<uint32_t>();
+  result.done = json.value("status", Json()) == "done";
+  result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
+  const Json error = json.value("error", Json());
+  result.error = error.is_string() ? error.get<std::string>() : "";
+  const Json wall = json.value("wall_s", Json());
+  result.wall_s = wall.is_number() ? wall.get<double>() : 0;
+  const Json host = json.value("host", Json());
+  result.host = host.is_string() ? host.get<std::string>() : "";
+  const Json report = json.value("result", Json());
+  result.figures = figures_of(report);
+  const Json run = report.is_object() ? report.value("run", Json()) : Json();
+  const Json commit = run.is_object() ? run.value("commit", Json()) : Json();
+  result.commit = commit.is_string() ? commit.get<std::string>() : "";
+  return result;
+}
+
+std::optional<Figure> find_figure(const PointResult& result, const std::string& name) {
+  const auto found = std::find_if(result.figures.begin(), result.figures.end(),
+                                  [&](const Figure& figure) { return figure.name == name; });
+  return found == result.figures.end() ? std::nullopt : std::optional(*found);
 }
 
 bool is_result_folder(const std::string& directory) {
@@ -217,6 +233,21 @@ Result<std::vector<PointResult>> read_results(const std::string& directory) {
     results.push_back(std::move(*result));
   }
   return results;
+}
+
+std::string describe_missing(const std::vector<PointResult>& results) {
+  const auto unavailable = std::count_if(results.begin(), results.end(),
+                                         [](const PointResult& result) { return result.unavailable; });
+  const auto failed = std::count_if(results.begin(), results.end(), [](const PointResult& result) {
+    return !result.done && !result.unavailable;
+  });
+  std::string text = failed > 0 ? fmt::format("{} of {} runs failed", failed, results.size()) : "";
+  if (unavailable > 0) {
+    text += text.empty() ? fmt::format("{} of {} runs were", unavailable, results.size())
+                         : fmt::format(", {} were", unavailable);
+    text += " not available here";
+  }
+  return text;
 }
 
 std::string plain_label(const std::string& json) {

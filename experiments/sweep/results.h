@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/json_fwd.h"
 #include "experiments/sweep/child.h"
 #include "experiments/sweep/figures.h"
 #include "experiments/sweep/points.h"
@@ -18,10 +19,11 @@ struct PointResult {
   PointOf point;
   uint32_t repetition = 1;
   bool done = false;
-  std::string error;  // where it is not done
+  bool unavailable = false;  // not done for want of something that this machine or this user has not
+  std::string error;         // where it is not done
   double wall_s = 0;
   std::string host;
-  bool virtual_time = false;  // computed: the same again
+  std::string commit;  // of the program that ran it, where its result says
   std::vector<Figure> figures;
 };
 
@@ -48,10 +50,18 @@ class ResultFolder {
   std::string directory_;
 };
 
+// A document of spillway.point/1.
+Result<PointResult> point_result_of(const Json& point);
+
+std::optional<Figure> find_figure(const PointResult& result, const std::string& name);
+
 bool is_result_folder(const std::string& directory);
 
 // Every result in a folder, by name.
 Result<std::vector<PointResult>> read_results(const std::string& directory);
+
+// `3 of 8 runs failed, 2 were not available here`; nothing where all of them were done.
+std::string describe_missing(const std::vector<PointResult>& results);
 
 // `a=1 b="x"`, for people.
 std::string describe(const PointOf& point);

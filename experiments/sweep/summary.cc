@@ -17,12 +17,6 @@ std::vector<std::string> wanted_figures(const Experiment& experiment) {
   return experiment.figures.empty() ? usual_figures() : experiment.figures;
 }
 
-std::optional<Figure> find_figure(const PointResult& result, const std::string& name) {
-  const auto found = std::find_if(result.figures.begin(), result.figures.end(),
-                                  [&](const Figure& figure) { return figure.name == name; });
-  return found == result.figures.end() ? std::nullopt : std::optional(*found);
-}
-
 std::string say_time(double seconds) {
   if (seconds < 90) {
     return fmt::format("{:.0f} s", seconds);
@@ -33,7 +27,7 @@ std::string say_time(double seconds) {
 // What came out of one run, in a few words.
 std::string outcome_of(const Experiment& experiment, const PointResult& result) {
   if (!result.done) {
-    return fmt::format("FAILED: {}", printable(result.error));
+    return fmt::format("{}: {}", result.unavailable ? "NOT AVAILABLE" : "FAILED", printable(result.error));
   }
   std::string text;
   for (const std::string& name : wanted_figures(experiment)) {
@@ -70,15 +64,11 @@ std::string cell_of(const std::vector<const PointResult*>& runs, const std::stri
   if (values.empty()) {
     return "-";
   }
-  double sum = 0;
-  for (const double value : values) {
-    sum += value;
-  }
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const std::string mean = format_figure(sum / double(values.size()), unit);
+  const std::string middle = format_figure(median_of(values), unit);
   return *least == *most
-             ? mean
-             : fmt::format("{} ({} to {})", mean, format_figure(*least, unit), format_figure(*most, unit));
+             ? middle
+             : fmt::format("{} ({} to {})", middle, format_figure(*least, unit), format_figure(*most, unit));
 }
 
 // What is no continuation byte of UTF-8 begins a character.
@@ -154,7 +144,8 @@ std::vector<std::string> row_of(const Runs& runs, const std::vector<std::string>
   }
   const auto bad = std::find_if(runs.begin(), runs.end(), [](const PointResult* run) { return !run->done; });
   if (bad != runs.end()) {
-    row.push_back(fmt::format("failed: {}", printable((*bad)->error)));
+    row.push_back(
+        fmt::format("{}: {}", (*bad)->unavailable ? "not available" : "failed", printable((*bad)->error)));
   }
   return row;
 }
@@ -175,10 +166,10 @@ void print_summary(const Experiment& experiment, const std::vector<PointResult>&
   for (const auto& [place, runs] : points) {
     rows.push_back(row_of(runs, figures));
   }
-  const auto bad =
-      std::count_if(results.begin(), results.end(), [](const PointResult& result) { return !result.done; });
-  fmt::print("{}\n\n{}\n{} runs{}\n", printable(experiment.question), table_of(rows), results.size(),
-             bad == 0 ? "" : fmt::format(", {} of them failed; --retry runs these again", bad));
+  const std::string missing = describe_missing(results);
+  fmt::print(
+      "{}\n\n{}\n{}\n", printable(experiment.question), table_of(rows),
+      missing.empty() ? fmt::format("{} runs", results.size()) : missing + "; --retry runs these again");
 }
 
 }  // namespace spillway

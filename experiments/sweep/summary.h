@@ -27,8 +27,8 @@ class SweepProgress {
   double seconds_ = 0;  // of the runs behind us, on whichever day
 };
 
-// The experiment's question and a row for each point, on stdout: figures' means over the repetitions, with
-// the least and the most where there are several, and what failed.
+// The experiment's question and a row for each point, on stdout: the medians of its figures over the
+// repetitions, with the least and the most where there are several, and what failed.
 void print_summary(const Experiment& experiment, const std::vector<PointResult>& results);
 
 // Rows of cells in columns as wide as they need be. Widths count characters as a terminal shows them.

@@ -14,6 +14,7 @@
 
 #include "core/interrupt.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
 #include "experiments/sweep/results.h"
@@ -116,25 +117,17 @@ Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& 
   return plan;
 }
 
-std::string quoted(const std::vector<std::string>& words) {
-  std::string line = "spillway";
-  for (const std::string& word : words) {
-    const bool plain = !word.empty() && word.find_first_not_of(
-                                            "abcdefghijklmnopqrstuvwxyz"
-                                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                            "-_=+,.:/@%") == std::string::npos;
-    line += plain ? " " + word : " '" + printable(word) + "'";
-  }
-  return line;
+std::string typed(const std::vector<std::string>& words) {
+  return "spillway " + shell_line(words);
 }
 
 Result<void> print_commands(const PlannedSweep& plan) {
   fmt::print("# {}\n", printable(plan.experiment.question));
   for (const RunCommand& command : plan.make.commands) {
-    fmt::print("{}\n", quoted(*plan.writer->words(command, plan.places)));
+    fmt::print("{}\n", typed(*plan.writer->words(command, plan.places)));
   }
   for (const PlannedRun& run : plan.mine) {
-    fmt::print("{}\n", quoted(*plan.writer->words(run.command, plan.values(run))));
+    fmt::print("{}\n", typed(*plan.writer->words(run.command, plan.values(run))));
   }
   return {};
 }
@@ -149,7 +142,7 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
   if (!words) {
     return propagate(words);
   }
-  fmt::print(stderr, "making: {}\n", printable(quoted(*words)));
+  fmt::print(stderr, "making: {}\n", printable(typed(*words)));
   Result<ChildRun> child = run_child(*words, false, 0);
   if (!child) {
     return propagate(child);
@@ -159,7 +152,7 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
   }
   if (child->status != 0) {
     std::fputs(child->complaint.c_str(), stderr);
-    return failed("{}: '{}' ended with status {}", plan.experiment.path, quoted(*words), child->status);
+    return failed("{}: '{}' ended with status {}", plan.experiment.path, typed(*words), child->status);
   }
   return write_json({{"schema", "spillway.made/1"}, {"command", *words}, {"wall_s", child->wall_s}}, stamp);
 }
@@ -185,10 +178,31 @@ Result<void> make_inputs(const PlannedSweep& plan) {
   return {};
 }
 
+// Results have no version in their names: a new one of this program goes on where another was.
+void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder) {
+  size_t others = 0;
+  std::string commit;
+  for (const PlannedRun& run : plan.mine) {
+    const std::optional<PointResult> there = folder.find(run.key);
+    if (there && !there->commit.empty() && there->commit != program_commit()) {
+      ++others;
+      commit = there->commit;
+    }
+  }
+  if (others > 0) {
+    fmt::print(
+        stderr,
+        "spillway: {} of the results that are there are by another version of this program ({}; this is {}); "
+        "another folder would not mix them\n",
+        others, printable(commit), program_commit());
+  }
+}
+
 // Runs those of `plan.mine` that are not there; all of their results.
 Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const ResultFolder& folder,
                                             bool retry) {
   SweepProgress progress(plan.experiment, plan.mine.size());
+  warn_of_other_versions(plan, folder);
   std::vector<PointResult> results;
   for (const PlannedRun& run : plan.mine) {
     std::optional<PointResult> there = folder.find(run.key);
@@ -239,6 +253,12 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
   const bool all_failed =
       std::none_of(results->begin(), results->end(), [](const PointResult& result) { return result.done; });
   if (!results->empty() && all_failed) {
+    const bool all_unavailable = std::all_of(results->begin(), results->end(),
+                                             [](const PointResult& result) { return result.unavailable; });
+    if (all_unavailable) {
+      return unavailable("{}: no run is available here; the first: {}", plan.experiment.path,
+                         results->front().error);
+    }
     return failed("{}: every run failed; the first: {}", plan.experiment.path, results->front().error);
   }
   return {};

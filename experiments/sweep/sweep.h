@@ -17,8 +17,9 @@ struct SweepOptions {
 };
 
 // Runs what is not there yet of each experiment, each run a process of its own, and tables what came out. A
-// run that fails is recorded and not run again; only where none succeeded is that an error. One experiment's
-// results go to `directory` itself, those of several to a folder in it each, named after their files.
+// run that fails, or that this machine has not got what it needs for, is recorded and not run again; only
+// where none succeeded is that an error. One experiment's results go to `directory` itself, those of several
+// to a folder in it each, named after their files.
 Result<void> sweep(const SweepOptions& options);
 
 }  // namespace spillway

@@ -80,6 +80,19 @@ TEST_F(Compare, TellsAnExactDifferenceOfSimulations) {
   EXPECT_EQ(table.out.find("hit_ratio"), std::string::npos) << table.out;
 }
 
+TEST_F(Compare, DoesNotJudgeSingleRunsThatDrawLots) {
+  const auto method = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> other = options;
+    other.insert(other.end(), {"--seed", "2"});
+    return figure(compare({simulate("a.json", options), simulate("b.json", other)})["points"][0],
+                  "hit_ratio")["method"];
+  };
+  EXPECT_EQ(method({"--evict", "lfu"}), "exact");
+  EXPECT_EQ(method({"--evict", "random"}), "none");
+  EXPECT_EQ(method({"--compute", "1ms", "--prefetch", "oracle:ahead=2"}), "exact");
+  EXPECT_EQ(method({"--compute", "1ms", "--prefetch", "oracle:recall=0.5"}), "none");
+}
+
 TEST_F(Compare, CallsNoiseNoise) {
   const std::string a = folder_of("a", {9.0, 11.0, 10.0, 10.5});
   const std::string b = folder_of("b", {9.5, 11.5, 10.0, 10.4});
@@ -93,6 +106,11 @@ TEST_F(Compare, CallsNoiseNoise) {
   EXPECT_EQ(doubled["verdict"], "higher");
   EXPECT_NEAR(doubled["difference"].get<double>(), 1.0, 0.05);
   EXPECT_GT(doubled["low"].get<double>(), 0.7);
+  // What stands beside the difference is what it is the difference of.
+  const Json wide =
+      figure(compare({folder_of("d", {1.0, 100.0}), folder_of("e", {10.0, 10.0})})["points"][0], "tok_per_s");
+  EXPECT_NEAR(wide["a"]["mean"].get<double>(), 10, 1e-9);
+  EXPECT_NEAR(wide["difference"].get<double>(), 0, 1e-9);
 }
 
 TEST_F(Compare, DoesNotJudgeTwoSingleMeasurements) {

@@ -82,13 +82,70 @@ TEST_F(Plots, WaterfallHasEveryBarOfTheGapAndWhatIsNotExplained) {
 
 TEST_F(Plots, CurvesHaveTheirPoliciesTheCliffAndTheKnee) {
   const std::string curve = result("curve.json", {"curve", trace_, "--policy", "lru,lfu,belady"});
-  expect_svg("hit_ratio_curves", {curve}, {"lru", "lfu", "belady", "cliff", "knee", "hits of decode (%)"});
+  expect_svg("hit_ratio_curves", {curve},
+             {"lru", "lfu", "belady", "cliff", "LRU's knee", "hits of decode (%)"});
 }
 
 TEST_F(Plots, LatenciesAreDrawnOfEveryRunByItsName) {
   const std::string small = simulated("small.json", {"--cache", "1MiB"});
   const std::string large = simulated("large.json", {"--cache", "4MiB"});
   expect_svg("latency_cdf", {small, large}, {"small", "large", "tokens no slower (%)"});
+}
+
+TEST_F(Plots, LatenciesOfManyRunsAreThoseOfTheBestAndTheWorst) {
+  const Json report = Json::parse(read_file(simulated("run.json", {"--cache", "1MiB"})));
+  std::vector<std::string> runs;
+  for (int i = 0; i < 9; ++i) {
+    runs.push_back(scratch_ / ("run" + std::to_string(i) + ".json"));
+    Json other = report;
+    Json& latency = other["phases"]["measured"]["latency"];
+    // The first token of each hits all it needs and takes no time.
+    latency["histogram"] = {{{"upper_bound_ns", 1}, {"count", 1}},
+                            {{"upper_bound_ns", 90'000'000}, {"count", 9}}};
+    latency["max_ns"] = 90'000'000;
+    latency["p99_ns"] = 50'000'000 + 1'000'000 * (i * 4 % 9);  // in another order than their names
+    std::ofstream(runs.back()) << other.dump();
+  }
+  const std::string svg =
+      expect_svg("latency_cdf", runs, {"3 more, with p99 between these, are not shown", ">0.1<"});
+  EXPECT_EQ(svg.find("1e-"), std::string::npos) << "ticks for what takes no time";
+  for (const int i : {0, 7, 5, 6, 4, 2}) {  // 0, 1, 2, 6, 7 and 8 × 4 mod 9
+    EXPECT_NE(svg.find("run" + std::to_string(i)), std::string::npos) << i;
+  }
+}
+
+TEST_F(Plots, TicksAreLeftOutWhereTheyWouldLieOnEachOther) {
+  std::vector<std::string> runs;
+  for (const std::string cache : {"1MiB", "1100KiB", "8MiB"}) {
+    for (const std::string policy : {"lru", "lfu"}) {
+      runs.push_back(simulated(cache + policy + ".json", {"--cache", cache, "--evict", policy}));
+    }
+  }
+  const std::string svg = expect_svg("sweep_lines", runs, {"1.05 MB", "8.39 MB", ">evict<"});
+  EXPECT_EQ(svg.find("1.13 MB"), std::string::npos);
+}
+
+TEST_F(Plots, TooManyLinesArePlotsOfTheirOwn) {
+  const std::string run = simulated("run.json", {"--cache", "1MiB"});
+  const Json report = Json::parse(read_file(run));
+  std::vector<std::string> points;
+  for (const std::string cache : {"1MiB", "8MiB"}) {
+    for (const std::string device : {"one", "two"}) {
+      for (int policy = 0; policy < 8; ++policy) {
+        points.push_back(scratch_ / (cache + device + std::to_string(policy) + ".json"));
+        std::ofstream(points.back()) << Json(
+            {{"schema", "spillway.point/1"},
+             {"point", {{"cache", cache}, {"drive", device}, {"evict", policy}}},
+             {"status", "done"},
+             {"repetition", 1},
+             {"result", report}});
+      }
+    }
+  }
+  expect_svg("sweep_lines", points, {">drive one<", ">drive two<", ">evict<"}, {"--series", "evict,drive"});
+  EXPECT_EQ(expect_svg("sweep_lines", {points.begin(), points.begin() + 8}, {"tokens per second"})
+                .find("drive one"),
+            std::string::npos);
 }
 
 TEST_F(Plots, SpeedIsDrawnByCacheAndByWhateverElseVaries) {
@@ -131,7 +188,19 @@ TEST_F(Plots, BreakEvenIsAgainstTheSameRunWithoutPrefetch) {
           {"--cache", "2MiB", "--prefetch", "oracle:precision=" + precision + ",recall=" + recall}));
     }
   }
-  expect_svg("break_even", runs, {"precision (%)", "recall (%)", "1 layer ahead"});
+  const std::string svg = expect_svg("break_even", runs, {"precision (%)", "recall (%)", "1 layer ahead"});
+  EXPECT_EQ(svg.find("compute"), std::string::npos) << "is the same in all";
+  std::vector<std::string> others = runs;
+  for (const std::string& run : runs) {
+    Json report = Json::parse(read_file(run));
+    report["config"]["compute"] = "9ms";
+    others.push_back(run + ".slow.json");
+    std::ofstream(others.back()) << report.dump();
+  }
+  expect_svg("break_even", others, {"compute 300000ns", "compute 9ms"});
+  // One recall is a row of its own height, and no line can be drawn through it.
+  std::erase_if(runs, [](const std::string& run) { return run.find("r0.5") != std::string::npos; });
+  EXPECT_EQ(expect_svg("break_even", runs, {"precision (%)"}).find("nan"), std::string::npos);
   runs.erase(runs.begin());
   const Ran refused = plot("break_even", runs, "-");
   EXPECT_EQ(refused.status, 1);

@@ -96,6 +96,14 @@ TEST_F(ReportCommand, HasAQuestionAnAnswerATableAndTheCommandForEverything) {
   }
 }
 
+TEST_F(ReportCommand, HasCommandsThatCanBeTypedAgain) {
+  const std::string trace = scratch_ / "my trace.bin";
+  std::filesystem::copy_file(trace_, trace);
+  make({"simulate", trace, "--cache", "1MiB", "--json", results_ + "/run.json"});
+  ASSERT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+  EXPECT_NE(read_file(page_).find("<pre>spillway simulate '" + trace + "' --cache 1MiB"), std::string::npos);
+}
+
 TEST_F(ReportCommand, OpensInABrowserWithNoRequestNoErrorAndNothingBesideTheScreen) {
   if (python_with_matplotlib().empty()) {
     GTEST_SKIP() << "python3-matplotlib is not installed";
@@ -120,6 +128,44 @@ TEST_F(ReportCommand, OpensInABrowserWithNoRequestNoErrorAndNothingBesideTheScre
     EXPECT_GE(screen["smallest_letters_px"], 9) << name;
   }
   EXPECT_NE(page["screens"]["phone light"]["paper"], page["screens"]["phone dark"]["paper"]);
+}
+
+TEST_F(ReportCommand, ShowsASweepOfPlans) {
+  const std::string question =
+      std::string(SPILLWAY_SOURCE_DIR) + "/experiments/questions/10-context-length.json";
+  make({"sweep", question, "--quick", "--set", "context=4096,131072", "-o", results_});
+  const Ran ran = report();
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::string html = read_file(page_);
+  EXPECT_EQ(html.find("failed"), std::string::npos);
+  EXPECT_NE(html.find("At context 4096: fastest is case "), std::string::npos);
+  EXPECT_EQ(count(html, "<td>131072</td>"), 4U);
+  EXPECT_NE(html.find("for the context</th>"), std::string::npos);
+  EXPECT_NE(html.find("Worked out, not run."), std::string::npos);
+  if (!python_with_matplotlib().empty()) {
+    EXPECT_EQ(count(html, "<figure><svg"), 1U) << ran.err;
+    EXPECT_NE(html.find(">131072</text>"), std::string::npos) << "tokens, and no bytes";
+  }
+}
+
+TEST_F(ReportCommand, AnswersASweepWithinEachValueOfItsAxis) {
+  const Json experiment = {
+      {"schema", "spillway.experiment/1"},
+      {"question", "Which prefetcher?"},
+      {"base", {{"command", "simulate"}, {"trace", trace_}, {"compute", "300us"}}},
+      {"sweep", {{"cache", {"1MiB", "2MiB", "4MiB"}}, {"prefetch", {"none", "popular", "oracle:ahead=1"}}}},
+      {"plot", {{"kind", "lines"}, {"x", "cache"}, {"series", "prefetch"}}}};
+  std::ofstream(scratch_ / "experiment.json") << experiment.dump();
+  make({"sweep", scratch_ / "experiment.json", "-o", results_});
+  ASSERT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+  const std::string html = read_file(page_);
+  const std::string answer = html.substr(html.find("<p class=\"answer\">"));
+  for (const std::string cache : {"1MiB", "2MiB", "4MiB"}) {
+    EXPECT_NE(answer.find("At cache " + cache + ": fastest is prefetch "), std::string::npos)
+        << answer.substr(0, 400);
+  }
+  EXPECT_NE(answer.find("oracle:ahead=1, which knows the future, reaches"), std::string::npos);
+  EXPECT_EQ(answer.find("Prefetch pays"), std::string::npos);
 }
 
 TEST_F(ReportCommand, HasItsTablesWhereNothingCanBeDrawn) {
@@ -179,6 +225,53 @@ TEST_F(ReportCommand, PutsWhatARunMustSayBeforeItsAnswerIsBelieved) {
   for (const std::string caution : {"Not cold: 25.0 %", "Interrupted", "the &lt;drive&gt; was busy"}) {
     EXPECT_NE(html.find(caution), std::string::npos) << caution;
   }
+}
+
+TEST_F(ReportCommand, SaysOnceWhatManyRunsOfASweepWarnOf) {
+  const Json experiment = {{"schema", "spillway.experiment/1"},
+                           {"question", "Which policy?"},
+                           {"base", {{"command", "simulate"}, {"trace", trace_}, {"cache", "1MiB"}}},
+                           {"sweep", {{"evict", {"lru", "lfu", "fifo"}}}}};
+  std::ofstream(scratch_ / "experiment.json") << experiment.dump();
+  make({"sweep", scratch_ / "experiment.json", "-o", results_});
+  double share = 0.25;
+  for (const auto& entry : std::filesystem::directory_iterator(results_ + "/points")) {
+    Json point = Json::parse(read_file(entry.path()));
+    point["result"]["warnings"] = {"the drive was busy"};
+    point["result"]["io"]["stolen_share"] = share += 0.25;
+    std::ofstream(entry.path()) << point.dump();
+  }
+  ASSERT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+  const std::string html = read_file(page_);
+  EXPECT_EQ(count(html, "<p class=\"caution\">"), 2U);
+  EXPECT_NE(html.find("3 of 3 runs: the drive was busy"), std::string::npos);
+  EXPECT_NE(html.find("3 of 3 runs, with other figures: Disturbed"), std::string::npos);
+  EXPECT_NE(html.find("stolen</th>"), std::string::npos);
+  EXPECT_NE(html.find(">75.0 %</td>"), std::string::npos);
+}
+
+TEST_F(ReportCommand, TellsWhatFailedFromWhatIsNotAvailable) {
+  const Json experiment = {{"schema", "spillway.experiment/1"},
+                           {"question", "Which policy?"},
+                           {"base", {{"command", "simulate"}, {"trace", trace_}, {"cache", "1MiB"}}},
+                           {"sweep", {{"evict", {"lru", "no-such-policy"}}}}};
+  std::ofstream(scratch_ / "experiment.json") << experiment.dump();
+  make({"sweep", scratch_ / "experiment.json", "-o", results_});
+  const auto html = [&] {
+    EXPECT_EQ(report({"--plots", fake_plots("print('<svg></svg>')")}).status, 0);
+    return read_file(page_);
+  };
+  EXPECT_NE(html().find("1 of 2 runs failed."), std::string::npos);
+  for (const auto& entry : std::filesystem::directory_iterator(results_ + "/points")) {
+    Json point = Json::parse(read_file(entry.path()));
+    if (point["status"] == "failed") {
+      point["status"] = "unavailable";
+      point["exit_status"] = 77;
+      std::ofstream(entry.path()) << point.dump();
+    }
+  }
+  EXPECT_NE(html().find("1 of 2 runs were not available here."), std::string::npos);
+  EXPECT_NE(html().find(">not available: "), std::string::npos);
 }
 
 }  // namespace

@@ -62,6 +62,21 @@ TEST_F(Sweep, RunsOnlyWhatIsNotThereYet) {
   EXPECT_EQ(lasting(results_in(out_)), lasting(first));
 }
 
+TEST_F(Sweep, WarnsOfResultsThatAnotherVersionMade) {
+  const std::string file = write(small_experiment());
+  ASSERT_EQ(sweep(file, out_).status, 0);
+  EXPECT_EQ(sweep(file, out_).err.find("version"), std::string::npos);
+  const auto [name, result] = *results_in(out_).begin();
+  Json other = result;
+  other["result"]["run"]["commit"] = "0123456789ab";
+  std::ofstream(out_ + "/points/" + name + ".json") << other.dump();
+  const Ran again = sweep(file, out_);
+  EXPECT_EQ(again.status, 0);
+  EXPECT_NE(again.err.find("1 of the results that are there are by another version"), std::string::npos)
+      << again.err;
+  EXPECT_NE(again.err.find("0123456789ab"), std::string::npos) << again.err;
+}
+
 // Killed whenever there are so many results, and started again.
 TEST_F(Sweep, ComesToTheSameResultsHoweverOftenItIsKilled) {
   const std::string file = write(small_experiment());
@@ -136,10 +151,33 @@ TEST_F(Sweep, RecordsAFailureAndGoesOn) {
     }
   }
   EXPECT_EQ(failures, 4U);
-  EXPECT_NE(ran.out.find("4 of them failed"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("4 of 8 runs failed"), std::string::npos) << ran.out;
   EXPECT_EQ(sweep(file, out_).err.find('['), std::string::npos) << "what failed was run again unasked";
   const Ran retried = sweep(file, out_, {"--retry"});
   EXPECT_EQ(std::count(retried.err.begin(), retried.err.end(), '['), 4) << retried.err;
+}
+
+TEST_F(Sweep, RecordsWhatIsNotAvailableAsThat) {
+  Json experiment = small_experiment();
+  experiment["base"] = {{"command", "replay"},
+                        {"trace", "{made}/trace.bin"},
+                        {"backend", "pread:direct=0"},
+                        {"cache", "1MiB"},
+                        {"no-probe", true}};
+  // No drive is below memory whose reads could be limited.
+  experiment["sweep"] = {{"throttle", {"1GB/s"}}, {"store", {"/dev/shm"}}};
+  experiment["repetitions"] = 1;
+  const Ran none = sweep(write(experiment), out_);
+  EXPECT_EQ(none.status, 77) << none.err;
+  experiment["sweep"]["throttle"] = {"1GB/s", nullptr};
+  const Ran some = sweep(write(experiment), out_);
+  EXPECT_EQ(some.status, 0) << some.err;
+  EXPECT_NE(some.out.find("1 of 2 runs were not available here"), std::string::npos) << some.out;
+  for (const auto& [name, result] : results_in(out_)) {
+    EXPECT_EQ(result["status"], result["point"]["throttle"].is_null() ? "done" : "unavailable")
+        << result["error"];
+    expect_schema("point-1.json", out_ + "/points/" + name + ".json");
+  }
 }
 
 TEST_F(Sweep, FailsWhereEveryRunDoes) {
@@ -218,6 +256,16 @@ TEST_F(Sweep, PrintsTheCommandsAndRunsNone) {
   EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1 + 1 + 8) << ran.out;
   EXPECT_NE(ran.out.find("--evict random"), std::string::npos) << ran.out;
   EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(Sweep, PrintsCommandsThatAShellTakesAsTheyAreMeant) {
+  Json experiment = small_experiment();
+  experiment["base"]["trace"] = "it's a trace.bin";
+  const Ran ran = sweep(write(experiment), out_, {"--dry-run", "--quick"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::string line = ran.out.substr(ran.out.find("spillway simulate"));
+  const Ran words = Program({"/bin/sh", "-c", "printf '%s\\n' " + line.substr(0, line.find('\n'))}).wait();
+  EXPECT_NE(words.out.find("\nit's a trace.bin\n"), std::string::npos) << words.out << words.err;
 }
 
 TEST_F(Sweep, RefusesWhatItCannotUnderstandBeforeAnythingRuns) {

@@ -66,14 +66,16 @@ TEST(InlineSvg, KeepsTheFigureWithNamesOfItsOwnAndThePagesColours) {
   EXPECT_TRUE(holds(svg, "fill: var(--ink); stroke: #0072b2"));
 }
 
-TEST(Knee, IsFarthestAboveTheLineFromNothingToTheEnd) {
-  const std::vector<CurvePoint> points = {
-      {"lru", 10, 0.0}, {"lru", 20, 0.5}, {"lru", 40, 0.8}, {"lru", 80, 0.9}};
-  const std::optional<CurvePoint> knee = knee_of(points);
-  ASSERT_TRUE(knee);
-  EXPECT_EQ(knee->cache_bytes, 40U);  // 0.8 / 0.9 − 40 / 80 = 0.39; before it 0.31
-  EXPECT_FALSE(knee_of({{"lru", 10, 0.1}, {"lru", 20, 0.2}, {"lru", 40, 0.4}}));
-  EXPECT_FALSE(knee_of({{"lru", 10, 0.0}, {"lru", 20, 0.0}, {"lru", 40, 0.0}}));
+TEST(ResultFiles, ACurveHasTheKneeThatCurveFound) {
+  const TemporaryDirectory folder;
+  std::ofstream(folder / "c.json") << R"({"schema": "spillway.curve/1", "trace": {"path": "t", "model": "m"},
+      "token_cycle_bytes": 20, "points": [{"policy": "lru", "cache_bytes": 10, "hit_ratio_decode": 0.1}],
+      "knee": {"cache_bytes": 40, "hit_ratio": 0.3, "hit_ratio_decode": 0.8}})";
+  const Result<Results> results = read_files({folder.path()});
+  ASSERT_TRUE(results && results->curves.size() == 1);
+  ASSERT_TRUE(results->curves[0].knee);
+  EXPECT_EQ(results->curves[0].knee->cache_bytes, 40U);
+  EXPECT_EQ(results->curves[0].knee->hit_ratio_decode, 0.8);
 }
 
 TEST(ResultFiles, ThatAreNotWhatTheyShouldBeAreListedAndLeftOut) {
@@ -90,24 +92,45 @@ TEST(ResultFiles, ThatAreNotWhatTheyShouldBeAreListedAndLeftOut) {
   for (const auto& [name, text] : files) {
     std::ofstream(folder / name) << text;
   }
-  const Result<Results> results = read_results({folder.path()});
+  const Result<Results> results = read_files({folder.path()});
   ASSERT_TRUE(results) << results.error().message;
   EXPECT_TRUE(results->empty());
   EXPECT_EQ(results->left_out.size(), files.size() - 1);
   for (const std::string& line : results->left_out) {
     EXPECT_TRUE(holds(line, folder.path())) << line;
   }
-  EXPECT_FALSE(read_results({folder / "nothing"}));
+  EXPECT_FALSE(read_files({folder / "nothing"}));
 }
 
-TEST(ResultFiles, ATimelineIsSummedUpToWhereItEnds) {
+TEST(ResultFiles, AnExperimentMayNameOneAxisOrSeveral) {
+  const TemporaryDirectory folder;
+  std::filesystem::create_directory(folder / "points");
+  std::ofstream(folder / "points/p.json") << R"({"schema": "spillway.point/1", "point": {"cache": "1GB"},
+      "repetition": 1, "status": "failed", "exit_status": 1, "command": ["spillway"], "result": null})";
+  const auto plotted = [&](const std::string& plot) {
+    std::ofstream(folder / "experiment.json")
+        << R"({"schema": "spillway.experiment/1", "question": "?", "plot": )" + plot + "}";
+    Result<Results> results = read_files({folder.path()});
+    return results && results->sweeps.size() == 1 ? results->sweeps[0] : Sweep{};
+  };
+  const Sweep several = plotted(R"({"y": "p99_ns", "series": ["machine", "bits"]})");
+  EXPECT_EQ(several.plot_series, (std::vector<std::string>{"machine", "bits"}));
+  EXPECT_EQ(several.plot_y, (std::vector<std::string>{"p99_ns"}));
+  EXPECT_EQ(plotted(R"({"series": "bits"})").plot_series, (std::vector<std::string>{"bits"}));
+  EXPECT_TRUE(plotted("{}").plot_series.empty());
+}
+
+TEST(ResultFiles, ATimelineIsSummedUpOverDecodeToWhereItEnds) {
   const TemporaryDirectory folder;
   const std::string path = folder / "t.json";
   std::ofstream(path) << R"([
 {"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"run","schema":"spillway.timeline/1"}},
+{"ph":"X","pid":1,"tid":4,"name":"stall","ts":0.000,"dur":9000.000,"args":{}},
+{"ph":"X","pid":1,"tid":1,"name":"prefill","ts":0.000,"dur":9500.000,"args":{"phase":"prefill","tokens":9}},
 {"ph":"X","pid":1,"tid":4,"name":"stall","ts":0.000,"dur":300.000,"args":{}},
 {"ph":"X","pid":1,"tid":3,"name":"L0/E1","ts":300.000,"dur":100.000,"args":{}},
 {"ph":"X","pid":1,"tid":1,"name":"token 0","ts":0.000,"dur":500.000,"args":{"phase":"decode","tokens":1}},
+{"ph":"X","pid":1,"tid":4,"name":"stall","ts":500.000,"dur":200.000,"args":{}},
 {"ph":"X","pid":1,"tid":5,"name":"L0/E1","ts":0.000,"du)";
   const std::optional<Result<TimelineResult>> timeline = read_timeline(path);
   ASSERT_TRUE(timeline && *timeline);
