@@ -24,7 +24,9 @@ uint32_t PrefetchPace::pieces_that_fit(Nanoseconds now, Nanoseconds idle_until) 
   }
   const Nanoseconds first = std::max(lone_piece_, further_piece_);
   if (idle >= first) {
-    const int64_t further = further_piece_.count() == 0 ? 0 : (idle - first) / further_piece_;
+    // Of a piece behind another nothing is known until one was sent: not more than alone is a safe guess.
+    const Nanoseconds each = further_piece_.count() == 0 ? lone_piece_ : further_piece_;
+    const int64_t further = each.count() == 0 ? 0 : (idle - first) / each;
     return uint32_t(std::min<int64_t>(1 + further, most_));
   }
   if (refused_until_ != idle_until) {

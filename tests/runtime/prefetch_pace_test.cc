@@ -57,6 +57,41 @@ TEST_F(Pace, FindsHowManyFitThoughNobodyLooksMeanwhile) {
   EXPECT_LT(late, 1000U);
 }
 
+// As in a replay that waits for its compute: somebody looks whenever a piece is complete. The drive reads one
+// after the other, and tells of each 80 us later.
+TEST_F(Pace, KeepsADriveBusyThatIsWatched) {
+  const Nanoseconds piece = microseconds(150);
+  const Nanoseconds way = microseconds(80);
+  uint64_t pieces = 0;
+  for (int window = 0; window < 50; ++window) {
+    const Nanoseconds end = now_ + microseconds(1000);
+    std::vector<Nanoseconds> due;
+    Nanoseconds free_at = now_;
+    while (now_ < end) {
+      while (due.size() < pace_.pieces_that_fit(now_, end)) {
+        free_at = std::max(free_at, now_) + piece;
+        due.push_back(free_at + way);
+        pace_.submitted(now_);
+        pieces += window < 25 ? 0 : 1;
+      }
+      now_ = due.empty() ? end : due.front();
+      if (!due.empty()) {
+        EXPECT_LE(due.front(), end + piece) << "a demand waits for a piece at most";
+        due.erase(due.begin());
+        pace_.complete();
+        pace_.looked(now_, false);
+      }
+    }
+    for (; !due.empty(); due.pop_back()) {
+      pace_.complete();
+    }
+    pace_.looked(now_, false);
+  }
+  // Six fit into each of the 25 windows.
+  EXPECT_GE(pieces, 125U);
+  EXPECT_LE(pieces, 175U);
+}
+
 TEST_F(Pace, LearnsFromPiecesThatAreNeverThroughInTime) {
   uint32_t pieces = 0;
   for (int i = 0; i < 2000; ++i) {
