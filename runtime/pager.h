@@ -155,7 +155,7 @@ class Pager {
   uint64_t layer_bytes_ = 0;  // of one expert of the current step
   Event decision_;            // what all of the current step have in common
   bool in_step_ = false;
-  double useful_share_ = 1.0;  // running average over settled prefetches; innocent until proven
+  double useful_share_ = 0.6;  // running average over settled prefetches; at first: worth a try
   uint32_t steps_without_trial_ = 0;
 };
 

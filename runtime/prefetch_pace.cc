@@ -42,7 +42,7 @@ void PrefetchPace::submitted(Nanoseconds now) {
   if (in_flight_ == 0) {
     since_ = now;
     last_news_.reset();
-    complete_ = 0;
+    complete_ = news_ = 0;
   }
   ++in_flight_;
 }
@@ -78,12 +78,11 @@ void PrefetchPace::looked(Nanoseconds now, bool unwatched) {
 }
 
 void PrefetchPace::disturbed(Nanoseconds now, bool in_the_way) {
-  if (since_ && in_the_way && complete_ == 0) {
+  if (since_ && in_the_way && complete_ == 0 && in_flight_ > 0) {
     const Nanoseconds so_far = now - *since_;
-    if (in_flight_ == 1) {
-      // How much longer it takes nobody will know.
-      lone_piece_ = std::max(lone_piece_, so_far * 5 / 4);
-    } else if (in_flight_ > 1) {
+    // How much longer the first takes nobody will know.
+    lone_piece_ = std::max(lone_piece_, so_far * (in_flight_ == 1 ? 10 : 9) / 8);
+    if (in_flight_ > 1) {
       approach(further_piece_, std::max(further_piece_, 2 * so_far / in_flight_));
     }
   }

@@ -90,7 +90,9 @@ TEST_F(PackCli, ReplayReadsEveryLayoutAndVerifiesIt) {
           continue;  // not to be had on this machine or file system
         }
         EXPECT_EQ(ran.status, 0) << ran.err;
-        EXPECT_NE(ran.out.find("(" + verify + ")"), std::string::npos) << ran.out;
+        EXPECT_NE(ran.out.find(verify == "all" ? "every byte" : "a few words of each expert"),
+                  std::string::npos)
+            << ran.out;
       }
     }
   }

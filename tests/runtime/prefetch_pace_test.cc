@@ -113,6 +113,18 @@ TEST_F(Pace, IsNotEndedByOneSlowPiece) {
   EXPECT_GT(pieces, 50U);
 }
 
+TEST_F(Pace, TakesWhatWasCompleteBeforeForNoNewsOfWhatCameLater) {
+  pace_.submitted(now_);
+  now_ += microseconds(100);
+  pace_.disturbed(now_, true);
+  pace_.complete();
+  pace_.submitted(now_);
+  const uint32_t before = room(microseconds(2000));
+  now_ += microseconds(10);
+  pace_.looked(now_, false);
+  EXPECT_EQ(room(microseconds(2000)), before) << "it has not been read in 10 us";
+}
+
 TEST_F(Pace, LearnsNothingFromLooksThatFindNothing) {
   pace_.submitted(now_);
   pace_.submitted(now_);
