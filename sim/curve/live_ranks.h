@@ -7,16 +7,16 @@
 
 namespace spillway {
 
-// Running sums of 32 neighbours, as one vector: of AVX-512 one register, of AVX2 two, of SSE2 four.
+// Running sums of 32 neighbours: of AVX-512 one register, of AVX2 two, of SSE2 four. A loop over all of them
+// is as good as vectors of a set width are at best, and none of them is at home on all three.
 struct alignas(64) RankRow {
   static constexpr uint32_t kLength = 32;
-  using Vector [[gnu::vector_size(64), gnu::may_alias]] = uint16_t;
-
   std::array<uint16_t, kLength> before{};
 
-  [[gnu::always_inline]] Vector& vector() { return *reinterpret_cast<Vector*>(before.data()); }
-  [[gnu::always_inline]] const Vector& vector() const {
-    return *reinterpret_cast<const Vector*>(before.data());
+  [[gnu::always_inline]] void operator-=(const RankRow& other) {
+    for (uint32_t entry = 0; entry < kLength; ++entry) {
+      before[entry] = uint16_t(before[entry] - other.before[entry]);
+    }
   }
 };
 
@@ -98,14 +98,14 @@ class LiveRanks {
     }
     uint64_t* const bits = bits_.data();
     RankRow* const words = words_.data();
-    RankRow::Vector blocks = blocks_[0].vector();
+    RankRow blocks = blocks_[0];
     for (uint32_t i = 0; i < count; ++i) {
       const uint32_t place = places[i];
       bits[place / kWord] &= ~(uint64_t(1) << place % kWord);
       subtract_after(words[place / kBlock], place / kWord % RankRow::kLength);
-      blocks -= kRowsAfter[place / kBlock].vector();
+      blocks -= kRowsAfter[place / kBlock];
     }
-    blocks_[0].vector() = blocks;
+    blocks_[0] = blocks;
     live_ -= count;
   }
 
@@ -128,7 +128,7 @@ class LiveRanks {
 
   // From the entries after `entry`, one each. Those that are not open yet are set when they are.
   [[gnu::always_inline]] static void subtract_after(RankRow& row, uint32_t entry) {
-    row.vector() -= kRowsAfter[entry].vector();
+    row -= kRowsAfter[entry];
   }
 
   std::vector<uint64_t> bits_;

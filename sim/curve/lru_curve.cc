@@ -207,6 +207,7 @@ class DistancePass {
       }
     }
     std::vector<uint32_t> live;
+    live.reserve(last_place_.size());
     for (uint32_t at = 0; at < now_; at += LiveRanks::kWord) {
       uint64_t word = 0;
       for (const LiveRanks& ranks : ranks_) {
@@ -219,14 +220,19 @@ class DistancePass {
     for (LiveRanks& ranks : ranks_) {
       ranks.clear();
     }
-    now_ = 0;
-    for (const uint32_t expert : live) {
-      if (now_ % LiveRanks::kWord == 0) {
-        open_word();
+    for (uint32_t at = 0; at < live.size(); ++at) {
+      last_place_[live[at]] = at;
+    }
+    for (now_ = 0; now_ < live.size();) {
+      open_word();
+      const uint32_t end = std::min(now_ + LiveRanks::kWord, uint32_t(live.size()));
+      if (ranks_.size() == 1) {
+        ranks_[0].take(now_, end - now_);
+        now_ = end;
       }
-      last_place_[expert] = now_;
-      ranks_[classes_.of_layer[stream_.geometry().layer_of(ExpertId{expert})]].take(now_, 1);
-      ++now_;
+      for (; now_ < end; ++now_) {
+        ranks_[classes_.of_layer[stream_.geometry().layer_of(ExpertId{live[now_]})]].take(now_, 1);
+      }
     }
   }
 
