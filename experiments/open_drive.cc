@@ -33,8 +33,9 @@ std::optional<std::string> preset_spec(const std::string& text) {
 // A file, whatever it is called; of a path that leads nowhere, too, it is said that it cannot be opened.
 bool is_profile(std::string_view text) {
   const std::string_view path = text.substr(text.find('@') + 1);
+  std::error_code none;
   return path.ends_with(".json") || path.starts_with('/') || path.starts_with("./") ||
-         path.starts_with("../") || std::filesystem::is_regular_file(path);
+         path.starts_with("../") || std::filesystem::is_regular_file(path, none);
 }
 
 // `4xREST`: takes the count off `text`. 1 when there is none.
@@ -160,7 +161,7 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.read_ahead = choice.read_ahead.count;
   drive.warm_spec = choice.warm;
   drive.spec = preset_spec(std::string(text)).value_or(std::string(text));
-  if (is_profile(text)) {
+  if (drive.spec == text && is_profile(text)) {  // a preset's name is no file's
     const size_t at = text.find('@');
     const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
     Result<DeviceProfile> profile = load_device_profile(path);

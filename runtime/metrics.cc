@@ -58,10 +58,12 @@ void Metrics::on(const Event& event) {
 PhaseMetrics Metrics::sums(Region region) const {
   Tally tally = tallies_[region];
   if (region == decode_region) {
-    // The pager finds out at the end which prefetches nobody came for.
-    const Sum& left_over = open_[size_t(EventKind::prefetch_wasted)];
-    tally.by_kind[size_t(EventKind::prefetch_wasted)].count += left_over.count;
-    tally.by_kind[size_t(EventKind::prefetch_wasted)].bytes += left_over.bytes;
+    // The pager finds out at the end which prefetches nobody came for; of a pass that was interrupted they go
+    // with those that it issued.
+    for (const EventKind kind : {EventKind::prefetch, EventKind::prefetch_wasted}) {
+      tally.by_kind[size_t(kind)].count += open_[size_t(kind)].count;
+      tally.by_kind[size_t(kind)].bytes += open_[size_t(kind)].bytes;
+    }
   }
   const auto count = [&](EventKind kind) { return tally.by_kind[size_t(kind)].count; };
   const auto bytes = [&](EventKind kind) { return tally.by_kind[size_t(kind)].bytes; };

@@ -37,7 +37,8 @@ struct PhaseMetrics {
   PhaseMetrics& operator+=(const PhaseMetrics& other);
 };
 
-// Sums a run up, pass by pass: one that was interrupted counts for nothing, for it has no latency either.
+// Sums a run up, pass by pass: one that was interrupted counts for nothing but its prefetches, for it has no
+// latency either.
 // Decode passes up to `warm_up` are kept apart and not measured.
 class Metrics final : public Observer {
  public:

@@ -54,7 +54,8 @@ Result<RecordedRun> read_live(const std::string& path) {
     // Reports of before have none.
     const Json stolen = json.at("io").value("stolen_share", Json());
     live.is_disturbed = stolen.is_number() && is_disturbed(stolen.get<double>());
-    return live.tokens > 0 ? Result<RecordedRun>(live) : failed("{}: has no tokens of decode", path);
+    return live.tokens > 0 && live.wall_s > 0 ? Result<RecordedRun>(live)
+                                              : failed("{}: has no tokens of decode that took time", path);
   } catch (const Json::exception& problem) {
     return failed("{}: not a usable report: {}", path, problem.what());
   }

@@ -75,7 +75,7 @@ class DistancePass {
       const Group group{stream_.experts().data() + first, steps[step + 1].begin - first, steps[step].row};
       if (places_.size() < group.count) {
         places_.resize(blocks_of(group.count));
-        distances_.resize(group.count);
+        distances_.resize(places_.size());
       }
       if (window_ - now_ < group.count) {
         move_together();

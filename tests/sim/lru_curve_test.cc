@@ -129,6 +129,24 @@ TEST(LruCurve, HasTheHitsOfEveryReplayWithExpertsOfSeveralSizes) {
   }
 }
 
+// Steps that grow within what is compared at once: room for the first is none for the next.
+TEST(LruCurve, HasRoomForStepsThatGrow) {
+  const ModelGeometry shape = curve_test::shape({10}, 16, 8);
+  std::vector<Step> steps;
+  for (uint32_t pass = 0; pass < 40; ++pass) {
+    Step step;
+    step.index = step.pass = pass;
+    for (uint32_t expert = 0; expert <= pass % 16; ++expert) {
+      step.experts.push_back(shape.id(0, (expert * 5 + pass) % 16));
+    }
+    steps.push_back(step);
+  }
+  const AccessStream stream = curve_test::stream_of(shape, steps);
+  for (const Kind kind : kinds()) {
+    expect_replays_agree(stream, kind);
+  }
+}
+
 // More accesses than the log has places, twice over.
 TEST(LruCurve, StaysRightWhenTheLogIsFull) {
   const ModelGeometry shape = curve_test::shape(std::vector<uint64_t>(8, 10), 64, 8);
