@@ -70,8 +70,7 @@ Result<void> check_beside(const LiveRunOptions& options, const LiveRun& run) {
   if (options.rig.memory.count > 0 && taken + context + work > options.rig.memory.count) {
     return wrong_usage(
         "--memory {}: cache and resident weights take {}, a context of {} tokens {} and working on {} at a "
-        "time {}; "
-        "give a smaller --cache, --context or --batch",
+        "time {}; give a smaller --cache, --context or --batch",
         exact_bytes(options.rig.memory), format_bytes(taken), run.context, format_bytes(context),
         std::min(run.batch, run.context), format_bytes(work));
   }

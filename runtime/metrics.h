@@ -38,8 +38,7 @@ struct PhaseMetrics {
 };
 
 // Sums a run up, pass by pass: one that was interrupted counts for nothing but its prefetches, for it has no
-// latency either.
-// Decode passes up to `warm_up` are kept apart and not measured.
+// latency either. Decode passes up to `warm_up` are kept apart and not measured.
 class Metrics final : public Observer {
  public:
   explicit Metrics(uint64_t warm_up_passes = 0) : warm_up_passes_(warm_up_passes) {}
