@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 
@@ -12,17 +13,31 @@ namespace spillway {
 // decisions.
 class DecisionDigest final : public Observer {
  public:
-  void on(const Event& event) override {
-    if (event.kind <= EventKind::evict) {
-      const uint64_t word = (uint64_t(event.kind) << 32) | index_of(event.expert);
-      state_ = mix64(mix64(state_ ^ word) ^ event.step);
+  void on(const Event& event) override { state_ = after(state_, event); }
+
+  void on_all(std::span<const Event> events) override {
+    uint64_t state = state_;  // in a register: the compiler cannot know that no event is part of this object
+    for (const Event& event : events) {
+      state = after(state, event);
     }
+    state_ = state;
   }
 
-  uint64_t value() const { return state_; }
+  uint64_t value() const { return mix64(state_); }
   std::string hex() const;
 
  private:
+  // Decisions follow one another faster than mix64() would let them: what each waits for of the one before is
+  // a rotation and one multiplication. Every factor is odd, so nothing of the state is lost.
+  static uint64_t after(uint64_t state, const Event& event) {
+    if (event.kind > EventKind::evict) {
+      return state;
+    }
+    const uint64_t what = (uint64_t(event.kind) << 32 | index_of(event.expert)) * 0xbf58476d1ce4e5b9U;
+    const uint64_t when = event.step * 0x94d049bb133111ebU;
+    return (std::rotl(state, 29) ^ what ^ when) * 0x9e3779b97f4a7c15U;
+  }
+
   uint64_t state_ = 0;
 };
 

@@ -252,6 +252,13 @@ struct Event {
 struct Observer {
   virtual ~Observer() = default;
   virtual void on(const Event& event) = 0;
+
+  // What happened in one go, in order: as on() for each.
+  virtual void on_all(std::span<const Event> events) {
+    for (const Event& event : events) {
+      on(event);
+    }
+  }
 };
 
 }  // namespace spillway

@@ -39,6 +39,12 @@ void Metrics::on(const Event& event) {
   }
 }
 
+void Metrics::on_all(std::span<const Event> events) {
+  for (const Event& event : events) {
+    on(event);
+  }
+}
+
 // Apart from the rest, which it would burden with the registers that growing a vector needs.
 [[gnu::noinline]] void Metrics::end_pass(const Event& event) {
   const bool warm = tallies_[warm_up_region].pass_latency.size() >= warm_up_passes_;
@@ -121,6 +127,17 @@ void Observers::on(const Event& event) {
   } else {
     digest_->on(event);
     metrics_->on(event);
+  }
+}
+
+void Observers::on_all(std::span<const Event> events) {
+  if (metrics_ == nullptr || digest_ == nullptr) {
+    for (Observer* observer : list_) {
+      observer->on_all(events);
+    }
+  } else {
+    digest_->on_all(events);
+    metrics_->on_all(events);
   }
 }
 

@@ -30,7 +30,7 @@ void Pager::begin(const Step& step) {
   has_bypassed_ = false;
   step_ = step.index;
   layer_ = step.layer;
-  decision_ = {.phase = step.phase, .step = step_};
+  phase_ = step.phase;
   layer_bytes_ = geometry_.expert_bytes[layer_];
   held_.assign(step.experts.begin(), step.experts.end());
   const uint32_t first = index_of(geometry_.id(layer_, 0));
@@ -46,6 +46,7 @@ void Pager::begin(const Step& step) {
   for (size_t i = 0; i < held_.size(); ++i) {
     look_up({held_[i], step_, annotated ? step.next_use[i] : kNeverUsedAgain});
   }
+  tell_decided();
 }
 
 void Pager::look_up(const Access& access) {
@@ -178,6 +179,7 @@ bool Pager::start_prefetch() {
   hinted.hinted = false;
   Expects(hinted.state == State::absent);  // whoever is looked up has its layer's hints forgotten before
   if (!make_room({expert, step_, step_}, bytes)) {
+    tell_decided();  // what left before it was clear that it would not be enough
     return false;
   }
   if (useful_share_ < limits_.least_useful_share) {
@@ -190,6 +192,7 @@ bool Pager::start_prefetch() {
   policy_.admitted({expert, step_, step_});
   emit(EventKind::prefetch, expert, bytes);
   commands_.push_back({PagerCommand::Kind::load, true, expert});
+  tell_decided();
   return true;
 }
 
@@ -199,6 +202,7 @@ void Pager::failed(ExpertId expert) {
   note(PagerCall::Kind::failed, expert);
   std::erase(on_hint_, expert);
   leave(expert, EventKind::evict);
+  tell_decided();
 }
 
 void Pager::drop_bypassed(ExpertId expert) {
@@ -226,17 +230,18 @@ void Pager::finish() {
       emit(EventKind::prefetch_wasted, ExpertId{index}, geometry_.bytes_of(ExpertId{index}));
     }
   }
+  tell_decided();
 }
 
 void Pager::settle_prefetch(bool useful) {
   useful_share_ += ((useful ? 1.0 : 0.0) - useful_share_) / kShareMemory;
 }
 
-void Pager::emit(EventKind kind, ExpertId expert, uint64_t bytes) {
-  decision_.kind = kind;
-  decision_.expert = expert;
-  decision_.bytes = bytes;
-  observer_.on(decision_);
+void Pager::tell_decided() {
+  if (!decided_.empty()) {
+    observer_.on_all(decided_);
+    decided_.clear();
+  }
 }
 
 }  // namespace spillway

@@ -95,6 +95,14 @@ class Pager {
     }
   }
 
+  // As used() for each of the step's experts, all of which are there and none bypassed.
+  void used_all() {
+    Expects(all_ready() && !has_bypassed_);
+    for (size_t i = 0; log_ != nullptr && i < held_.size(); ++i) {
+      note(PagerCall::Kind::used, held_[i]);
+    }
+  }
+
   // Every expert of the step has been used.
   void end();
 
@@ -129,7 +137,10 @@ class Pager {
   void settle_prefetch(bool useful);
   bool prefetching_pays() const;
   void drop_bypassed(ExpertId expert);
-  void emit(EventKind kind, ExpertId expert, uint64_t bytes);
+  void emit(EventKind kind, ExpertId expert, uint64_t bytes) {
+    decided_.push_back({.kind = kind, .phase = phase_, .expert = expert, .step = step_, .bytes = bytes});
+  }
+  void tell_decided();
   void note(PagerCall::Kind kind, ExpertId expert = ExpertId{}) {
     if (log_ != nullptr) {
       log_->emplace_back(PagerCall{kind, expert});
@@ -152,8 +163,9 @@ class Pager {
   uint64_t used_bytes_ = 0;
   uint64_t step_ = 0;
   uint32_t layer_ = 0;
-  uint64_t layer_bytes_ = 0;  // of one expert of the current step
-  Event decision_;            // what all of the current step have in common
+  uint64_t layer_bytes_ = 0;     // of one expert of the current step
+  Phase phase_ = Phase::decode;  // the current step's
+  std::vector<Event> decided_;   // by the call under way, until its end: observers are told once a call
   bool in_step_ = false;
   double useful_share_ = 0.6;  // running average over settled prefetches; at first: worth a try
   uint32_t steps_without_trial_ = 0;

@@ -104,7 +104,11 @@ Result<void> Session::await_experts(const Step& step) {
       return waited;
     }
   }
-  use_what_is_here();
+  if (ports_.pager.has_bypassed()) {
+    use_what_is_here();
+  } else {
+    ports_.pager.used_all();
+  }
   return {};
 }
 
