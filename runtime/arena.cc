@@ -31,15 +31,18 @@ std::byte* SlotArena::allocate(ExpertId owner, uint64_t bytes) {
   return memory_.data() + offset;
 }
 
-std::byte* SlotArena::allocate_moving(ExpertId owner, uint64_t bytes, FunctionRef<bool(ExpertId)> movable,
-                                      FunctionRef<void(ExpertId, std::byte*)> moved) {
-  if (std::byte* place = allocate(owner, bytes)) {
-    return place;
+bool SlotArena::join_holes(uint64_t bytes, uint64_t most_moved, FunctionRef<bool(ExpertId)> movable,
+                           FunctionRef<void(ExpertId, std::byte*)> moved) {
+  if (has_hole(bytes)) {
+    return true;
+  }
+  if (rounded(bytes) > free_bytes_) {
+    return false;
   }
   const std::vector<Piece> all = pieces(movable);
   Run run;
-  if (rounded(bytes) > free_bytes_ || !cheapest_run(all, rounded(bytes), run)) {
-    return nullptr;
+  if (!cheapest_run(all, rounded(bytes), run) || run.cost > most_moved) {
+    return false;
   }
   uint64_t to = all[run.first].offset;
   const uint64_t end = all[run.last].offset + all[run.last].bytes;
@@ -59,7 +62,7 @@ std::byte* SlotArena::allocate_moving(ExpertId owner, uint64_t bytes, FunctionRe
     to += piece.bytes;
   }
   add_hole(to, end - to);
-  return allocate(owner, bytes);
+  return true;
 }
 
 void SlotArena::free(std::byte* place) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <span>
@@ -24,10 +25,16 @@ class SlotArena {
   // none.
   std::byte* allocate(ExpertId owner, uint64_t bytes);
 
-  // As allocate(), and makes a hole by moving the cheapest run of blocks for which `movable` holds; `moved`
-  // hears of each new address once its bytes are there. nullptr when even that cannot help.
-  std::byte* allocate_moving(ExpertId owner, uint64_t bytes, FunctionRef<bool(ExpertId)> movable,
-                             FunctionRef<void(ExpertId, std::byte*)> moved);
+  bool has_hole(uint64_t bytes) const {
+    return !hole_sizes_.empty() && hole_sizes_.rbegin()->first >= rounded(bytes);
+  }
+
+  // Makes a hole of `bytes`, where there is none, by moving the cheapest run of blocks for which `movable`
+  // holds; `moved` hears of each new address once its bytes are there. False when no run of at most
+  // `most_moved` bytes is enough.
+  static constexpr uint64_t kAnyCost = std::numeric_limits<uint64_t>::max();
+  bool join_holes(uint64_t bytes, uint64_t most_moved, FunctionRef<bool(ExpertId)> movable,
+                  FunctionRef<void(ExpertId, std::byte*)> moved);
 
   void free(std::byte* place);
 

@@ -6,60 +6,18 @@
 #include "core/expects.h"
 
 namespace spillway {
-namespace {
-
-ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
-  const uint64_t within = alignment - 1;  // a power of two's: no division
-  const uint64_t begin = range.offset & ~within;
-  return {range.file, begin, ((range.offset + range.bytes + within) & ~within) - begin};
-}
-
-uint64_t place_bytes(const std::vector<ByteRange>& ranges, uint64_t alignment) {
-  uint64_t sum = 0;
-  for (const ByteRange& range : ranges) {
-    sum += aligned_to(range, alignment).bytes;
-  }
-  return sum;
-}
-
-}  // namespace
-
-uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
-                         uint64_t capacity) {
-  constexpr uint64_t kMostHoles = 128'000'000;
-  constexpr uint64_t kHolesShare = 25;
-  double worst = 1.0;
-  bool mixed = false;
-  uint64_t place = 0;
-  std::vector<ByteRange> ranges;
-  for (uint32_t index = 0; index < geometry.expert_count(); ++index) {
-    const uint64_t own = geometry.bytes_of(ExpertId{index});
-    if (own > 0) {
-      ranges.clear();
-      store.ranges(ExpertId{index}, ranges);
-      const uint64_t bytes = place_bytes(ranges, alignment);
-      worst = std::max(worst, double(bytes) / double(own));
-      mixed = mixed || (place != 0 && place != bytes);
-      place = bytes;
-    }
-  }
-  const uint64_t beside =
-      std::max(geometry.largest_token_step_bytes(), mixed ? std::min(kMostHoles, capacity / kHolesShare) : 0);
-  return round_up(uint64_t(double(capacity + beside) * worst) + 1, std::max<uint64_t>(alignment, 4096));
-}
 
 Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,
                Pager& pager, const Clock& clock, Observer& observer, const LoaderConfig& config)
     : geometry_(geometry),
       store_(store),
       backend_(backend),
-      arena_(arena),
       pager_(pager),
       clock_(clock),
       observer_(observer),
       config_(config),
       alignment_(backend.caps().alignment),
-      places_(backend.caps().carries_bytes ? geometry.expert_count() : 0),
+      places_(geometry, store, backend.caps(), arena),
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
       pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2))) {
@@ -107,7 +65,16 @@ Result<void> Loader::wait(Until until) {
     send();
   }
   pace_.disturbed(clock_.now(), prefetches_in_flight_ > 0);
+  make_room_meanwhile();
   return reap(completions_to_wait_for(until));
+}
+
+// The next demand that finds no hole would have to move others before its read can begin. Here the drive is
+// busy and nobody computes.
+void Loader::make_room_meanwhile() {
+  if (places_.in_arena() && demands_in_flight_ > 0) {
+    places_.make_room([this](ExpertId other) { return pager_.ready(other); });
+  }
 }
 
 void Loader::drain() {
@@ -158,10 +125,18 @@ void Loader::start(ExpertId expert, bool prefetch) {
   load.ranges.clear();
   store_.ranges(expert, load.ranges);
 
+  cut_into_pieces(load);
+  Expects(!load.pieces.empty());
+  places_.clear(expert, load.ranges.size());
+  (prefetch ? prefetches_ : demands_).push_back(index);
+}
+
+// A demand's ranges are read whole: nobody else waits for the drive.
+void Loader::cut_into_pieces(Load& load) const {
   uint64_t at = 0;
   for (uint32_t i = 0; i < load.ranges.size(); ++i) {
     const ByteRange whole = aligned_to(load.ranges[i], alignment_);
-    const uint64_t most = prefetch ? config_.prefetch_piece_bytes : whole.bytes;
+    const uint64_t most = load.prefetch ? config_.prefetch_piece_bytes : whole.bytes;
     for (uint64_t done = 0; done < whole.bytes;) {
       const uint64_t bytes = std::min(most, whole.bytes - done);
       load.pieces.push_back({{whole.file, whole.offset + done, bytes}, at, i});
@@ -169,11 +144,6 @@ void Loader::start(ExpertId expert, bool prefetch) {
       at += bytes;
     }
   }
-  Expects(!load.pieces.empty());
-  if (!places_.empty()) {
-    place(expert).spans.assign(load.ranges.size(), {});
-  }
-  (prefetch ? prefetches_ : demands_).push_back(index);
 }
 
 // Searched for, since only what becomes of a prefetch asks.
@@ -219,40 +189,26 @@ void Loader::drop(ExpertId expert) {
       backend_.release(range);
     }
   }
-  if (arena_ != nullptr && place(expert).memory != nullptr) {
-    arena_->free(std::exchange(place(expert).memory, nullptr));
-  }
+  places_.leave(expert);
 }
 
 // ---- submission
 
 bool Loader::find_place(const Load& load) {
-  Place& own = place(load.expert);
-  if (own.memory != nullptr) {
+  if (places_.memory(load.expert) != nullptr || places_.take(load.expert, load.ranges)) {
     return true;
   }
-  const auto movable = [this](ExpertId other) { return pager_.ready(other); };
-  const auto moved = [this](ExpertId other, std::byte* to) {
-    Place& there = place(other);
-    for (std::span<const std::byte>& span : there.spans) {
-      span = {to + (span.data() - there.memory), span.size()};
-    }
-    there.memory = to;
-  };
-  const uint64_t bytes = place_bytes(load.ranges, alignment_);
-  own.memory = arena_->allocate(load.expert, bytes);
-  if (own.memory == nullptr) {
-    // Moving takes as long as a tenth of a read: what was gathered for this step is under way meanwhile.
-    if (!load.prefetch) {
-      send();
-    }
-    const Nanoseconds begun = clock_.now();
-    own.memory = arena_->allocate_moving(load.expert, bytes, movable, moved);
-    if (demands_in_flight_ + prefetches_in_flight_ == 0) {
-      counts_.moving += clock_.now() - begun;
-    }
+  // Moving takes as long as a tenth of a read: what was gathered for this step is under way meanwhile.
+  if (!load.prefetch) {
+    send();
   }
-  return own.memory != nullptr;
+  const Nanoseconds begun = clock_.now();
+  const bool found =
+      places_.take_moving(load.expert, load.ranges, [this](ExpertId other) { return pager_.ready(other); });
+  if (demands_in_flight_ + prefetches_in_flight_ == 0) {
+    counts_.moving += clock_.now() - begun;
+  }
+  return found;
 }
 
 void Loader::submit_demands() {
@@ -279,25 +235,25 @@ void Loader::feed_prefetch(Nanoseconds idle_until) {
 }
 
 // Moves up to `most` pieces from the front of the queue into the batch, as tags and memory allow.
-void Loader::gather(std::deque<uint32_t>& queue, size_t most) {
-  while (!queue.empty() && !unused_tags_.empty() && batch_.size() < most) {
-    const uint32_t index = queue.front();
+void Loader::gather(std::vector<uint32_t>& queue, size_t most) {
+  size_t through = 0;  // loads of which no piece is left
+  while (through < queue.size() && !unused_tags_.empty() && batch_.size() < most) {
+    const uint32_t index = queue[through];
     Load& load = loads_[index];
-    if (arena_ != nullptr && !find_place(load)) {
-      return;
+    if (places_.in_arena() && !find_place(load)) {
+      break;
     }
     const Piece& piece = load.pieces[load.next];
     const uint64_t tag = unused_tags_.back();
     unused_tags_.pop_back();
-    std::byte* memory = arena_ == nullptr ? nullptr : place(load.expert).memory + piece.at;
+    std::byte* memory = places_.in_arena() ? places_.memory(load.expert) + piece.at : nullptr;
     batch_.push_back({tag, piece.aligned, memory});
     ++load.in_flight;
     ++(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
     flights_[tag] = {index, load.next, Nanoseconds(0), load.prefetch};
-    if (++load.next == load.pieces.size()) {
-      queue.pop_front();
-    }
+    through += ++load.next == load.pieces.size() ? 1 : 0;
   }
+  queue.erase(queue.begin(), queue.begin() + ptrdiff_t(through));
 }
 
 void Loader::send() {
@@ -374,7 +330,7 @@ void Loader::take_in(const IoDone& done, Nanoseconds now) {
   load.error = load.error != 0 ? load.error : done.error;
   const ByteRange& range = load.ranges[piece.range];
   if (done.data != nullptr && piece.aligned.offset <= range.offset) {
-    place(load.expert).spans[piece.range] = {done.data + (range.offset - piece.aligned.offset), range.bytes};
+    places_.set(load.expert, piece.range, {done.data + (range.offset - piece.aligned.offset), range.bytes});
   }
   const bool all_submitted = load.next == load.pieces.size();
   if (load.in_flight == 0 && (all_submitted || load.abandoned || load.error != 0)) {
@@ -390,7 +346,8 @@ void Loader::retry(const Flight& flight) {
   load.pieces.push_back(failed_piece);
   ++load.pieces.back().attempt;
   if (!queued && !load.abandoned) {
-    (load.prefetch ? prefetches_ : demands_).push_front(flight.load);
+    std::vector<uint32_t>& queue = load.prefetch ? prefetches_ : demands_;
+    queue.insert(queue.begin(), flight.load);
   }
 }
 

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
 #include "core/ports.h"
-#include "runtime/arena.h"
+#include "runtime/expert_places.h"
 #include "runtime/pager.h"
 #include "runtime/prefetch_pace.h"
 
@@ -32,14 +31,6 @@ struct LoaderCounts {
   uint64_t retries = 0;
   Nanoseconds moving{0};  // on moving experts together in memory while the drive was idle
 };
-
-// The memory that a cache of `capacity` needs: the experts with what rounding to `alignment` adds at both
-// ends of each range; one token's experts of one layer, for what a step reads beyond the budget; and, when
-// experts differ in size, a few percent of holes (128 MB at most), without which nearly every load would have
-// to move others together. On the Qwen3-30B trace with 4 GB, 3 % make it 0.4 MB moved per load instead
-// of 5.9.
-uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
-                         uint64_t capacity);
 
 // Carries out the pager's commands: finds each expert a place, turns it into requests, keeps the backend fed
 // (demands first; prefetch only while nobody waits), and tells the pager what has arrived.
@@ -70,17 +61,11 @@ class Loader {
 
   // One span for each of the expert's ranges in the store, valid until the next pump() or wait(); nothing
   // where the backend carries no bytes.
-  ExpertBytes bytes(ExpertId expert) const {
-    return places_.empty() ? ExpertBytes() : places_[index_of(expert)].spans;
-  }
+  ExpertBytes bytes(ExpertId expert) const { return places_.bytes(expert); }
 
   const LoaderCounts& counts() const { return counts_; }
 
  private:
-  struct Place {
-    std::byte* memory = nullptr;
-    std::vector<std::span<const std::byte>> spans;
-  };
   struct Piece {  // one request's worth of one range
     ByteRange aligned;
     uint64_t at = 0;  // where its bytes go, counted from the start of the expert's place
@@ -107,13 +92,15 @@ class Loader {
   void obey_pager();
   void obey(const PagerCommand& command);
   void start(ExpertId expert, bool prefetch);
+  void cut_into_pieces(Load& load) const;
   void hurry(uint32_t index);
   void abandon(uint32_t index);
   void drop(ExpertId expert);
   bool find_place(const Load& load);
+  void make_room_meanwhile();
   void submit_demands();
   void feed_prefetch(Nanoseconds idle_until);
-  void gather(std::deque<uint32_t>& queue, size_t most);
+  void gather(std::vector<uint32_t>& queue, size_t most);
   void send();
   Result<void> reap(size_t at_least);
   void take_in(const IoDone& done, Nanoseconds now);
@@ -128,12 +115,10 @@ class Loader {
   }
   size_t completions_to_wait_for(Until until) const;
   uint32_t load_of(ExpertId expert) const;
-  Place& place(ExpertId expert) { return places_[index_of(expert)]; }
 
   const ModelGeometry& geometry_;
   const ExpertStore& store_;
   Backend& backend_;
-  SlotArena* arena_;
   Pager& pager_;
   const Clock& clock_;
   Observer& observer_;
@@ -141,11 +126,11 @@ class Loader {
   uint64_t alignment_;
   LoaderCounts counts_;
 
-  std::vector<Place> places_;  // by expert; empty when the backend carries no bytes
-  std::vector<Load> loads_;    // reused
+  ExpertPlaces places_;
+  std::vector<Load> loads_;  // reused
   std::vector<uint32_t> unused_loads_;
-  std::deque<uint32_t> demands_;  // loads with pieces to submit, in order
-  std::deque<uint32_t> prefetches_;
+  std::vector<uint32_t> demands_;  // loads with pieces to submit, in order
+  std::vector<uint32_t> prefetches_;
   std::vector<Flight> flights_;  // by tag
   std::vector<uint64_t> unused_tags_;
   std::vector<IoRequest> batch_;  // being gathered

@@ -32,17 +32,17 @@ std::optional<ExpertPart> part_named(std::string_view kind) {
 }
 
 std::optional<ExpertName> expert_name(std::string_view name) {
-  constexpr std::string_view kBegin = "ffn_";
-  constexpr std::string_view kEnd = "_exps.weight";
+  constexpr std::string_view kPrefix = "ffn_";
+  constexpr std::string_view kSuffix = "_exps.weight";
   auto [layer, kind] = parse_tensor_name(name);
-  if (!layer || !kind.starts_with(kBegin)) {
+  if (!layer || !kind.starts_with(kPrefix)) {
     return std::nullopt;
   }
-  kind.remove_prefix(kBegin.size());
-  if (!kind.ends_with(kEnd)) {
+  kind.remove_prefix(kPrefix.size());
+  if (!kind.ends_with(kSuffix)) {
     return std::nullopt;
   }
-  kind.remove_suffix(kEnd.size());
+  kind.remove_suffix(kSuffix.size());
   const std::optional<ExpertPart> part = part_named(kind);
   return part ? std::optional(ExpertName{*layer, *part}) : std::nullopt;
 }

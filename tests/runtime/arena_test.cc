@@ -63,7 +63,12 @@ TEST(SlotArena, MovesTheFewestBytesThatMakeTheHole) {
     moved.push_back(id);
     EXPECT_EQ(to[15], std::byte(42));
   };
-  EXPECT_NE(arena.allocate_moving(ExpertId{4}, 32, all_movable, on_move), nullptr);
+  EXPECT_EQ(arena.allocate(ExpertId{4}, 32), nullptr);
+  EXPECT_FALSE(arena.has_hole(32));
+  EXPECT_FALSE(arena.join_holes(32, 15, all_movable, nobody_moves)) << "that would move 16 bytes";
+  EXPECT_TRUE(arena.join_holes(32, 16, all_movable, on_move));
+  EXPECT_TRUE(arena.has_hole(32));
+  EXPECT_NE(arena.allocate(ExpertId{4}, 32), nullptr);
   EXPECT_EQ(moved, std::vector<ExpertId>{ExpertId{2}});
   EXPECT_EQ(arena.moved_bytes(), 16U);
 }
@@ -77,7 +82,7 @@ TEST(SlotArena, LeavesWhatMustNotMove) {
   arena.free(left);
   arena.free(right);
   const auto not_one = [](ExpertId id) { return id != ExpertId{1}; };
-  EXPECT_EQ(arena.allocate_moving(ExpertId{3}, 32, not_one, nobody_moves), nullptr);
+  EXPECT_FALSE(arena.join_holes(32, SlotArena::kAnyCost, not_one, nobody_moves));
 }
 
 TEST(SlotArena, FindsRoomWheneverEnoughIsFreeAndKeepsEveryByte) {
@@ -99,7 +104,8 @@ TEST(SlotArena, FindsRoomWheneverEnoughIsFreeAndKeepsEveryByte) {
         arena.free(victim->second.place);
         held.erase(victim);
       }
-      std::byte* place = arena.allocate_moving(ExpertId{id}, bytes, all_movable, moved);
+      ASSERT_TRUE(arena.join_holes(bytes, SlotArena::kAnyCost, all_movable, moved));
+      std::byte* place = arena.allocate(ExpertId{id}, bytes);
       ASSERT_NE(place, nullptr);
       std::memset(place, int(mix64(id) & 0xff), bytes);
       held[ExpertId{id}] = {place, bytes};

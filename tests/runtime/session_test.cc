@@ -34,6 +34,7 @@ struct Outcome {
   uint64_t wrong = 0;
   uint64_t failures = 0;
   size_t most_in_flight = 0;
+  uint64_t moved_bytes = 0;
 };
 
 Outcome run_session(const Rig& rig) {
@@ -62,6 +63,7 @@ Outcome run_session(const Rig& rig) {
   outcome.wrong = compute.wrong;
   outcome.failures = backend.failures;
   outcome.most_in_flight = backend.most_in_flight;
+  outcome.moved_bytes = arena.moved_bytes();
   return outcome;
 }
 
@@ -93,6 +95,22 @@ TEST(Session, ComputesEveryExpertOnItsOwnBytesWhateverTheDriveDoes) {
     EXPECT_EQ(outcome.counts.retries, outcome.failures);
     EXPECT_LE(outcome.most_in_flight, rig.depth);
   }
+}
+
+TEST(Session, MovesExpertsTogetherWhileTheDriveReadsRatherThanBeforeARead) {
+  Rig rig;
+  rig.shape = fake::geometry({700, 1000, 400, 900, 650, 1300}, 64, 2);
+  rig.ranges = 1;
+  rig.alignment = 1;
+  rig.capacity = 200'000;
+  rig.steps = fake::random_steps(rig.shape, 2, 1000, 0.3, 5);
+  rig.faults = {.delay_polls = 3};
+  const Outcome outcome = run_session(rig);
+  ASSERT_TRUE(outcome.run) << outcome.run.error().message;
+  EXPECT_GT(outcome.moved_bytes, 0U);
+  // A tick each: without room made in time they are three times as many.
+  const uint64_t before_a_read = uint64_t(outcome.counts.moving / Nanoseconds(1000));
+  EXPECT_LT(before_a_read, outcome.metrics.decode().misses / 25);
 }
 
 TEST(Session, DecidesTheSameWithoutPrefetchWhateverTheDriveDoes) {
