@@ -152,6 +152,187 @@ double fastest(const AccessMethod& method) {
   return best;
 }
 
+// The runs that explain one replay, in the order in which they are made, each with what it adds.
+class ReplayExplanation {
+ public:
+  ReplayExplanation(const ReplayOptions& options, const Invocation& invocation, Composition& parts)
+      : options_(options),
+        invocation_(invocation),
+        parts_(parts),
+        direct_(direct_backend(options.rig.backend)),
+        bare_(without_compute(options.run)) {
+    run_.evidence.backend = options.rig.backend;
+  }
+
+  Result<ExplainedRun> explain() {
+    for (const auto step :
+         {&ReplayExplanation::open_store, &ReplayExplanation::run_as_asked, &ReplayExplanation::run_direct,
+          &ReplayExplanation::take_bandwidth, &ReplayExplanation::simulate_direct,
+          &ReplayExplanation::run_without_reads, &ReplayExplanation::run_without_compute,
+          &ReplayExplanation::run_without_prefetch}) {
+      if (Result<void> done = (this->*step)(); !done) {
+        return propagate(done);
+      }
+    }
+    return std::move(run_);
+  }
+
+ private:
+  Result<void> open_store();
+  Result<void> run_as_asked();
+  Result<void> run_direct();
+  Result<void> take_bandwidth();
+  Result<void> simulate_direct();
+  Result<void> run_without_reads();
+  Result<void> run_without_compute();
+  Result<void> run_without_prefetch();
+
+  // A prefetch would go on for nothing while the clock stands still, so such a run is not watched.
+  bool is_bare() const {
+    return direct_ == options_.rig.backend && !is_on(options_.run.prefetch) && options_.run.compute == "none";
+  }
+  // What a token of such a run takes.
+  Result<double> repeated_s(const ReplayOptions& options, const RunOptions& run, const std::string& backend,
+                            const std::string& what) {
+    Result<Report> report = undisturbed_replay(options, run, backend, invocation_, what, run_.report);
+    return report ? Result<double>(seconds_per_token(*report)) : propagate(report);
+  }
+
+  const ReplayOptions& options_;
+  const Invocation& invocation_;
+  Composition& parts_;
+  const std::string direct_;
+  const RunOptions bare_;
+  Rig store_;  // nothing but the store is left of it
+  std::optional<DriveWatch> watch_;
+  std::optional<AccessMethod> measured_;  // direct reads, beside the direct run
+  std::optional<Report> direct_report_;
+  ExplainedRun run_;
+};
+
+Result<void> ReplayExplanation::open_store() {
+  ReplayOptions planning = options_;
+  planning.rig.backend = direct_;
+  if (Result<void> made = make_rig(planning, parts_, store_); !made) {
+    return made;
+  }
+  // The cache's memory is wanted by the runs.
+  store_.arena.reset();
+  store_.backend.port.reset();
+  store_.memory = PageMemory();
+  store_.limits.reset();
+  watch_.emplace(*store_.store, parts_.trace->header.geometry, direct_, options_.run.seed);
+  return watch_->open();
+}
+
+Result<void> ReplayExplanation::run_as_asked() {
+  Result<Report> achieved = replay_as_asked(options_, parts_, invocation_, is_bare() ? &*watch_ : nullptr);
+  if (!achieved) {
+    return propagate(achieved);
+  }
+  run_.report = std::move(*achieved);
+  take_facts(options_.run, run_.report, run_.evidence);
+  return {};
+}
+
+Result<void> ReplayExplanation::run_direct() {
+  if (is_bare()) {
+    direct_report_ = run_.report;
+  } else {
+    Result<Report> again = replay_again(options_, bare_, direct_, invocation_, &*watch_);
+    if (!again) {
+      return propagate(again);
+    }
+    direct_report_ = std::move(*again);
+    admit_disturbance(*direct_report_, "the drive was measured by direct reads", run_.report);
+  }
+  run_.evidence.direct_s = seconds_per_token(*direct_report_);
+  run_.evidence.moving_s = moving_seconds(*direct_report_);
+  Result<DeviceProfile> profile = watch_->profile();
+  if (!profile) {
+    return propagate(profile);
+  }
+  measured_ = std::move(profile->methods.front());
+  return {};
+}
+
+// The drive's best cannot be less than what it just did.
+Result<void> ReplayExplanation::take_bandwidth() {
+  GapEvidence& evidence = run_.evidence;
+  evidence.random_bytes_per_s = fastest(*measured_);
+  evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
+  if (evidence.best_bytes_per_s > run_.report.ceilings.drive.bytes_per_s) {
+    run_.report.ceilings.drive = {evidence.best_bytes_per_s,
+                                  fmt::format("{} with reads of expert size, beside the run", direct_)};
+  }
+  if (Result<void> added = add_ceilings(parts_.trace->steps, parts_.policies.cache_bytes, run_.report);
+      !added) {
+    return added;
+  }
+  return count_bytes(options_.run, parts_, run_.report, evidence);
+}
+
+Result<void> ReplayExplanation::simulate_direct() {
+  Result<TableDevice> table = TableDevice::make(*measured_, {.tail = false}, options_.run.seed);
+  if (!table) {
+    return propagate(table);
+  }
+  Result<Report> simulated =
+      simulate_on(bare_, *store_.store, std::make_unique<TableDevice>(std::move(*table)),
+                  {measured_->depth, measured_->alignment}, invocation_);
+  if (!simulated) {
+    return propagate(simulated);
+  }
+  // The latencies that the simulation went by are means, slow moments among them: those have a bar of their
+  // own.
+  run_.evidence.tail_s = tail_seconds(*direct_report_, *simulated);
+  run_.evidence.barrier_s = seconds_per_token(*simulated) - run_.evidence.tail_s;
+  return {};
+}
+
+Result<void> ReplayExplanation::run_without_reads() {
+  ReplayOptions unverified = options_;
+  unverified.rig.verify = "off";
+  const Result<double> null = repeated_s(unverified, bare_, "null", "the run was repeated without reads");
+  if (!null) {
+    return Unexpected(null.error());
+  }
+  run_.evidence.management_s = *null + run_.evidence.moving_s;
+  return {};
+}
+
+Result<void> ReplayExplanation::run_without_compute() {
+  GapEvidence& evidence = run_.evidence;
+  evidence.backend_s = evidence.direct_s;
+  if (direct_ == options_.rig.backend) {
+    return {};
+  }
+  evidence.backend_s = evidence.achieved_s;
+  if (evidence.computes || evidence.prefetches) {
+    const Result<double> plain =
+        repeated_s(options_, bare_, options_.rig.backend, "the run was repeated without compute");
+    if (!plain) {
+      return Unexpected(plain.error());
+    }
+    evidence.backend_s = *plain;
+  }
+  return {};
+}
+
+Result<void> ReplayExplanation::run_without_prefetch() {
+  GapEvidence& evidence = run_.evidence;
+  evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
+  if (evidence.prefetches) {
+    const Result<double> plain = repeated_s(options_, without_prefetch(options_.run), options_.rig.backend,
+                                            "the run was repeated without prefetch");
+    if (!plain) {
+      return Unexpected(plain.error());
+    }
+    evidence.with_compute_s = *plain;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocation& invocation) {
@@ -162,119 +343,7 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
   if (parts->trace->steps.decode_passes() == 0) {
     return failed("{}: has no decode tokens, and a gap is of these", options.run.trace);
   }
-  const std::string direct = direct_backend(options.rig.backend);
-  const RunOptions bare = without_compute(options.run);
-  const ModelGeometry geometry = parts->trace->header.geometry;
-  ExplainedRun run;
-  GapEvidence& evidence = run.evidence;
-  evidence.backend = options.rig.backend;
-  Rig planned;
-  ReplayOptions planning = options;
-  planning.rig.backend = direct;
-  if (Result<void> made = make_rig(planning, *parts, planned); !made) {
-    return propagate(made);
-  }
-  // The store is all that is needed of it; the cache's memory is wanted by the runs.
-  planned.arena.reset();
-  planned.backend.port.reset();
-  planned.memory = PageMemory();
-  planned.limits.reset();
-  DriveWatch watch(*planned.store, geometry, direct, options.run.seed);
-  if (Result<void> opened = watch.open(); !opened) {
-    return propagate(opened);
-  }
-  // A prefetch would go on for nothing while the clock stands still, so such a run is not watched.
-  const bool is_bare =
-      direct == options.rig.backend && !is_on(options.run.prefetch) && options.run.compute == "none";
-  Result<Report> achieved = replay_as_asked(options, *parts, invocation, is_bare ? &watch : nullptr);
-  if (!achieved) {
-    return propagate(achieved);
-  }
-  run.report = std::move(*achieved);
-  take_facts(options.run, run.report, evidence);
-  std::optional<Report> direct_report;
-  if (is_bare) {
-    direct_report = run.report;
-  } else {
-    Result<Report> again = replay_again(options, bare, direct, invocation, &watch);
-    if (!again) {
-      return propagate(again);
-    }
-    direct_report = std::move(*again);
-    admit_disturbance(*direct_report, "the drive was measured by direct reads", run.report);
-  }
-  Result<DeviceProfile> profile = watch.profile();
-  if (!profile) {
-    return propagate(profile);
-  }
-  const AccessMethod& measured = profile->methods.front();
-  if (!(evidence.best_bytes_per_s > 0)) {
-    evidence.best_bytes_per_s = fastest(measured);
-  }
-  // The drive's best cannot be less than what it just did.
-  evidence.random_bytes_per_s = fastest(measured);
-  evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
-  if (evidence.best_bytes_per_s > run.report.ceilings.drive.bytes_per_s) {
-    run.report.ceilings.drive = {evidence.best_bytes_per_s,
-                                 fmt::format("{} with reads of expert size, beside the run", direct)};
-  }
-  if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, run.report);
-      !added) {
-    return propagate(added);
-  }
-  if (Result<void> counted = count_bytes(options.run, *parts, run.report, evidence); !counted) {
-    return propagate(counted);
-  }
-
-  Result<TableDevice> table = TableDevice::make(measured, {.tail = false}, options.run.seed);
-  if (!table) {
-    return propagate(table);
-  }
-  Result<Report> simulated =
-      simulate_on(bare, *planned.store, std::make_unique<TableDevice>(std::move(*table)),
-                  {measured.depth, measured.alignment}, invocation);
-  if (!simulated) {
-    return propagate(simulated);
-  }
-  // The latencies that the simulation went by are means, slow moments among them: those have a bar of their
-  // own.
-  evidence.tail_s = tail_seconds(*direct_report, *simulated);
-  evidence.barrier_s = seconds_per_token(*simulated) - evidence.tail_s;
-  evidence.direct_s = seconds_per_token(*direct_report);
-
-  ReplayOptions unverified = options;
-  unverified.rig.verify = "off";
-  Result<Report> null = undisturbed_replay(unverified, bare, "null", invocation,
-                                           "the run was repeated without reads", run.report);
-  if (!null) {
-    return propagate(null);
-  }
-  evidence.moving_s = moving_seconds(*direct_report);
-  evidence.management_s = seconds_per_token(*null) + evidence.moving_s;
-
-  evidence.backend_s = evidence.direct_s;
-  if (direct != options.rig.backend) {
-    evidence.backend_s = evidence.achieved_s;
-    if (evidence.computes || evidence.prefetches) {
-      Result<Report> plain = undisturbed_replay(options, bare, options.rig.backend, invocation,
-                                                "the run was repeated without compute", run.report);
-      if (!plain) {
-        return propagate(plain);
-      }
-      evidence.backend_s = seconds_per_token(*plain);
-    }
-  }
-  evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
-  if (evidence.prefetches) {
-    Result<Report> plain =
-        undisturbed_replay(options, without_prefetch(options.run), options.rig.backend, invocation,
-                           "the run was repeated without prefetch", run.report);
-    if (!plain) {
-      return propagate(plain);
-    }
-    evidence.with_compute_s = seconds_per_token(*plain);
-  }
-  return run;
+  return ReplayExplanation(options, invocation, *parts).explain();
 }
 
 // ---- in virtual time

@@ -119,6 +119,78 @@ std::unique_ptr<DeviceModel> make_checked(const std::string& spec, const AccessM
   return std::move(made->port);
 }
 
+// The model that `text`, `MODEL@PROFILE` or just a profile, asks for.
+Result<std::string> spec_of(const DriveChoice& choice, std::string_view text, const DeviceProfile& profile,
+                            const std::string& path, const std::string& method) {
+  const size_t at = text.find('@');
+  const std::string_view model = text.substr(0, at == std::string_view::npos ? 0 : at);
+  if (model.empty()) {
+    return "table";
+  }
+  if (model.starts_with("table")) {
+    return std::string(model);  // with options, perhaps
+  }
+  if (method != profile.methods.front().name) {
+    return wrong_usage("--method {}: models were fitted to {} only; give --device {} for what was measured",
+                       choice.method, profile.methods.front().name, path);
+  }
+  return fitted_spec(profile, path, model);
+}
+
+// What calibrate wrote.
+Result<void> take_profile(const DriveChoice& choice, std::string_view text, OpenDrive& drive) {
+  const size_t at = text.find('@');
+  const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
+  Result<DeviceProfile> profile = load_device_profile(path);
+  if (!profile) {
+    return propagate(profile);
+  }
+  Result<AccessMethod> method = choose_method(*profile, path, choice.method);
+  if (!method) {
+    return propagate(method);
+  }
+  drive.measured = std::make_unique<const AccessMethod>(std::move(*method));
+  if (drive.page_cache > 0) {
+    Result<AccessMethod> warm = warm_method(*profile, path, drive.measured->name);
+    if (!warm) {
+      return propagate(warm);
+    }
+    drive.warm_measured = std::make_unique<const AccessMethod>(std::move(*warm));
+    drive.warm_spec = "table";
+  }
+  Result<std::string> spec = spec_of(choice, text, *profile, path, drive.measured->name);
+  if (!spec) {
+    return propagate(spec);
+  }
+  drive.spec = std::move(*spec);
+  return {};
+}
+
+// Makes the models once, to learn whether they can be and what they call themselves.
+Result<void> resolve(std::string_view text, OpenDrive& drive) {
+  std::string model;
+  if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {
+    return good;
+  }
+  drive.resolved = model;
+  if (drive.drives > 1) {
+    drive.resolved =
+        fmt::format("{}x{}, chunks of {}", drive.drives, model, exact_bytes(Bytes{drive.stripe_chunk}));
+  }
+  if (drive.measured) {
+    drive.resolved += fmt::format(", {} of {}", drive.measured->name, text.substr(text.find('@') + 1));
+  }
+  if (drive.page_cache > 0) {
+    if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
+      return good;
+    }
+    drive.resolved +=
+        fmt::format(", behind a page cache of {} ({}, read-ahead {})", exact_bytes(Bytes{drive.page_cache}),
+                    model, exact_bytes(Bytes{drive.read_ahead}));
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_drive_options(Command command, DriveChoice& choice) {
@@ -162,40 +234,8 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.warm_spec = choice.warm;
   drive.spec = preset_spec(std::string(text)).value_or(std::string(text));
   if (drive.spec == text && is_profile(text)) {  // a preset's name is no file's
-    const size_t at = text.find('@');
-    const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
-    Result<DeviceProfile> profile = load_device_profile(path);
-    if (!profile) {
-      return propagate(profile);
-    }
-    Result<AccessMethod> method = choose_method(*profile, path, choice.method);
-    if (!method) {
-      return propagate(method);
-    }
-    drive.measured = std::make_unique<const AccessMethod>(std::move(*method));
-    drive.spec = "table";
-    if (drive.page_cache > 0) {
-      Result<AccessMethod> warm = warm_method(*profile, path, drive.measured->name);
-      if (!warm) {
-        return propagate(warm);
-      }
-      drive.warm_measured = std::make_unique<const AccessMethod>(std::move(*warm));
-      drive.warm_spec = "table";
-    }
-    const std::string_view model = text.substr(0, at == std::string_view::npos ? 0 : at);
-    if (model.starts_with("table")) {
-      drive.spec = model;  // with options, perhaps
-    } else if (!model.empty()) {
-      if (drive.measured->name != profile->methods.front().name) {
-        return wrong_usage(
-            "--method {}: models were fitted to {} only; give --device {} for what was measured",
-            choice.method, profile->methods.front().name, path);
-      }
-      Result<std::string> spec = fitted_spec(*profile, path, model);
-      if (!spec) {
-        return propagate(spec);
-      }
-      drive.spec = *spec;
+    if (Result<void> taken = take_profile(choice, text, drive); !taken) {
+      return propagate(taken);
     }
   } else if (!choice.method.empty()) {
     return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
@@ -203,26 +243,8 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   }
   drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
                   .alignment = drive.measured ? drive.measured->alignment : 1};
-  // Made once to learn whether they can be.
-  std::string model;
-  if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {
-    return propagate(good);
-  }
-  drive.resolved = model;
-  if (drive.drives > 1) {
-    drive.resolved =
-        fmt::format("{}x{}, chunks of {}", drive.drives, model, exact_bytes(Bytes{drive.stripe_chunk}));
-  }
-  if (drive.measured) {
-    drive.resolved += fmt::format(", {} of {}", drive.measured->name, text.substr(text.find('@') + 1));
-  }
-  if (drive.page_cache > 0) {
-    if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
-      return propagate(good);
-    }
-    drive.resolved +=
-        fmt::format(", behind a page cache of {} ({}, read-ahead {})", exact_bytes(Bytes{drive.page_cache}),
-                    model, exact_bytes(Bytes{drive.read_ahead}));
+  if (Result<void> resolved = resolve(text, drive); !resolved) {
+    return propagate(resolved);
   }
   return drive;
 }
