@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <sstream>
+#include <string_view>
 
 #include "core/sudden_end.h"
 
@@ -42,6 +43,11 @@ void on_wish(int number) {
 }
 
 void on_crash(int number) {
+  if (number == SIGBUS) {  // no bug of ours: mapped experts are gone from below whoever computes on them
+    constexpr std::string_view kWhy =
+        "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kWhy.data(), kWhy.size());
+  }
   take_end_steps();
   ::raise(number);  // SA_RESETHAND: it ends the process when this handler returns
 }

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,6 +96,26 @@ TEST(Signals, ACrashCleansUpAndIsStillTheCrash) {
   if (tried == 0) {
     GTEST_SKIP() << "every one of these signals has a handler already";
   }
+}
+
+TEST(Signals, ABusErrorSaysWhatWasLost) {
+  if (!is_free(SIGBUS)) {
+    GTEST_SKIP() << "the signal has a handler already";
+  }
+  const test::TemporaryDirectory directory;
+  const std::string said = directory / "said";
+  const test::Ran ran = in_a_process(directory / "half", [&] {
+    catch_interrupts();
+    std::ofstream(said) << std::string(4096, 'x');
+    const int file = ::open(said.c_str(), O_RDWR);
+    volatile char* mapped = static_cast<char*>(::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, 0));
+    ::dup2(file, STDERR_FILENO);
+    [[maybe_unused]] const int cut = ::ftruncate(file, 0);
+    return int(*mapped);
+  });
+  EXPECT_EQ(ran.status, 128 + SIGBUS);
+  EXPECT_EQ(test::read_file(said),
+            "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n");
 }
 
 TEST(Signals, ThatWereIgnoredOrHandledBeforeStaySo) {
