@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "backends/posix_file.h"
 #include "backends/proc_text.h"
@@ -60,6 +61,27 @@ uint64_t stat_number(const std::string& path, const std::string& key) {
   return 0;
 }
 
+struct MemoryLimit {
+  uint64_t bytes = 0;
+  uint64_t used = 0;
+};
+
+// Of the process's cgroup and of those it is in: each may have a limit of its own.
+std::vector<MemoryLimit> memory_limits() {
+  std::vector<MemoryLimit> limits;
+  const std::optional<OwnCgroup> own = own_cgroup("memory");
+  if (!own) {
+    return limits;
+  }
+  const bool first = own->version == 1;
+  for (std::string at = own->directory; at.size() >= own->mount.size(); at = parent_of(at)) {
+    if (const auto limit = number_in(at + (first ? "/memory.limit_in_bytes" : "/memory.max"))) {
+      limits.push_back({*limit, stat_number(at + "/memory.stat", first ? "total_rss" : "anon")});
+    }
+  }
+  return limits;
+}
+
 }  // namespace
 
 std::string parent_of(const std::string& directory) {
@@ -102,18 +124,17 @@ std::optional<OwnCgroup> own_cgroup(std::string_view controller) {
 
 std::optional<uint64_t> memory_within_reach() {
   std::optional<uint64_t> least = kilobytes_of(read_text("/proc/meminfo").value_or(""), "MemAvailable");
-  const std::optional<OwnCgroup> own = own_cgroup("memory");
-  if (!own) {
-    return least;
+  for (const MemoryLimit& limit : memory_limits()) {
+    const uint64_t left = limit.bytes - std::min(limit.used, limit.bytes);
+    least = std::min(least.value_or(left), left);
   }
-  // Each ancestor may have a limit of its own.
-  for (std::string at = own->directory; at.size() >= own->mount.size(); at = parent_of(at)) {
-    const bool first = own->version == 1;
-    const auto limit = number_in(at + (first ? "/memory.limit_in_bytes" : "/memory.max"));
-    if (limit) {
-      const uint64_t used = stat_number(at + "/memory.stat", first ? "total_rss" : "anon");
-      least = std::min(least.value_or(*limit), *limit - std::min(used, *limit));
-    }
+  return least;
+}
+
+std::optional<uint64_t> memory_at_most() {
+  std::optional<uint64_t> least = kilobytes_of(read_text("/proc/meminfo").value_or(""), "MemTotal");
+  for (const MemoryLimit& limit : memory_limits()) {
+    least = std::min(least.value_or(limit.bytes), limit.bytes);
   }
   return least;
 }

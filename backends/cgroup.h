@@ -29,4 +29,8 @@ std::string parent_of(const std::string& directory);
 // of its cgroups leave when that is less. Page cache counts as free. Nothing when the kernel does not tell.
 std::optional<uint64_t> memory_within_reach();
 
+// Memory that this process could have with nothing else running: the machine's, or the tightest limit of its
+// cgroups when that is less. Nothing when the kernel does not tell.
+std::optional<uint64_t> memory_at_most();
+
 }  // namespace spillway

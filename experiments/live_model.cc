@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 #include "backends/cgroup.h"
@@ -81,6 +82,12 @@ Result<void> LiveModel::reserve() {
   }
   memory_ = std::move(*memory);
   return {};
+}
+
+uint64_t LiveModel::context_bytes(uint32_t tokens) const {
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  const uint64_t each = kv_bytes_per_token(gguf_, geometry_.layers, kv_);
+  return tokens > 0 && each > kMost / tokens ? kMost : each * tokens;
 }
 
 Result<void> LiveModel::load(uint32_t context) {

@@ -39,6 +39,9 @@ class LiveModel {
   Result<void> reserve();
   const PageMemory& memory() const { return memory_; }
 
+  // Keys and values of so many tokens; of more than can be counted, the most that can.
+  uint64_t context_bytes(uint32_t tokens) const;
+
   // Reads the resident weights into it and puts the model together, with room for sequences of `context`
   // tokens.
   Result<void> load(uint32_t context);

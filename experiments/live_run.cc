@@ -61,6 +61,20 @@ Result<void> find_experts(const LiveRunOptions& options, LiveRun& run) {
   return {};
 }
 
+// With a context that no memory here could hold, the kernel would end the run where the text is long enough.
+Result<void> check_context(const LiveRun& run) {
+  const std::optional<uint64_t> there = memory_at_most();
+  const uint64_t resident = run.live->memory().size();
+  const uint64_t context = run.live->context_bytes(run.context);
+  if (there && (resident > *there || context > *there - resident)) {
+    return wrong_usage(
+        "{}: a context of {} tokens takes {} and the resident weights {}, and this machine has {} of memory; "
+        "give fewer tokens",
+        run.context_option, run.context, format_bytes(context), format_bytes(resident), format_bytes(*there));
+  }
+  return {};
+}
+
 // What the limit must leave for the text and the work on it, known once the model is put together.
 Result<void> check_beside(const LiveRunOptions& options, const LiveRun& run) {
   const Model& model = run.live->model();
@@ -115,6 +129,9 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
   }
   if (Result<void> reserved = run.live->reserve(); !reserved) {
     return reserved;
+  }
+  if (Result<void> possible = check_context(run); !possible) {
+    return possible;
   }
   run.cache = options.cache;
   if (!options.cache_option.given()) {

@@ -101,6 +101,15 @@ Result<void> take_token_ids(const RecordOptions& options, Recording& parts) {
   return {};
 }
 
+// What the context is as long as it is for.
+std::string context_option(const RecordOptions& options) {
+  if (options.context > 0) {
+    return fmt::format("--context {}", options.context);
+  }
+  return options.token_ids.empty() ? fmt::format("--tokens {}", options.generation.most_tokens)
+                                   : fmt::format("--token-ids {}", options.token_ids);
+}
+
 Result<void> take_input(const RecordOptions& options, Recording& parts) {
   Result<void> taken =
       options.token_ids.empty() ? take_prompts(options, parts) : take_token_ids(options, parts);
@@ -118,6 +127,7 @@ Result<void> take_input(const RecordOptions& options, Recording& parts) {
                        longest, more, needed);
   }
   parts.context = options.context > 0 ? options.context : uint32_t(needed);
+  parts.context_option = context_option(options);
   parts.batch = options.generation.batch;
   return {};
 }

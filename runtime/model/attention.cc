@@ -28,7 +28,7 @@ class KvHalf {
 
   bool allocate(uint64_t values, KvType type) {
     type_ = type;
-    bytes_ = values * (type == KvType::f16 ? sizeof(uint16_t) : sizeof(float));
+    bytes_ = values * value_bytes(type);
     // Not touched before it is used: a long context costs memory only as the text grows.
     void* memory =
         mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -96,8 +96,7 @@ class AttentionMixer final : public Mixer {
   }
 
   uint64_t state_bytes(uint32_t positions) const override {
-    const uint64_t value_bytes = kv_ == KvType::f16 ? sizeof(uint16_t) : sizeof(float);
-    return 2 * value_bytes * positions * shape_.kv_heads * shape_.head_size;
+    return 2 * value_bytes(kv_) * positions * shape_.kv_heads * shape_.head_size;
   }
 
   uint64_t scratch_bytes(uint32_t tokens) const override {

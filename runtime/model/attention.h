@@ -12,6 +12,10 @@ namespace spillway {
 
 enum class KvType { f16, f32 };
 
+constexpr uint64_t value_bytes(KvType kv) {
+  return kv == KvType::f16 ? sizeof(uint16_t) : sizeof(float);
+}
+
 // Rotary position embedding in the NeoX pairing (i, i + rotated / 2); what is beyond `rotated` passes
 // through.
 struct Rope {

@@ -260,6 +260,17 @@ Result<std::unique_ptr<Mixer>> ModelBuilder::attention(const Model& model, const
   return make_attention({*q, *k, *v, *output, *q_norm, *k_norm}, shape, options.context, options.kv);
 }
 
+uint64_t kv_bytes_per_token(const Gguf& gguf, uint32_t layers, KvType kv) {
+  uint64_t values = 0;
+  for (uint32_t block = 0; block < layers; ++block) {
+    for (const char* part : {"attn_k", "attn_v"}) {
+      const GgufTensor* projection = gguf.find(ModelBuilder::name(block, part));
+      values += projection == nullptr ? 0 : projection->dims[1];  // a recurrent layer has none
+    }
+  }
+  return values * value_bytes(kv);
+}
+
 Result<Model> build_model(const Gguf& gguf, const GgufExperts& experts, ResidentWeights& weights,
                           const SequenceOptions& options) {
   Result<const Architecture*> architecture = find_architecture(gguf);

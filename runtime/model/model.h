@@ -95,6 +95,10 @@ std::optional<Error> first_error(const Result<T>&... results) {
   return error;
 }
 
+// Keys and values of one token in all layers, which is what a context grows by: known from the head of the
+// file, before a weight is read.
+uint64_t kv_bytes_per_token(const Gguf& gguf, uint32_t layers, KvType kv);
+
 // Puts together the model that a file describes. `weights` must outlive it.
 Result<Model> build_model(const Gguf& gguf, const GgufExperts& experts, ResidentWeights& weights,
                           const SequenceOptions& options);

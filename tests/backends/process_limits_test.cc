@@ -36,6 +36,7 @@ TEST(ProcessLimitsTest, holds_the_page_cache_down_and_goes_away) {
     EXPECT_TRUE(std::filesystem::exists(cage));
     EXPECT_NE(read_text("/proc/self/cgroup").value_or(""), home);
     EXPECT_LE(memory_within_reach().value_or(0), 64 * kMiB);
+    EXPECT_LE(memory_at_most().value_or(0), 64 * kMiB);
     const Result<FileHandle> file = open_file(path, O_RDONLY);
     std::vector<std::byte> piece(1 * kMiB);
     for (uint64_t offset = 0; offset < 96 * kMiB; offset += piece.size()) {

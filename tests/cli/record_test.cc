@@ -174,6 +174,22 @@ TEST(Record, RefusesALimitThatTheContextDoesNotFitInto) {
   expect_one_line(ran, 2, {"--memory 60MB", "context of 100000 tokens", "--context"});
 }
 
+// The bundled model keeps 12 layers × 128 values of 2 or 4 bytes for each token.
+TEST(Record, RefusesAContextThatNoMemoryHereCouldHold) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"record", "--model", kBundled, "-p", "x", "--no-trace", "--no-probe", "--kv"});
+    return spillway(more);
+  };
+  const Ran ran = with({"f32", "--context", "16777216", "-n", "1"});
+  if (ran.status == 0) {
+    GTEST_SKIP() << "this machine could hold 103 GB";
+  }
+  expect_one_line(ran, 2, {"--context 16777216", "103 GB", "resident weights", "of memory"});
+  expect_one_line(with({"f32", "-n", "16777216"}), 2, {"--tokens 16777216", "103 GB"});
+  // A context of what there is room for is none the worse.
+  EXPECT_EQ(with({"f16", "--context", "200000", "-n", "1"}).status, 0);
+}
+
 TEST(Record, RefusesInOneLineWhatCannotWork) {
   const TemporaryDirectory scratch;
   std::ofstream(scratch / "not.gguf") << "GGUF";

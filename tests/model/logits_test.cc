@@ -52,6 +52,14 @@ TEST_P(EveryOracleModel, IsTheSameToTheBitWithAnyThreadsAndBatch) {
   EXPECT_EQ(oracle::answer(path(), given->tokens, 0, 2, 32).logits, one.logits);
 }
 
+TEST_P(EveryOracleModel, SaysWhatATokenAddsToTheContextBeforeAWeightIsRead) {
+  const Result<Gguf> head = Gguf::open(path());
+  const Result<Model> model = oracle::Subject(path()).build();
+  ASSERT_TRUE(head && model);
+  EXPECT_EQ(kv_bytes_per_token(*head, model->geometry.layers, KvType::f32),
+            model->state_bytes(2) - model->state_bytes(1));
+}
+
 INSTANTIATE_TEST_SUITE_P(every, EveryOracleModel,
                          testing::Combine(testing::ValuesIn(oracle::kArchitectures),
                                           testing::ValuesIn(oracle::kModes)),
