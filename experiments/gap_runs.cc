@@ -82,7 +82,7 @@ void take_facts(const RunOptions& options, const Report& report, GapEvidence& ev
 
 // A run of the trace in virtual time, on the drive that `make` makes and in the store's layout.
 Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
-                           std::unique_ptr<DeviceModel> device, const SimulatedBackend::Options& limits,
+                           std::unique_ptr<DeviceModel> made, const SimulatedBackend::Options& limits,
                            const Invocation& invocation) {
   Result<Composition> parts = compose(options);
   if (!parts) {
@@ -91,13 +91,15 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
   Report report = begin_report("simulate", options, *parts, invocation);
   report.virtual_time = true;
   VirtualClock clock;
-  SimulatedBackend backend(std::move(device), clock, limits);
+  const DeviceModel& device = *made;
+  SimulatedBackend backend(std::move(made), clock, limits);
   if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
     return propagate(ran);
   }
   if (report.interrupted) {
     return failed("interrupted while the run was simulated; nothing was explained");
   }
+  report.io.device_bytes = bytes_behind_page_cache(device);
   return report;
 }
 

@@ -274,6 +274,11 @@ double OpenDrive::sustained_bytes_per_s(uint64_t block) const {
   return steady_bandwidth(*make_usual(), block, limits.depth, kSavingsGone);
 }
 
+std::optional<uint64_t> bytes_behind_page_cache(const DeviceModel& device) {
+  const auto* cache = dynamic_cast<const PageCacheDevice*>(&device);
+  return cache == nullptr ? std::nullopt : std::optional(cache->cold_bytes());
+}
+
 std::unique_ptr<DeviceModel> OpenDrive::make() const {
   if (page_cache == 0) {
     return make_drives(spec);

@@ -58,6 +58,10 @@ struct OpenDrive {
   std::unique_ptr<DeviceModel> make_drives(const std::string& model) const;
 };
 
+// What the drives behind the page cache of such a device were asked for, read-ahead included. Nothing where
+// there is no page cache.
+std::optional<uint64_t> bytes_behind_page_cache(const DeviceModel& device);
+
 // All of a choice but --device, which commands explain in words of their own.
 void add_drive_options(Command command, DriveChoice& choice);
 

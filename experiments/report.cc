@@ -32,6 +32,24 @@ std::optional<double> share_from_ram(const Report& report) {
   return 1.0 - double(*report.io.device_bytes) / double(report.io.counts.bytes_read);
 }
 
+std::string beyond_ceilings(const Report& report) {
+  const std::optional<double> from_ram = share_from_ram(report);
+  if (!from_ram || report.ceilings.drive.bytes_per_s <= 0) {
+    return "";
+  }
+  if (*from_ram > kColdTolerance) {
+    return fmt::format(
+        "the ceilings are of the drive alone, and {:.1f} % of the bytes came from {}: more than 100 % can be "
+        "reached",
+        100 * *from_ram, report.virtual_time ? "the page cache" : "RAM");
+  }
+  // Read-ahead, and a prefill that was read cold, can outweigh in sum what decode was served from RAM.
+  return report.virtual_time
+             ? "the ceilings are of the drive alone: with what the page cache serves, more than "
+               "100 % can be reached"
+             : "";
+}
+
 Result<void> check_json_path(const std::string& path, const std::string& source) {
   return path == "-" ? Result<void>() : check_output_path("--json", path, source);
 }

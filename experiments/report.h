@@ -44,14 +44,15 @@ struct Ceilings {
 
 struct IoFacts {
   LoaderCounts counts;
-  std::string verify;                    // off, sample or all
-  std::optional<uint64_t> device_bytes;  // what the kernel says this process took from storage meanwhile
-  uint64_t arena_bytes = 0;              // memory that holds experts, staging included
-  uint64_t arena_moved_bytes = 0;        // copied to join holes
-  std::string arena_pages;               // what that memory is made of
-  double cpu_s = 0;                      // user and system time of the whole process
-  std::optional<double> stolen_cpu_s;    // steal time of all cores during the run; see host.h
-  Nanoseconds wall{0};                   // prefill, warm-up and decode
+  std::string verify;  // off, sample or all
+  // What the kernel says this process took from storage meanwhile; of a simulated page cache, what it did.
+  std::optional<uint64_t> device_bytes;
+  uint64_t arena_bytes = 0;            // memory that holds experts, staging included
+  uint64_t arena_moved_bytes = 0;      // copied to join holes
+  std::string arena_pages;             // what that memory is made of
+  double cpu_s = 0;                    // user and system time of the whole process
+  std::optional<double> stolen_cpu_s;  // steal time of all cores during the run; see host.h
+  Nanoseconds wall{0};                 // prefill, warm-up and decode
 };
 
 // What a model that really computes says beside.
@@ -110,6 +111,10 @@ inline bool is_disturbed(const Report& report) {
 // The share of the bytes read that did not come from the device (0.2: a fifth came from RAM; −3: the device
 // delivered four times as much as was asked for). Nothing where the kernel cannot tell or nothing was read.
 std::optional<double> share_from_ram(const Report& report);
+
+// Why a run may reach more than its ceilings: they are of the drive, and not all that was read came from
+// there. Empty where all of it did, or there are no ceilings.
+std::string beyond_ceilings(const Report& report);
 
 // Which sources this program was built from.
 std::string program_commit();

@@ -145,6 +145,15 @@ Json gap_json(const Report& report) {
           {"explained", bars_json(report.gap)}};
 }
 
+// The table has this beside the ceilings.
+std::vector<std::string> all_warnings(const Report& report) {
+  std::vector<std::string> warnings = report.warnings;
+  if (std::string why = beyond_ceilings(report); !why.empty()) {
+    warnings.push_back(std::move(why));
+  }
+  return warnings;
+}
+
 }  // namespace
 
 std::string program_commit() {
@@ -179,7 +188,7 @@ Json to_json(const Report& report) {
           {"live", report.live ? live_json(*report.live) : Json(nullptr)},
           {"gap", gap_json(report)},
           {"digest", report.digest},
-          {"warnings", report.warnings}};
+          {"warnings", all_warnings(report)}};
 }
 
 }  // namespace spillway

@@ -106,6 +106,9 @@ void ceilings(std::string& out, const Report& report) {
   ceiling_row(out, report, "policy: this run's own misses", all.policy_tok_per_s);
   ceiling_row(out, report, "physical: the misses of Belady's policy", all.physical_tok_per_s);
   row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
+  if (const std::string why = beyond_ceilings(report); !why.empty()) {
+    row(out, "from RAM", why);
+  }
 }
 
 void live(std::string& out, const Report& report) {

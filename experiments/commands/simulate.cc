@@ -35,11 +35,14 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges.value_or(1)};
   const UnmadeStore store(parts->trace->header.geometry, scratch, {"imagined"});
   VirtualClock clock;
-  SimulatedBackend backend(drive->make(), clock, drive->limits);
+  std::unique_ptr<DeviceModel> made = drive->make();
+  const DeviceModel& device = *made;
+  SimulatedBackend backend(std::move(made), clock, drive->limits);
   report.backend_note = backend.caps().note;
   if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
     return ran;
   }
+  report.io.device_bytes = bytes_behind_page_cache(device);
   report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates
   if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, report); !added) {
     return added;

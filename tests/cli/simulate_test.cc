@@ -183,6 +183,33 @@ TEST_F(SimulateCli, explains_the_run_that_simulate_makes_of_the_same_drive) {
                   {"--throttle", "bucket:bandwidth=1GB/s"});
 }
 
+// The trace's 38 MB of experts fit into the page cache, and each is read from the drive but once.
+TEST_F(SimulateCli, says_why_a_run_behind_a_page_cache_is_faster_than_its_ceilings) {
+  const std::string drive = "linear:bandwidth=500MB/s,latency=100us";
+  for (const char* command : {"simulate", "gap"}) {
+    SCOPED_TRACE(command);
+    std::vector<std::string> words = {command, trace_, "--device", drive, "--cache", "0"};
+    const Json alone = run(words);
+    EXPECT_TRUE(alone["io"]["device_bytes"].is_null());
+    EXPECT_TRUE(alone["warnings"].empty()) << alone["warnings"];
+
+    words.insert(words.end(), {"--page-cache", "100MB"});
+    const Json cached = run(words);
+    EXPECT_GT(cached["gap"]["share_of_policy_ceiling"], 1.5);
+    EXPECT_GT(cached["io"]["from_ram_share"], 0.5);
+    ASSERT_EQ(cached["warnings"].size(), 1U);
+    EXPECT_NE(cached["warnings"].dump().find("came from the page cache"), std::string::npos);
+    const std::string table = spillway(words).out;
+    EXPECT_NE(table.find("\n  from RAM        the ceilings are of the drive alone"), std::string::npos)
+        << table;
+    EXPECT_NE(table.find("NOT COLD: asked for"), std::string::npos) << table;
+
+    // What is read ahead comes from the drive as well, and may be more than RAM serves.
+    words.insert(words.end(), {"--read-ahead", "16MiB", "--tokens", "2"});
+    EXPECT_NE(run(words)["warnings"].dump().find("the ceilings are of the drive alone"), std::string::npos);
+  }
+}
+
 TEST_F(SimulateCli, takes_a_limit_that_saves_up_for_what_it_gives_in_the_long_run) {
   // 20 ms of 100 MB/s are 2 MB, more than one layer's experts and far less than the run reads.
   const Json gap = run({"gap", trace_, "--cache", "8MB", "--device",
