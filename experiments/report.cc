@@ -72,6 +72,11 @@ Result<void> check_output_path(const std::string& flag, const std::string& path,
   return trial ? Result<void>() : propagate(trial);
 }
 
+Result<void> check_binary_output(const std::string& flag, const std::string& path) {
+  return path == "-" ? wrong_usage("{} -: what goes there is binary, and not for stdout; name a file", flag)
+                     : Result<void>();
+}
+
 Result<void> write_json(const Json& json, const std::string& path) {
   // Paths need not be UTF-8; what is not is replaced rather than thrown over.
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -129,6 +129,9 @@ Result<void> check_json_path(const std::string& path, const std::string& source 
 // The same for another option's file, which `flag` names in errors.
 Result<void> check_output_path(const std::string& flag, const std::string& path, const std::string& source);
 
+// Refuses `-` for what is binary: it is stdout elsewhere, and would be a file of that name here.
+Result<void> check_binary_output(const std::string& flag, const std::string& path);
+
 // Writes `json` to `path`, or to stdout when it is `-`. What was there before is replaced by the whole or not
 // at all.
 Result<void> write_json(const Json& json, const std::string& path);

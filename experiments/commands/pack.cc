@@ -44,6 +44,9 @@ Result<void> check_arguments(const PackArguments& arguments) {
     return wrong_usage("--trace {}: nothing is looked up in it with --layout id; give --layout coactivation",
                        arguments.trace);
   }
+  if (Result<void> file = check_binary_output("-o", arguments.output); !file) {
+    return file;
+  }
   for (const std::string& other : {arguments.model, arguments.trace}) {
     if (same_file(arguments.output, other)) {
       return wrong_usage("-o {}: that is what is read; name another file", arguments.output);

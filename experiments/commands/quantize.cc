@@ -185,6 +185,9 @@ Json to_json(const QuantizeArguments& arguments, const Gguf& gguf, const Quantiz
 }
 
 Result<void> check_arguments(const QuantizeArguments& arguments, const Gguf& gguf) {
+  if (Result<void> file = check_binary_output("output", arguments.output); !file) {
+    return file;
+  }
   for (const std::string& file : gguf.files()) {
     if (same_file(arguments.output, file)) {
       return wrong_usage("{}: that is what is read; name another file", arguments.output);

@@ -168,6 +168,12 @@ Result<void> create_outputs(const RecordOptions& options, const Invocation& invo
 
 // A recording must not replace what it is made from.
 Result<void> check_outputs(const RecordOptions& options) {
+  for (const auto& [flag, path] :
+       {std::pair("--output", options.output), std::pair("--logits", options.logits)}) {
+    if (Result<void> file = check_binary_output(flag, path); !file) {
+      return file;
+    }
+  }
   std::vector<std::string> inputs = options.live.store;
   inputs.push_back(options.live.model);
   for (const std::string& input : inputs) {

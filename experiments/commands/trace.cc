@@ -3,6 +3,7 @@
 #include "core/for_each_step.h"
 #include "experiments/commands/trace_commands.h"
 #include "experiments/printable.h"
+#include "experiments/report.h"
 
 namespace spillway {
 
@@ -25,6 +26,11 @@ Result<void> OutputOptions::check_against(const std::string& input) const {
   return same_file(path, input)
              ? wrong_usage("-o {}: that is the input, {}, itself; name another file", path, input)
              : Result<void>();
+}
+
+Result<void> OutputOptions::check_trace_against(const std::string& input) const {
+  Result<void> file = check_binary_output("-o", path);
+  return file ? check_against(input) : file;
 }
 
 void ModelOptions::declare(Command command) {

@@ -30,6 +30,9 @@ struct OutputOptions {
 
   // Refuses to write over `input`, by whatever name and also with --force: it is read while we write.
   Result<void> check_against(const std::string& input) const;
+
+  // The same where a trace is written, which is binary and not for stdout.
+  Result<void> check_trace_against(const std::string& input) const;
 };
 
 // The model behind a trace, by preset or by numbers; a number given wins over the preset's.

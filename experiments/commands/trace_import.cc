@@ -15,7 +15,7 @@ struct ImportArguments {
 };
 
 Result<void> run_import(const ImportArguments& arguments, const std::string& command_line) {
-  if (Result<void> other = arguments.output.check_against(arguments.input); !other) {
+  if (Result<void> other = arguments.output.check_trace_against(arguments.input); !other) {
     return other;
   }
   Result<const Importer*> importer = find_importer(arguments.format, arguments.input);

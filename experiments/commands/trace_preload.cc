@@ -43,7 +43,7 @@ Result<void> check_same_model(const PreloadArguments& arguments, const ModelGeom
 
 Result<void> run_preload(const PreloadArguments& arguments, const std::string& command_line) {
   for (const std::string& input : {arguments.input, arguments.like}) {
-    if (Result<void> other = arguments.output.check_against(input); !other) {
+    if (Result<void> other = arguments.output.check_trace_against(input); !other) {
       return other;
     }
   }
