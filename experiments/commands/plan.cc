@@ -10,6 +10,7 @@ namespace {
 
 struct PlanOptions {
   PlanRequest request;
+  Option policy;  // --policy: without a trace there is nothing that it could be of
   std::string compute = "model";
   std::string ram_price;
   std::string json;
@@ -40,6 +41,10 @@ Result<void> run_plan(const PlanOptions& options) {
   request.recorded_compute = options.compute == "recorded";
   if (request.recorded_compute && request.trace.empty()) {
     return wrong_usage("--compute recorded needs the trace that has the times: --trace FILE");
+  }
+  if (options.policy.given() && request.trace.empty()) {
+    return wrong_usage("--policy {}: is the policy of --trace FILE; give a trace, or leave --policy out",
+                       request.policy);
   }
   if (!options.ram_price.empty()) {
     Result<double> price = parse_real(options.ram_price, {0, 1e6});
@@ -93,9 +98,10 @@ void add_plan_command(Command app, Invocation& invocation) {
   command.count("--experts-per-token", {.least = 1}, request.experts_per_token,
                 "Instead of as many as the model was trained to use");
   command.text("--runtime", request.runtime, "How it is run: a preset of 'spillway list runtimes'");
-  command.text("--locality", request.locality, "How experts recur: a preset of 'spillway list locality'");
-  Option trace = command.text("--trace", request.trace, "Or this trace, under --policy");
-  command.text("--policy", request.policy, "The eviction policy of --trace").show_default();
+  Option locality =
+      command.text("--locality", request.locality, "How experts recur: a preset of 'spillway list locality'");
+  command.text("--trace", request.trace, "Or this trace, under --policy").excludes(locality);
+  options->policy = command.text("--policy", request.policy, "The eviction policy of --trace").show_default();
   command
       .text("--compute", options->compute,
             "What computing takes: from bytes and presets, or as --trace recorded it")

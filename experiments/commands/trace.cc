@@ -33,16 +33,19 @@ Result<void> OutputOptions::check_trace_against(const std::string& input) const 
   return file ? check_against(input) : file;
 }
 
-void ModelOptions::declare(Command command) {
+std::vector<Option> ModelOptions::declare(Command command) {
   constexpr CountRange kCount = {.least = 1, .most = 1U << 24};
-  command.text("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K")
-      .type_name("PRESET");
-  command.text("--presets", presets_directory, "a directory of presets to look in first").type_name("DIR");
-  command.count("--layers", kCount, layers, "layers of the model");
-  command.count("--experts", kCount, experts, "experts in each layer");
-  command.count("--top-k", kCount, top_k, "experts that a token uses in each layer");
-  command.count("--native-top-k", kCount, native_top_k, "experts that the model was trained to use");
-  command.size("--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer");
+  std::vector<Option> options = {
+      command.text("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K"),
+      command.text("--presets", presets_directory, "a directory of presets to look in first"),
+      command.count("--layers", kCount, layers, "layers of the model"),
+      command.count("--experts", kCount, experts, "experts in each layer"),
+      command.count("--top-k", kCount, top_k, "experts that a token uses in each layer"),
+      command.count("--native-top-k", kCount, native_top_k, "experts that the model was trained to use"),
+      command.size("--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer")};
+  options[0].type_name("PRESET");
+  options[1].type_name("DIR");
+  return options;
 }
 
 Result<ImportOptions> ModelOptions::resolve() const {

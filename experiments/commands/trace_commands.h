@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/ports.h"
 #include "experiments/cli.h"
@@ -45,7 +46,7 @@ struct ModelOptions {
   uint32_t native_top_k = 0;
   Bytes expert_bytes;
 
-  void declare(Command command);
+  std::vector<Option> declare(Command command);  // all of them
   Result<ImportOptions> resolve() const;
 };
 

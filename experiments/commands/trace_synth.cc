@@ -125,7 +125,9 @@ void add_trace_synth(Command trace, Invocation& invocation) {
   Option like = command.text("--like", arguments->like,
                              "fit popularity per layer and reuse at each distance to this trace");
   like.type_name("TRACE");
-  arguments->model.declare(command);
+  for (Option& option : arguments->model.declare(command)) {
+    option.excludes(like);
+  }
   command.count("--tokens", {.least = 1}, arguments->tokens, "decode tokens (default 256)");
   command.count("--prefill", {.least = 0, .most = 1U << 16}, arguments->prefill_tokens,
                 "tokens of one prefill pass before them");

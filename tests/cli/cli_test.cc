@@ -107,6 +107,34 @@ TEST_F(Cli, AThrottleIsRefusedWhereNoDriveIsRead) {
   expect_one_line(replay({"--cache", "1MiB", "--throttle", "20MB"}), 2, {"--throttle", "20MB"});
 }
 
+TEST_F(Cli, RefusesOptionsOfATraceThatAFileSaysItself) {
+  const std::string csv = scratch_ / "trace.csv";
+  const std::string made = scratch_ / "made.bin";
+  ASSERT_EQ(spillway({"trace", "export", trace_, "-o", csv}).status, 0);
+  for (const std::string option : {"--layers", "--experts", "--top-k"}) {
+    SCOPED_TRACE(option);
+    expect_one_line(spillway({"trace", "import", csv, "-o", made, option, "4"}), 2,
+                    {option + " 4", "--from csv", "leave " + option + " out"});
+  }
+  for (const std::vector<std::string>& given :
+       std::vector<std::vector<std::string>>{{"--layers", "4"},
+                                             {"--experts", "16"},
+                                             {"--top-k", "4"},
+                                             {"--native-top-k", "4"},
+                                             {"--expert-bytes", "64KiB"},
+                                             {"--model", "olmoe-1b-7b:Q4_K"},
+                                             {"--presets", "."}}) {
+    SCOPED_TRACE(given.front());
+    expect_one_line(spillway({"trace", "synth", "--like", trace_, "-o", made, given[0], given[1]}), 2,
+                    {given.front(), "--like"});
+  }
+  EXPECT_FALSE(std::filesystem::exists(made));
+  // What the file does not say can be said.
+  EXPECT_EQ(
+      spillway({"trace", "import", csv, "-o", made, "--native-top-k", "8", "--expert-bytes", "1MB"}).status,
+      0);
+}
+
 TEST_F(Cli, DecidesTheSameInReplayAndSimulationWhenOnlyDemandsAreRead) {
   for (const std::string policy : {"lru", "lfu", "fifo", "clock", "sieve", "s3fifo", "arc", "wtinylfu",
                                    "least-stale", "layer-lru", "random", "belady"}) {

@@ -83,6 +83,13 @@ TEST(PlanCommand, RefusesWhatMakesNoSense) {
   }
 }
 
+TEST(PlanCommand, RefusesWhatItWouldIgnore) {
+  const std::string trace = std::string(SPILLWAY_SOURCE_DIR) + "/models/tiny-moe.trace.bin";
+  expect_one_line(plan({"--model", "mixtral-8x7b", "--policy", "lru"}), 2, {"--policy lru", "--trace"});
+  expect_one_line(plan({"--model", "mixtral-8x7b", "--trace", trace, "--locality", "olmoe-1b-7b"}), 2,
+                  {"--trace", "--locality"});
+}
+
 TEST(PlanCommand, ListsWhatItKnows) {
   const Ran ran = Program({SPILLWAY_BINARY, "list", "machines"}).wait();
   ASSERT_EQ(ran.status, 0) << ran.err;

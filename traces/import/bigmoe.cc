@@ -307,7 +307,7 @@ Result<void> import_file(const std::string& path, const ImportOptions& options, 
 }  // namespace
 
 Importer bigmoe_importer() {
-  return {"bigmoe", "BigMoeOnEdge route trace (CSV, version 1)", recognises, import_file};
+  return {"bigmoe", "BigMoeOnEdge route trace (CSV, version 1)", recognises, import_file, true};
 }
 
 }  // namespace spillway

@@ -248,7 +248,7 @@ Result<void> import_file(const std::string& path, const ImportOptions& options, 
 }  // namespace
 
 Importer csv_importer() {
-  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_file};
+  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_file, true};
 }
 
 }  // namespace spillway

@@ -38,6 +38,9 @@ struct Importer {
   bool (*recognises)(std::string_view start, uint64_t file_bytes);
   // Errors name the path and the line or offset, and what is wrong there or which option is missing.
   Result<void> (*import_file)(const std::string& path, const ImportOptions& options, const ImportSink& sink);
+  // Whether the file says how many layers and experts there are and how many of them a token uses, and the
+  // options are not asked.
+  bool has_shape = false;
 };
 
 std::span<const Importer> importers();
