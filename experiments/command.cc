@@ -214,8 +214,19 @@ Option Command::size(const std::string& name, Bytes& value, const std::string& h
   return {add_checked(*app_, name, read, help)->type_name("SIZE"), exact_bytes(value)};
 }
 
-Option Command::rate(const std::string& name, BytesPerSecond& value, const std::string& help) {
-  const auto read = [&value](const std::string& text) { return read_option(text, value); };
+Option Command::rate(const std::string& name, BytesPerSecond least, BytesPerSecond& value,
+                     const std::string& help) {
+  const auto read = [least, &value](const std::string& text) -> Result<void> {
+    BytesPerSecond given;
+    if (Result<void> good = read_option(text, given); !good) {
+      return good;
+    }
+    if (given < least) {
+      return wrong_usage("at '{}' a run would take forever; give at least {}", text, option_text(least));
+    }
+    value = given;
+    return {};
+  };
   return {add_checked(*app_, name, read, help)->type_name("RATE"), option_text(value)};
 }
 

@@ -13,6 +13,9 @@
 namespace spillway {
 namespace {
 
+// One expert of a small model takes a second at this rate.
+constexpr BytesPerSecond kLeastThrottle{1'000'000};
+
 Result<Verify> parse_verify(const RigOptions& options, const Rig& rig) {
   const BackendCaps& caps = rig.backend.port->caps();
   const bool can = rig.store->can_check() && caps.carries_bytes;
@@ -275,7 +278,7 @@ void add_rig_options(Command command, RigOptions& options) {
       .show_default();
   command.size("--memory", options.memory, "Limit of the whole process, page cache included");
   command.rate(
-      "--throttle", options.throttle,
+      "--throttle", kLeastThrottle, options.throttle,
       "Slow the store's drives down to this rate each, as the kernel's block I/O controller does it");
   command.flag("--warm,!--cold", options.warm,
                "Leave the page cache as it is; --cold, the default, drops the store from it first");

@@ -107,6 +107,13 @@ TEST_F(Cli, AThrottleIsRefusedWhereNoDriveIsRead) {
   expect_one_line(replay({"--cache", "1MiB", "--throttle", "20MB"}), 2, {"--throttle", "20MB"});
 }
 
+TEST_F(Cli, AThrottleWithWhichNoRunWouldEndIsRefused) {
+  for (const std::string rate : {"1B/s", "0B/s", "999kB/s"}) {
+    expect_one_line(replay({"--cache", "1MiB", "--throttle", rate}), 2,
+                    {"--throttle", "'" + rate + "'", "forever", "at least 1MB/s"});
+  }
+}
+
 TEST_F(Cli, RefusesOptionsOfATraceThatAFileSaysItself) {
   const std::string csv = scratch_ / "trace.csv";
   const std::string made = scratch_ / "made.bin";
