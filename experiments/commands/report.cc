@@ -62,6 +62,9 @@ Result<void> run_report(const ReportOptions& options, const Invocation& invocati
   page::FigureMaker figures(options.plots);
   page::Page page = page::make_page(*results, title_of(options),
                                     "Results of Spillway, a storage-tiering laboratory.", figures);
+  if (interrupted()) {
+    return failed("interrupted before the page was whole; nothing was written");
+  }
   page.colophon = fmt::format("Made {} by: {}", utc_date(), invocation.command_line);
   for (const page::Section& section : page.sections) {
     if (!section.no_figure.empty()) {

@@ -144,7 +144,7 @@ Result<std::string> FigureMaker::draw(const std::string& script, const std::vect
   words.insert(words.end(), options.begin(), options.end());
   words.insert(words.end(), {"-o", "-", "--"});
   words.insert(words.end(), inputs.begin(), inputs.end());
-  while (!pythons_.empty()) {
+  while (!pythons_.empty() && !interrupted()) {
     Result<std::string> svg = draw_with(pythons_.front(), words);
     if (svg || svg.error().kind != ErrorKind::unavailable) {
       return svg;
@@ -152,7 +152,7 @@ Result<std::string> FigureMaker::draw(const std::string& script, const std::vect
     refusal_ = svg.error().message;
     pythons_.erase(pythons_.begin());  // nor will it draw the next
   }
-  return unavailable("{}", refusal_);
+  return interrupted() ? failed("interrupted") : unavailable("{}", refusal_);
 }
 
 Result<std::string> FigureMaker::draw_with(const std::string& python, std::vector<std::string> words) {

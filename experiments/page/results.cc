@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "core/interrupt.h"
 #include "core/json.h"
 #include "experiments/device_profile.h"
 #include "experiments/page/read_run.h"
@@ -174,6 +175,9 @@ Result<Results> read_files(const std::vector<std::string>& paths) {
       return propagate(files);
     }
     for (const std::string& file : *files) {
+      if (interrupted()) {
+        return failed("interrupted before {} was read; nothing was written", file);
+      }
       reader.read(file);
     }
   }

@@ -190,6 +190,24 @@ TEST_F(ReportCommand, TellsWhyOneFigureFailedAndGoesOn) {
   EXPECT_EQ(count(html, "<figure><svg"), 1U);
 }
 
+TEST_F(ReportCommand, WritesNothingWhenItIsInterruptedAndSaysSo) {
+  make({"simulate", trace_, "--cache", "1MiB", "--json", results_ + "/run.json"});
+  make({"curve", trace_, "--json", results_ + "/curve.json"});
+  const std::string begun = scratch_ / "begun";
+  std::filesystem::create_directory(begun);
+  const std::string plots =
+      fake_plots("import time\nopen('" + begun + "/figure', 'a').write('x')\ntime.sleep(60)");
+  std::ofstream(page_) << "older";
+  Program program({SPILLWAY_BINARY, "report", results_, "-o", page_, "--plots", plots});
+  for (int i = 0; i < 1500 && std::filesystem::is_empty(begun); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  program.signal(SIGINT);
+  expect_one_line(program.wait(), 1, {"interrupted"});
+  EXPECT_EQ(read_file(begun + "/figure"), "x") << "another figure was begun";
+  EXPECT_EQ(read_file(page_), "older");
+}
+
 TEST_F(ReportCommand, SaysWhatItLeftOutAndRefusesWhereNothingIsLeft) {
   std::ofstream(results_ + "/newer.json") << R"({"schema": "spillway.report/2"})";
   const Ran none = report();
