@@ -8,8 +8,8 @@ namespace spillway {
 namespace {
 
 std::string range(const plan::Range& range, double unit, const char* name) {
-  return fmt::format("{:.4g} ({:.4g} to {:.4g}) {}", range.central * unit, range.low * unit,
-                     range.high * unit, name);
+  return fmt::format("{:.4g} ({:.4g} to {:.4g}){}{}", range.central * unit, range.low * unit,
+                     range.high * unit, *name == '\0' ? "" : " ", name);
 }
 
 std::string gb(double bytes) {

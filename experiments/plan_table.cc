@@ -58,31 +58,34 @@ std::vector<Part> parts_of(const TokenTime& time) {
       {"drive", time.drive_s, "The drive limits: more memory, a faster drive or a second one, fewer bits."}};
 }
 
+// The lines add up to the last one. All but what is "as sold" is in GB of 10^9 bytes, as everywhere else.
 std::string memory_section(const PlanStudy& study) {
   const plan::MemoryPlan& memory = study.plan.memory;
-  std::string text = fmt::format("\nmemory of {} (as sold)\n", sold(memory.total));
+  std::string text =
+      fmt::format("\nmemory of {} as sold: {} here, where 1 GB is 10^9 bytes (as sold, 2^30)\n",
+                  sold(memory.total), format_bytes(memory.total));
   const auto line = [&](const char* name, uint64_t bytes, const std::string& note) {
-    text += fmt::format("  {:<26} {:>9}  {}\n", name, format_bytes(bytes), note);
+    text += fmt::format("  {:<26} {:>9}{}{}\n", name, format_bytes(bytes), note.empty() ? "" : "  ", note);
   };
   line("system, other programs", memory.system, "");
   line("resident weights", memory.resident, "");
   line("context", memory.context, fmt::format("{} tokens", study.question.context));
   line("work", memory.work, "");
   if (!memory.fits()) {
-    text += fmt::format("  does not fit: it needs {} and is {} short\n", format_bytes(memory.needed()),
-                        format_bytes(memory.needed() - memory.total));
+    line("experts", memory.step, "of one token in one layer, the least there must be room for");
+    line("together", memory.needed(), "");
+    text += fmt::format("  does not fit: {} short\n", format_bytes(memory.needed() - memory.total));
     return text;
   }
   line("experts", memory.cache,
        memory.holds_all_experts() ? "all of them"
                                   : fmt::format("{:.0f} % of {}; the others are read as they are needed",
                                                 100 * memory.cached_share(), format_bytes(memory.bank)));
-  const uint64_t used = memory.system + memory.peak();
-  text += fmt::format(
-      "  fits{}; the process takes up to {}\n",
-      memory.holds_all_experts() ? fmt::format(" with {} to spare", format_bytes(memory.total - used)) : "",
-      format_bytes(memory.peak()));
-  return text;
+  if (memory.holds_all_experts()) {
+    line("to spare", memory.total - memory.system - memory.peak(), "");
+  }
+  line("together", memory.total, "");
+  return text + fmt::format("  fits; the process takes up to {}\n", format_bytes(memory.peak()));
 }
 
 std::string speed_section(const PlanStudy& study) {
@@ -140,7 +143,7 @@ std::string variants_section(const PlanStudy& study) {
 }
 
 std::string sweep_section(const PlanStudy& study) {
-  std::string text = "\ntok/s by memory and by bandwidth of one drive\n  memory    ";
+  std::string text = "\ntok/s by memory, as sold, and by bandwidth of one drive\n  memory    ";
   for (const double bandwidth : study.bandwidths) {
     text += fmt::format("{:>10}", fmt::format("{:.3g} GB/s", bandwidth / 1e9));
   }

@@ -83,6 +83,47 @@ TEST(PlanCommand, RefusesWhatMakesNoSense) {
   }
 }
 
+// The bytes behind a number like `28.7 GB`.
+double bytes_in(const std::string& line) {
+  std::istringstream words(line.substr(28));
+  double value = 0;
+  std::string unit;
+  words >> value >> unit;
+  return value * (unit == "GB" ? 1e9 : unit == "MB" ? 1e6 : 1);
+}
+
+TEST(PlanCommand, HasAMemoryListThatAddsUpAndSaysWhyItIsNotTheSizeAsSold) {
+  for (const char* ram : {"36GB", "128GB", "1GB"}) {
+    SCOPED_TRACE(ram);
+    const Ran ran = plan({"--model", "qwen3.5-122b-a10b", "--bits", "2", "--ram", ram});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    std::istringstream lines(ran.out.substr(ran.out.find("\nmemory of ") + 1));
+    std::string line;
+    std::getline(lines, line);
+    EXPECT_NE(line.find(" GB as sold: "), std::string::npos) << line;
+    EXPECT_NE(line.find("1 GB is 10^9 bytes (as sold, 2^30)"), std::string::npos) << line;
+    double sum = 0;
+    while (std::getline(lines, line) && !line.starts_with("  together")) {
+      sum += bytes_in(line);
+    }
+    EXPECT_NEAR(sum, bytes_in(line), 0.01 * sum) << ran.out;
+  }
+  EXPECT_NE(plan({"--model", "mixtral-8x7b", "--ram", "36GB"}).out.find("memory of 36 GB as sold: 38.7 GB"),
+            std::string::npos);
+}
+
+TEST(PlanCommand, HasNoBlanksAtTheEndsOfItsLines) {
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{"--model", "qwen3.5-122b-a10b", "--target", "10", "--explain"},
+        {"--model", "qwen3.5-122b-a10b", "--ram", "1GB"},
+        {"--model", "mixtral-8x7b", "--ram", "128GB", "--explain"},
+        {"--claims"}}) {
+    const Ran ran = plan(options);
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out.find(" \n"), std::string::npos) << ran.out;
+  }
+}
+
 TEST(PlanCommand, RefusesWhatItWouldIgnore) {
   const std::string trace = std::string(SPILLWAY_SOURCE_DIR) + "/models/tiny-moe.trace.bin";
   expect_one_line(plan({"--model", "mixtral-8x7b", "--policy", "lru"}), 2, {"--policy lru", "--trace"});
