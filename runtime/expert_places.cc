@@ -8,9 +8,6 @@
 namespace spillway {
 namespace {
 
-// What is moved in one go while the drive reads, in experts: a read must not be over long before.
-constexpr uint64_t kMostMoved = 4;
-
 uint64_t place_bytes(std::span<const ByteRange> ranges, uint64_t alignment) {
   uint64_t sum = 0;
   for (const ByteRange& range : ranges) {
@@ -66,6 +63,7 @@ ExpertPlaces::ExpertPlaces(const ModelGeometry& geometry, const ExpertStore& sto
 bool ExpertPlaces::take(ExpertId expert, std::span<const ByteRange> ranges) {
   Place& own = places_[index_of(expert)];
   own.memory = arena_->allocate(expert, place_bytes(ranges, alignment_));
+  cheapest_known_ = 0;
   return own.memory != nullptr;
 }
 
@@ -74,8 +72,10 @@ bool ExpertPlaces::take_moving(ExpertId expert, std::span<const ByteRange> range
   return join_holes(place_bytes(ranges, alignment_), SlotArena::kAnyCost, movable) && take(expert, ranges);
 }
 
-void ExpertPlaces::make_room(FunctionRef<bool(ExpertId)> movable) {
-  join_holes(largest_, kMostMoved * largest_, movable);
+void ExpertPlaces::make_room(uint64_t most_moved, FunctionRef<bool(ExpertId)> movable) {
+  if (most_moved > cheapest_known_ && !join_holes(largest_, most_moved, movable)) {
+    cheapest_known_ = most_moved;  // looked for in vain: all blocks and holes were
+  }
 }
 
 bool ExpertPlaces::join_holes(uint64_t bytes, uint64_t most_moved, FunctionRef<bool(ExpertId)> movable) {
@@ -89,9 +89,10 @@ bool ExpertPlaces::join_holes(uint64_t bytes, uint64_t most_moved, FunctionRef<b
   return arena_->join_holes(bytes, most_moved, movable, moved);
 }
 
-void ExpertPlaces::leave(ExpertId expert) {
+void ExpertPlaces::give_back(ExpertId expert) {
   if (arena_ != nullptr && memory(expert) != nullptr) {
     arena_->free(std::exchange(places_[index_of(expert)].memory, nullptr));
+    cheapest_known_ = 0;
   }
 }
 

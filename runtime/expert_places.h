@@ -25,7 +25,7 @@ ByteRange aligned_to(const ByteRange& range, uint64_t alignment);
 // that carries none.
 class ExpertPlaces {
  public:
-  // `arena` is null when experts have no place of their own in it. All references must outlive the object.
+  // `arena` is null when experts have no place of their own in it; it must outlive the object.
   ExpertPlaces(const ModelGeometry& geometry, const ExpertStore& store, const BackendCaps& caps,
                SlotArena* arena);
 
@@ -36,9 +36,9 @@ class ExpertPlaces {
   bool take(ExpertId expert, std::span<const ByteRange> ranges);
   // As take(), and moves those experts together for which `movable` holds.
   bool take_moving(ExpertId expert, std::span<const ByteRange> ranges, FunctionRef<bool(ExpertId)> movable);
-  // Sees to it that the next take() finds a hole, if that is not too much to move at a time.
-  void make_room(FunctionRef<bool(ExpertId)> movable);
-  void leave(ExpertId expert);
+  // Sees to it that the next take() finds a hole, if no more than `most_moved` bytes have to move for it.
+  void make_room(uint64_t most_moved, FunctionRef<bool(ExpertId)> movable);
+  void give_back(ExpertId expert);
 
   // Forgets where its ranges are, of which there will be so many.
   void clear(ExpertId expert, size_t ranges) {
@@ -63,8 +63,9 @@ class ExpertPlaces {
 
   SlotArena* arena_;
   uint64_t alignment_;
-  uint64_t largest_ = 0;       // that an expert needs in the arena
-  std::vector<Place> places_;  // by expert; empty when the backend carries no bytes
+  uint64_t largest_ = 0;         // that an expert needs in the arena
+  uint64_t cheapest_known_ = 0;  // no room can be made by moving so little, as long as nothing comes or goes
+  std::vector<Place> places_;    // by expert; empty when the backend carries no bytes
 };
 
 }  // namespace spillway

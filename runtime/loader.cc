@@ -69,12 +69,23 @@ Result<void> Loader::wait(Until until) {
   return reap(completions_to_wait_for(until));
 }
 
-// The next demand that finds no hole would have to move others before its read can begin. Here the drive is
-// busy and nobody computes.
+// A demand that finds no hole has to move others before its read can begin, and the drive is idle meanwhile.
+// Here it is busy and nobody computes. What has to move will have to anyway; the bound keeps it, where memory
+// is twice as fast as the drive, from taking longer than what is waited for.
 void Loader::make_room_meanwhile() {
   if (places_.in_arena() && demands_in_flight_ > 0) {
-    places_.make_room([this](ExpertId other) { return pager_.ready(other); });
+    places_.make_room(2 * demand_bytes_in_flight(), [this](ExpertId other) { return pager_.ready(other); });
   }
+}
+
+uint64_t Loader::demand_bytes_in_flight() const {
+  uint64_t sum = 0;
+  for (const Load& load : loads_) {
+    if (!load.pieces.empty() && !load.prefetch && load.in_flight > 0) {
+      sum += geometry_.bytes_of(load.expert) * load.in_flight / load.pieces.size();
+    }
+  }
+  return sum;
 }
 
 void Loader::drain() {
@@ -189,7 +200,7 @@ void Loader::drop(ExpertId expert) {
       backend_.release(range);
     }
   }
-  places_.leave(expert);
+  places_.give_back(expert);
 }
 
 // ---- submission

@@ -29,7 +29,7 @@ struct LoaderCounts {
   uint64_t bytes_read = 0;      // of completed requests, what alignment adds included
   uint64_t bytes_verified = 0;  // of experts compared with what the store knows, wholly or by sample
   uint64_t retries = 0;
-  Nanoseconds moving{0};  // on moving experts together in memory while the drive was idle
+  Nanoseconds moving{0};  // the drive was idle so long because experts were moved together in memory
 };
 
 // Carries out the pager's commands: finds each expert a place, turns it into requests, keeps the backend fed
@@ -98,6 +98,7 @@ class Loader {
   void drop(ExpertId expert);
   bool find_place(const Load& load);
   void make_room_meanwhile();
+  uint64_t demand_bytes_in_flight() const;
   void submit_demands();
   void feed_prefetch(Nanoseconds idle_until);
   void gather(std::vector<uint32_t>& queue, size_t most);

@@ -43,7 +43,7 @@ class Metrics final : public Observer {
  public:
   explicit Metrics(uint64_t warm_up_passes = 0) : warm_up_passes_(warm_up_passes) {}
   void on(const Event& event) override;
-  void on_all(std::span<const Event> events) override;
+  void on_all(std::span<const Event> events) override;  // without a call through the port for each
 
   // So far, warm-up included; the sums below are copies.
   uint64_t decode_passes() const {

@@ -98,8 +98,10 @@ class Pager {
   // As used() for each of the step's experts, all of which are there and none bypassed.
   void used_all() {
     Expects(all_ready() && !has_bypassed_);
-    for (size_t i = 0; log_ != nullptr && i < held_.size(); ++i) {
-      note(PagerCall::Kind::used, held_[i]);
+    if (log_ != nullptr) {
+      for (const ExpertId expert : held_) {
+        note(PagerCall::Kind::used, expert);
+      }
     }
   }
 
