@@ -14,19 +14,6 @@ struct ImportArguments {
   OutputOptions output;
 };
 
-// What the file says itself would be ignored on the command line.
-Result<void> check_not_in_file(const Importer& importer, const ModelOptions& model) {
-  for (const auto& [flag, given] :
-       {std::pair("--layers", model.layers), std::pair("--experts", model.experts),
-        std::pair("--top-k", model.top_k)}) {
-    if (importer.has_shape && given != 0) {
-      return wrong_usage("{} {}: a file of --from {} says this itself; leave {} out", flag, given,
-                         importer.name, flag);
-    }
-  }
-  return {};
-}
-
 Result<void> run_import(const ImportArguments& arguments, const std::string& command_line) {
   if (Result<void> other = arguments.output.check_trace_against(arguments.input); !other) {
     return other;
@@ -34,9 +21,6 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
   Result<const Importer*> importer = find_importer(arguments.format, arguments.input);
   if (!importer) {
     return propagate(importer);
-  }
-  if (Result<void> asked = check_not_in_file(**importer, arguments.model); !asked) {
-    return asked;
   }
   Result<ImportOptions> options = arguments.model.resolve();
   if (!options) {

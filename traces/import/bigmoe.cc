@@ -136,6 +136,9 @@ Result<void> BigMoeImport::begin() {
   if (geometry.layers == 0) {
     return failed("{}: no '# model=… n_layer=… n_expert=… n_expert_used=…' line", lines_.path());
   }
+  if (Result<void> same = check_same_shape(lines_.path(), options_, geometry); !same) {
+    return same;
+  }
   // The file tells how many experts were used but not how many the model was trained to use.
   geometry.top_k = options_.native_top_k.value_or(geometry.used_top_k);
   if (!options_.expert_bytes.empty()) {
@@ -307,7 +310,7 @@ Result<void> import_file(const std::string& path, const ImportOptions& options, 
 }  // namespace
 
 Importer bigmoe_importer() {
-  return {"bigmoe", "BigMoeOnEdge route trace (CSV, version 1)", recognises, import_file, true};
+  return {"bigmoe", "BigMoeOnEdge route trace (CSV, version 1)", recognises, import_file};
 }
 
 }  // namespace spillway

@@ -83,6 +83,9 @@ Result<void> CsvImport::begin() {
     return here("{}", header.error().message);
   }
   header_ = std::move(*header);
+  if (Result<void> same = check_same_shape(lines_.path(), options_, header_.geometry); !same) {
+    return same;
+  }
   if (!options_.expert_bytes.empty()) {
     std::vector<bool> has_experts;
     for (const uint64_t bytes : header_.geometry.expert_bytes) {
@@ -248,7 +251,7 @@ Result<void> import_file(const std::string& path, const ImportOptions& options, 
 }  // namespace
 
 Importer csv_importer() {
-  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_file, true};
+  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_file};
 }
 
 }  // namespace spillway

@@ -38,9 +38,6 @@ struct Importer {
   bool (*recognises)(std::string_view start, uint64_t file_bytes);
   // Errors name the path and the line or offset, and what is wrong there or which option is missing.
   Result<void> (*import_file)(const std::string& path, const ImportOptions& options, const ImportSink& sink);
-  // Whether the file says how many layers and experts there are and how many of them a token uses, and the
-  // options are not asked.
-  bool has_shape = false;
 };
 
 std::span<const Importer> importers();
@@ -52,6 +49,10 @@ Importer csv_importer();
 Importer bigmoe_importer();
 Importer warp_importer();
 Importer oracle_general_importer();
+
+// Fails when the options, or the preset they come from, speak of another model than the file.
+Result<void> check_same_shape(const std::string& path, const ImportOptions& options,
+                              const ModelGeometry& found);
 
 // Bytes per expert of each layer from the option: of one size for all, layers that have no experts get none.
 // Fails when it is not given or of another length than `has_experts`.

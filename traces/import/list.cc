@@ -44,6 +44,20 @@ Result<const Importer*> find_importer(const std::string& name, const std::string
   return failed("{}: of no known format; if you know it, say so with --from ({})", path, known);
 }
 
+Result<void> check_same_shape(const std::string& path, const ImportOptions& options,
+                              const ModelGeometry& found) {
+  const uint32_t layers = options.layers.value_or(found.layers);
+  const uint32_t experts = options.experts_per_layer.value_or(found.experts_per_layer);
+  const uint32_t top_k = options.used_top_k.value_or(found.used_top_k);
+  if (layers != found.layers || experts != found.experts_per_layer || top_k != found.used_top_k) {
+    return failed(
+        "{}: has {} layers of {} experts, of which a token uses {}; the options or the preset say {}, {} and "
+        "{}",
+        path, found.layers, found.experts_per_layer, found.used_top_k, layers, experts, top_k);
+  }
+  return {};
+}
+
 Result<std::vector<uint64_t>> expert_bytes_per_layer(const std::string& path, const ImportOptions& options,
                                                      const std::vector<bool>& has_experts) {
   if (options.expert_bytes.empty()) {

@@ -45,10 +45,8 @@ Result<void> WarpImport::begin(const Json& layers) {
   }
   geometry.experts_per_layer = *options_.experts_per_layer;
   geometry.top_k = options_.native_top_k.value_or(geometry.used_top_k);
-  if (options_.layers.value_or(geometry.layers) != geometry.layers ||
-      options_.used_top_k.value_or(geometry.used_top_k) != geometry.used_top_k) {
-    return here("has {} layers of {} experts per token, which is not what the options or the preset say",
-                geometry.layers, geometry.used_top_k);
+  if (Result<void> same = check_same_shape(lines_.path(), options_, geometry); !same) {
+    return same;
   }
   Result<std::vector<uint64_t>> bytes =
       expert_bytes_per_layer(lines_.path(), options_, std::vector<bool>(geometry.layers, true));
