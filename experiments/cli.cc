@@ -42,39 +42,46 @@ void on_wish(int number) {
   ::kill(::getpid(), number);  // ends the process when this handler returns
 }
 
-void on_crash(int number) {
-  if (number == SIGBUS) {  // no bug of ours: mapped experts are gone from below whoever computes on them
+void on_crash(int number, siginfo_t* info, void*) {
+  // Threads that compute on the same mapping crash together; the first cleans up for all.
+  static std::atomic_flag taken = ATOMIC_FLAG_INIT;
+  while (taken.test_and_set()) {
+    ::pause();
+  }
+  take_end_steps();
+  if (number == SIGBUS && info->si_code == BUS_ADRERR) {
     constexpr std::string_view kWhy =
         "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n";
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kWhy.data(), kWhy.size());
   }
-  take_end_steps();
-  ::raise(number);  // SA_RESETHAND: it ends the process when this handler returns
+  std::signal(number, SIG_DFL);
+  ::raise(number);  // ends the process when this handler returns
 }
 
 // Only where nobody has been before us. What was ignored when we were started stays so: nohup, and a shell's
 // background job, mean what they say. And a sanitizer's handler has more to say of a crash than we have.
 // Never with SA_RESTART: waiting for the other end of a pipe is to end.
-void handle(int number, void (*handler)(int), int flags) {
-  struct sigaction action = {};
-  if (::sigaction(number, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) {
-    return;
+void handle(int number, struct sigaction action) {
+  struct sigaction before = {};
+  if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) {
+    ::sigfillset(&action.sa_mask);
+    ::sigaction(number, &action, nullptr);
   }
-  action = {};
-  action.sa_handler = handler;
-  action.sa_flags = flags;
-  ::sigfillset(&action.sa_mask);
-  ::sigaction(number, &action, nullptr);
 }
 
 }  // namespace
 
 void catch_interrupts() {
   for (const int number : kWishes) {
-    handle(number, on_wish, 0);
+    struct sigaction action = {};
+    action.sa_handler = on_wish;
+    handle(number, action);
   }
   for (const int number : kCrashes) {
-    handle(number, on_crash, int(SA_RESETHAND));
+    struct sigaction action = {};
+    action.sa_sigaction = on_crash;
+    action.sa_flags = SA_SIGINFO;
+    handle(number, action);
   }
   // A reader that went away and a file beyond the limit are errors of the write, which are reported and
   // cleaned up after like any other.

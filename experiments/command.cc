@@ -222,7 +222,7 @@ Option Command::rate(const std::string& name, BytesPerSecond least, BytesPerSeco
       return good;
     }
     if (given < least) {
-      return wrong_usage("at '{}' a run would take forever; give at least {}", text, option_text(least));
+      return wrong_usage("'{}' is too slow to wait for; give at least {}", text, option_text(least));
     }
     value = given;
     return {};

@@ -89,7 +89,7 @@ class Command {
                const std::string& help);
   Option real(const std::string& name, RealRange range, double& value, const std::string& help);
   Option size(const std::string& name, Bytes& value, const std::string& help);
-  // Slower ones than `least` are refused: what is to run at them would not end.
+  // Slower ones than `least` are refused.
   Option rate(const std::string& name, BytesPerSecond least, BytesPerSecond& value, const std::string& help);
 
   // What the invocation runs if this command is the one that is asked for.

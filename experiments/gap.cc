@@ -53,8 +53,8 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
   if (!e.simulated) {
     gap.bars.push_back(
         {"cache management", e.management_s, How::measured,
-         fmt::format("the same run with reads that take no time: pager, policy, bookkeeping; and {} of "
-                     "moving experts together in memory",
+         fmt::format("the same run with reads that take no time: pager, policy, bookkeeping; and {} in which "
+                     "experts were moved together in memory and the drive was idle",
                      time_text(e.moving_s))});
     gap.bars.push_back({"tail", e.tail_s, How::measured,
                         "the drive's slow moments, beyond its usual time for the same reads"});

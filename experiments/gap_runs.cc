@@ -80,7 +80,7 @@ void take_facts(const RunOptions& options, const Report& report, GapEvidence& ev
 
 // ---- on real storage
 
-// A run of the trace in virtual time, on the drive that `make` makes and in the store's layout.
+// A run of the trace in virtual time, on the drive `made` and in the store's layout.
 Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
                            std::unique_ptr<DeviceModel> made, const SimulatedBackend::Options& limits,
                            const Invocation& invocation) {
@@ -205,7 +205,7 @@ class ReplayExplanation {
   Composition& parts_;
   const std::string direct_;
   const RunOptions bare_;
-  Rig store_;  // nothing but the store is left of it
+  Rig planned_;  // nothing but the store is left of it
   std::optional<DriveWatch> watch_;
   std::optional<AccessMethod> measured_;  // direct reads, beside the direct run
   std::optional<Report> direct_report_;
@@ -215,15 +215,15 @@ class ReplayExplanation {
 Result<void> ReplayExplanation::open_store() {
   ReplayOptions planning = options_;
   planning.rig.backend = direct_;
-  if (Result<void> made = make_rig(planning, parts_, store_); !made) {
+  if (Result<void> made = make_rig(planning, parts_, planned_); !made) {
     return made;
   }
   // The cache's memory is wanted by the runs.
-  store_.arena.reset();
-  store_.backend.port.reset();
-  store_.memory = PageMemory();
-  store_.limits.reset();
-  watch_.emplace(*store_.store, parts_.trace->header.geometry, direct_, options_.run.seed);
+  planned_.arena.reset();
+  planned_.backend.port.reset();
+  planned_.memory = PageMemory();
+  planned_.limits.reset();
+  watch_.emplace(*planned_.store, parts_.trace->header.geometry, direct_, options_.run.seed);
   return watch_->open();
 }
 
@@ -280,7 +280,7 @@ Result<void> ReplayExplanation::simulate_direct() {
     return propagate(table);
   }
   Result<Report> simulated =
-      simulate_on(bare_, *store_.store, std::make_unique<TableDevice>(std::move(*table)),
+      simulate_on(bare_, *planned_.store, std::make_unique<TableDevice>(std::move(*table)),
                   {measured_->depth, measured_->alignment}, invocation_);
   if (!simulated) {
     return propagate(simulated);
@@ -295,9 +295,9 @@ Result<void> ReplayExplanation::simulate_direct() {
 Result<void> ReplayExplanation::run_without_reads() {
   ReplayOptions unverified = options_;
   unverified.rig.verify = "off";
-  const Result<double> null = repeated_s(unverified, bare_, "null", "the run was repeated without reads");
+  Result<double> null = repeated_s(unverified, bare_, "null", "the run was repeated without reads");
   if (!null) {
-    return Unexpected(null.error());
+    return propagate(null);
   }
   run_.evidence.management_s = *null + run_.evidence.moving_s;
   return {};
@@ -311,10 +311,10 @@ Result<void> ReplayExplanation::run_without_compute() {
   }
   evidence.backend_s = evidence.achieved_s;
   if (evidence.computes || evidence.prefetches) {
-    const Result<double> plain =
+    Result<double> plain =
         repeated_s(options_, bare_, options_.rig.backend, "the run was repeated without compute");
     if (!plain) {
-      return Unexpected(plain.error());
+      return propagate(plain);
     }
     evidence.backend_s = *plain;
   }
@@ -325,10 +325,10 @@ Result<void> ReplayExplanation::run_without_prefetch() {
   GapEvidence& evidence = run_.evidence;
   evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
   if (evidence.prefetches) {
-    const Result<double> plain = repeated_s(options_, without_prefetch(options_.run), options_.rig.backend,
-                                            "the run was repeated without prefetch");
+    Result<double> plain = repeated_s(options_, without_prefetch(options_.run), options_.rig.backend,
+                                      "the run was repeated without prefetch");
     if (!plain) {
-      return Unexpected(plain.error());
+      return propagate(plain);
     }
     evidence.with_compute_s = *plain;
   }

@@ -61,16 +61,18 @@ Result<void> find_experts(const LiveRunOptions& options, LiveRun& run) {
   return {};
 }
 
-// With a context that no memory here could hold, the kernel would end the run where the text is long enough.
+// With a text that no memory here could hold, the kernel would end the run somewhere within it. Room for a
+// context is not taken before it is used.
 Result<void> check_context(const LiveRun& run) {
   const std::optional<uint64_t> there = memory_at_most();
   const uint64_t resident = run.live->memory().size();
-  const uint64_t context = run.live->context_bytes(run.context);
+  const uint64_t context = run.live->context_bytes(run.longest_text);
   if (there && (resident > *there || context > *there - resident)) {
     return wrong_usage(
         "{}: a context of {} tokens takes {} and the resident weights {}, and this machine has {} of memory; "
-        "give fewer tokens",
-        run.context_option, run.context, format_bytes(context), format_bytes(resident), format_bytes(*there));
+        "make it shorter",
+        run.length_option, run.longest_text, format_bytes(context), format_bytes(resident),
+        format_bytes(*there));
   }
   return {};
 }

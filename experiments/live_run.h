@@ -24,10 +24,11 @@ void add_live_run_options(Command command, LiveRunOptions& options);
 // place, since its parts refer to each other.
 struct LiveRun {
   std::unique_ptr<LiveModel> live;
-  uint32_t context = 0;        // tokens of a sequence
-  std::string context_option;  // what asks for so many, as an error names it: `--context 4096`
-  uint32_t batch = 1;          // tokens of a forward pass, at most
-  uint32_t lookahead = 0;      // layers
+  uint32_t context = 0;       // tokens of a sequence
+  uint32_t longest_text = 0;  // so many of them can be used
+  std::string length_option;  // what asks for so long a text, as an error names it: `--tokens 4096`
+  uint32_t batch = 1;         // tokens of a forward pass, at most
+  uint32_t lookahead = 0;     // layers
   SourceInfo info;
   CacheOptions cache;  // its size as decided
   Policies policies;

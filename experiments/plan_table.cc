@@ -74,7 +74,8 @@ std::string memory_section(const PlanStudy& study) {
   if (!memory.fits()) {
     line("experts", memory.step, "of one token in one layer, the least there must be room for");
     line("together", memory.needed(), "");
-    text += fmt::format("  does not fit: {} short\n", format_bytes(memory.needed() - memory.total));
+    text += fmt::format("  does not fit: it needs {} and is {} short\n", format_bytes(memory.needed()),
+                        format_bytes(memory.needed() - memory.total));
     return text;
   }
   line("experts", memory.cache,

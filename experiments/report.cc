@@ -38,10 +38,7 @@ std::string beyond_ceilings(const Report& report) {
     return "";
   }
   if (*from_ram > kColdTolerance) {
-    return fmt::format(
-        "the ceilings are of the drive alone, and {:.1f} % of the bytes came from {}: more than 100 % can be "
-        "reached",
-        100 * *from_ram, report.virtual_time ? "the page cache" : "RAM");
+    return "the ceilings are of the drive alone: with what came from RAM, more than 100 % can be reached";
   }
   // Read-ahead, and a prefill that was read cold, can outweigh in sum what decode was served from RAM.
   return report.virtual_time

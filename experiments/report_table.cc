@@ -23,7 +23,8 @@ std::string coldness(const Report& report, double from_ram) {
     return fmt::format("{}: {} came from RAM", bytes, percent(from_ram));
   }
   if (from_ram < -kColdTolerance) {
-    return fmt::format("{}: {:.2f} times as much (read-ahead)", bytes, 1 - from_ram);
+    return fmt::format("{}: {:.2f} times as much ({})", bytes, 1 - from_ram,
+                       report.virtual_time ? "whole units of the page cache, and read-ahead" : "read-ahead");
   }
   return fmt::format("{}: cold", bytes);
 }
@@ -140,11 +141,12 @@ void proof(std::string& out, const Report& report) {
                                        io.verify == "all" ? "every byte" : "a few words of each expert"));
   if (io.arena_bytes > 0) {
     row(out, "cache memory",
-        fmt::format("{}{}", io.arena_pages,
-                    io.arena_moved_bytes == 0
-                        ? std::string()
-                        : fmt::format(", {} moved to join holes in {}", format_bytes(io.arena_moved_bytes),
-                                      format_duration(io.counts.moving))));
+        fmt::format(
+            "{}{}", io.arena_pages,
+            io.arena_moved_bytes == 0
+                ? std::string()
+                : fmt::format(", {} moved to join holes, the drive idle for {} of it",
+                              format_bytes(io.arena_moved_bytes), format_duration(io.counts.moving))));
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
     // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for

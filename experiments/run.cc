@@ -111,7 +111,7 @@ Result<Composition> compose(const RunOptions& options) {
 
 Result<void> check_timeline_path(const CacheOptions& options, const std::string& source) {
   if (options.timeline == "-") {
-    return wrong_usage("--timeline -: goes to no stdout; name a file");
+    return wrong_usage("--timeline -: stdout is for the report; name a file");
   }
   if (!options.timeline.empty() && same_file(options.timeline, options.json)) {
     return wrong_usage("--timeline {}: that is where --json goes; name another file", options.timeline);

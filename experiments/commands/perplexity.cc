@@ -173,7 +173,8 @@ Result<void> run_perplexity(PerplexityOptions options, const Invocation& invocat
                   options.file, tokens->size(), options.context);
   }
   run.context = options.context;
-  run.context_option = fmt::format("--context {}", options.context);
+  run.longest_text = options.context;
+  run.length_option = fmt::format("--context {}", options.context);
   run.batch = options.batch;
   if (Result<void> equipped = equip_live(options, run); !equipped) {
     return equipped;

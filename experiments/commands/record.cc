@@ -101,15 +101,6 @@ Result<void> take_token_ids(const RecordOptions& options, Recording& parts) {
   return {};
 }
 
-// What the context is as long as it is for.
-std::string context_option(const RecordOptions& options) {
-  if (options.context > 0) {
-    return fmt::format("--context {}", options.context);
-  }
-  return options.token_ids.empty() ? fmt::format("--tokens {}", options.generation.most_tokens)
-                                   : fmt::format("--token-ids {}", options.token_ids);
-}
-
 Result<void> take_input(const RecordOptions& options, Recording& parts) {
   Result<void> taken =
       options.token_ids.empty() ? take_prompts(options, parts) : take_token_ids(options, parts);
@@ -127,7 +118,10 @@ Result<void> take_input(const RecordOptions& options, Recording& parts) {
                        longest, more, needed);
   }
   parts.context = options.context > 0 ? options.context : uint32_t(needed);
-  parts.context_option = context_option(options);
+  parts.longest_text = uint32_t(needed);
+  parts.length_option = more > longest              ? fmt::format("--tokens {}", more)
+                        : options.token_ids.empty() ? fmt::format("a prompt of {} tokens", longest)
+                                                    : fmt::format("--token-ids {}", options.token_ids);
   parts.batch = options.generation.batch;
   return {};
 }
@@ -168,8 +162,7 @@ Result<void> create_outputs(const RecordOptions& options, const Invocation& invo
 
 // A recording must not replace what it is made from.
 Result<void> check_outputs(const RecordOptions& options) {
-  for (const auto& [flag, path] :
-       {std::pair("--output", options.output), std::pair("--logits", options.logits)}) {
+  for (const auto& [flag, path] : {std::pair("-o", options.output), std::pair("--logits", options.logits)}) {
     if (Result<void> file = check_binary_output(flag, path); !file) {
       return file;
     }
@@ -267,8 +260,8 @@ Result<void> finish_outputs(Recording& parts) {
   return parts.writer ? parts.writer->finish() : Result<void>();
 }
 
-// Belady's ceiling needs to know what comes next: it is worked out from what was just recorded, unless the user
-// has no more time.
+// Belady's ceiling needs to know what comes next: it is worked out from what was just recorded, unless the
+// user has no more time.
 Result<void> add_live_ceilings(const RecordOptions& options, const Recording& parts, Report& report) {
   if (parts.writer == nullptr || report.interrupted) {
     add_own_ceilings(report);

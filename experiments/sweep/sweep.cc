@@ -267,6 +267,9 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
 }  // namespace
 
 Result<void> sweep(const SweepOptions& options) {
+  if (options.directory == "-") {
+    return wrong_usage("-o -: results are a folder of files; name one");
+  }
   CommandWriter writer;
   std::vector<PlannedSweep> plans;
   std::set<std::string> folders;

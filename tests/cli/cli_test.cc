@@ -86,6 +86,35 @@ TEST_F(Cli, ReplaysFromAColdStoreThatItMakesAndReadsWhatItStored) {
   }
 }
 
+TEST_F(Cli, RefusesStdoutForWhatIsBinaryAndMakesNoFileOfThatName) {
+  const std::string model = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+  const std::string ids = scratch_ / "ids";
+  std::ofstream(ids) << "1 2 3";
+  const std::string empty = scratch_ / "empty";
+  std::filesystem::create_directory(empty);
+  const auto run_there = [&](const std::string& command) {
+    return Program({"/bin/sh", "-c", "cd " + empty + " && exec " SPILLWAY_BINARY " " + command}).wait();
+  };
+  for (const std::string& command :
+       {std::string("trace synth --layers 1 --experts 16 --top-k 4 --expert-bytes 1MB -o -"),
+        "trace cut " + trace_ + " -o -", "trace import " + trace_ + " -o -",
+        "trace preload " + trace_ + " --like " + trace_ + " --bytes 1MB -o -",
+        "pack --model " + model + " -o -", "quantize " + model + " - --rule static:2,4",
+        "record --model " + model + " -p x -n 1 -o -",
+        "record --model " + model + " --token-ids " + ids + " --no-trace --logits -"}) {
+    SCOPED_TRACE(command);
+    const Ran ran = run_there(command);
+    expect_one_line(ran, 2, {" -: ", "binary", "name a file"});
+    EXPECT_EQ(ran.out, "");
+  }
+  expect_one_line(run_there("sweep " SPILLWAY_SOURCE_DIR "/experiments/questions/04-eviction.json -o -"), 2,
+                  {"-o -", "folder"});
+  expect_one_line(run_there("simulate " + trace_ + " --cache 1MiB --timeline -"), 2,
+                  {"--timeline -", "name a file"});
+  EXPECT_TRUE(std::filesystem::is_empty(empty));
+  EXPECT_GT(run_there("trace export " + trace_ + " -o -").out.size(), 1000U) << "text still goes there";
+}
+
 TEST_F(Cli, AThrottledDriveGivesNoMoreThanItsRate) {
   // 40 tokens of 16 experts of 64 KiB are 42 MB.
   const Ran ran =
@@ -110,19 +139,21 @@ TEST_F(Cli, AThrottleIsRefusedWhereNoDriveIsRead) {
 TEST_F(Cli, AThrottleWithWhichNoRunWouldEndIsRefused) {
   for (const std::string rate : {"1B/s", "0B/s", "999kB/s"}) {
     expect_one_line(replay({"--cache", "1MiB", "--throttle", rate}), 2,
-                    {"--throttle", "'" + rate + "'", "forever", "at least 1MB/s"});
+                    {"--throttle", "'" + rate + "'", "too slow", "at least 1MB/s"});
   }
 }
 
-TEST_F(Cli, RefusesOptionsOfATraceThatAFileSaysItself) {
+TEST_F(Cli, RefusesOptionsOfATraceThatAFileContradicts) {
   const std::string csv = scratch_ / "trace.csv";
   const std::string made = scratch_ / "made.bin";
   ASSERT_EQ(spillway({"trace", "export", trace_, "-o", csv}).status, 0);
   for (const std::string option : {"--layers", "--experts", "--top-k"}) {
     SCOPED_TRACE(option);
-    expect_one_line(spillway({"trace", "import", csv, "-o", made, option, "4"}), 2,
-                    {option + " 4", "--from csv", "leave " + option + " out"});
+    expect_one_line(spillway({"trace", "import", csv, "-o", made, option, "77"}), 1,
+                    {csv, "layers of", "options or the preset say", "77"});
   }
+  expect_one_line(spillway({"trace", "import", csv, "-o", made, "--model", "olmoe-1b-7b:Q4_K"}), 1,
+                  {csv, "the preset say 16, 64"});
   for (const std::vector<std::string>& given :
        std::vector<std::vector<std::string>>{{"--layers", "4"},
                                              {"--experts", "16"},

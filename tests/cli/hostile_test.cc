@@ -327,29 +327,6 @@ TEST_F(Hostile, AnOutputIsNeverTheInputNorWhatIsThereByChance) {
   EXPECT_EQ(read_file(killed), whole);
 }
 
-TEST_F(Hostile, WhatIsBinaryGoesToNoStdoutNorIntoAFileCalledSo) {
-  const std::string model = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
-  const std::string ids = scratch_ / "ids";
-  std::ofstream(ids) << "1 2 3";
-  for (const std::string& command :
-       {std::string("trace synth --layers 1 --experts 16 --top-k 4 --expert-bytes 1MB -o -"),
-        "trace cut " + trace_ + " -o -", "trace import " + trace_ + " -o -",
-        "trace preload " + trace_ + " --like " + trace_ + " --bytes 1MB -o -",
-        "pack --model " + model + " -o -", "quantize " + model + " - --rule static:2,4",
-        "record --model " + model + " -p x -n 1 -o -",
-        "record --model " + model + " --token-ids " + ids + " --no-trace --logits -"}) {
-    SCOPED_TRACE(command);
-    const Ran ran = shell("cd " + stores_ + " && exec " SPILLWAY_BINARY " " + command);
-    expect_one_line(ran, 2, {" -: ", "binary", "name a file"});
-    EXPECT_EQ(ran.out, "");
-  }
-  expect_one_line(shell("cd " + stores_ + " && exec " SPILLWAY_BINARY " simulate " + trace_ +
-                        " --cache 1MiB --timeline -"),
-                  2, {"--timeline -", "name a file"});
-  EXPECT_EQ(entries(stores_), 0U);
-  EXPECT_GT(spillway({"trace", "export", trace_, "-o", "-"}).out.size(), 1000U) << "text still does";
-}
-
 TEST_F(Hostile, ALinkForAnOutputStaysAndWhatItLeadsToIsReplacedOnlyByTheWhole) {
   const std::string target = scratch_ / "target.json";
   const std::string link = scratch_ / "link.json";

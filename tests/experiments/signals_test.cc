@@ -116,6 +116,7 @@ TEST(Signals, ABusErrorSaysWhatWasLost) {
   EXPECT_EQ(ran.status, 128 + SIGBUS);
   EXPECT_EQ(test::read_file(said),
             "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n");
+  EXPECT_FALSE(fs::exists(directory / "half"));
 }
 
 TEST(Signals, ThatWereIgnoredOrHandledBeforeStaySo) {
