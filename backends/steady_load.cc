@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 #include "backends/store_files.h"
 #include "core/expects.h"
@@ -206,6 +207,18 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   return result;
 }
 
+namespace {
+
+// As a run waits that computes: a sleep is woken late, so the last of it is spent awake.
+void idle_until(SteadyClock::time_point deadline) {
+  constexpr Nanoseconds kAwake{100'000};
+  std::this_thread::sleep_until(deadline - kAwake);
+  while (SteadyClock::now() < deadline) {
+  }
+}
+
+}  // namespace
+
 LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                        std::span<std::byte> memory) {
   expect_possible(backend, load, memory);
@@ -221,6 +234,9 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
     places.begin_stretch(load.stretch);
     for (uint64_t i = 0; i < load.depth; ++i) {
       requests[i] = {i, places.next(), destinations.next()};
+    }
+    if (warm && load.pause.count() > 0) {
+      idle_until(SteadyClock::now() + load.pause);
     }
     const SteadyClock::time_point begun = SteadyClock::now();
     Ensures(backend.submit(requests) == requests.size());

@@ -63,7 +63,9 @@ struct SteadyLoad {
   uint32_t depth = 0;
   LoadPlaces::Order order = LoadPlaces::Order::random;
   Nanoseconds duration{0};  // longer where so few reads take longer that nothing would be measured
-  uint64_t stretch = 0;     // of run_batches(): the blocks of a batch lie within so many of each other
+  // Of run_batches():
+  uint64_t stretch = 0;  // the blocks of a batch lie within so many of each other
+  Nanoseconds pause{0};  // between the last read of a batch and the next batch
 };
 
 struct LoadResult {

@@ -167,7 +167,8 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
                                     : method.start == Start::direct ? LoadPlaces::Order::random
                                                                     : LoadPlaces::Order::scattered,
                            .duration = duration,
-                           .stretch = method.stretch};
+                           .stretch = method.stretch,
+                           .pause = method.pause};
   if (method.start == Start::warm) {
     if (Result<void> warmed = warm_up(**backend); !warmed) {
       return warmed;

@@ -33,6 +33,7 @@ struct MethodPlan {
   // Not 0: a depth is that of a batch (run_batches), a latency a whole batch's, and its blocks lie within so
   // many.
   uint64_t stretch = 0;
+  Nanoseconds pause{0};  // between two batches
 };
 
 // Measures `files`, round by round, into a profile of the drive that they lie on.

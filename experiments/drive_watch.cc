@@ -28,7 +28,8 @@ size_t most_ranges(const ExpertStore& store, const ModelGeometry& geometry) {
 
 // Few loads, so that each is measured often: what one layer's misses can have in flight, and one far beyond
 // it.
-MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend) {
+MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
+                   Nanoseconds pause) {
   const size_t ranges = most_ranges(store, geometry);
   std::vector<uint32_t> depths = {1};
   while (depths.back() < geometry.top_k * ranges) {
@@ -37,7 +38,8 @@ MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, cons
   depths.push_back(4 * depths.back());
   // A layer's experts lie together; no block twice in a batch.
   const uint64_t stretch = std::max<uint64_t>(geometry.experts_per_layer * ranges, depths.back());
-  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry), depths, false, stretch};
+  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry), depths, false,
+          stretch, pause};
 }
 
 }  // namespace
@@ -66,8 +68,8 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
 }
 
 DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
-                       uint64_t seed)
-    : calibration_(store.files(), {plan_of(store, geometry, backend)}, seed) {}
+                       Nanoseconds pause, uint64_t seed)
+    : calibration_(store.files(), {plan_of(store, geometry, backend, pause)}, seed) {}
 
 Result<void> DriveWatch::open() {
   std::vector<std::string> refusals;  // a refused backend is an error: there is no other

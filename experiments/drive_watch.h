@@ -21,9 +21,10 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
 // of them that of the run.
 class DriveWatch {
  public:
-  // `backend` reads past the page cache.
+  // `backend` reads past the page cache. `pause` is what the run computes between one layer's reads and the
+  // next one's: a drive that had nothing to do for a fraction of a millisecond may be slower to begin with.
   DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
-             uint64_t seed);
+             Nanoseconds pause, uint64_t seed);
 
   Result<void> open();
 

@@ -223,7 +223,7 @@ Result<void> ReplayExplanation::open_store() {
   planned_.backend.port.reset();
   planned_.memory = PageMemory();
   planned_.limits.reset();
-  watch_.emplace(*planned_.store, parts_.trace->header.geometry, direct_, options_.run.seed);
+  watch_.emplace(*planned_.store, parts_.trace->header.geometry, direct_, Nanoseconds(0), options_.run.seed);
   return watch_->open();
 }
 

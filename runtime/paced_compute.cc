@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/for_each_step.h"
 #include "core/options.h"
 
 namespace spillway {
@@ -82,6 +83,23 @@ std::string describe(const ComputePace& pace) {
   }
   return pace.attention.count() == 0 ? option_text(pace.experts)
                                      : option_text(pace.attention) + "+" + option_text(pace.experts);
+}
+
+Result<Nanoseconds> between_reads(const ComputePace& pace, StepSource& source) {
+  Result<std::unique_ptr<Compute>> compute = make_paced_compute(pace, source.info());
+  if (!compute) {
+    return propagate(compute);
+  }
+  Nanoseconds sum{0};
+  int64_t steps = 0;
+  Result<void> read = for_each_step(source, [&](const Step& step) -> Result<void> {
+    if (!step.experts.empty()) {
+      sum += (*compute)->expert(step, step.experts.front(), {}, (*compute)->attention(step, Nanoseconds(0)));
+      ++steps;
+    }
+    return {};
+  });
+  return read ? Result<Nanoseconds>(steps > 0 ? sum / steps : sum) : propagate(read);
 }
 
 Result<std::unique_ptr<Compute>> make_paced_compute(const ComputePace& pace, const SourceInfo& source) {

@@ -22,6 +22,10 @@ struct ComputePace {
 Result<ComputePace> parse_compute(std::string_view text);
 std::string describe(const ComputePace& pace);
 
+// What a layer of `source` computes, on the mean, between the last of its own reads and the first of the next
+// layer's: one of its experts, and the next one's attention.
+Result<Nanoseconds> between_reads(const ComputePace& pace, StepSource& source);
+
 // Paces a run: attention before the experts are known, then one expert after the other as each becomes ready,
 // the layer's time divided among them. Refused when the pace is recorded and the source has no times.
 Result<std::unique_ptr<Compute>> make_paced_compute(const ComputePace& pace, const SourceInfo& source);

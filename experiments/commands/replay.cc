@@ -57,7 +57,11 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
     Result<Report> report = replay(options, *parts, rig, invocation);
     return report ? print_report(*report, options.run.json) : propagate(report);
   }
-  DriveWatch watch(*rig.store, parts->trace->header.geometry, options.rig.backend, options.run.seed);
+  Result<Nanoseconds> pause = between_reads(parts->pace, *parts->trace->steps.cursor());
+  if (!pause) {
+    return propagate(pause);
+  }
+  DriveWatch watch(*rig.store, parts->trace->header.geometry, options.rig.backend, *pause, options.run.seed);
   if (Result<void> opened = watch.open(); !opened) {
     return opened;
   }
