@@ -26,8 +26,8 @@ ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
 
 uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
                          uint64_t capacity) {
-  constexpr uint64_t kMostHoles = 128'000'000;
-  constexpr uint64_t kHolesShare = 25;
+  constexpr uint64_t kMostHoles = 256'000'000;
+  constexpr uint64_t kHolesShare = 12;
   double worst = 1.0;
   bool mixed = false;
   uint64_t place = 0;
