@@ -38,6 +38,7 @@ class SlotArena {
 
   void free(std::byte* place);
 
+  uint64_t granule() const { return granule_; }
   uint64_t free_bytes() const { return free_bytes_; }
   uint64_t moved_bytes() const { return moved_bytes_; }  // since the start: what fragmentation cost
 

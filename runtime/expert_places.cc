@@ -6,25 +6,13 @@
 #include "core/expects.h"
 
 namespace spillway {
-namespace {
-
-uint64_t place_bytes(std::span<const ByteRange> ranges, uint64_t alignment) {
-  uint64_t sum = 0;
-  for (const ByteRange& range : ranges) {
-    sum += aligned_to(range, alignment).bytes;
-  }
-  return sum;
-}
-
-}  // namespace
-
 ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
   const uint64_t within = alignment - 1;  // a power of two's: no division
   const uint64_t begin = range.offset & ~within;
   return {range.file, begin, ((range.offset + range.bytes + within) & ~within) - begin};
 }
 
-uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t alignment,
+uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t granule,
                          uint64_t capacity) {
   constexpr uint64_t kMostHoles = 256'000'000;
   constexpr uint64_t kHolesShare = 12;
@@ -37,7 +25,10 @@ uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store
     if (own > 0) {
       ranges.clear();
       store.ranges(ExpertId{index}, ranges);
-      const uint64_t bytes = place_bytes(ranges, alignment);
+      uint64_t bytes = 0;
+      for (const ByteRange& range : ranges) {
+        bytes += aligned_to(range, granule).bytes;
+      }
       worst = std::max(worst, double(bytes) / double(own));
       mixed = mixed || (place != 0 && place != bytes);
       place = bytes;
@@ -45,31 +36,42 @@ uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store
   }
   const uint64_t beside =
       std::max(geometry.largest_token_step_bytes(), mixed ? std::min(kMostHoles, capacity / kHolesShare) : 0);
-  return round_up(uint64_t(double(capacity + beside) * worst) + 1, std::max<uint64_t>(alignment, 4096));
+  return round_up(uint64_t(double(capacity + beside) * worst) + 1, std::max<uint64_t>(granule, 4096));
 }
 
 ExpertPlaces::ExpertPlaces(const ModelGeometry& geometry, const ExpertStore& store, const BackendCaps& caps,
                            SlotArena* arena)
-    : arena_(arena), alignment_(caps.alignment), places_(caps.carries_bytes ? geometry.expert_count() : 0) {
+    : arena_(arena),
+      alignment_(caps.alignment),
+      granule_(arena == nullptr ? 1 : arena->granule()),
+      places_(caps.carries_bytes ? geometry.expert_count() : 0) {
   Expects(arena == nullptr || caps.carries_bytes);
   std::vector<ByteRange> ranges;
   for (uint32_t index = 0; arena != nullptr && index < geometry.expert_count(); ++index) {
     ranges.clear();
     store.ranges(ExpertId{index}, ranges);
-    largest_ = std::max(largest_, place_bytes(ranges, alignment_));
+    largest_ = std::max(largest_, place_bytes(ranges));
   }
+}
+
+uint64_t ExpertPlaces::place_bytes(std::span<const ByteRange> ranges) const {
+  uint64_t end = 0;
+  for (const ByteRange& range : ranges) {
+    end = next_range_at(end) + aligned_to(range, alignment_).bytes;
+  }
+  return end;
 }
 
 bool ExpertPlaces::take(ExpertId expert, std::span<const ByteRange> ranges) {
   Place& own = places_[index_of(expert)];
-  own.memory = arena_->allocate(expert, place_bytes(ranges, alignment_));
+  own.memory = arena_->allocate(expert, place_bytes(ranges));
   cheapest_known_ = 0;
   return own.memory != nullptr;
 }
 
 bool ExpertPlaces::take_moving(ExpertId expert, std::span<const ByteRange> ranges,
                                FunctionRef<bool(ExpertId)> movable) {
-  return join_holes(place_bytes(ranges, alignment_), SlotArena::kAnyCost, movable) && take(expert, ranges);
+  return join_holes(place_bytes(ranges), SlotArena::kAnyCost, movable) && take(expert, ranges);
 }
 
 void ExpertPlaces::make_room(uint64_t most_moved, FunctionRef<bool(ExpertId)> movable) {

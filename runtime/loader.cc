@@ -147,6 +147,7 @@ void Loader::cut_into_pieces(Load& load) const {
   uint64_t at = 0;
   for (uint32_t i = 0; i < load.ranges.size(); ++i) {
     const ByteRange whole = aligned_to(load.ranges[i], alignment_);
+    at = places_.next_range_at(at);
     const uint64_t most = load.prefetch ? config_.prefetch_piece_bytes : whole.bytes;
     for (uint64_t done = 0; done < whole.bytes;) {
       const uint64_t bytes = std::min(most, whole.bytes - done);

@@ -18,6 +18,7 @@ struct Rig {
   uint32_t ranges = 3;
   fake::Faults faults;
   uint64_t alignment = 64;
+  uint64_t granule = 0;  // the arena's, where it is more than the alignment
   uint32_t depth = 8;
   double prefetch_accuracy = -1;  // negative: none
   Verify verify = Verify::all;
@@ -36,6 +37,7 @@ struct Outcome {
   uint64_t failures = 0;
   size_t most_in_flight = 0;
   uint64_t moved_bytes = 0;
+  uint64_t bits_of_destinations = 0;
 };
 
 Outcome run_session(const Rig& rig) {
@@ -51,9 +53,9 @@ Outcome run_session(const Rig& rig) {
   fake::Oracle oracle(rig.steps, rig.shape, rig.prefetch_accuracy, rig.seed);
   Pager pager(rig.shape, {.capacity_bytes = rig.capacity}, policy, observers);
   pager.keep_log(outcome.told);
-  std::vector<std::byte> memory(arena_bytes_for(rig.shape, store, rig.alignment, rig.capacity) -
-                                rig.fewer_holes);
-  SlotArena arena(memory, rig.alignment);
+  const uint64_t granule = std::max(rig.alignment, rig.granule);
+  std::vector<std::byte> memory(arena_bytes_for(rig.shape, store, granule, rig.capacity) - rig.fewer_holes);
+  SlotArena arena(memory, granule);
   EXPECT_TRUE(backend.attach(memory));
   Loader loader(rig.shape, store, backend, &arena, pager, clock, observers,
                 {.verify = rig.verify, .prefetch_piece_bytes = 128});
@@ -66,6 +68,7 @@ Outcome run_session(const Rig& rig) {
   outcome.failures = backend.failures;
   outcome.most_in_flight = backend.most_in_flight;
   outcome.moved_bytes = arena.moved_bytes();
+  outcome.bits_of_destinations = backend.bits_of_destinations;
   return outcome;
 }
 
@@ -97,6 +100,18 @@ TEST(Session, ComputesEveryExpertOnItsOwnBytesWhateverTheDriveDoes) {
     EXPECT_EQ(outcome.counts.retries, outcome.failures);
     EXPECT_LE(outcome.most_in_flight, rig.depth);
   }
+}
+
+TEST(Session, ReadsEachRangeToAMultipleOfTheArenasGranule) {
+  Rig rig;
+  rig.granule = 256;
+  rig.steps = fake::random_steps(rig.shape, 5, 60, 0.5, 3);
+  const Outcome outcome = run_session(rig);
+  ASSERT_TRUE(outcome.run) << outcome.run.error().message;
+  EXPECT_EQ(outcome.computed, accesses(rig.steps));
+  EXPECT_EQ(outcome.wrong, 0U);
+  EXPECT_GT(outcome.bits_of_destinations, 0U);
+  EXPECT_EQ(outcome.bits_of_destinations % rig.granule, 0U);
 }
 
 // Experts of two sizes, as many quantizations have them.

@@ -218,6 +218,7 @@ class FaultBackend final : public Backend {
       Expects(request.destination >= memory_.data() &&
               request.destination + request.range.bytes <= memory_.data() + memory_.size());
       std::memset(request.destination, 0xEE, request.range.bytes);
+      bits_of_destinations |= uint64_t(request.destination - memory_.data());
       in_flight_.push_back(request);
       ++taken;
     }
@@ -243,6 +244,7 @@ class FaultBackend final : public Backend {
 
   size_t most_in_flight = 0;
   uint64_t failures = 0;
+  uint64_t bits_of_destinations = 0;  // those set in the offset of any of them in the memory
 
  private:
   IoDone complete(const IoRequest& request) {
