@@ -20,7 +20,8 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       places_(geometry, store, backend.caps(), arena),
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
-      pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2))) {
+      pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2)),
+            config.prefetch_piece_bytes) {
   config_.prefetch_piece_bytes = round_up(config_.prefetch_piece_bytes, alignment_);
   Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
                                        : arena == nullptr && config.verify == Verify::off);
@@ -32,21 +33,17 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
 Result<void> Loader::pump(Nanoseconds idle_until) {
   obey_pager();
   submit_demands();
-  if (demands_in_flight_ + prefetches_in_flight_ > 0) {
+  if (in_flight() > 0) {
     if (Result<void> reaped = reap(0); !reaped) {
       return reaped;
     }
-    pace_.looked(clock_.now(), was_left_);
     if (reaped_ > 0) {
       obey_pager();
       submit_demands();
     }
-    if (demands_in_flight_ > 0) {
-      pace_.disturbed(clock_.now(), prefetches_in_flight_ > 0);
-    }
   }
-  feed_prefetch(idle_until);
   was_left_ = false;
+  feed_prefetch(idle_until);
   return {};
 }
 
@@ -59,12 +56,19 @@ Result<void> Loader::leave(Nanoseconds idle_until) {
 Result<void> Loader::wait(Until until) {
   obey_pager();
   submit_demands();
-  if (demands_in_flight_ + prefetches_in_flight_ == 0) {
+  if (in_flight() == 0) {
     // A prefetch that is half read holds the room in which the demand would fit: finish it.
     gather(prefetches_, flights_.size());
     send();
   }
-  pace_.disturbed(clock_.now(), prefetches_in_flight_ > 0);
+  if (was_left_) {
+    // What came while nobody looked: only what is waited for tells how long it took.
+    Result<void> reaped = reap(0);
+    was_left_ = false;
+    if (!reaped || reaped_ > 0) {
+      return reaped;
+    }
+  }
   make_room_meanwhile();
   return reap(completions_to_wait_for(until));
 }
@@ -91,7 +95,7 @@ uint64_t Loader::demand_bytes_in_flight() const {
 void Loader::drain() {
   demands_.clear();
   prefetches_.clear();
-  while (demands_in_flight_ + prefetches_in_flight_ > 0) {
+  while (in_flight() > 0) {
     const size_t count = backend_.reap(done_, 1);
     for (const IoDone& done : std::span(done_).first(count)) {
       const Load& load = loads_[flights_[done.tag].load];
@@ -217,7 +221,7 @@ bool Loader::find_place(const Load& load) {
   const Nanoseconds begun = clock_.now();
   const bool found =
       places_.take_moving(load.expert, load.ranges, [this](ExpertId other) { return pager_.ready(other); });
-  if (demands_in_flight_ + prefetches_in_flight_ == 0) {
+  if (in_flight() == 0) {
     counts_.moving += clock_.now() - begun;
   }
   return found;
@@ -232,7 +236,7 @@ void Loader::feed_prefetch(Nanoseconds idle_until) {
   if (idle_until == kBusy || !demands_.empty() || demands_in_flight_ > 0) {
     return;
   }
-  const uint32_t most = pace_.pieces_that_fit(clock_.now(), idle_until);
+  const uint32_t most = pace_.pieces_that_fit(idle_until - clock_.now(), pager_.useful_share());
   while (prefetches_in_flight_ < most) {
     if (prefetches_.empty() && pager_.start_prefetch()) {
       obey_pager();
@@ -262,7 +266,7 @@ void Loader::gather(std::vector<uint32_t>& queue, size_t most) {
     batch_.push_back({tag, piece.aligned, memory});
     ++load.in_flight;
     ++(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
-    flights_[tag] = {index, load.next, Nanoseconds(0), load.prefetch};
+    flights_[tag] = {index, load.next, Nanoseconds(0)};
     through += ++load.next == load.pieces.size() ? 1 : 0;
   }
   queue.erase(queue.begin(), queue.begin() + ptrdiff_t(through));
@@ -274,12 +278,9 @@ void Loader::send() {
   }
   const Nanoseconds now = clock_.now();
   for (const IoRequest& request : batch_) {
-    Flight& flight = flights_[request.tag];
-    flight.submitted = now;
-    if (flight.as_prefetch) {
-      pace_.submitted(now);
-    }
+    flights_[request.tag].submitted = now;
   }
+  pace_.sent(now, in_flight() == batch_.size());
   // There are as many tags as the backend takes requests, so it has room for every gathered one.
   const size_t taken = backend_.submit(batch_);
   Expects(taken == batch_.size());
@@ -291,7 +292,7 @@ void Loader::send() {
 // No expert that is waited for can be complete before so many requests are: to wake up for fewer would be for
 // nothing.
 size_t Loader::completions_to_wait_for(Until until) const {
-  size_t fewest = demands_in_flight_ + prefetches_in_flight_;
+  size_t fewest = in_flight();
   // With requests still to be submitted this would let the queue run dry.
   if (until == Until::last_expert && demands_.empty() && demands_in_flight_ > 0) {
     return demands_in_flight_;
@@ -306,11 +307,16 @@ size_t Loader::completions_to_wait_for(Until until) const {
 
 Result<void> Loader::reap(size_t at_least) {
   reaped_ = backend_.reap(done_, at_least);
-  const Nanoseconds now = reaped_ > 0 ? clock_.now() : Nanoseconds(0);
+  if (reaped_ == 0) {
+    return outcome_;
+  }
+  const Nanoseconds now = clock_.now();
+  const uint64_t read_before = counts_.bytes_read;
   // All of them are accounted for even when one has failed: drain() relies on it.
   for (const IoDone& done : std::span(done_).first(reaped_)) {
     take_in(done, now);
   }
+  pace_.looked(now, counts_.bytes_read - read_before, in_flight() == 0, was_left_);
   return outcome_;
 }
 
@@ -319,9 +325,6 @@ void Loader::take_in(const IoDone& done, Nanoseconds now) {
   unused_tags_.push_back(done.tag);
   Load& load = loads_[flight.load];
   const Piece& piece = load.pieces[flight.piece];
-  if (flight.as_prefetch) {
-    pace_.complete();
-  }
   --load.in_flight;
   --(load.prefetch ? prefetches_in_flight_ : demands_in_flight_);
   counts_.bytes_read += done.error == 0 ? piece.aligned.bytes : 0;

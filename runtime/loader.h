@@ -86,7 +86,6 @@ class Loader {
     uint32_t load = 0;
     uint32_t piece = 0;
     Nanoseconds submitted{0};
-    bool as_prefetch = false;  // whatever became of its load since
   };
 
   void obey_pager();
@@ -99,6 +98,7 @@ class Loader {
   bool find_place(const Load& load);
   void make_room_meanwhile();
   uint64_t demand_bytes_in_flight() const;
+  size_t in_flight() const { return demands_in_flight_ + prefetches_in_flight_; }
   void submit_demands();
   void feed_prefetch(Nanoseconds idle_until);
   void gather(std::vector<uint32_t>& queue, size_t most);

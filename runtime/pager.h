@@ -113,6 +113,9 @@ class Pager {
 
   uint64_t resident_bytes() const { return used_bytes_; }
 
+  // Of the recent prefetches, those that were demanded before they left.
+  double useful_share() const { return useful_share_; }
+
   // From now on appends what this pager is told to `log`, which must outlive it: to find out later why it
   // decided so.
   void keep_log(PagerLog& log) { log_ = &log; }

@@ -2,91 +2,45 @@
 
 #include <algorithm>
 
-#include "core/expects.h"
-
 namespace spillway {
-namespace {
 
-void approach(Nanoseconds& believed, Nanoseconds seen) {
-  believed += believed.count() == 0 ? seen : (seen - believed) / 8;
-}
-
-void approach_less(Nanoseconds& believed, Nanoseconds most) {
-  approach(believed, believed.count() == 0 ? most : std::min(believed, most) * 7 / 8);
-}
-
-}  // namespace
-
-uint32_t PrefetchPace::pieces_that_fit(Nanoseconds now, Nanoseconds idle_until) {
-  const Nanoseconds idle = idle_until - now;
+uint32_t PrefetchPace::pieces_that_fit(Nanoseconds idle, double useful_share) const {
   if (idle.count() <= 0) {
     return 0;
   }
-  const Nanoseconds first = std::max(lone_piece_, further_piece_);
-  if (idle >= first) {
-    // Of a piece behind another nothing is known until one was sent: not more than alone is a safe guess.
-    const Nanoseconds each = further_piece_.count() == 0 ? lone_piece_ : further_piece_;
-    const int64_t further = each.count() == 0 ? 0 : (idle - first) / each;
-    return uint32_t(std::min<int64_t>(1 + further, most_));
+  if (ns_per_byte_ == 0) {
+    return 1;  // to find out
   }
-  if (refused_until_ != idle_until) {
-    // Only what is read can teach better: let it fade, or one slow piece would end prefetching for good.
-    refused_until_ = idle_until;
-    lone_piece_ -= lone_piece_ / 64;
-    further_piece_ -= further_piece_ / 64;
-  }
-  return 0;
+  const double fit = double(idle.count()) / (ns_per_byte_ * piece_bytes_);
+  return uint32_t(std::min(fit + useful_share, double(most_)));
 }
 
-void PrefetchPace::submitted(Nanoseconds now) {
-  if (in_flight_ == 0) {
+void PrefetchPace::sent(Nanoseconds now, bool to_idle_drive) {
+  if (to_idle_drive) {
     since_ = now;
-    last_news_.reset();
-    complete_ = news_ = 0;
   }
-  ++in_flight_;
+  sent_more_ = !to_idle_drive;
 }
 
-void PrefetchPace::complete() {
-  Expects(in_flight_ > 0);
-  --in_flight_;
-  ++complete_;
-  ++news_;
-}
-
-void PrefetchPace::looked(Nanoseconds now, bool unwatched) {
-  if (since_ && news_ > 0) {
-    const Nanoseconds so_far = now - *since_;
-    if (in_flight_ == 0 && unwatched) {
-      // It may have been through with them at any time: next time it gets more.
-      approach_less(lone_piece_, so_far);
-      approach_less(further_piece_, so_far / complete_);
-    } else if (last_news_) {
-      approach(further_piece_, (now - *last_news_) / news_);
-    } else if (unwatched) {
-      // Some of those in flight are half read: take it that half of them are.
-      approach(further_piece_, 2 * so_far / (2 * complete_ + in_flight_));
-    } else {
-      approach(complete_ == 1 ? lone_piece_ : further_piece_, so_far / complete_);
-    }
-    last_news_ = now;
+void PrefetchPace::looked(Nanoseconds now, uint64_t bytes, bool is_idle, bool unwatched) {
+  if (bytes == 0) {
+    return;
   }
-  news_ = 0;
-  if (in_flight_ == 0) {
-    since_.reset();
+  // One hiccup must not end prefetching for long.
+  constexpr double kMostAtOnce = 4;
+  constexpr double kMemory = 8;
+  double seen = double((now - since_).count()) / double(bytes);
+  if (unwatched && (is_idle || sent_more_)) {
+    // It may have taken less: next time it gets more.
+    seen = std::min(seen, ns_per_byte_ == 0 ? seen : ns_per_byte_ * (1 - 1 / kMemory));
   }
-}
-
-void PrefetchPace::disturbed(Nanoseconds now, bool in_the_way) {
-  if (since_ && in_the_way && complete_ == 0 && in_flight_ > 0) {
-    const Nanoseconds so_far = now - *since_;
-    // How much longer the first takes nobody will know.
-    lone_piece_ = std::max(lone_piece_, so_far * (in_flight_ == 1 ? 10 : 9) / 8);
-    if (in_flight_ > 1) {
-      approach(further_piece_, std::max(further_piece_, 2 * so_far / in_flight_));
-    }
+  if (ns_per_byte_ == 0) {
+    ns_per_byte_ = seen;
+  } else {
+    ns_per_byte_ += (std::min(seen, kMostAtOnce * ns_per_byte_) - ns_per_byte_) / kMemory;
   }
-  since_.reset();
+  since_ = now;
+  sent_more_ = false;
 }
 
 }  // namespace spillway

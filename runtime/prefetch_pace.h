@@ -1,49 +1,39 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "core/ports.h"
 
 namespace spillway {
 
-// How many pieces of prefetch the drive is likely to be through with before the next demand, learnt from what
-// earlier ones took while it had nothing else to do. A piece that is still being read when a demand comes
-// delays it, and at low accuracy that is all it does.
+// How many pieces of prefetch go to the drive while no demand is waited for, learnt from what it takes for a
+// byte of demands and prefetches alike. A piece that is still being read when a demand comes up delays it,
+// unless it is of what is demanded.
 //
-// Nobody is told when a piece was read, only at the next look that it has been. While some are left in flight
-// the drive was never idle, and its time for the others is known: best from one look that found news to the
-// next, between which lies no request's way to the drive and back. When none is left, it may have been idle
-// for long.
+// The drive's time is known where it was busy from one look that found news to the next. When nobody looked
+// meanwhile and it had nothing left to do, it may have been through at any time before. Many drives tell of
+// one request at a time; some virtual disks only of all that they have, once they have no more to do.
 class PrefetchPace {
  public:
-  explicit PrefetchPace(uint32_t most) : most_(most) {}
+  PrefetchPace(uint32_t most, uint64_t piece_bytes) : most_(most), piece_bytes_(double(piece_bytes)) {}
 
-  // Pieces, those in flight included, at most `most`.
-  uint32_t pieces_that_fit(Nanoseconds now, Nanoseconds idle_until);
+  // Pieces, those in flight included. `useful_share`, of prefetched bytes those that are demanded, decides on
+  // the one that fits only in part: what of it is not through in time delays a demand in so many cases less.
+  uint32_t pieces_that_fit(Nanoseconds idle, double useful_share) const;
 
-  void submitted(Nanoseconds now);  // a piece, while no demand is in flight
-  void complete();                  // a piece, whatever became of it meanwhile
+  // Requests go to the drive, which had some already, or none.
+  void sent(Nanoseconds now, bool to_idle_drive);
 
-  // All completions so far are taken in. `unwatched`: nobody has looked for a while, and the last of them may
-  // have been there long before.
-  void looked(Nanoseconds now, bool unwatched);
-
-  // Demands go to the drive: what pieces take from now on tells nothing. `in_the_way`: some are in flight
-  // that the demands are not for.
-  void disturbed(Nanoseconds now, bool in_the_way);
+  // So many bytes have been read since the last look, and the drive has nothing left to do, or more.
+  // `unwatched`: nobody has looked for a while.
+  void looked(Nanoseconds now, uint64_t bytes, bool is_idle, bool unwatched);
 
  private:
-  const uint32_t most_;
-  uint32_t in_flight_ = 0;
-  uint32_t complete_ = 0;                 // since since_
-  uint32_t news_ = 0;                     // of these since the last look
-  std::optional<Nanoseconds> since_;      // when the drive began to have nothing to do but prefetch
-  std::optional<Nanoseconds> last_news_;  // the last look since then that found some complete
-  // What is believed of the drive's time for a piece, alone and as one of several; 0: not known.
-  Nanoseconds lone_piece_{0};
-  Nanoseconds further_piece_{0};
-  std::optional<Nanoseconds> refused_until_;  // the idle time for which a piece was last found too slow
+  uint32_t most_;
+  double piece_bytes_;
+  double ns_per_byte_ = 0;  // what is believed; 0: nothing is known
+  Nanoseconds since_{0};    // the last look that found news, or when the drive got something to do again
+  bool sent_more_ = false;  // since then, to what may have been an idle drive
 };
 
 }  // namespace spillway

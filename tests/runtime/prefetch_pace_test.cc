@@ -2,59 +2,81 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace spillway {
 namespace {
 
 using std::chrono::microseconds;
 
+constexpr uint64_t kPiece = 512 << 10;
+constexpr double kHalf = 0.5;
+
 class Pace : public testing::Test {
  protected:
-  uint32_t room(Nanoseconds idle) { return pace_.pieces_that_fit(now_, now_ + idle); }
-
-  // Hands a drive that takes `piece` for each, one by one, as many pieces as fit into `idle`, and looks when
-  // that is over; what is left then delays a demand. Returns how many there were.
-  uint32_t live_window(Nanoseconds idle, Nanoseconds piece) {
-    const uint32_t pieces = room(idle);
-    for (uint32_t i = 0; i < pieces; ++i) {
-      pace_.submitted(now_);
+  // Has a drive that takes `piece` for each, one by one, read as many pieces as fit into `idle`, and looks
+  // when that is over. Then a demand of four pieces is read, behind those that are left, and waited for.
+  // Where the drive tells only of all that it has, nothing is seen before. Returns how many pieces of
+  // prefetch there were.
+  uint32_t window(Nanoseconds idle, Nanoseconds piece, bool tells_of_all_only, double useful = kHalf) {
+    const uint32_t pieces = pace_.pieces_that_fit(idle, useful);
+    if (pieces > 0) {
+      pace_.sent(now_, true);
     }
+    const auto through = uint32_t(std::min<int64_t>(pieces, idle / piece));
+    const Nanoseconds free_at = std::max(now_ + idle, now_ + pieces * piece);
     now_ += idle;
-    const auto done = uint32_t(std::min<int64_t>(pieces, idle / piece));
-    for (uint32_t i = 0; i < done; ++i) {
-      pace_.complete();
+    const bool seen = pieces > 0 && (through == pieces || !tells_of_all_only);
+    if (seen) {
+      pace_.looked(now_, through * kPiece, through == pieces, true);
     }
-    pace_.looked(now_, true);
-    pace_.disturbed(now_, done < pieces);
-    for (uint32_t i = done; i < pieces; ++i) {
-      pace_.complete();
-    }
-    now_ += microseconds(5000);
-    pace_.looked(now_, false);
+    pace_.sent(now_, through == pieces);
+    const uint64_t unseen = 4 + pieces - (seen ? through : 0);
+    now_ = free_at + 4 * piece;
+    pace_.looked(now_, unseen * kPiece, true, false);
+    now_ += microseconds(50);
     return pieces;
   }
 
-  PrefetchPace pace_{16};
+  uint32_t settled(Nanoseconds idle, Nanoseconds piece, bool tells_of_all_only, double useful = kHalf) {
+    uint32_t most = 0;
+    for (int i = 0; i < 200; ++i) {
+      const uint32_t pieces = window(idle, piece, tells_of_all_only, useful);
+      most = i >= 150 ? std::max(most, pieces) : 0;
+    }
+    return most;
+  }
+
+  PrefetchPace pace_{16, kPiece};
   Nanoseconds now_{microseconds(1)};
 };
 
 TEST_F(Pace, BeginsWithOnePieceToFindOut) {
-  EXPECT_EQ(room(microseconds(100)), 1U);
-  EXPECT_EQ(room(microseconds(0)), 0U);
-  EXPECT_EQ(room(Nanoseconds::min() + now_), 0U);
+  EXPECT_EQ(pace_.pieces_that_fit(microseconds(100), kHalf), 1U);
+  EXPECT_EQ(pace_.pieces_that_fit(microseconds(0), kHalf), 0U);
+  EXPECT_EQ(pace_.pieces_that_fit(Nanoseconds::min() + now_, kHalf), 0U);
 }
 
 TEST_F(Pace, FindsHowManyFitThoughNobodyLooksMeanwhile) {
-  uint32_t late = 0;
-  uint32_t pieces = 0;
-  for (int i = 0; i < 2000; ++i) {
-    const uint32_t now = live_window(microseconds(2000), microseconds(250));
-    if (i >= 1000) {
-      pieces += now;
-      late += now > 8 ? now - 8 : 0;
-    }
-  }
-  EXPECT_GT(pieces, 6500U) << "8 fit into each of 1000 windows";
-  EXPECT_LT(late, 1000U);
+  const uint32_t pieces = settled(microseconds(2000), microseconds(250), false);
+  EXPECT_GE(pieces, 8U);
+  EXPECT_LE(pieces, 10U);
+}
+
+TEST_F(Pace, FindsHowManyFitThoughTheDriveTellsOnlyOfAllThatItHas) {
+  const uint32_t pieces = settled(microseconds(2000), microseconds(250), true);
+  EXPECT_GE(pieces, 8U);
+  EXPECT_LE(pieces, 10U);
+}
+
+TEST_F(Pace, IsNeverMoreThanTheMostThatIsAllowed) {
+  EXPECT_EQ(settled(microseconds(20'000), microseconds(100), false), 16U);
+}
+
+TEST_F(Pace, SendsAPieceThatFitsInPartOnlyWhereItIsLikelyToBeWanted) {
+  EXPECT_EQ(settled(microseconds(500), microseconds(1500), true, 0.4), 0U);
+  EXPECT_EQ(settled(microseconds(500), microseconds(1500), true, 0.9), 1U);
 }
 
 // As in a replay that waits for its compute: somebody looks whenever a piece is complete. The drive reads one
@@ -68,75 +90,62 @@ TEST_F(Pace, KeepsADriveBusyThatIsWatched) {
     std::vector<Nanoseconds> due;
     Nanoseconds free_at = now_;
     while (now_ < end) {
-      while (due.size() < pace_.pieces_that_fit(now_, end)) {
+      while (due.size() < pace_.pieces_that_fit(end - now_, kHalf)) {
+        pace_.sent(now_, due.empty());
         free_at = std::max(free_at, now_) + piece;
         due.push_back(free_at + way);
-        pace_.submitted(now_);
         pieces += window < 25 ? 0 : 1;
       }
       now_ = due.empty() ? end : due.front();
       if (!due.empty()) {
         EXPECT_LE(due.front(), end + piece) << "a demand waits for a piece at most";
         due.erase(due.begin());
-        pace_.complete();
-        pace_.looked(now_, false);
+        pace_.looked(now_, kPiece, due.empty(), false);
       }
     }
-    for (; !due.empty(); due.pop_back()) {
-      pace_.complete();
+    if (!due.empty()) {
+      now_ = due.back();
+      pace_.looked(now_, due.size() * kPiece, true, false);
     }
-    pace_.looked(now_, false);
   }
   // Six fit into each of the 25 windows.
   EXPECT_GE(pieces, 125U);
   EXPECT_LE(pieces, 175U);
 }
 
-TEST_F(Pace, LearnsFromPiecesThatAreNeverThroughInTime) {
-  uint32_t pieces = 0;
-  for (int i = 0; i < 2000; ++i) {
-    pieces += live_window(microseconds(500), microseconds(1500));
-  }
-  EXPECT_LT(pieces, 300U) << "each delayed a demand";
-  EXPECT_GT(pieces, 10U) << "now and then it is tried again";
-}
-
 TEST_F(Pace, IsNotEndedByOneSlowPiece) {
-  for (int i = 0; i < 50; ++i) {
-    live_window(microseconds(1000), microseconds(200));
-  }
-  live_window(microseconds(1000), microseconds(50'000));
+  settled(microseconds(1000), microseconds(200), false);
+  window(microseconds(1000), microseconds(50'000), false);
   uint32_t pieces = 0;
   for (int i = 0; i < 50; ++i) {
-    pieces += live_window(microseconds(1000), microseconds(200));
+    pieces += window(microseconds(1000), microseconds(200), false);
   }
-  EXPECT_GT(pieces, 50U);
+  EXPECT_GT(pieces, 200U) << "of 250 that fit";
 }
 
-TEST_F(Pace, TakesWhatWasCompleteBeforeForNoNewsOfWhatCameLater) {
-  pace_.submitted(now_);
-  now_ += microseconds(100);
-  pace_.disturbed(now_, true);
-  pace_.complete();
-  pace_.submitted(now_);
-  const uint32_t before = room(microseconds(2000));
-  now_ += microseconds(10);
-  pace_.looked(now_, false);
-  EXPECT_EQ(room(microseconds(2000)), before) << "it has not been read in 10 us";
+TEST_F(Pace, GivesADriveThatWasThroughBeforeAnyoneLookedMoreNextTime) {
+  // No demand ever shows how fast it is.
+  uint32_t pieces = 0;
+  for (int i = 0; i < 400; ++i) {
+    pieces = pace_.pieces_that_fit(microseconds(2000), kHalf);
+    ASSERT_GT(pieces, 0U);
+    pace_.sent(now_, true);
+    now_ += microseconds(2000);
+    pace_.looked(now_, pieces * kPiece, true, true);
+  }
+  EXPECT_EQ(pieces, 16U);
 }
 
 TEST_F(Pace, LearnsNothingFromLooksThatFindNothing) {
-  pace_.submitted(now_);
-  pace_.submitted(now_);
+  pace_.sent(now_, true);
   now_ += microseconds(200);
-  pace_.complete();
-  pace_.looked(now_, false);
-  const uint32_t before = room(microseconds(2000));
+  pace_.looked(now_, kPiece, false, false);
+  const uint32_t before = pace_.pieces_that_fit(microseconds(2000), kHalf);
   for (int i = 0; i < 100; ++i) {
     now_ += microseconds(50);
-    pace_.looked(now_, false);
+    pace_.looked(now_, 0, false, false);
   }
-  EXPECT_EQ(room(microseconds(2000)), before);
+  EXPECT_EQ(pace_.pieces_that_fit(microseconds(2000), kHalf), before);
 }
 
 }  // namespace
