@@ -264,4 +264,32 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
   return result;
 }
 
+double first_told_share(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
+                        std::span<std::byte> memory) {
+  constexpr size_t kBatches = 5;
+  expect_possible(backend, load, memory);
+  std::vector<IoDone> done(load.depth);
+  std::vector<IoRequest> requests(load.depth);
+  std::vector<double> shares;
+  places.begin(load.block, LoadPlaces::Order::random);
+  Destinations destinations(memory, load.block);
+  while (shares.size() < kBatches) {
+    for (uint64_t i = 0; i < load.depth; ++i) {
+      requests[i] = {i, places.next(), destinations.next()};
+    }
+    const SteadyClock::time_point begun = SteadyClock::now();
+    Ensures(backend.submit(requests) == requests.size());
+    size_t arrived = backend.reap(done, 1);
+    const SteadyClock::time_point first = SteadyClock::now();
+    while (arrived < load.depth) {
+      arrived += backend.reap(done, load.depth - arrived);
+    }
+    const SteadyClock::time_point last = SteadyClock::now();
+    shares.push_back(seconds(first - begun) / seconds(last - begun));
+  }
+  const auto middle = shares.begin() + kBatches / 2;
+  std::nth_element(shares.begin(), middle, shares.end());
+  return *middle;
+}
+
 }  // namespace spillway

@@ -88,4 +88,10 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
 LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                        std::span<std::byte> memory);
 
+// After what share of a batch's time its first read is told of, the median of a few batches of load.depth
+// reads: one of that many where a drive does them one after the other, near 1 where it tells of none before
+// all are done.
+double first_told_share(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
+                        std::span<std::byte> memory);
+
 }  // namespace spillway

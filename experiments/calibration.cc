@@ -197,6 +197,31 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
   return {};
 }
 
+// Of the methods that go to the drive itself, once.
+Result<void> Calibration::see_how_reads_are_told() {
+  constexpr uint32_t kFewest = 4;
+  constexpr uint32_t kEnough = 8;
+  constexpr uint64_t kLarge = 4 * kMiB;
+  constexpr double kNearlyAll = 0.8;
+  for (size_t i = 0; i < methods_.size() && !told_seen_; ++i) {
+    const MethodPlan& method = methods_[i];
+    const uint32_t depth = std::min({kEnough, method.depths.back(), results_[i].depth});
+    if (method.start != MethodPlan::Start::direct || depth < kFewest) {
+      continue;
+    }
+    Result<std::unique_ptr<Backend>> backend = make_backend(method);
+    if (!backend) {
+      return propagate(backend);
+    }
+    const auto behind = std::upper_bound(method.blocks.begin(), method.blocks.end(), kLarge);
+    const uint64_t block = behind == method.blocks.begin() ? *behind : *std::prev(behind);
+    results_[i].tells_all_at_once =
+        first_told_share(**backend, *places_, {.block = block, .depth = depth}, memory_.bytes()) > kNearlyAll;
+  }
+  told_seen_ = true;
+  return {};
+}
+
 Result<void> Calibration::check_origin() {
   const bool evident = delivered_bytes_ > 0 || zero_is_evidence(files_);
   if (counted_ && evident && double(delivered_bytes_) < kLeastFromDevice * double(direct_bytes_)) {
@@ -209,6 +234,9 @@ Result<void> Calibration::check_origin() {
 }
 
 Result<void> Calibration::measure_round(Nanoseconds duration, FunctionRef<void()> measured_one) {
+  if (Result<void> seen = see_how_reads_are_told(); !seen) {
+    return seen;
+  }
   const Nanoseconds each =
       std::max<Nanoseconds>(duration / int64_t(cells_.size()), std::chrono::milliseconds(20));
   // In another order each time: what disturbs from outside does not hit one load alone.

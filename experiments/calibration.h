@@ -71,6 +71,7 @@ class Calibration {
 
   Result<std::unique_ptr<Backend>> make_backend(const MethodPlan& method);
   Result<void> warm_up(Backend& backend);
+  Result<void> see_how_reads_are_told();
   Result<void> measure(Cell& cell, Nanoseconds duration);
   Result<void> check_origin();
 
@@ -88,6 +89,7 @@ class Calibration {
   uint64_t direct_bytes_ = 0;     // asked for past the page cache
   uint64_t delivered_bytes_ = 0;  // meanwhile, by the device
   bool counted_ = true;
+  bool told_seen_ = false;
   double burst_ = 0;
   double sustained_ = 0;
 };

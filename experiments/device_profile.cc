@@ -78,7 +78,8 @@ DeviceProfile profile_of(const Json& json) {
   for (const Json& method : json.at("methods")) {
     profile.methods.push_back({method.at("name").get<std::string>(), method.at("backend").get<std::string>(),
                                depth_of(method), method.at("alignment").get<uint64_t>(),
-                               points_of(method.at("random")), points_of(method.at("sequential"))});
+                               points_of(method.at("random")), points_of(method.at("sequential")),
+                               method.value("tells_all_at_once", false)});
   }
   for (const Json& fit : json.at("fits")) {
     profile.fits.push_back({fit.at("model").get<std::string>(), fit.at("spec").get<std::string>(),
@@ -109,6 +110,7 @@ Json to_json(const DeviceProfile& profile) {
                                {"backend", method.backend},
                                {"depth", method.depth},
                                {"alignment", method.alignment},
+                               {"tells_all_at_once", method.tells_all_at_once},
                                {"random", to_json(method.random)},
                                {"sequential", to_json(method.sequential)}});
   }

@@ -242,7 +242,8 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
                        choice.method, choice.device);
   }
   drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
-                  .alignment = drive.measured ? drive.measured->alignment : 1};
+                  .alignment = drive.measured ? drive.measured->alignment : 1,
+                  .tells_all_at_once = drive.measured && drive.measured->tells_all_at_once};
   if (Result<void> resolved = resolve(text, drive); !resolved) {
     return propagate(resolved);
   }

@@ -34,6 +34,8 @@ struct AccessMethod {
   uint64_t alignment = 1;
   std::vector<LoadPoint> random;  // a full grid: every block size at every depth, in that order
   std::vector<LoadPoint> sequential;
+  // No read is told of before the drive has nothing left to do: some virtual disks interrupt only then.
+  bool tells_all_at_once = false;
 };
 
 // A device model whose parameters were fitted to a method's random reads.

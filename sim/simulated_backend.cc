@@ -1,18 +1,21 @@
 #include "sim/simulated_backend.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/expects.h"
 
 namespace spillway {
 
 SimulatedBackend::SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualClock& clock, Options options)
-    : device_(std::move(device)), clock_(clock) {
+    : device_(std::move(device)), clock_(clock), tells_all_at_once_(options.tells_all_at_once) {
   Expects(device_ != nullptr && options.depth > 0);
   caps_.depth = options.depth;
   caps_.alignment = options.alignment;
   caps_.carries_bytes = false;
-  caps_.note = "simulated";
+  caps_.note = options.tells_all_at_once
+                   ? "simulated; reads are told of only once the drive has nothing left to do"
+                   : "simulated";
   clock_.watch(*this);
 }
 
@@ -32,7 +35,20 @@ size_t SimulatedBackend::submit(std::span<const IoRequest> requests) {
       std::swap(pending_[place - 1], pending_[place]);
     }
   }
+  if (tells_all_at_once_ && accepted > 0) {
+    withhold_completions();
+  }
   return accepted;
+}
+
+// Those that are not due yet, until the last of them is.
+void SimulatedBackend::withhold_completions() {
+  const Nanoseconds last = pending_.back().finish;
+  for (Pending& one : std::span(pending_).subspan(reaped_)) {
+    if (one.finish > clock_.now()) {
+      one.finish = last;
+    }
+  }
 }
 
 size_t SimulatedBackend::reap(std::span<IoDone> out, size_t at_least) {

@@ -16,6 +16,8 @@ class SimulatedBackend final : public Backend, private EventSource {
   struct Options {
     uint32_t depth = 32;     // requests that the device takes at a time; at least 1
     uint64_t alignment = 1;  // of what it reads; a power of two
+    // Completions are seen only once the device has nothing left to do (AccessMethod::tells_all_at_once).
+    bool tells_all_at_once = false;
   };
 
   // `clock` must outlive the backend. Several backends may share it, as
@@ -37,10 +39,12 @@ class SimulatedBackend final : public Backend, private EventSource {
   };
 
   std::optional<Nanoseconds> next_event() const override;
+  void withhold_completions();
 
   std::unique_ptr<DeviceModel> device_;
   VirtualClock& clock_;
   BackendCaps caps_;
+  bool tells_all_at_once_;
   size_t in_flight() const { return pending_.size() - reaped_; }
 
   std::vector<Pending> pending_;  // by finish; those of one instant in the order of submission

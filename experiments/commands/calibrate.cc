@@ -197,6 +197,12 @@ void print_profile(const DeviceProfile& profile) {
     fmt::print("large reads past the page cache: {:.2f} GB/s at first, {:.2f} GB/s sustained\n",
                profile.burst_bytes_per_s / 1e9, profile.sustained_bytes_per_s / 1e9);
   }
+  for (const AccessMethod& method : profile.methods) {
+    if (method.tells_all_at_once) {
+      fmt::print("{}: reads are told of only once the drive has nothing left to do\n",
+                 printable(method.name));
+    }
+  }
   fmt::print("copying in memory: {:.1f} GB/s a core\n", profile.copy_bytes_per_s / 1e9);
   for (const FittedModel& fit : profile.fits) {
     fmt::print("fitted: {} (off by {:.0f} % at the median)\n", fit.spec, 100 * fit.median_error);

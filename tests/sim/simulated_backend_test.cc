@@ -84,6 +84,23 @@ TEST_F(SimulatedBackendTest, hands_out_what_is_due_at_one_instant_in_the_order_o
   EXPECT_EQ(clock.now(), Nanoseconds(10));
 }
 
+TEST_F(SimulatedBackendTest, tells_of_nothing_before_the_drive_has_nothing_left_where_it_is_such_a_drive) {
+  SimulatedBackend late(std::make_unique<BytesAreNanoseconds>(), clock,
+                        {.depth = 8, .tells_all_at_once = true});
+  late.submit(std::array{request(1, 30), request(2, 10), request(3, 20)});
+  clock.wait_until(Nanoseconds(25));
+  EXPECT_EQ(clock.now(), Nanoseconds(25)) << "nothing to see before";
+  EXPECT_EQ(reap(late, 8, 0), Tags{});
+  late.submit(std::array{request(4, 20)});
+  EXPECT_EQ(reap(late, 8, 1), (Tags{2, 3, 1, 4}));
+  EXPECT_EQ(clock.now(), Nanoseconds(45));
+  late.submit(std::array{request(5, 10)});
+  clock.wait_until(Nanoseconds(60));
+  late.submit(std::array{request(6, 10)});
+  EXPECT_EQ(reap(late, 8, 0), Tags{5}) << "was due before there was more to do";
+  EXPECT_EQ(reap(late, 8, 1), Tags{6});
+}
+
 TEST_F(SimulatedBackendTest, takes_a_prefix_when_its_depth_is_reached) {
   EXPECT_EQ(backend.caps().depth, 4U);
   const std::array six = {request(1, 10), request(2, 20), request(3, 30),
