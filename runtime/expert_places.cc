@@ -45,7 +45,7 @@ ExpertPlaces::ExpertPlaces(const ModelGeometry& geometry, const ExpertStore& sto
       alignment_(caps.alignment),
       granule_(arena == nullptr ? 1 : arena->granule()),
       places_(caps.carries_bytes ? geometry.expert_count() : 0) {
-  Expects(arena == nullptr || caps.carries_bytes);
+  Expects(arena == nullptr || (caps.carries_bytes && granule_ % alignment_ == 0));
   std::vector<ByteRange> ranges;
   for (uint32_t index = 0; arena != nullptr && index < geometry.expert_count(); ++index) {
     ranges.clear();

@@ -21,7 +21,7 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
       pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2)),
-            config.prefetch_piece_bytes) {
+            round_up(config.prefetch_piece_bytes, backend.caps().alignment)) {
   config_.prefetch_piece_bytes = round_up(config_.prefetch_piece_bytes, alignment_);
   Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
                                        : arena == nullptr && config.verify == Verify::off);

@@ -51,7 +51,8 @@ class Loader {
   Result<void> leave(Nanoseconds idle_until);
 
   // As pump(kBusy), but waits: until as many requests are complete as it takes for the first expert, or until
-  // all that the step waits for is there. A demand must be under way.
+  // all that the step waits for is there. After leave() it returns at once where something has come
+  // meanwhile, perhaps not enough. A demand must be under way.
   enum class Until { first_expert, last_expert };
   Result<void> wait(Until until);
 

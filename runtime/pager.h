@@ -113,7 +113,7 @@ class Pager {
 
   uint64_t resident_bytes() const { return used_bytes_; }
 
-  // Of the recent prefetches, those that were demanded before they left.
+  // Of the recent prefetches, the share that were demanded before they left; 0.6 as long as there were none.
   double useful_share() const { return useful_share_; }
 
   // From now on appends what this pager is told to `log`, which must outlive it: to find out later why it

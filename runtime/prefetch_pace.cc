@@ -3,16 +3,27 @@
 #include <algorithm>
 
 namespace spillway {
+namespace {
+
+// What was seen counts by its bytes, and at each look with news the older a little less.
+constexpr double kKept = 7.0 / 8;
+// One hiccup must not end prefetching for long.
+constexpr double kMostAtOnce = 4;
+// Less than half a piece in time is too little where prefetches are of little use; whether they are of any,
+// the pager tries now and then, and must be let.
+constexpr double kHalf = 0.5;
+
+}  // namespace
 
 uint32_t PrefetchPace::pieces_that_fit(Nanoseconds idle, double useful_share) const {
   if (idle.count() <= 0) {
     return 0;
   }
-  if (ns_per_byte_ == 0) {
+  if (bytes_ == 0) {
     return 1;  // to find out
   }
-  const double fit = double(idle.count()) / (ns_per_byte_ * piece_bytes_);
-  return uint32_t(std::min(fit + useful_share, double(most_)));
+  const double fit = double(idle.count()) * bytes_ / (ns_ * piece_bytes_);
+  return uint32_t(std::min(fit + std::max(kHalf, useful_share), double(most_)));
 }
 
 void PrefetchPace::sent(Nanoseconds now, bool to_idle_drive) {
@@ -26,19 +37,15 @@ void PrefetchPace::looked(Nanoseconds now, uint64_t bytes, bool is_idle, bool un
   if (bytes == 0) {
     return;
   }
-  // One hiccup must not end prefetching for long.
-  constexpr double kMostAtOnce = 4;
-  constexpr double kMemory = 8;
-  double seen = double((now - since_).count()) / double(bytes);
-  if (unwatched && (is_idle || sent_more_)) {
-    // It may have taken less: next time it gets more.
-    seen = std::min(seen, ns_per_byte_ == 0 ? seen : ns_per_byte_ * (1 - 1 / kMemory));
+  double seen = double((now - since_).count());
+  if (bytes_ > 0) {
+    const double expected = ns_ / bytes_ * double(bytes);
+    // It may have taken less than it took to look: next time it gets more.
+    const bool may_be_less = unwatched && (is_idle || sent_more_);
+    seen = std::min(seen, expected * (may_be_less ? kKept : kMostAtOnce));
   }
-  if (ns_per_byte_ == 0) {
-    ns_per_byte_ = seen;
-  } else {
-    ns_per_byte_ += (std::min(seen, kMostAtOnce * ns_per_byte_) - ns_per_byte_) / kMemory;
-  }
+  ns_ = kKept * ns_ + std::max(1.0, seen);
+  bytes_ = kKept * bytes_ + double(bytes);
   since_ = now;
   sent_more_ = false;
 }

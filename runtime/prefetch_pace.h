@@ -17,8 +17,9 @@ class PrefetchPace {
  public:
   PrefetchPace(uint32_t most, uint64_t piece_bytes) : most_(most), piece_bytes_(double(piece_bytes)) {}
 
-  // Pieces, those in flight included. `useful_share`, of prefetched bytes those that are demanded, decides on
-  // the one that fits only in part: what of it is not through in time delays a demand in so many cases less.
+  // Pieces, those in flight included. `useful_share`, of the prefetched experts those that are demanded,
+  // decides on the piece that fits only in part: what of it is not through in time delays a demand in so many
+  // cases less.
   uint32_t pieces_that_fit(Nanoseconds idle, double useful_share) const;
 
   // Requests go to the drive, which had some already, or none.
@@ -31,7 +32,8 @@ class PrefetchPace {
  private:
   uint32_t most_;
   double piece_bytes_;
-  double ns_per_byte_ = 0;  // what is believed; 0: nothing is known
+  double ns_ = 0;           // that were spent
+  double bytes_ = 0;        // on so many; 0: nothing is known
   Nanoseconds since_{0};    // the last look that found news, or when the drive got something to do again
   bool sent_more_ = false;  // since then, to what may have been an idle drive
 };

@@ -87,6 +87,7 @@ TEST(Session, ComputesEveryExpertOnItsOwnBytesWhateverTheDriveDoes) {
     rig.seed = seed;
     rig.ranges = 1 + uint32_t(seed % 3);
     rig.alignment = seed % 2 == 0 ? 1 : 64;
+    rig.granule = seed % 3 == 0 ? 256 : 0;
     rig.depth = 1 + uint32_t(seed % 9);
     rig.capacity = 3000 + 1500 * (seed % 5);
     rig.faults = {.transient_errors = 0.1, .out_of_order = true, .delay_polls = uint32_t(seed % 4)};
