@@ -264,32 +264,50 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
   return result;
 }
 
-double first_told_share(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
-                        std::span<std::byte> memory) {
+bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte> memory) {
   constexpr size_t kBatches = 5;
+  constexpr uint32_t kFewest = 4;
+  constexpr uint32_t kEnough = 8;
+  constexpr uint64_t kSmall = 64 * kKiB;
+  constexpr double kLate = 0.5;
+  const SteadyLoad load = {.block = kMiB, .depth = std::min(kEnough, backend.caps().depth)};
+  if (load.depth < kFewest || places.blocks_of(load.block) == 0) {
+    return false;
+  }
   expect_possible(backend, load, memory);
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests(load.depth);
-  std::vector<double> shares;
+  std::vector<double> shares;  // of a batch's time, until the small read was told of
   places.begin(load.block, LoadPlaces::Order::random);
   Destinations destinations(memory, load.block);
-  while (shares.size() < kBatches) {
+  while (shares.size() < kBatches && !interrupted()) {
     for (uint64_t i = 0; i < load.depth; ++i) {
       requests[i] = {i, places.next(), destinations.next()};
     }
+    requests.front().range.bytes = kSmall;
     const SteadyClock::time_point begun = SteadyClock::now();
     Ensures(backend.submit(requests) == requests.size());
-    size_t arrived = backend.reap(done, 1);
-    const SteadyClock::time_point first = SteadyClock::now();
-    while (arrived < load.depth) {
-      arrived += backend.reap(done, load.depth - arrived);
+    SteadyClock::time_point small = begun;
+    bool good = true;
+    for (size_t left = load.depth; left > 0;) {
+      const size_t arrived = backend.reap(done, 1);
+      for (const IoDone& one : std::span(done).first(arrived)) {
+        small = one.tag == 0 ? SteadyClock::now() : small;
+        good = good && one.error == 0;
+      }
+      left -= arrived;
     }
-    const SteadyClock::time_point last = SteadyClock::now();
-    shares.push_back(seconds(first - begun) / seconds(last - begun));
+    if (!good) {
+      return false;
+    }
+    shares.push_back(seconds(small - begun) / seconds(SteadyClock::now() - begun));
+  }
+  if (shares.size() < kBatches) {
+    return false;
   }
   const auto middle = shares.begin() + kBatches / 2;
   std::nth_element(shares.begin(), middle, shares.end());
-  return *middle;
+  return *middle > kLate;
 }
 
 }  // namespace spillway

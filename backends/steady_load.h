@@ -88,10 +88,10 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
 LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                        std::span<std::byte> memory);
 
-// After what share of a batch's time its first read is told of, the median of a few batches of load.depth
-// reads: one of that many where a drive does them one after the other, near 1 where it tells of none before
-// all are done.
-double first_told_share(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
-                        std::span<std::byte> memory);
+// Whether no read is told of before the drive has nothing left to do: of a few batches, most tell of their
+// first read, by far the smallest, together with the rest. On an attached, idle backend; waits for a few
+// dozen MB. False where it cannot be seen: the backend takes fewer than four requests, the files are too
+// small, a read failed, or at an interrupt.
+bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte> memory);
 
 }  // namespace spillway

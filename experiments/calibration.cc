@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "backends/device_bytes.h"
 #include "backends/list.h"
@@ -199,26 +200,18 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
 
 // Of the methods that go to the drive itself, once.
 Result<void> Calibration::see_how_reads_are_told() {
-  constexpr uint32_t kFewest = 4;
-  constexpr uint32_t kEnough = 8;
-  constexpr uint64_t kLarge = 4 * kMiB;
-  constexpr double kNearlyAll = 0.8;
-  for (size_t i = 0; i < methods_.size() && !told_seen_; ++i) {
-    const MethodPlan& method = methods_[i];
-    const uint32_t depth = std::min({kEnough, method.depths.back(), results_[i].depth});
-    if (method.start != MethodPlan::Start::direct || depth < kFewest) {
-      continue;
-    }
-    Result<std::unique_ptr<Backend>> backend = make_backend(method);
-    if (!backend) {
-      return propagate(backend);
-    }
-    const auto behind = std::upper_bound(method.blocks.begin(), method.blocks.end(), kLarge);
-    const uint64_t block = behind == method.blocks.begin() ? *behind : *std::prev(behind);
-    results_[i].tells_all_at_once =
-        first_told_share(**backend, *places_, {.block = block, .depth = depth}, memory_.bytes()) > kNearlyAll;
+  if (std::exchange(told_seen_, true)) {
+    return {};
   }
-  told_seen_ = true;
+  for (size_t i = 0; i < methods_.size(); ++i) {
+    if (methods_[i].start == MethodPlan::Start::direct) {
+      Result<std::unique_ptr<Backend>> backend = make_backend(methods_[i]);
+      if (!backend) {
+        return propagate(backend);
+      }
+      results_[i].tells_all_at_once = tells_all_at_once(**backend, *places_, memory_.bytes());
+    }
+  }
   return {};
 }
 

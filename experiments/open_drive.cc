@@ -178,7 +178,8 @@ Result<void> resolve(std::string_view text, OpenDrive& drive) {
         fmt::format("{}x{}, chunks of {}", drive.drives, model, exact_bytes(Bytes{drive.stripe_chunk}));
   }
   if (drive.measured) {
-    drive.resolved += fmt::format(", {} of {}", drive.measured->name, text.substr(text.find('@') + 1));
+    drive.resolved += fmt::format(", {} of {}{}", drive.measured->name, text.substr(text.find('@') + 1),
+                                  drive.measured->tells_all_at_once ? ", told of when all are read" : "");
   }
   if (drive.page_cache > 0) {
     if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
@@ -241,6 +242,7 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
                        choice.method, choice.device);
   }
+  // Of a stripe as of its drives: an expert that lies on all of them has come when the last has told.
   drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
                   .alignment = drive.measured ? drive.measured->alignment : 1,
                   .tells_all_at_once = drive.measured && drive.measured->tells_all_at_once};

@@ -13,9 +13,7 @@ SimulatedBackend::SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualC
   caps_.depth = options.depth;
   caps_.alignment = options.alignment;
   caps_.carries_bytes = false;
-  caps_.note = options.tells_all_at_once
-                   ? "simulated; reads are told of only once the drive has nothing left to do"
-                   : "simulated";
+  caps_.note = "simulated";
   clock_.watch(*this);
 }
 

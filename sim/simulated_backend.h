@@ -10,7 +10,8 @@ namespace spillway {
 
 // A device model behind the port that real storage stands behind. It carries no bytes. Waiting in reap()
 // advances the clock to the earliest completion. What is due at one instant is handed out in the order of
-// submission, so a run has one outcome.
+// submission, what was withheld until then in the order in which the device was through with it, so a run has
+// one outcome.
 class SimulatedBackend final : public Backend, private EventSource {
  public:
   struct Options {
@@ -47,7 +48,7 @@ class SimulatedBackend final : public Backend, private EventSource {
   bool tells_all_at_once_;
   size_t in_flight() const { return pending_.size() - reaped_; }
 
-  std::vector<Pending> pending_;  // by finish; those of one instant in the order of submission
+  std::vector<Pending> pending_;  // in the order in which they are handed out
   size_t reaped_ = 0;             // of pending_, whose front they still occupy
 };
 

@@ -83,6 +83,22 @@ TEST_F(SimulateCli, runs_on_a_profile_as_on_the_drive_it_describes) {
   EXPECT_NEAR(table / same, 1, 0.03);
 }
 
+TEST_F(SimulateCli, computes_nothing_before_a_drive_that_tells_of_all_reads_at_once_has_told) {
+  const std::string usual = serial_profile();
+  const std::string late = scratch_ / "late.json";
+  Json profile = Json::parse(read_file(usual));
+  profile["methods"][0]["tells_all_at_once"] = true;
+  std::ofstream(late) << profile.dump();
+  const auto simulated = [&](const std::string& device, const std::string& compute) {
+    return run({"simulate", trace_, "--device", device, "--cache", "2MB", "--compute", compute});
+  };
+  const auto time = [](const Json& report) { return 1 / double(report["phases"]["measured"]["tok_per_s"]); };
+  EXPECT_DOUBLE_EQ(time(simulated(late, "none")), time(simulated(usual, "none")));
+  // Of an expert's 400 us each, computing takes half: hidden but for the last of a layer, or not at all.
+  EXPECT_GT(time(simulated(late, "1ms")), 1.05 * time(simulated(usual, "1ms")));
+  EXPECT_NE(simulated(late, "1ms")["config"].dump().find("told of when all are read"), std::string::npos);
+}
+
 TEST_F(SimulateCli, runs_on_the_model_that_was_fitted_to_a_profile) {
   // But for what rounding to the profile's alignment adds.
   EXPECT_NEAR(tok_per_s("linear@" + serial_profile()) / tok_per_s("linear:bandwidth=1GB/s,latency=100us"), 1,
@@ -228,6 +244,7 @@ TEST_F(SimulateCli, calibrates_a_drive_into_a_profile_that_simulate_takes) {
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Json json = Json::parse(read_file(profile));
   ASSERT_EQ(json["methods"].size(), 1U);
+  EXPECT_TRUE(json["methods"][0]["tells_all_at_once"].is_boolean());
   const Json points = json["methods"][0]["random"];
   ASSERT_EQ(points.size(), 9U);
   for (const Json& point : points) {
