@@ -140,13 +140,14 @@ void proof(std::string& out, const Report& report) {
                          : fmt::format("{}, {}", format_bytes(io.counts.bytes_verified),
                                        io.verify == "all" ? "every byte" : "a few words of each expert"));
   if (io.arena_bytes > 0) {
-    row(out, "cache memory",
-        fmt::format(
-            "{}{}", io.arena_pages,
-            io.arena_moved_bytes == 0
-                ? std::string()
-                : fmt::format(", {} moved to join holes, the drive idle for {} of it",
-                              format_bytes(io.arena_moved_bytes), format_duration(io.counts.moving))));
+    std::string moved;
+    if (io.arena_moved_bytes > 0) {
+      moved = fmt::format(", {} moved to join holes{}", format_bytes(io.arena_moved_bytes),
+                          io.counts.moving.count() == 0 ? " while the drive read"
+                                                        : fmt::format(", the drive idle meanwhile for {}",
+                                                                      format_duration(io.counts.moving)));
+    }
+    row(out, "cache memory", io.arena_pages + moved);
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
     // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for

@@ -96,10 +96,12 @@ std::vector<Column> columns_of(const std::vector<std::string>& asked, const std:
   return columns;
 }
 
+// A share from RAM is below 0 where read-ahead had the device deliver more than was asked for.
 std::string figure_text(double value, Unit unit) {
-  return unit == Unit::tok_per_s ? tok_per_s_text(value)
-         : unit == Unit::share   ? percent_text(value)
-                                 : format_figure(value, unit);
+  return unit == Unit::tok_per_s            ? tok_per_s_text(value)
+         : unit == Unit::share && value < 0 ? "none"
+         : unit == Unit::share              ? percent_text(value)
+                                            : format_figure(value, unit);
 }
 
 std::vector<Cell> row_of(const Group& group, const std::vector<Column>& columns, bool repeated) {
