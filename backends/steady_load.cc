@@ -265,11 +265,11 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
 }
 
 bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte> memory) {
-  constexpr size_t kBatches = 5;
+  constexpr int kBatches = 5;
   constexpr uint32_t kFewest = 4;
   constexpr uint32_t kEnough = 8;
   constexpr uint64_t kSmall = 64 * kKiB;
-  constexpr double kLate = 0.5;
+  constexpr double kLate = 0.5;  // of a batch's time, until the small read is told of
   const SteadyLoad load = {.block = kMiB, .depth = std::min(kEnough, backend.caps().depth)};
   if (load.depth < kFewest || places.blocks_of(load.block) == 0) {
     return false;
@@ -277,10 +277,10 @@ bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte
   expect_possible(backend, load, memory);
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests(load.depth);
-  std::vector<double> shares;  // of a batch's time, until the small read was told of
   places.begin(load.block, LoadPlaces::Order::random);
   Destinations destinations(memory, load.block);
-  while (shares.size() < kBatches && !interrupted()) {
+  int late = 0;
+  for (int batch = 0; batch < kBatches; ++batch) {
     for (uint64_t i = 0; i < load.depth; ++i) {
       requests[i] = {i, places.next(), destinations.next()};
     }
@@ -297,17 +297,12 @@ bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte
       }
       left -= arrived;
     }
-    if (!good) {
+    if (!good || interrupted()) {
       return false;
     }
-    shares.push_back(seconds(small - begun) / seconds(SteadyClock::now() - begun));
+    late += seconds(small - begun) > kLate * seconds(SteadyClock::now() - begun) ? 1 : 0;
   }
-  if (shares.size() < kBatches) {
-    return false;
-  }
-  const auto middle = shares.begin() + kBatches / 2;
-  std::nth_element(shares.begin(), middle, shares.end());
-  return *middle > kLate;
+  return late > kBatches / 2;
 }
 
 }  // namespace spillway

@@ -6,10 +6,21 @@
 #include "core/expects.h"
 
 namespace spillway {
+namespace {
+
+uint64_t place_bytes(std::span<const ByteRange> ranges, uint64_t alignment, uint64_t granule) {
+  uint64_t end = 0;
+  for (const ByteRange& range : ranges) {
+    end = next_multiple(end, granule) + aligned_to(range, alignment).bytes;
+  }
+  return end;
+}
+
+}  // namespace
+
 ByteRange aligned_to(const ByteRange& range, uint64_t alignment) {
-  const uint64_t within = alignment - 1;  // a power of two's: no division
-  const uint64_t begin = range.offset & ~within;
-  return {range.file, begin, ((range.offset + range.bytes + within) & ~within) - begin};
+  const uint64_t begin = range.offset & ~(alignment - 1);
+  return {range.file, begin, next_multiple(range.offset + range.bytes, alignment) - begin};
 }
 
 uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t granule,
@@ -25,10 +36,7 @@ uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store
     if (own > 0) {
       ranges.clear();
       store.ranges(ExpertId{index}, ranges);
-      uint64_t bytes = 0;
-      for (const ByteRange& range : ranges) {
-        bytes += aligned_to(range, granule).bytes;
-      }
+      const uint64_t bytes = place_bytes(ranges, granule, granule);
       worst = std::max(worst, double(bytes) / double(own));
       mixed = mixed || (place != 0 && place != bytes);
       place = bytes;
@@ -50,28 +58,21 @@ ExpertPlaces::ExpertPlaces(const ModelGeometry& geometry, const ExpertStore& sto
   for (uint32_t index = 0; arena != nullptr && index < geometry.expert_count(); ++index) {
     ranges.clear();
     store.ranges(ExpertId{index}, ranges);
-    largest_ = std::max(largest_, place_bytes(ranges));
+    largest_ = std::max(largest_, place_bytes(ranges, alignment_, granule_));
   }
-}
-
-uint64_t ExpertPlaces::place_bytes(std::span<const ByteRange> ranges) const {
-  uint64_t end = 0;
-  for (const ByteRange& range : ranges) {
-    end = next_range_at(end) + aligned_to(range, alignment_).bytes;
-  }
-  return end;
 }
 
 bool ExpertPlaces::take(ExpertId expert, std::span<const ByteRange> ranges) {
   Place& own = places_[index_of(expert)];
-  own.memory = arena_->allocate(expert, place_bytes(ranges));
+  own.memory = arena_->allocate(expert, place_bytes(ranges, alignment_, granule_));
   cheapest_known_ = 0;
   return own.memory != nullptr;
 }
 
 bool ExpertPlaces::take_moving(ExpertId expert, std::span<const ByteRange> ranges,
                                FunctionRef<bool(ExpertId)> movable) {
-  return join_holes(place_bytes(ranges), SlotArena::kAnyCost, movable) && take(expert, ranges);
+  return join_holes(place_bytes(ranges, alignment_, granule_), SlotArena::kAnyCost, movable) &&
+         take(expert, ranges);
 }
 
 void ExpertPlaces::make_room(uint64_t most_moved, FunctionRef<bool(ExpertId)> movable) {

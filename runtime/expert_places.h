@@ -18,6 +18,11 @@ namespace spillway {
 uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t granule,
                          uint64_t capacity);
 
+// Not below `value`; `of` is a power of two, so that it takes no division.
+inline uint64_t next_multiple(uint64_t value, uint64_t of) {
+  return (value + of - 1) & ~(of - 1);
+}
+
 // What is read for `range`: from the multiple of `alignment` before it to the one behind it.
 ByteRange aligned_to(const ByteRange& range, uint64_t alignment);
 
@@ -35,7 +40,7 @@ class ExpertPlaces {
   // Where in its place an expert's next range begins, when those before it end at `end`. On a multiple of the
   // arena's granule: a virtual disk was seen to fill memory that begins within a page at 3.1 GB/s and whole
   // pages at 4.0, wherever in the file the bytes are from.
-  uint64_t next_range_at(uint64_t end) const { return (end + granule_ - 1) & ~(granule_ - 1); }
+  uint64_t next_range_at(uint64_t end) const { return next_multiple(end, granule_); }
 
   // A place in the arena for an expert that is read from `ranges`, if a hole is large enough.
   bool take(ExpertId expert, std::span<const ByteRange> ranges);
@@ -64,7 +69,6 @@ class ExpertPlaces {
     std::vector<std::span<const std::byte>> spans;  // one for each range
   };
 
-  uint64_t place_bytes(std::span<const ByteRange> ranges) const;
   bool join_holes(uint64_t bytes, uint64_t most_moved, FunctionRef<bool(ExpertId)> movable);
 
   SlotArena* arena_;

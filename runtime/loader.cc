@@ -6,6 +6,14 @@
 #include "core/expects.h"
 
 namespace spillway {
+namespace {
+
+LoaderConfig with_aligned_pieces(LoaderConfig config, uint64_t alignment) {
+  config.prefetch_piece_bytes = round_up(config.prefetch_piece_bytes, alignment);
+  return config;
+}
+
+}  // namespace
 
 Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,
                Pager& pager, const Clock& clock, Observer& observer, const LoaderConfig& config)
@@ -15,14 +23,13 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       pager_(pager),
       clock_(clock),
       observer_(observer),
-      config_(config),
+      config_(with_aligned_pieces(config, backend.caps().alignment)),
       alignment_(backend.caps().alignment),
       places_(geometry, store, backend.caps(), arena),
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
       pace_(std::min(config.most_prefetch_pieces, std::max(1U, backend.caps().depth / 2)),
-            round_up(config.prefetch_piece_bytes, backend.caps().alignment)) {
-  config_.prefetch_piece_bytes = round_up(config_.prefetch_piece_bytes, alignment_);
+            config_.prefetch_piece_bytes) {
   Expects(backend.caps().carries_bytes ? arena != nullptr || backend.caps().zero_copy
                                        : arena == nullptr && config.verify == Verify::off);
   for (uint32_t tag = backend.caps().depth; tag-- > 0;) {
