@@ -1,12 +1,13 @@
 #include "experiments/drive_watch.h"
 
 #include <algorithm>
-#include <set>
+#include <limits>
 
 #include "backends/device_bytes.h"
 #include "core/expects.h"
 #include "core/units.h"
 #include "experiments/host.h"
+#include "runtime/expert_places.h"
 
 namespace spillway {
 namespace {
@@ -29,7 +30,7 @@ size_t most_ranges(const ExpertStore& store, const ModelGeometry& geometry) {
 // Few loads, so that each is measured often: what one layer's misses can have in flight, and one far beyond
 // it.
 MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
-                   Nanoseconds pause) {
+                   uint64_t alignment, Nanoseconds pause) {
   const size_t ranges = most_ranges(store, geometry);
   std::vector<uint32_t> depths = {1};
   while (depths.back() < geometry.top_k * ranges) {
@@ -38,38 +39,35 @@ MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, cons
   depths.push_back(4 * depths.back());
   // A layer's experts lie together; no block twice in a batch.
   const uint64_t stretch = std::max<uint64_t>(geometry.experts_per_layer * ranges, depths.back());
-  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry), depths, false,
+  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry, alignment), depths, false,
           stretch, pause};
 }
 
 }  // namespace
 
-std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry) {
-  std::set<uint64_t> sizes;
+std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry,
+                                 uint64_t alignment) {
+  uint64_t least = std::numeric_limits<uint64_t>::max();
+  uint64_t greatest = 0;
   std::vector<ByteRange> ranges;
   for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-    if (geometry.expert_bytes[layer] > 0) {
+    for (uint32_t expert = 0; expert < geometry.experts_per_layer; ++expert) {
       ranges.clear();
-      store.ranges(geometry.id(layer, 0), ranges);
+      store.ranges(geometry.id(layer, expert), ranges);
       for (const ByteRange& range : ranges) {
-        if (range.bytes > 0) {
-          sizes.insert(round_up(range.bytes, 4096));
-        }
+        const uint64_t bytes = aligned_to(range, alignment).bytes;
+        least = bytes > 0 ? std::min(least, bytes) : least;
+        greatest = std::max(greatest, bytes);
       }
     }
   }
-  Expects(!sizes.empty());
-  const uint64_t least = *sizes.begin();
-  const uint64_t greatest = *sizes.rbegin();
-  if (greatest - least < least / 4) {
-    return {least};
-  }
-  return {least, greatest};
+  Expects(greatest > 0);
+  return greatest - least < least / 16 ? std::vector{least} : std::vector{least, greatest};
 }
 
 DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
-                       Nanoseconds pause, uint64_t seed)
-    : calibration_(store.files(), {plan_of(store, geometry, backend, pause)}, seed) {}
+                       uint64_t alignment, Nanoseconds pause, uint64_t seed)
+    : calibration_(store.files(), {plan_of(store, geometry, backend, alignment, pause)}, seed) {}
 
 Result<void> DriveWatch::open() {
   std::vector<std::string> refusals;  // a refused backend is an error: there is no other

@@ -10,9 +10,9 @@
 
 namespace spillway {
 
-// The sizes of a store's reads: the least, and the greatest if that is another. A little more than what was
-// measured is read at the same rate.
-std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry);
+// The sizes of a store's reads, with what `alignment` adds to them: the least, and the greatest if that is
+// another. A little more than what was measured is read at the same rate.
+std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& geometry, uint64_t alignment);
 
 // Measures the drive while a run uses it. A drive that others use drifts within seconds, so what it does
 // before and after says little of what it did meanwhile: every second the run stands still, and its clock
@@ -21,10 +21,11 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
 // of them that of the run.
 class DriveWatch {
  public:
-  // `backend` reads past the page cache. `pause` is what the run computes between one layer's reads and the
-  // next one's: a drive that had nothing to do for a fraction of a millisecond may be slower to begin with.
+  // `backend` reads past the page cache, in multiples of `alignment`. `pause` is what the run computes
+  // between one layer's reads and the next one's: a drive that had nothing to do for a fraction of a
+  // millisecond may be slower to begin with.
   DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
-             Nanoseconds pause, uint64_t seed);
+             uint64_t alignment, Nanoseconds pause, uint64_t seed);
 
   Result<void> open();
 

@@ -53,8 +53,8 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
   if (!e.simulated) {
     gap.bars.push_back(
         {"cache management", e.management_s, How::measured,
-         fmt::format("the same run with reads that take no time: pager, policy, bookkeeping; and {} in which "
-                     "experts were moved together in memory and the drive was idle",
+         fmt::format("what the processor did beside issuing these reads: pager, policy, bookkeeping, checks, "
+                     "places in memory; {} of it moving experts together while the drive was idle",
                      time_text(e.moving_s))});
     gap.bars.push_back({"tail", e.tail_s, How::measured,
                         "the drive's slow moments, beyond its usual time for the same reads"});
@@ -87,6 +87,15 @@ void add_compute_bars(const GapEvidence& e, Gap& gap) {
   }
 }
 
+// What a model that really decodes meets and its replay does not.
+void add_live_bar(const GapEvidence& e, Gap& gap) {
+  if (e.live_stall_s) {
+    gap.bars.push_back({"reads while it was live", *e.live_stall_s - e.stall_s, How::measured,
+                        fmt::format("the model waited {} for reads that its replay waited {} for",
+                                    time_text(*e.live_stall_s), time_text(e.stall_s))});
+  }
+}
+
 }  // namespace
 
 Gap explain(const GapEvidence& evidence) {
@@ -96,6 +105,7 @@ Gap explain(const GapEvidence& evidence) {
   add_cache_bars(evidence, gap);
   add_path_bars(evidence, gap);
   add_compute_bars(evidence, gap);
+  add_live_bar(evidence, gap);
   for (GapBar& bar : gap.bars) {
     bar.how = evidence.simulated && bar.how == How::measured ? How::simulated : bar.how;
   }

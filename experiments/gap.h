@@ -51,13 +51,16 @@ struct GapEvidence {
   double tail_s = 0;  // of direct_s: what its slow moments took beyond what was usual for the same reads
   double backend_s = 0;
   std::string backend;         // the backend that was asked for
-  double management_s = 0;     // the run without I/O and compute, and moving_s
-  double moving_s = 0;         // experts moved together in memory, so that others find room
+  double management_s = 0;     // of direct_s: processor time beyond what the same reads take by themselves
+  double moving_s = 0;         // of management_s: experts moved together in memory, so that others find room
   double with_compute_s = 0;   // the run with compute, without prefetch
   double with_prefetch_s = 0;  // the run with both: of a replay the one that achieved_s is of
-  double compute_s = 0;        // of it: arithmetic
-  double wasted_bytes = 0;     // prefetched for nothing
-  bool simulated = false;      // all of it is of runs in virtual time
+  double stall_s = 0;          // of it: waiting for reads
+  // Where achieved_s is of a model that really decoded: what that waited for the same reads.
+  std::optional<double> live_stall_s;
+  double compute_s = 0;     // of it: arithmetic
+  double wasted_bytes = 0;  // prefetched for nothing
+  bool simulated = false;   // all of it is of runs in virtual time
   bool prefetches = false;
   bool computes = false;
 };

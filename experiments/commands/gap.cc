@@ -24,7 +24,8 @@ struct RecordedRun {
   std::string model;
   uint64_t passes = 0;  // of decode, without warm-up
   uint64_t tokens = 0;
-  double wall_s = 0;  // of decode
+  double wall_s = 0;   // of decode
+  double stall_s = 0;  // of it
   bool is_disturbed = false;
 };
 
@@ -51,6 +52,7 @@ Result<RecordedRun> read_live(const std::string& path) {
     live.passes = measured.at("passes").get<uint64_t>();
     live.tokens = measured.at("tokens").get<uint64_t>();
     live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
+    live.stall_s = measured.at("stall_ns").get<double>() / 1e9;
     // Reports of before have none.
     const Json stolen = json.at("io").value("stolen_share", Json());
     live.is_disturbed = stolen.is_number() && is_disturbed(stolen.get<double>());
@@ -153,6 +155,7 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
   }
   if (!options.live.empty()) {
     run->evidence.achieved_s = live.wall_s / double(live.tokens);
+    run->evidence.live_stall_s = live.stall_s / double(live.tokens);
     run->report.live_s_per_token = run->evidence.achieved_s;
     if (live.is_disturbed) {
       run->report.warnings.push_back(fmt::format(

@@ -61,7 +61,8 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
   if (!pause) {
     return propagate(pause);
   }
-  DriveWatch watch(*rig.store, parts->trace->header.geometry, options.rig.backend, *pause, options.run.seed);
+  DriveWatch watch(*rig.store, parts->trace->header.geometry, options.rig.backend,
+                   rig.backend.port->caps().alignment, *pause, options.run.seed);
   if (Result<void> opened = watch.open(); !opened) {
     return opened;
   }

@@ -53,6 +53,7 @@ TEST_F(LiveGapCli, AddsUpToTheTimeThatTheLiveRunTook) {
   EXPECT_NEAR(sum + double(bars["residual_s_per_token"]), achieved, 1e-9);
   EXPECT_TRUE(named.contains("syscalls, faults and copies")) << "pread is compared with direct reads";
   EXPECT_TRUE(named.contains("compute not overlapped"));
+  EXPECT_TRUE(named.contains("reads while it was live"));
 }
 
 TEST_F(LiveGapCli, RefusesAReportOfAnotherRunBeforeItRunsAnything) {

@@ -63,6 +63,16 @@ TEST(Gap, leaves_as_residual_what_the_bars_do_not_explain) {
   EXPECT_NEAR(explain(by_hand()).residual_s_per_token(), 0.008, 1e-12);
 }
 
+TEST(Gap, has_a_bar_for_what_a_live_model_waited_beyond_its_replay) {
+  GapEvidence evidence = by_hand();
+  evidence.stall_s = 0.210;
+  const double without = explain(evidence).residual_s_per_token();
+  evidence.live_stall_s = 0.213;
+  const Gap gap = explain(evidence);
+  EXPECT_NEAR(bar(gap, "reads while it was live"), 0.003, 1e-12);
+  EXPECT_NEAR(gap.residual_s_per_token(), without - 0.003, 1e-12);
+}
+
 TEST(Gap, has_no_bar_for_a_cause_that_is_not_there) {
   GapEvidence evidence = by_hand();
   evidence.computes = false;
@@ -72,6 +82,7 @@ TEST(Gap, has_no_bar_for_a_cause_that_is_not_there) {
     EXPECT_EQ(one.name.find("prefetch"), std::string::npos) << one.name;
     EXPECT_EQ(one.name.find("compute"), std::string::npos) << one.name;
     EXPECT_EQ(one.name.find("syscalls"), std::string::npos) << one.name;
+    EXPECT_EQ(one.name.find("live"), std::string::npos) << one.name;
   }
 }
 
