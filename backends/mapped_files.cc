@@ -17,6 +17,10 @@
 namespace spillway {
 namespace {
 
+// A fault maps what the page cache has of the 64 KiB around it (the kernel's usual fault_around_bytes), which
+// may be of experts that nobody asked for, and so would never release.
+constexpr uint64_t kFaultAroundBytes = 64 * kKiB;
+
 // A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
 // to the process, hence these two. A thread that expects the signal says where it wants to land; volatile,
 // since the compiler cannot see that a page's read may look at it.
@@ -162,9 +166,11 @@ void MappedFiles::release(const ByteRange& range) const {
   if (begin >= end) {
     return;
   }
+  const uint64_t first = round_down(begin, kFaultAroundBytes);
+  const uint64_t last = std::min(round_up(end, kFaultAroundBytes), round_up(size, kSmallPageBytes));
   // In this order: the page cache keeps pages that are mapped. Failure of either leaves the memory to the
   // kernel's own reclaim and is nothing to stop a run for.
-  ::madvise(bases_[range.file] + begin, end - begin, MADV_DONTNEED);
+  ::madvise(bases_[range.file] + first, last - first, MADV_DONTNEED);
   ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
                   POSIX_FADV_DONTNEED);
 }
