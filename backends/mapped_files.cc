@@ -18,7 +18,8 @@ namespace spillway {
 namespace {
 
 // A fault maps what the page cache has of the 64 KiB around it (the kernel's usual fault_around_bytes), which
-// may be of experts that nobody asked for, and so would never release.
+// may be of experts that nobody asked for, and so would never release. Kernels since 6.18 map more where the
+// page cache holds large folios: to unmap all that would take what is in use with it.
 constexpr uint64_t kFaultAroundBytes = 64 * kKiB;
 
 // A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
@@ -163,16 +164,17 @@ void MappedFiles::release(const ByteRange& range) const {
   // The page in which the file ends has no neighbour behind it.
   const uint64_t end =
       range_end >= size ? round_up(size, kSmallPageBytes) : round_down(range_end, kSmallPageBytes);
-  if (begin >= end) {
-    return;
-  }
-  const uint64_t first = round_down(begin, kFaultAroundBytes);
-  const uint64_t last = std::min(round_up(end, kFaultAroundBytes), round_up(size, kSmallPageBytes));
+  const uint64_t first = round_down(range.offset, kFaultAroundBytes);
+  const uint64_t last = std::min(round_up(range_end, kFaultAroundBytes), round_up(size, kSmallPageBytes));
   // In this order: the page cache keeps pages that are mapped. Failure of either leaves the memory to the
   // kernel's own reclaim and is nothing to stop a run for.
-  ::madvise(bases_[range.file] + first, last - first, MADV_DONTNEED);
-  ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
-                  POSIX_FADV_DONTNEED);
+  if (first < last) {
+    ::madvise(bases_[range.file] + first, last - first, MADV_DONTNEED);
+  }
+  if (begin < end) {
+    ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
+                    POSIX_FADV_DONTNEED);
+  }
 }
 
 }  // namespace spillway

@@ -55,14 +55,14 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
       ranges.clear();
       store.ranges(geometry.id(layer, expert), ranges);
       for (const ByteRange& range : ranges) {
-        const uint64_t bytes = aligned_to(range, alignment).bytes;
+        const uint64_t bytes = range.bytes > 0 ? aligned_to(range, alignment).bytes : 0;
         least = bytes > 0 ? std::min(least, bytes) : least;
         greatest = std::max(greatest, bytes);
       }
     }
   }
   Expects(greatest > 0);
-  return greatest - least < least / 16 ? std::vector{least} : std::vector{least, greatest};
+  return greatest - least <= least / 16 ? std::vector{least} : std::vector{least, greatest};
 }
 
 DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,

@@ -53,9 +53,10 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
   if (!e.simulated) {
     gap.bars.push_back(
         {"cache management", e.management_s, How::measured,
-         fmt::format("what the processor did beside issuing these reads: pager, policy, bookkeeping, checks, "
-                     "places in memory; {} of it moving experts together while the drive was idle",
-                     time_text(e.moving_s))});
+         fmt::format(
+             "the drive waits for the next layer's reads: pager, policy, bookkeeping, checks, places in "
+             "memory; {} of it experts were moved together",
+             time_text(e.moving_s))});
     gap.bars.push_back({"tail", e.tail_s, How::measured,
                         "the drive's slow moments, beyond its usual time for the same reads"});
   }

@@ -32,10 +32,12 @@ struct Gap {
   }
 };
 
-// What was found out about a run by running it again with one cause after another taken away. All per token
-// of decode. Where a cause was not there to take away, its run is the one without it.
+// What was found out about a run, mostly by running it again with one cause after another taken away. All per
+// token of decode. Where a cause was not there to take away, its run is the one without it.
 struct GapEvidence {
   double achieved_s = 0;
+  // Where that is of a model that really decoded: what it waited for reads.
+  std::optional<double> live_stall_s;
   double best_bytes_per_s = 0;  // the drive's best on the same files, in the same run
   double cycle_bytes = 0;       // every expert that a token uses
   double missed_bytes = 0;      // what this policy reads of them, without prefetch
@@ -44,23 +46,21 @@ struct GapEvidence {
   // The drive with reads of the experts' own sizes at random, as many in flight as there may be, no layer to
   // wait for.
   double random_bytes_per_s = 0;
-  // The run without compute and prefetch: simulated from the latencies measured beside it, less tail_s;
-  // really on the direct path; and really by the backend that was asked for.
+  // The run without compute and prefetch: simulated from the usual latencies measured beside it; really on
+  // the direct path; and really by the backend that was asked for.
   double barrier_s = 0;
   double direct_s = 0;
   double tail_s = 0;  // of direct_s: what its slow moments took beyond what was usual for the same reads
   double backend_s = 0;
   std::string backend;         // the backend that was asked for
-  double management_s = 0;     // of direct_s: processor time beyond what the same reads take by themselves
-  double moving_s = 0;         // of management_s: experts moved together in memory, so that others find room
+  double management_s = 0;     // of direct_s: the drive had nothing to do
+  double moving_s = 0;         // of that, since experts were moved together, so that others find room
   double with_compute_s = 0;   // the run with compute, without prefetch
   double with_prefetch_s = 0;  // the run with both: of a replay the one that achieved_s is of
   double stall_s = 0;          // of it: waiting for reads
-  // Where achieved_s is of a model that really decoded: what that waited for the same reads.
-  std::optional<double> live_stall_s;
-  double compute_s = 0;     // of it: arithmetic
-  double wasted_bytes = 0;  // prefetched for nothing
-  bool simulated = false;   // all of it is of runs in virtual time
+  double compute_s = 0;        // of it: arithmetic
+  double wasted_bytes = 0;     // prefetched for nothing
+  bool simulated = false;      // all of it is of runs in virtual time
   bool prefetches = false;
   bool computes = false;
 };

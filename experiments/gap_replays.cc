@@ -54,9 +54,8 @@ void admit_disturbance(const Report& disturbed, const std::string& what, Report&
 }
 
 Result<Report> undisturbed_replay(const ReplayOptions& options, const RunOptions& run,
-                                  const std::string& backend, const Invocation& invocation,
-                                  const std::string& what, Report& explained) {
-  const auto once = [&] { return replay_again(options, run, backend, invocation); };
+                                  const Invocation& invocation, const std::string& what, Report& explained) {
+  const auto once = [&] { return replay_again(options, run, options.rig.backend, invocation); };
   if (options.rig.warm) {
     return once();
   }

@@ -24,8 +24,7 @@ Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const 
 // The same, the least disturbed of several; if even that one is disturbed, `explained` warns that `what` was.
 // Started warm it is run once: each run leaves more in the page cache for the next.
 Result<Report> undisturbed_replay(const ReplayOptions& options, const RunOptions& run,
-                                  const std::string& backend, const Invocation& invocation,
-                                  const std::string& what, Report& explained);
+                                  const Invocation& invocation, const std::string& what, Report& explained);
 
 // Has `report` warn of what was stolen while `what`, which makes one of its bars.
 void admit_disturbance(const Report& disturbed, const std::string& what, Report& report);

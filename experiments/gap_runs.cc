@@ -19,8 +19,8 @@
 namespace spillway {
 namespace {
 
-// A token that takes half as long again as is usual for its reads met a slow moment of the drive.
-constexpr double kUnusual = 1.5;
+// A token that takes a quarter longer than is usual for its reads met a slow moment of the drive.
+constexpr double kUnusual = 1.25;
 
 double per_token(const Report& report, double amount) {
   return amount / double(std::max<uint64_t>(report.metrics.decode().tokens, 1));
@@ -104,14 +104,35 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
   return report;
 }
 
-// What tokens took beyond what is usual for their reads, per token: `real` against the same run simulated.
-double tail_seconds(const Report& real, const Report& simulated) {
+// The drive without its slow moments: of each load the mean of all latencies but the longest hundredth.
+AccessMethod usual_drive(AccessMethod method) {
+  constexpr double kUsual = 0.99;
+  for (LoadPoint& point : method.random) {
+    double sum = 0;
+    for (size_t i = 1; i < kLatencyQuantiles.size() && kLatencyQuantiles[i] <= kUsual; ++i) {
+      sum += (kLatencyQuantiles[i] - kLatencyQuantiles[i - 1]) *
+             (point.latency_ns[i] + point.latency_ns[i - 1]) / 2;
+    }
+    point.mean_latency_ns = sum / kUsual;
+  }
+  return method;
+}
+
+// What tokens took that met a slow moment, beyond what is usual for their reads, per token: `real` without
+// the `management_s` of each against the same run simulated.
+double tail_seconds(const Report& real, double management_s, const Report& simulated) {
   const std::vector<Nanoseconds> took = real.metrics.decode().pass_latency;
   const std::vector<Nanoseconds> expected = simulated.metrics.decode().pass_latency;
+  struct Token {
+    double reading_s;
+    double expected_s;
+  };
+  std::vector<Token> tokens;  // that read something: others met no drive
   std::vector<double> ratios;
   for (size_t i = 0; i < std::min(took.size(), expected.size()); ++i) {
     if (expected[i].count() > 0) {
-      ratios.push_back(double(took[i].count()) / double(expected[i].count()));
+      tokens.push_back({seconds(took[i]) - management_s, seconds(expected[i])});
+      ratios.push_back(tokens.back().reading_s / tokens.back().expected_s);
     }
   }
   if (ratios.empty()) {
@@ -120,11 +141,9 @@ double tail_seconds(const Report& real, const Report& simulated) {
   std::nth_element(ratios.begin(), ratios.begin() + ptrdiff_t(ratios.size() / 2), ratios.end());
   const double usual = ratios[ratios.size() / 2];
   double beyond = 0;
-  for (size_t i = 0; i < std::min(took.size(), expected.size()); ++i) {
-    // A token that read nothing met no drive.
-    beyond += expected[i].count() == 0
-                  ? 0.0
-                  : std::max(0.0, seconds(took[i]) - kUnusual * usual * seconds(expected[i]));
+  for (const Token& token : tokens) {
+    const double usual_s = usual * token.expected_s;
+    beyond += token.reading_s > kUnusual * usual_s ? token.reading_s - usual_s : 0;
   }
   return per_token(real, beyond);
 }
@@ -140,18 +159,11 @@ std::string direct_backend(const std::string& backend) {
   return uring || uring.error().kind != ErrorKind::unavailable ? "uring" : "pread:direct=1";
 }
 
-// What a decode token took to move experts together: its share, by the bytes it read, of the whole run's.
-double moving_seconds(const Report& report) {
-  const double read = double(report.metrics.total().bytes_missed);
-  const double share = read > 0 ? double(report.metrics.decode().bytes_missed) / read : 0;
-  return per_token(report, share * seconds(report.io.counts.moving));
-}
-
-// What a decode token took of the processors: its share, by time, of the whole run's.
-double cpu_seconds(const Report& report) {
-  const double wall = seconds(report.metrics.total().wall);
-  const double share = wall > 0 ? seconds(report.metrics.decode().wall) / wall : 0;
-  return per_token(report, share * report.io.cpu_s);
+// Of what was spent in the whole run on looking after experts a decode token's share, by how many it used.
+double per_token_of_run(const Report& report, Nanoseconds spent) {
+  const double used = double(report.metrics.total().accesses);
+  const double share = used > 0 ? double(report.metrics.decode().accesses) / used : 0;
+  return per_token(report, share * seconds(spent));
 }
 
 double fastest(const AccessMethod& method) {
@@ -178,8 +190,7 @@ class ReplayExplanation {
     for (const auto step :
          {&ReplayExplanation::open_store, &ReplayExplanation::run_as_asked, &ReplayExplanation::run_direct,
           &ReplayExplanation::take_bandwidth, &ReplayExplanation::simulate_direct,
-          &ReplayExplanation::count_management, &ReplayExplanation::run_without_compute,
-          &ReplayExplanation::run_without_prefetch}) {
+          &ReplayExplanation::run_without_compute, &ReplayExplanation::run_without_prefetch}) {
       if (Result<void> done = (this->*step)(); !done) {
         return propagate(done);
       }
@@ -193,7 +204,6 @@ class ReplayExplanation {
   Result<void> run_direct();
   Result<void> take_bandwidth();
   Result<void> simulate_direct();
-  Result<void> count_management();
   Result<void> run_without_compute();
   Result<void> run_without_prefetch();
 
@@ -202,14 +212,10 @@ class ReplayExplanation {
     return direct_ == options_.rig.backend && !is_on(options_.run.prefetch) && options_.run.compute == "none";
   }
   // What a token of such a run takes.
-  Result<double> repeated_s(const ReplayOptions& options, const RunOptions& run, const std::string& backend,
-                            const std::string& what) {
-    Result<Report> report = undisturbed_replay(options, run, backend, invocation_, what, run_.report);
+  Result<double> repeated_s(const RunOptions& run, const std::string& what) {
+    Result<Report> report = undisturbed_replay(options_, run, invocation_, what, run_.report);
     return report ? Result<double>(seconds_per_token(*report)) : propagate(report);
   }
-
-  // Without compute and prefetch, on a drive as measured.
-  Result<Report> simulate_direct_run(const AccessMethod& drive);
 
   const ReplayOptions& options_;
   const Invocation& invocation_;
@@ -262,7 +268,9 @@ Result<void> ReplayExplanation::run_direct() {
     admit_disturbance(*direct_report_, "the drive was measured by direct reads", run_.report);
   }
   run_.evidence.direct_s = seconds_per_token(*direct_report_);
-  run_.evidence.moving_s = moving_seconds(*direct_report_);
+  // There is no compute in this run: the drive was idle for want of a request.
+  run_.evidence.management_s = per_token_of_run(*direct_report_, direct_report_->io.counts.idle);
+  run_.evidence.moving_s = per_token_of_run(*direct_report_, direct_report_->io.counts.moving);
   Result<DeviceProfile> profile = watch_->profile();
   if (!profile) {
     return propagate(profile);
@@ -287,40 +295,19 @@ Result<void> ReplayExplanation::take_bandwidth() {
   return count_bytes(options_.run, parts_, run_.report, evidence);
 }
 
-Result<Report> ReplayExplanation::simulate_direct_run(const AccessMethod& drive) {
-  Result<TableDevice> table = TableDevice::make(drive, {.tail = false}, options_.run.seed);
-  return table ? simulate_on(bare_, *planned_.store, std::make_unique<TableDevice>(std::move(*table)),
-                             {drive.depth, drive.alignment}, invocation_)
-               : propagate(table);
-}
-
 Result<void> ReplayExplanation::simulate_direct() {
-  Result<Report> simulated = simulate_direct_run(*measured_);
+  Result<TableDevice> table = TableDevice::make(usual_drive(*measured_), {.tail = false}, options_.run.seed);
+  if (!table) {
+    return propagate(table);
+  }
+  Result<Report> simulated =
+      simulate_on(bare_, *planned_.store, std::make_unique<TableDevice>(std::move(*table)),
+                  {measured_->depth, measured_->alignment}, invocation_);
   if (!simulated) {
     return propagate(simulated);
   }
-  // The latencies that the simulation went by are means, slow moments among them: those have a bar of their
-  // own.
-  run_.evidence.tail_s = tail_seconds(*direct_report_, *simulated);
-  run_.evidence.barrier_s = seconds_per_token(*simulated) - run_.evidence.tail_s;
-  return {};
-}
-
-// A replay without reads would say how long the pager takes while all it uses stays in the processor's
-// caches. Between reads it does not. What the same reads alone cost the processor is simulated: of a drive
-// that is through with a batch when the processor would be.
-Result<void> ReplayExplanation::count_management() {
-  AccessMethod submission = *measured_;
-  for (LoadPoint& point : submission.random) {
-    const double gigabytes = double(point.block_bytes) * point.depth / 1e9;
-    point.mean_latency_ns = std::max(1.0, 1e9 * point.cpu_s_per_gb * gigabytes);
-  }
-  Result<Report> reads = simulate_direct_run(submission);
-  if (!reads) {
-    return propagate(reads);
-  }
-  const double own = cpu_seconds(*direct_report_) - seconds_per_token(*reads);
-  run_.evidence.management_s = std::max(own, run_.evidence.moving_s);
+  run_.evidence.barrier_s = seconds_per_token(*simulated);
+  run_.evidence.tail_s = tail_seconds(*direct_report_, run_.evidence.management_s, *simulated);
   return {};
 }
 
@@ -332,8 +319,7 @@ Result<void> ReplayExplanation::run_without_compute() {
   }
   evidence.backend_s = evidence.achieved_s;
   if (evidence.computes || evidence.prefetches) {
-    Result<double> plain =
-        repeated_s(options_, bare_, options_.rig.backend, "the run was repeated without compute");
+    Result<double> plain = repeated_s(bare_, "the run was repeated without compute");
     if (!plain) {
       return propagate(plain);
     }
@@ -346,8 +332,8 @@ Result<void> ReplayExplanation::run_without_prefetch() {
   GapEvidence& evidence = run_.evidence;
   evidence.with_compute_s = evidence.computes ? evidence.achieved_s : evidence.backend_s;
   if (evidence.prefetches) {
-    Result<double> plain = repeated_s(options_, without_prefetch(options_.run), options_.rig.backend,
-                                      "the run was repeated without prefetch");
+    Result<double> plain =
+        repeated_s(without_prefetch(options_.run), "the run was repeated without prefetch");
     if (!plain) {
       return propagate(plain);
     }

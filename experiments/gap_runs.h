@@ -14,9 +14,8 @@ struct ExplainedRun {
   GapEvidence evidence;
 };
 
-// Replays as asked, then again with one cause after another taken away: prefetch, compute, the backend, all
-// I/O; and simulates what cannot be taken away from a real drive, from latencies that are measured in
-// between.
+// Replays as asked, then again with one cause after another taken away: prefetch, compute, the backend; and
+// simulates what cannot be taken away from a real drive, from latencies that are measured in between.
 Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocation& invocation);
 
 // What `spillway simulate` is told.

@@ -102,6 +102,7 @@ uint64_t Loader::demand_bytes_in_flight() const {
 void Loader::drain() {
   demands_.clear();
   prefetches_.clear();
+  end_idling(clock_.now());
   while (in_flight() > 0) {
     const size_t count = backend_.reap(done_, 1);
     for (const IoDone& done : std::span(done_).first(count)) {
@@ -287,11 +288,19 @@ void Loader::send() {
   for (const IoRequest& request : batch_) {
     flights_[request.tag].submitted = now;
   }
+  end_idling(now);
   pace_.sent(now, in_flight() == batch_.size());
   // There are as many tags as the backend takes requests, so it has room for every gathered one.
   const size_t taken = backend_.submit(batch_);
   Expects(taken == batch_.size());
   batch_.clear();
+}
+
+void Loader::end_idling(Nanoseconds now) {
+  if (idle_since_) {
+    counts_.idle += now - *idle_since_;
+    idle_since_.reset();
+  }
 }
 
 // ---- completion
@@ -319,6 +328,9 @@ Result<void> Loader::reap(size_t at_least) {
   }
   const Nanoseconds now = clock_.now();
   const uint64_t read_before = counts_.bytes_read;
+  if (in_flight() == reaped_) {
+    idle_since_ = now;
+  }
   // All of them are accounted for even when one has failed: drain() relies on it.
   for (const IoDone& done : std::span(done_).first(reaped_)) {
     take_in(done, now);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,7 +30,9 @@ struct LoaderCounts {
   uint64_t bytes_read = 0;      // of completed requests, what alignment adds included
   uint64_t bytes_verified = 0;  // of experts compared with what the store knows, wholly or by sample
   uint64_t retries = 0;
-  Nanoseconds moving{0};  // the drive was idle so long because experts were moved together in memory
+  // From the first read to the end of the run nothing was in flight for so long in all.
+  Nanoseconds idle{0};
+  Nanoseconds moving{0};  // of that, because experts were moved together in memory
 };
 
 // Carries out the pager's commands: finds each expert a place, turns it into requests, keeps the backend fed
@@ -104,6 +107,7 @@ class Loader {
   void feed_prefetch(Nanoseconds idle_until);
   void gather(std::vector<uint32_t>& queue, size_t most);
   void send();
+  void end_idling(Nanoseconds now);
   Result<void> reap(size_t at_least);
   void take_in(const IoDone& done, Nanoseconds now);
   void retry(const Flight& flight);
@@ -141,6 +145,7 @@ class Loader {
   Result<void> outcome_;  // the first failure that a demand could not survive; nothing goes on from it
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
+  std::optional<Nanoseconds> idle_since_;  // nothing was in flight from then on
   PrefetchPace pace_;
   bool was_left_ = false;  // the last call was leave()
 };

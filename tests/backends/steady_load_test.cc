@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/units.h"
+#include "tests/support/fakes.h"
 
 namespace spillway {
 namespace {
@@ -68,6 +69,19 @@ TEST(SteadyLoad, SeesWhetherADriveTellsOfEachReadOrOnlyOfAllThatItHas) {
 TEST(SteadyLoad, TakesADriveForOneThatTellsOfEachReadWhereItCannotSee) {
   EXPECT_FALSE(seen(SlowDrive::Way::all_told_at_once, 2));
   EXPECT_FALSE(seen(SlowDrive::Way::all_told_at_once, 8, 100 * kKiB));
+}
+
+// As experts do: many drives are slower to places within a page.
+TEST(SteadyLoad, ReadsToWholePagesWhateverTheBlock) {
+  fake::FaultBackend drive({}, 16, 512, 1);
+  std::vector<std::byte> memory(256 * kKiB);
+  ASSERT_TRUE(drive.attach(memory));
+  LoadPlaces places(std::vector<uint64_t>{64 * kMiB}, 1);
+  const SteadyLoad load = {
+      .block = 2560, .depth = 16, .duration = std::chrono::microseconds(1), .stretch = 128};
+  EXPECT_EQ(run_batches(drive, places, load, memory).error, 0);
+  EXPECT_GT(drive.bits_of_destinations, 0U);
+  EXPECT_EQ(drive.bits_of_destinations % 4096, 0U);
 }
 
 }  // namespace

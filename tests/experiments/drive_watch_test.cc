@@ -30,8 +30,15 @@ TEST(ReadSizes, have_what_alignment_adds_by_where_each_expert_lies) {
   EXPECT_EQ(sizes_of({2400}, 4096), (Sizes{4096, 8192}));
 }
 
+// From bytes 0 to 1,003,519 and from 1,002,496 to 2,007,039; then much more.
 TEST(ReadSizes, are_one_where_all_are_much_the_same) {
-  EXPECT_EQ(sizes_of({1'000'000}, 512), Sizes{1'000'448});
+  EXPECT_EQ(sizes_of({1'003'000}, 4096), Sizes{1'003'520});
+  EXPECT_EQ(sizes_of({65536, 65536 + 4096}, 4096), Sizes{65536});
+  EXPECT_EQ(sizes_of({65536, 65536 + 8192}, 4096), (Sizes{65536, 65536 + 8192}));
+}
+
+TEST(ReadSizes, leave_out_layers_without_experts) {
+  EXPECT_EQ(sizes_of({0, 8192, 0}, 4096), Sizes{8192});
 }
 
 }  // namespace

@@ -57,8 +57,11 @@ class PrefetchInVirtualTime : public testing::Test {
         std::move(*make_paced_compute(*parse_compute(compute), source.info()));
     Session session({source, prefetcher, pager, loader, *pace, clock, metrics});
     EXPECT_TRUE(session.run([] { return false; }));
+    idle_ = loader.counts().idle;
     return metrics.decode().wall;
   }
+
+  Nanoseconds idle_{0};  // the drive, in the last run
 
   static constexpr uint64_t kCapacity = 300'000'000;
   ModelGeometry shape_ = fake::geometry(std::vector<uint64_t>(8, 1'700'000), 48, 6);
@@ -98,6 +101,15 @@ TEST_F(PrefetchInVirtualTime, ReadsForAsLongAsALiveModelThinksWithoutBeingAskedA
   // All that a layer lacks takes the drive 0.7 ms on average.
   EXPECT_LT(reading(1.0), 0.35 * reading(-1));
   EXPECT_LT(reading(0.0), 1.05 * reading(-1));
+}
+
+TEST_F(PrefetchInVirtualTime, TheDriveIsIdleFromTheFirstReadOnWheneverNothingIsInFlight) {
+  const Nanoseconds reading = wall(-1, "none");
+  EXPECT_EQ(idle_, Nanoseconds(0));
+  const Nanoseconds thought = std::chrono::milliseconds(2);
+  // What is thought before the first read does not count, and what is after the last pass does.
+  const Nanoseconds both = wall(-1, "none", thought);
+  EXPECT_EQ(idle_, both - reading);
 }
 
 }  // namespace
