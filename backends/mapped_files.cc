@@ -164,17 +164,19 @@ void MappedFiles::release(const ByteRange& range) const {
   // The page in which the file ends has no neighbour behind it.
   const uint64_t end =
       range_end >= size ? round_up(size, kSmallPageBytes) : round_down(range_end, kSmallPageBytes);
-  const uint64_t first = round_down(range.offset, kFaultAroundBytes);
-  const uint64_t last = std::min(round_up(range_end, kFaultAroundBytes), round_up(size, kSmallPageBytes));
+  if (begin >= end) {
+    return;
+  }
+  // Around a smaller range lie many others, which would fault again and again.
+  const bool is_large = range.bytes >= kFaultAroundBytes;
+  const uint64_t first = is_large ? round_down(range.offset, kFaultAroundBytes) : begin;
+  const uint64_t last =
+      is_large ? std::min(round_up(range_end, kFaultAroundBytes), round_up(size, kSmallPageBytes)) : end;
   // In this order: the page cache keeps pages that are mapped. Failure of either leaves the memory to the
   // kernel's own reclaim and is nothing to stop a run for.
-  if (first < last) {
-    ::madvise(bases_[range.file] + first, last - first, MADV_DONTNEED);
-  }
-  if (begin < end) {
-    ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
-                    POSIX_FADV_DONTNEED);
-  }
+  ::madvise(bases_[range.file] + first, last - first, MADV_DONTNEED);
+  ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
+                  POSIX_FADV_DONTNEED);
 }
 
 }  // namespace spillway

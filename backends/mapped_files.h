@@ -33,8 +33,8 @@ class MappedFiles {
   uint64_t huge_mapped_bytes(const ByteRange& range) const;
 
   // Gives the memory of the whole pages inside `range` back: here and in the page cache. The partial pages at
-  // its ends may hold bytes of a neighbour and stay in the page cache; they and what was mapped around them
-  // are mapped again when they are touched.
+  // its ends may hold bytes of a neighbour and stay in the page cache. Those of a range of 64 KiB or more,
+  // and what faults have mapped around it, are mapped again when they are touched.
   void release(const ByteRange& range) const;
 
  private:
