@@ -132,15 +132,21 @@ class PackWriter {
 
   Result<void> read_expert(uint32_t layer, uint32_t expert, std::span<std::byte> into) const {
     for (const ExpertTable& part : plan_.tables.layers[layer]) {
-      const int descriptor = model_[part.file].get();
+      const FileHandle& file = model_[part.file];
+      const std::string& path = plan_.tables.files[part.file];
       const uint64_t offset = part.offset + expert * part.bytes;
-      const ReadOutcome read = read_at(descriptor, into.first(part.bytes), offset);
-      if (read.error != 0 || read.bytes < part.bytes) {
-        return failed("cannot read {} at offset {}: {}", plan_.tables.files[part.file], offset + read.bytes,
-                      read.error != 0 ? error_text(read.error) : "the file ends there");
+      const ReadOutcome read = read_at(file.get(), into.first(part.bytes), offset);
+      if (read.error != 0) {
+        return failed("cannot read {} at offset {}: {}", path, offset + read.bytes, error_text(read.error));
+      }
+      if (read.bytes < part.bytes) {
+        // Which of the experts behind the end is read first is chance.
+        Result<uint64_t> size = file_size(path, file);
+        return size ? failed("cannot read {} at offset {}: the file ends there", path, *size)
+                    : propagate(size);
       }
       // Once through a file of gigabytes would push out of memory what others have use for.
-      ::posix_fadvise(descriptor, off_t(offset), off_t(part.bytes), POSIX_FADV_DONTNEED);
+      ::posix_fadvise(file.get(), off_t(offset), off_t(part.bytes), POSIX_FADV_DONTNEED);
       into = into.subspan(part.bytes);
     }
     return {};
