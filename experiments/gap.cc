@@ -55,7 +55,7 @@ void add_path_bars(const GapEvidence& e, Gap& gap) {
         {"cache management", e.management_s, How::measured,
          fmt::format(
              "the drive waits for the next layer's reads: pager, policy, bookkeeping, checks, places in "
-             "memory; {} of it experts were moved together",
+             "memory, and whatever holds the process back; {} of it experts were moved together",
              time_text(e.moving_s))});
     gap.bars.push_back({"tail", e.tail_s, How::measured,
                         "the drive's slow moments, beyond its usual time for the same reads"});
