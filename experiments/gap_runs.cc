@@ -108,12 +108,7 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
 AccessMethod usual_drive(AccessMethod method) {
   constexpr double kUsual = 0.99;
   for (LoadPoint& point : method.random) {
-    double sum = 0;
-    for (size_t i = 1; i < kLatencyQuantiles.size() && kLatencyQuantiles[i] <= kUsual; ++i) {
-      sum += (kLatencyQuantiles[i] - kLatencyQuantiles[i - 1]) *
-             (point.latency_ns[i] + point.latency_ns[i - 1]) / 2;
-    }
-    point.mean_latency_ns = sum / kUsual;
+    point.mean_latency_ns = mean_up_to(kUsual, point.latency_ns);
   }
   return method;
 }

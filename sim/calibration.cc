@@ -183,6 +183,14 @@ void summarise_latency(std::span<double> latencies_ns, LoadPoint& point) {
   point.requests = latencies_ns.size();
 }
 
+double mean_up_to(double share, const LatencyQuantiles& values) {
+  double sum = 0;
+  for (size_t i = 1; i < values.size() && kLatencyQuantiles[i] <= share; ++i) {
+    sum += (kLatencyQuantiles[i] - kLatencyQuantiles[i - 1]) * (values[i] + values[i - 1]) / 2;
+  }
+  return sum / share;
+}
+
 double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth, uint64_t least_settling) {
   constexpr uint64_t kPlaces = 4096;
   const uint64_t settling = std::max<uint64_t>(2 * depth, least_settling);

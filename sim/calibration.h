@@ -23,6 +23,9 @@ MedianInterval bootstrap_median(std::span<const double> values, uint64_t seed);
 // Fills in what `point` says of latency from the latencies in ns, at least one, in any order.
 void summarise_latency(std::span<double> latencies_ns, LoadPoint& point);
 
+// The mean of a distribution's values up to the share `share`, which is one of kLatencyQuantiles, above 0.
+double mean_up_to(double share, const LatencyQuantiles& values);
+
 // What a model delivers with `depth` reads of `block` bytes at random places always in flight, once it has
 // settled, in bytes per second. It is given at least `least_settling` reads for that.
 double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth, uint64_t least_settling = 0);

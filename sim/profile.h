@@ -12,6 +12,9 @@ namespace spillway {
 // The shares of requests at which a latency distribution is kept: fastest, median, tail, slowest.
 inline constexpr std::array<double, 8> kLatencyQuantiles = {0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 1};
 
+// Values at those shares of a distribution; between them it is taken as linear.
+using LatencyQuantiles = std::array<double, kLatencyQuantiles.size()>;
+
 // What a drive did with reads of one size, so many of them kept in flight all the time.
 struct LoadPoint {
   uint64_t block_bytes = 0;
@@ -21,7 +24,7 @@ struct LoadPoint {
       0;  // a 95 % bootstrap interval of that median; of fewer than six rounds, their range
   double bytes_per_s_high = 0;
   double mean_latency_ns = 0;  // from submission to completion, all rounds together
-  std::array<double, kLatencyQuantiles.size()> latency_ns{};
+  LatencyQuantiles latency_ns{};
   double cpu_s_per_gb = 0;  // user and system time of the whole process
   uint64_t requests = 0;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/plugins.h"
+#include "sim/calibration.h"
 
 namespace spillway {
 namespace {
@@ -23,10 +24,8 @@ Place place_among(const std::vector<double>& knots, double x) {
   return {index, std::min(1.0, (x - knots[index]) / (knots[index + 1] - knots[index]))};
 }
 
-using Spread = std::array<double, kLatencyQuantiles.size()>;
-
 // The value at the share `u` of the distribution, linear between the quantiles.
-double at_share(const Spread& values, double u) {
+double at_share(const LatencyQuantiles& values, double u) {
   size_t upper = 1;
   while (upper + 1 < values.size() && u > kLatencyQuantiles[upper]) {
     ++upper;
@@ -37,12 +36,9 @@ double at_share(const Spread& values, double u) {
 }
 
 // Divided by the mean of what at_share() draws, so that drawing keeps the expected latency.
-Spread normalised(const Spread& values) {
-  double mean = 0;
-  for (size_t i = 1; i < values.size(); ++i) {
-    mean += (kLatencyQuantiles[i] - kLatencyQuantiles[i - 1]) * (values[i] + values[i - 1]) / 2;
-  }
-  Spread spread = values;
+LatencyQuantiles normalised(const LatencyQuantiles& values) {
+  const double mean = mean_up_to(1, values);
+  LatencyQuantiles spread = values;
   for (double& value : spread) {
     value = mean > 0 ? value / mean : 1;
   }

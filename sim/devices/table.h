@@ -47,10 +47,10 @@ class TableDevice final : public DeviceModel {
   TableDevice() = default;
   double tail_factor(double bytes, double load) const;
 
-  std::vector<double> blocks_;                                        // log2, ascending
-  std::vector<double> depths_;                                        // log2, ascending
-  std::vector<double> log_latency_;                                   // [block][depth], log2 of ns
-  std::vector<std::array<double, kLatencyQuantiles.size()>> spread_;  // [block][depth], by their own mean
+  std::vector<double> blocks_;            // log2, ascending
+  std::vector<double> depths_;            // log2, ascending
+  std::vector<double> log_latency_;       // [block][depth], log2 of ns
+  std::vector<LatencyQuantiles> spread_;  // [block][depth], by their own mean
   bool tail_ = true;
   Rng rng_{0};
   double luck_ = 0;  // of what is submitted at drawn_at_: from 0, the fastest, to 1

@@ -123,5 +123,14 @@ TEST(Fits, refuse_a_method_with_too_few_points) {
   EXPECT_FALSE(fit_queueing(method).has_value());
 }
 
+// At 0, 10, 50, 90, 95, 99, 99.9 and 100 %: 10 up to the median, then in a line to 20 at nine tenths, which
+// the hundredth behind 99 % leaves far behind.
+TEST(MeanUpTo, is_of_a_distribution_with_or_without_its_tail) {
+  const LatencyQuantiles values = {10, 10, 10, 20, 20, 20, 1020, 2020};
+  EXPECT_NEAR(mean_up_to(0.5, values), 10, 1e-9);
+  EXPECT_NEAR(mean_up_to(0.99, values), (5 + 6 + 1.8) / 0.99, 1e-9);
+  EXPECT_NEAR(mean_up_to(1, values), 5 + 6 + 1.8 + 0.009 * 520 + 0.001 * 1520, 1e-9);
+}
+
 }  // namespace
 }  // namespace spillway
