@@ -113,6 +113,28 @@ Gap explain(const GapEvidence& evidence) {
   return gap;
 }
 
+double slow_moments(std::span<const TokenReads> tokens) {
+  constexpr double kSlow = 1.25;
+  std::vector<double> ratios;
+  for (const TokenReads& token : tokens) {
+    if (token.expected_s > 0) {
+      ratios.push_back(token.took_s / token.expected_s);
+    }
+  }
+  if (ratios.empty()) {
+    return 0;
+  }
+  std::nth_element(ratios.begin(), ratios.begin() + ptrdiff_t(ratios.size() / 2), ratios.end());
+  const double usual = ratios[ratios.size() / 2];
+  double beyond = 0;
+  for (const TokenReads& token : tokens) {
+    // A token that read nothing met no drive.
+    const double usual_s = usual * token.expected_s;
+    beyond += token.expected_s > 0 && token.took_s > kSlow * usual_s ? token.took_s - usual_s : 0;
+  }
+  return beyond;
+}
+
 std::string to_table(const Gap& gap) {
   constexpr double kWidth = 24;
   std::string text;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,16 @@ struct GapEvidence {
 };
 
 Gap explain(const GapEvidence& evidence);
+
+// How long a token's reads took, and would have by the drive's usual latencies, in seconds.
+struct TokenReads {
+  double took_s = 0;
+  double expected_s = 0;  // 0: it read nothing
+};
+
+// What the tokens that met a slow moment of the drive took beyond what was usual for their reads, in all.
+// Usual is the median token; a quarter longer than that is slow.
+double slow_moments(std::span<const TokenReads> tokens);
 
 std::string to_table(const Gap& gap);
 

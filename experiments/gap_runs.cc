@@ -19,9 +19,6 @@
 namespace spillway {
 namespace {
 
-// A token that takes a quarter longer than is usual for its reads met a slow moment of the drive.
-constexpr double kUnusual = 1.25;
-
 double per_token(const Report& report, double amount) {
   return amount / double(std::max<uint64_t>(report.metrics.decode().tokens, 1));
 }
@@ -113,34 +110,16 @@ AccessMethod usual_drive(AccessMethod method) {
   return method;
 }
 
-// What tokens took that met a slow moment, beyond what is usual for their reads, per token: `real` without
-// the `management_s` of each against the same run simulated.
+// What the drive's slow moments took of a token, on average: `real` without the `management_s` of each token
+// against the same run simulated.
 double tail_seconds(const Report& real, double management_s, const Report& simulated) {
   const std::vector<Nanoseconds> took = real.metrics.decode().pass_latency;
   const std::vector<Nanoseconds> expected = simulated.metrics.decode().pass_latency;
-  struct Token {
-    double reading_s;
-    double expected_s;
-  };
-  std::vector<Token> tokens;  // that read something: others met no drive
-  std::vector<double> ratios;
+  std::vector<TokenReads> tokens;
   for (size_t i = 0; i < std::min(took.size(), expected.size()); ++i) {
-    if (expected[i].count() > 0) {
-      tokens.push_back({seconds(took[i]) - management_s, seconds(expected[i])});
-      ratios.push_back(tokens.back().reading_s / tokens.back().expected_s);
-    }
+    tokens.push_back({seconds(took[i]) - management_s, seconds(expected[i])});
   }
-  if (ratios.empty()) {
-    return 0;
-  }
-  std::nth_element(ratios.begin(), ratios.begin() + ptrdiff_t(ratios.size() / 2), ratios.end());
-  const double usual = ratios[ratios.size() / 2];
-  double beyond = 0;
-  for (const Token& token : tokens) {
-    const double usual_s = usual * token.expected_s;
-    beyond += token.reading_s > kUnusual * usual_s ? token.reading_s - usual_s : 0;
-  }
-  return per_token(real, beyond);
+  return per_token(real, slow_moments(tokens));
 }
 
 // The direct path that stands beside the backend: itself if it is one, else io_uring or, where that is

@@ -73,6 +73,15 @@ TEST(Gap, has_a_bar_for_what_a_live_model_waited_beyond_its_replay) {
   EXPECT_NEAR(gap.residual_s_per_token(), without - 0.003, 1e-12);
 }
 
+// A drive that takes 1.1 times what was expected: 1.2 times is within what is usual, 3 times is not, and what
+// reads nothing has nothing to do with it.
+TEST(SlowMoments, are_all_that_a_slow_token_took_beyond_the_usual) {
+  const std::vector<TokenReads> tokens = {{0.11, 0.1}, {0.22, 0.2}, {0.12, 0.1},
+                                          {0.3, 0.1},  {0.11, 0.1}, {5, 0}};
+  EXPECT_NEAR(slow_moments(tokens), 0.3 - 0.11, 1e-12);
+  EXPECT_EQ(slow_moments(std::vector<TokenReads>{{5, 0}}), 0);
+}
+
 TEST(Gap, has_no_bar_for_a_cause_that_is_not_there) {
   GapEvidence evidence = by_hand();
   evidence.computes = false;
