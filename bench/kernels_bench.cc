@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "runtime/model/kernels/kernels.h"
+#include "model/kernels/kernels.h"
 
 // How fast one thread multiplies: GB/s of weights for each type and instruction set, from the second-level
 // cache and from memory, for one token (decode) and for 64 at once (prefill). Each answer is compared with

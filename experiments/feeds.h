@@ -4,10 +4,10 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/model/decoder.h"
-#include "runtime/model/sampler.h"
-#include "runtime/model/tokenizer.h"
-#include "runtime/model/utf8_stream.h"
+#include "model/decoder.h"
+#include "model/sampler.h"
+#include "model/text/tokenizer.h"
+#include "model/text/utf8_stream.h"
 
 namespace spillway {
 

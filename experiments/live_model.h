@@ -6,8 +6,8 @@
 
 #include "backends/page_memory.h"
 #include "experiments/cli.h"
-#include "runtime/model/model.h"
-#include "runtime/model/tokenizer.h"
+#include "model/model.h"
+#include "model/text/tokenizer.h"
 
 namespace spillway {
 

@@ -5,7 +5,7 @@
 
 #include "experiments/live_model.h"
 #include "experiments/rig.h"
-#include "runtime/model/decoder.h"
+#include "model/decoder.h"
 
 namespace spillway {
 

@@ -9,8 +9,8 @@
 #include "core/geometry.h"
 #include "core/ports.h"
 #include "core/result.h"
-#include "runtime/model/gguf.h"
-#include "runtime/model/gguf_experts.h"
+#include "model/gguf/gguf.h"
+#include "model/gguf/gguf_experts.h"
 
 namespace spillway {
 

@@ -3,7 +3,7 @@
 
 #include "experiments/open_store.h"
 #include "experiments/plan_sources.h"
-#include "runtime/model/gguf_experts.h"
+#include "model/gguf/gguf_experts.h"
 
 namespace spillway {
 namespace {

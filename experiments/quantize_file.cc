@@ -13,11 +13,11 @@
 #include "backends/posix_file.h"
 #include "core/expects.h"
 #include "core/units.h"
-#include "runtime/model/gguf_head.h"
-#include "runtime/model/gguf_writer.h"
-#include "runtime/model/kernels/kernels.h"
-#include "runtime/model/quantize.h"
-#include "runtime/model/thread_pool.h"
+#include "model/gguf/gguf_head.h"
+#include "model/gguf/gguf_writer.h"
+#include "model/kernels/kernels.h"
+#include "model/quantize.h"
+#include "model/thread_pool.h"
 #include "traces/file.h"
 
 namespace spillway {

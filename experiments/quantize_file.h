@@ -6,8 +6,8 @@
 
 #include "core/function_ref.h"
 #include "core/result.h"
-#include "runtime/model/bit_rule.h"
-#include "runtime/model/gguf.h"
+#include "model/bit_rule.h"
+#include "model/gguf/gguf.h"
 
 namespace spillway {
 

@@ -5,7 +5,7 @@
 #include "experiments/live_run.h"
 #include "experiments/progress.h"
 #include "experiments/whole_file.h"
-#include "runtime/model/sampler.h"
+#include "model/sampler.h"
 
 namespace spillway {
 namespace {

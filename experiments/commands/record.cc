@@ -2,7 +2,7 @@
 #include "experiments/feeds.h"
 #include "experiments/live_run.h"
 #include "experiments/whole_file.h"
-#include "runtime/model/chat_template.h"
+#include "model/text/chat_template.h"
 #include "traces/writer.h"
 
 namespace spillway {

@@ -87,7 +87,7 @@ TEST_F(Cli, ReplaysFromAColdStoreThatItMakesAndReadsWhatItStored) {
 }
 
 TEST_F(Cli, RefusesStdoutForWhatIsBinaryAndMakesNoFileOfThatName) {
-  const std::string model = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+  const std::string model = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
   const std::string ids = scratch_ / "ids";
   std::ofstream(ids) << "1 2 3";
   const std::string empty = scratch_ / "empty";

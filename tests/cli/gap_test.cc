@@ -10,7 +10,7 @@
 namespace spillway::test {
 namespace {
 
-const std::string kBundled = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+const std::string kBundled = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
 constexpr int kUnavailable = 77;
 
 class LiveGapCli : public testing::Test {

@@ -58,7 +58,7 @@ TEST(PlanCommand, HoldsItselfAgainstPublishedFigures) {
 }
 
 TEST(PlanCommand, AnswersForAFileAndItsTrace) {
-  const std::string models = std::string(SPILLWAY_SOURCE_DIR) + "/models/";
+  const std::string models = std::string(SPILLWAY_SOURCE_DIR) + "/bundled/";
   const Ran ran = plan({"--gguf", models + "tiny-moe-q4_0.gguf", "--trace", models + "tiny-moe.trace.bin",
                         "--compute", "recorded", "--device", "1GB/s", "--json", "-"});
   ASSERT_EQ(ran.status, 0) << ran.err;
@@ -125,7 +125,7 @@ TEST(PlanCommand, HasNoBlanksAtTheEndsOfItsLines) {
 }
 
 TEST(PlanCommand, RefusesWhatItWouldIgnore) {
-  const std::string trace = std::string(SPILLWAY_SOURCE_DIR) + "/models/tiny-moe.trace.bin";
+  const std::string trace = std::string(SPILLWAY_SOURCE_DIR) + "/bundled/tiny-moe.trace.bin";
   expect_one_line(plan({"--model", "mixtral-8x7b", "--policy", "lru"}), 2, {"--policy lru", "--trace"});
   expect_one_line(plan({"--model", "mixtral-8x7b", "--trace", trace, "--locality", "olmoe-1b-7b"}), 2,
                   {"--trace", "--locality"});

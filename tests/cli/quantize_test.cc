@@ -28,7 +28,7 @@ class QuantizeCli : public testing::Test {
   }
 
   TemporaryDirectory scratch_;
-  std::string model_ = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+  std::string model_ = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
   std::string output_ = scratch_ / "out.gguf";
 };
 

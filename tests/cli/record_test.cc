@@ -11,7 +11,7 @@
 namespace spillway::test {
 namespace {
 
-const std::string kBundled = SPILLWAY_SOURCE_DIR "/models/tiny-moe-q4_0.gguf";
+const std::string kBundled = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
 const std::string kHybrid = SPILLWAY_SHARED_DIR "/oracle/models/tiny-qwen35moe-q4_k.gguf";
 constexpr int kUnavailable = 77;
 

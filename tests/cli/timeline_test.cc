@@ -144,7 +144,7 @@ TEST_F(TimelineOption, OfAReplayAddsUpToItsReport) {
 }
 
 TEST_F(TimelineOption, OfARecordingAddsUpToItsReport) {
-  const std::string model = std::string(SPILLWAY_SOURCE_DIR) + "/models/tiny-moe-q4_0.gguf";
+  const std::string model = std::string(SPILLWAY_SOURCE_DIR) + "/bundled/tiny-moe-q4_0.gguf";
   if (!std::filesystem::exists(model)) {
     GTEST_SKIP() << model << " is not there";
   }

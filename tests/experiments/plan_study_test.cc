@@ -145,7 +145,7 @@ TEST(PlanStudy, NamesWhatItCannotUse) {
 }
 
 TEST(PlanStudy, AModelFilesBytesAreItsTensors) {
-  const std::string path = std::string(SPILLWAY_SOURCE_DIR) + "/models/tiny-moe-q4_0.gguf";
+  const std::string path = std::string(SPILLWAY_SOURCE_DIR) + "/bundled/tiny-moe-q4_0.gguf";
   const Result<plan::ModelBytes> model = read_model_bytes(path);
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_EQ(model->moe_layers, 12U);
@@ -164,7 +164,7 @@ TEST(PlanStudy, AModelFilesBytesAreItsTensors) {
 }
 
 TEST(PlanStudy, ATracesLocalityAndTimesReplaceThePresets) {
-  const std::string path = std::string(SPILLWAY_SOURCE_DIR) + "/models/tiny-moe.trace.bin";
+  const std::string path = std::string(SPILLWAY_SOURCE_DIR) + "/bundled/tiny-moe.trace.bin";
   const Result<TraceFacts> facts = read_trace_facts(path, "lfu");
   ASSERT_TRUE(facts) << facts.error().message;
   EXPECT_TRUE(facts->locality.validate());

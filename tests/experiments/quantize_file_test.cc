@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "runtime/model/gguf_head.h"
-#include "runtime/model/kernels/kernels.h"
+#include "model/gguf/gguf_head.h"
+#include "model/kernels/kernels.h"
 #include "tests/model/gguf_builder.h"
 
 namespace spillway {

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "core/expects.h"
-#include "runtime/model/gguf.h"
-#include "runtime/model/gguf_experts.h"
+#include "model/gguf/gguf.h"
+#include "model/gguf/gguf_experts.h"
 #include "tests/model/gguf_builder.h"
 
 // libFuzzer target. The first byte says into how many files the rest is cut, one to three; each but the last

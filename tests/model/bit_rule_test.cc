@@ -1,4 +1,4 @@
-#include "runtime/model/bit_rule.h"
+#include "model/bit_rule.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/model/gguf_head.h"
-#include "runtime/model/gguf_writer.h"
+#include "model/gguf/gguf_head.h"
+#include "model/gguf/gguf_writer.h"
 #include "tests/model/gguf_builder.h"
 
 namespace spillway {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/model/kernels/kernels.h"
+#include "model/kernels/kernels.h"
 
 namespace spillway {
 namespace {

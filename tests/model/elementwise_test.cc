@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/model/kernels/blocks.h"
-#include "runtime/model/kernels/kernels.h"
+#include "model/kernels/blocks.h"
+#include "model/kernels/kernels.h"
 #include "tests/model/kernel_memory.h"
 
 // Everything of a decode pass but the matrices, in each instruction set.

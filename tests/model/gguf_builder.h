@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "core/units.h"
-#include "runtime/model/gguf_metadata.h"
-#include "runtime/model/tensor_type.h"
+#include "model/gguf/gguf_metadata.h"
+#include "model/tensor_type.h"
 
 namespace spillway::test {
 

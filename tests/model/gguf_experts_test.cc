@@ -1,4 +1,4 @@
-#include "runtime/model/gguf_experts.h"
+#include "model/gguf/gguf_experts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/model/gguf.h"
+#include "model/gguf/gguf.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "core/units.h"
-#include "runtime/model/weights.h"
+#include "model/weights.h"
 #include "tests/model/gguf_builder.h"
 #include "tests/support/mentions.h"
 

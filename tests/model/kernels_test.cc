@@ -1,4 +1,4 @@
-#include "runtime/model/kernels/kernels.h"
+#include "model/kernels/kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/model/kernels/blocks.h"
+#include "model/kernels/blocks.h"
 #include "tests/model/kernel_memory.h"
 
 namespace spillway {

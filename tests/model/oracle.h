@@ -21,8 +21,8 @@
 
 #include "core/expects.h"
 #include "core/json.h"
-#include "runtime/model/decoder.h"
-#include "runtime/model/gguf_experts.h"
+#include "model/decoder.h"
+#include "model/gguf/gguf_experts.h"
 #include "runtime/steady_clock.h"
 
 // llama.cpp's answers on small models, and ours. What does not ship with shared/oracle is made by

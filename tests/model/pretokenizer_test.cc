@@ -1,4 +1,4 @@
-#include "runtime/model/pretokenizer.h"
+#include "model/text/pretokenizer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/model/quantize.h"
+#include "model/quantize.h"
 
 #include <gtest/gtest.h>
 
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "runtime/model/kernels/kernels.h"
-#include "runtime/model/kernels/pack.h"
+#include "model/kernels/kernels.h"
+#include "model/kernels/pack.h"
 
 namespace spillway {
 namespace {

@@ -1,4 +1,4 @@
-#include "runtime/model/sampler.h"
+#include "model/sampler.h"
 
 #include <gtest/gtest.h>
 

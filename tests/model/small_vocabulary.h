@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "runtime/model/vocabulary.h"
+#include "model/text/vocabulary.h"
 
 namespace spillway {
 

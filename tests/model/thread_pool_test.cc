@@ -1,4 +1,4 @@
-#include "runtime/model/thread_pool.h"
+#include "model/thread_pool.h"
 
 #include <gtest/gtest.h>
 

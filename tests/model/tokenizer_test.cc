@@ -1,4 +1,4 @@
-#include "runtime/model/tokenizer.h"
+#include "model/text/tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@
 
 #include "core/json.h"
 #include "core/rng.h"
-#include "runtime/model/gguf.h"
+#include "model/gguf/gguf.h"
 #include "tests/model/small_vocabulary.h"
 
 namespace spillway {

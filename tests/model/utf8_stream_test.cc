@@ -1,4 +1,4 @@
-#include "runtime/model/utf8_stream.h"
+#include "model/text/utf8_stream.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/model/vocabulary.h"
+#include "model/text/vocabulary.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,36 @@
+#include "model/arch/list.h"
+
+// OLMoE-1B-7B (Muennighoff et al., "OLMoE: Open Mixture-of-Experts Language Models", 2024): queries and keys
+// are normalised across all heads together, and the experts' weights stay what the softmax over all experts
+// gave.
+namespace spillway {
+namespace {
+
+Result<Model> build(ModelBuilder& from) {
+  Result<AttentionShape> shape = from.attention_shape();
+  if (!shape) {
+    return propagate(shape);
+  }
+  shape->norm = HeadNorm::all_heads;
+  Result<Model> model =
+      from.build("ffn_norm", [&](const Model& trunk, uint32_t block, Layer& layer) -> Result<void> {
+        Result<std::unique_ptr<Mixer>> mixer = from.attention(trunk, *shape, block);
+        if (!mixer) {
+          return propagate(mixer);
+        }
+        layer.mixer = std::move(*mixer);
+        return {};
+      });
+  if (model) {
+    model->normalise_weights = false;
+  }
+  return model;
+}
+
+}  // namespace
+
+Architecture olmoe_architecture() {
+  return {"olmoe", build};
+}
+
+}  // namespace spillway

@@ -1,0 +1,16 @@
+#if defined(__x86_64__)
+
+#include "model/kernels/multiply.h"
+#include "model/kernels/quantize.h"
+#include "model/kernels/x86.h"
+
+// Compiled with this instruction set's flags: nothing here may run before kernels.cc has asked the processor.
+namespace spillway {
+
+const Kernels kAvx2Kernels = {Isa::avx2, "avx2",     quantize,      multiply<X86Dots>,
+                              dot,       add_scaled, dot_f16,       add_scaled_f16,
+                              to_f16,    rms_norm,   silu_multiply, softmax};
+
+}  // namespace spillway
+
+#endif

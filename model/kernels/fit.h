@@ -1,0 +1,223 @@
+#pragma once
+
+#include <cfloat>
+
+#include "model/kernels/lanes.h"
+
+// The search for scales. A run of values x is to become integers q, within limits, and a scale s (and, in
+// some formats, a minimum m that is taken away), such that the squares of x - (s q - m) sum up to little.
+//
+// For given q the best s and m follow from linear equations, and for given s and m the best q are found by
+// rounding; but doing one after the other ends in the nearest of many hollows. So it is begun from many
+// scales around the one that spans the values, and the best outcome is kept.
+namespace spillway {
+namespace {
+
+// Below this everything becomes zero: half precision, which scales are kept in, ends long before.
+constexpr float kNothing = 1e-12F;
+
+inline float as_half(float value) {
+  return f16_to_f32(f32_to_f16(value));
+}
+
+// The half that a search for a scale of about `value` begins from: the nearest, or, where halves are far
+// apart and that is much less, the next larger one. Beginning from less, or from zero, would end in levels
+// that do not span the values.
+inline float half_to_begin_from(float value) {
+  const uint16_t nearest = f32_to_f16(value);
+  const float magnitude = __builtin_fabsf(value);
+  const bool much_less = __builtin_fabsf(f16_to_f32(nearest)) < magnitude * (1 - 1.0F / 512);
+  return magnitude < kNothing || !much_less ? f16_to_f32(nearest)
+                                            : f16_to_f32(static_cast<uint16_t>(nearest + 1));
+}
+
+inline F32x8 nearest_level(F32x8 v, float least, float most) {
+  const F32x8 above = v < splat(least) ? splat(least) : v;
+  const F32x8 within = above > splat(most) ? splat(most) : above;
+  return (within + kRounder) - kRounder;
+}
+
+inline float reciprocal(float scale) {
+  return scale == 0 ? 0 : 1 / scale;
+}
+
+// The one furthest from zero, sign and all.
+template <int kCount>
+float furthest_of(const float* x) {
+  float furthest = 0;
+  for (int i = 0; i < kCount; ++i) {
+    furthest = __builtin_fabsf(x[i]) > __builtin_fabsf(furthest) ? x[i] : furthest;
+  }
+  return furthest;
+}
+
+// ---- a scale alone
+
+struct Levels {
+  float least;
+  float most;
+};
+
+struct ScaleSums {
+  float xq = 0;
+  float qq = 0;
+  float error = 0;
+
+  float best_scale() const { return qq == 0 ? 0 : xq / qq; }
+};
+
+template <int kCount>
+ScaleSums try_scale(const float* x, float scale, Levels levels) {
+  const float per_scale = reciprocal(scale);
+  F32x8 xq = splat(0);
+  F32x8 qq = splat(0);
+  F32x8 error = splat(0);
+  for (int i = 0; i < kCount; i += 8) {
+    const F32x8 v = load8(x + i);
+    const F32x8 q = nearest_level(v * per_scale, levels.least, levels.most);
+    const F32x8 rest = v - q * scale;
+    xq += v * q;
+    qq += q * q;
+    error += rest * rest;
+  }
+  return {sum_lanes(xq), sum_lanes(qq), sum_lanes(error)};
+}
+
+// The scales to begin from: those that bring the furthest value to the longer end of the levels, and up to a
+// level beyond it and short of it.
+constexpr int kFifths = 4;
+
+inline float scale_to_begin(float furthest, Levels levels, int fifths) {
+  const float shift = 0.2F * static_cast<float>(fifths);
+  return levels.least == -levels.most ? __builtin_fabsf(furthest) / (levels.most - shift)
+                                      : furthest / (levels.least + shift);
+}
+
+// Of any precision: it is itself a number that will be rounded.
+template <int kCount>
+float fit_scale(const float* x, Levels levels) {
+  const float furthest = furthest_of<kCount>(x);
+  if (__builtin_fabsf(furthest) < kNothing) {
+    return 0;
+  }
+  float best = 0;
+  float most = 0;
+  for (int fifths = -kFifths; fifths <= kFifths; ++fifths) {
+    const ScaleSums sums = try_scale<kCount>(x, scale_to_begin(furthest, levels, fifths), levels);
+    // What of the sum of squares the best scale for these levels explains.
+    const float explained = sums.xq * sums.best_scale();
+    if (explained > most) {
+      most = explained;
+      best = sums.best_scale();
+    }
+  }
+  return best;
+}
+
+// In half precision, as it will be stored, and judged so: never worse than the plain one.
+template <int kCount>
+float fit_half_scale(const float* x, Levels levels) {
+  const float furthest = furthest_of<kCount>(x);
+  float best = 0;
+  float least = FLT_MAX;
+  const auto consider = [&](float scale) {
+    const float half = as_half(scale);
+    const ScaleSums sums = try_scale<kCount>(x, half, levels);
+    if (sums.error < least) {
+      least = sums.error;
+      best = half;
+    }
+    return sums.best_scale();
+  };
+  if (__builtin_fabsf(furthest) < kNothing) {
+    return 0;
+  }
+  consider(half_to_begin_from(scale_to_begin(furthest, levels, 0)));
+  for (int fifths = -kFifths; fifths <= kFifths; ++fifths) {
+    consider(consider(scale_to_begin(furthest, levels, fifths)));
+  }
+  return best;
+}
+
+// ---- a scale and a minimum, neither of them negative; levels from 0 on
+
+struct ScaleMin {
+  float scale = 0;
+  float min = 0;
+};
+
+struct MinSums {
+  float q = 0;
+  float qq = 0;
+  float xq = 0;
+  float error = 0;
+};
+
+template <int kCount>
+MinSums try_min(const float* x, ScaleMin with, float most) {
+  const float per_scale = reciprocal(with.scale);
+  F32x8 sum = splat(0);
+  F32x8 qq = splat(0);
+  F32x8 xq = splat(0);
+  F32x8 error = splat(0);
+  for (int i = 0; i < kCount; i += 8) {
+    const F32x8 v = load8(x + i);
+    const F32x8 q = nearest_level((v + with.min) * per_scale, 0, most);
+    const F32x8 rest = v - (q * with.scale - with.min);
+    sum += q;
+    qq += q * q;
+    xq += v * q;
+    error += rest * rest;
+  }
+  return {sum_lanes(sum), sum_lanes(qq), sum_lanes(xq), sum_lanes(error)};
+}
+
+// What is best for the levels behind `sums`; `x` is the sum of the values.
+inline ScaleMin best_scale_min(const MinSums& sums, float x, float count) {
+  const float determinant = count * sums.qq - sums.q * sums.q;
+  if (determinant > 0) {
+    const float scale = (count * sums.xq - x * sums.q) / determinant;
+    const float min = (scale * sums.q - x) / count;
+    if (scale > 0 && min >= 0) {
+      return {scale, min};
+    }
+  }
+  const float scale = sums.qq > 0 ? sums.xq / sums.qq : 0;
+  return {scale > 0 ? scale : 0, 0};
+}
+
+template <int kCount>
+ScaleMin fit_scale_min(const float* x, float most) {
+  float low = 0;
+  float high = x[0];
+  float sum = 0;
+  for (int i = 0; i < kCount; ++i) {
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+    sum += x[i];
+  }
+  if (high - low < kNothing) {
+    return {0, -low};
+  }
+  ScaleMin best;
+  float least = FLT_MAX;
+  const auto consider = [&](ScaleMin with) {
+    const MinSums sums = try_min<kCount>(x, with, most);
+    if (sums.error < least) {
+      least = sums.error;
+      best = with;
+    }
+    return best_scale_min(sums, sum, kCount);
+  };
+  // From a scale whose levels span more than the values, to one that leaves out the outermost on both sides.
+  constexpr int kScales = 8;
+  const float unit = most < 8 ? 0.2F : 0.4F;  // of a level
+  for (int i = 0; i < kScales; ++i) {
+    const float scale = (high - low) / (most + unit * (static_cast<float>(i) - 2.5F));
+    consider(consider({scale, -low}));
+  }
+  return best;
+}
+
+}  // namespace
+}  // namespace spillway

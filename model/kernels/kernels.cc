@@ -1,0 +1,142 @@
+#include "model/kernels/kernels.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "core/expects.h"
+#include "model/kernels/blocks.h"
+#include "model/kernels/isa.h"
+
+namespace spillway {
+namespace {
+
+bool has(Isa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case Isa::portable:
+      return true;
+    case Isa::avx2:
+      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("f16c") != 0;
+    case Isa::avx512:
+      return has(Isa::avx2) && __builtin_cpu_supports("avx512f") != 0 &&
+             __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+             __builtin_cpu_supports("avx512vnni") != 0;
+  }
+  return false;
+#else
+  return isa == Isa::portable;
+#endif
+}
+
+std::vector<Isa> detect() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::avx512, Isa::avx2, Isa::portable}) {
+    if (has(isa)) {
+      isas.push_back(isa);
+    }
+  }
+  return isas;
+}
+
+}  // namespace
+
+bool can_multiply(TensorType type) {
+  constexpr std::array kTypes = {TensorType::f32,   TensorType::f16,   TensorType::bf16, TensorType::q8_0,
+                                 TensorType::q4_0,  TensorType::mxfp4, TensorType::q2_k, TensorType::q3_k,
+                                 TensorType::q4_k,  TensorType::q5_k,  TensorType::q6_k, TensorType::iq2_xxs,
+                                 TensorType::iq2_xs};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+ActivationType activation_type(TensorType weights) {
+  Expects(can_multiply(weights));
+  switch (weights) {
+    case TensorType::f32:
+      return ActivationType::f32;
+    case TensorType::f16:
+      return ActivationType::f16;
+    case TensorType::bf16:
+      return ActivationType::bf16;
+    case TensorType::q8_0:
+    case TensorType::q4_0:
+    case TensorType::mxfp4:
+      return ActivationType::q8_0;
+    default:
+      return ActivationType::q8_k;
+  }
+}
+
+size_t activation_bytes(ActivationType type, size_t columns) {
+  size_t bytes = 0;
+  switch (type) {
+    case ActivationType::f32:
+    case ActivationType::f16:
+    case ActivationType::bf16:
+      bytes = columns * sizeof(float);
+      break;
+    case ActivationType::q8_0:
+      bytes = (columns + 255) / 256 * sizeof(ActivationQ8);
+      break;
+    case ActivationType::q8_k:
+      bytes = (columns + 255) / 256 * sizeof(ActivationQ8K);
+      break;
+  }
+  return (bytes + 63) / 64 * 64;
+}
+
+std::span<const Isa> available_isas() {
+  static const std::vector<Isa> isas = detect();
+  return isas;
+}
+
+const Kernels& kernels(Isa isa) {
+  const std::span<const Isa> isas = available_isas();
+  Expects(std::find(isas.begin(), isas.end(), isa) != isas.end());
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) {
+    return kAvx512Kernels;
+  }
+  if (isa == Isa::avx2) {
+    return kAvx2Kernels;
+  }
+#endif
+  return kPortableKernels;
+}
+
+Result<Isa> choose_isa(std::string_view asked) {
+  const std::span<const Isa> isas = available_isas();
+  if (asked.empty()) {
+    return isas.front();
+  }
+  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
+    if (name_of(isa) != asked) {
+      continue;
+    }
+    if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
+      return unavailable("SPILLWAY_ISA={}: this processor lacks it; the best it has is {}", asked,
+                         name_of(isas.front()));
+    }
+    return isa;
+  }
+  return wrong_usage("SPILLWAY_ISA={}: no such instruction set; there are portable, avx2 and avx512", asked);
+}
+
+std::string_view name_of(Isa isa) {
+  switch (isa) {
+    case Isa::portable:
+      return "portable";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+void refuse_type(TensorType type) {
+  Expects(can_multiply(type));
+  std::abort();
+}
+
+}  // namespace spillway

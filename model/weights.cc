@@ -1,0 +1,152 @@
+#include "model/weights.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/expects.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint64_t kTensorAlignment = 64;
+
+class File {
+ public:
+  // A pipe that took the file's name is not waited for, and refuses to be read by position.
+  explicit File(const std::string& path) : handle_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (handle_ >= 0) {
+      // The bytes are in our own memory now: a second copy would only push other things out.
+      posix_fadvise(handle_, 0, 0, POSIX_FADV_DONTNEED);
+      ::close(handle_);
+    }
+  }
+  int handle() const { return handle_; }
+
+ private:
+  int handle_;
+};
+
+bool is_resident(const GgufTensor& tensor, uint32_t layers) {
+  const bool is_expert = tensor.name.ends_with("_exps.weight");
+  return !is_expert && parse_tensor_name(tensor.name).block.value_or(0) < layers;
+}
+
+Result<void> read_all(int file, const std::string& path, uint64_t offset, std::span<std::byte> into) {
+  while (!into.empty()) {
+    const ssize_t got = ::pread(file, into.data(), into.size(), off_t(offset));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return failed("{}: reading {} bytes at offset {} failed: {}", path, into.size(), offset,
+                    got == 0 ? "the file has become shorter" : std::strerror(errno));
+    }
+    offset += uint64_t(got);
+    into = into.subspan(size_t(got));
+  }
+  return {};
+}
+
+}  // namespace
+
+uint64_t ResidentWeights::bytes_needed(const Gguf& gguf, uint32_t layers) {
+  uint64_t bytes = 0;
+  for (const GgufTensor& tensor : gguf.tensors()) {
+    bytes += is_resident(tensor, layers) ? round_up(tensor.bytes, kTensorAlignment) : 0;
+  }
+  return bytes;
+}
+
+Result<ResidentWeights> ResidentWeights::load(const Gguf& gguf, uint32_t layers,
+                                              std::span<std::byte> memory) {
+  Expects(memory.size() >= bytes_needed(gguf, layers));
+  ResidentWeights weights(gguf);
+  for (uint32_t index = 0; index < gguf.files().size(); ++index) {
+    const std::string& path = gguf.files()[index];
+    const File file(path);
+    if (file.handle() < 0) {
+      return failed("{}: cannot be opened: {}", path, std::strerror(errno));
+    }
+    for (const GgufTensor& tensor : gguf.tensors()) {
+      if (tensor.file != index || !is_resident(tensor, layers)) {
+        continue;
+      }
+      const std::span<std::byte> place = memory.first(tensor.bytes);
+      memory = memory.subspan(round_up(tensor.bytes, kTensorAlignment));
+      if (Result<void> read = read_all(file.handle(), path, tensor.offset, place); !read) {
+        return propagate(read);
+      }
+      weights.loaded_.emplace(tensor.name, place.data());
+    }
+  }
+  return weights;
+}
+
+Result<const std::byte*> ResidentWeights::use(const GgufTensor& tensor) {
+  used_.insert(tensor.name);
+  const auto place = loaded_.find(tensor.name);
+  if (place == loaded_.end()) {
+    return failed("{}: tensor {} is not one of those that stay in memory", gguf_->path(), tensor.name);
+  }
+  return place->second;
+}
+
+Result<Matrix> ResidentWeights::matrix(const std::string& name, uint32_t columns, uint32_t rows) {
+  Result<const GgufTensor*> tensor = gguf_->tensor(name, {columns, rows});
+  if (!tensor) {
+    return propagate(tensor);
+  }
+  const TensorTypeInfo& info = tensor_type_info((*tensor)->type);
+  if (!can_multiply(info.type)) {
+    return failed("{}: tensor {} is of type {}, which this program cannot compute with", gguf_->path(), name,
+                  info.name);
+  }
+  Result<const std::byte*> data = use(**tensor);
+  if (!data) {
+    return propagate(data);
+  }
+  return Matrix{.type = info.type,
+                .rows = rows,
+                .columns = columns,
+                .row_bytes = (*tensor)->bytes / rows,
+                .data = *data};
+}
+
+Result<std::span<const float>> ResidentWeights::vector(const std::string& name, uint64_t count) {
+  const GgufTensor* tensor = gguf_->find(name);
+  if (tensor == nullptr) {
+    return failed("{}: tensor {} is missing", gguf_->path(), name);
+  }
+  if (tensor->type != TensorType::f32 || tensor->bytes != count * sizeof(float)) {
+    return failed("{}: tensor {} is {} {}, {} values of F32 are wanted", gguf_->path(), name,
+                  describe_dims(tensor->dims), tensor_type_info(tensor->type).name, count);
+  }
+  Result<const std::byte*> data = use(*tensor);
+  if (!data) {
+    return propagate(data);
+  }
+  return std::span(reinterpret_cast<const float*>(*data), count);
+}
+
+Result<void> ResidentWeights::complain_of_unused() const {
+  for (const auto& [name, place] : loaded_) {
+    if (!used_.contains(name)) {
+      return failed(
+          "{}: tensor {} is no part of this architecture as it is known here; without it the model would "
+          "compute "
+          "something else than it was trained to",
+          gguf_->path(), name);
+    }
+  }
+  return {};
+}
+
+}  // namespace spillway
