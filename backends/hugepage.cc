@@ -5,9 +5,9 @@
 #include "backends/instant_queue.h"
 #include "backends/list.h"
 #include "backends/mapped_files.h"
-#include "backends/page_memory.h"
 #include "backends/staged_copy.h"
 #include "backends/worker_pool.h"
+#include "host/page_memory.h"
 
 // Newer than Debian 12's libc headers (Linux 6.1).
 #ifndef MADV_COLLAPSE

@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <mutex>
 
-#include "backends/page_memory.h"
-#include "backends/proc_text.h"
 #include "core/units.h"
+#include "host/page_memory.h"
+#include "host/proc_text.h"
 
 namespace spillway {
 namespace {

@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "backends/device_bytes.h"
 #include "backends/list.h"
-#include "backends/posix_file.h"
 #include "backends/steady_load.h"
+#include "host/device_bytes.h"
+#include "host/posix_file.h"
 
 namespace spillway {
 namespace {

@@ -5,9 +5,9 @@
 #include <cerrno>
 #include <thread>
 
-#include "backends/cgroup.h"
-#include "backends/page_memory.h"
 #include "core/units.h"
+#include "host/cgroup.h"
+#include "host/page_memory.h"
 
 namespace spillway {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "backends/page_memory.h"
 #include "backends/store_files.h"
+#include "host/page_memory.h"
 
 namespace spillway {
 

@@ -6,11 +6,11 @@
 #include <numeric>
 #include <thread>
 
-#include "backends/page_memory.h"
 #include "backends/store_files.h"
 #include "core/expects.h"
-#include "core/interrupt.h"
 #include "core/rng.h"
+#include "host/interrupt.h"
+#include "host/page_memory.h"
 
 namespace spillway {
 namespace {

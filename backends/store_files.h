@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "backends/posix_file.h"
 #include "core/ports.h"
+#include "host/posix_file.h"
 
 namespace spillway {
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "backends/posix_file.h"
+#include "host/posix_file.h"
 
 namespace spillway {
 namespace {

@@ -6,13 +6,13 @@
 #include <map>
 #include <utility>
 
-#include "backends/device_bytes.h"
 #include "backends/list.h"
-#include "backends/page_cache.h"
-#include "backends/posix_file.h"
 #include "core/expects.h"
-#include "core/interrupt.h"
 #include "experiments/host.h"
+#include "host/device_bytes.h"
+#include "host/interrupt.h"
+#include "host/page_cache.h"
+#include "host/posix_file.h"
 #include "sim/calibration.h"
 
 namespace spillway {

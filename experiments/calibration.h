@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "backends/page_memory.h"
 #include "backends/steady_load.h"
 #include "core/function_ref.h"
 #include "core/ports.h"
 #include "core/result.h"
 #include "core/rng.h"
+#include "host/page_memory.h"
 #include "sim/profile.h"
 
 namespace spillway {

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "core/sudden_end.h"
+#include "host/sudden_end.h"
 
 namespace spillway {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "core/interrupt.h"
 #include "experiments/command.h"
+#include "host/interrupt.h"
 
 namespace spillway {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "backends/device_bytes.h"
 #include "core/expects.h"
 #include "core/units.h"
 #include "experiments/host.h"
+#include "host/device_bytes.h"
 #include "runtime/expert_places.h"
 
 namespace spillway {

@@ -3,10 +3,10 @@
 #include <span>
 #include <string>
 
-#include "backends/store.h"
 #include "core/geometry.h"
 #include "experiments/calibration.h"
 #include "runtime/steady_clock.h"
+#include "stores/store.h"
 
 namespace spillway {
 

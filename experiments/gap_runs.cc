@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "backends/list.h"
-#include "core/interrupt.h"
 #include "experiments/drive_watch.h"
 #include "experiments/gap_replays.h"
 #include "experiments/open_drive.h"
 #include "experiments/store_plan.h"
+#include "host/interrupt.h"
 #include "policies/list.h"
 #include "runtime/cache_run.h"
 #include "sim/calibration.h"

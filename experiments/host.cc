@@ -8,10 +8,10 @@
 #include <ctime>
 #include <fstream>
 
-#include "backends/device_bytes.h"
-#include "backends/posix_file.h"
-#include "backends/proc_text.h"
 #include "core/text.h"
+#include "host/device_bytes.h"
+#include "host/posix_file.h"
+#include "host/proc_text.h"
 
 namespace spillway {
 namespace {

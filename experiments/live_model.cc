@@ -5,8 +5,8 @@
 #include <limits>
 #include <thread>
 
-#include "backends/cgroup.h"
 #include "experiments/open_store.h"
+#include "host/cgroup.h"
 
 namespace spillway {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "backends/page_memory.h"
 #include "experiments/cli.h"
+#include "host/page_memory.h"
 #include "model/model.h"
 #include "model/text/tokenizer.h"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "backends/cgroup.h"
-#include "backends/peak_memory.h"
 #include "experiments/open_store.h"
+#include "host/cgroup.h"
+#include "host/peak_memory.h"
 #include "policies/list.h"
 #include "runtime/steady_clock.h"
 #include "traces/lookahead.h"

@@ -8,8 +8,8 @@
 #include <limits>
 #include <string_view>
 
-#include "backends/model_fingerprint.h"
-#include "backends/posix_file.h"
+#include "host/posix_file.h"
+#include "stores/model_fingerprint.h"
 
 namespace spillway {
 namespace {

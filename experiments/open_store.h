@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "backends/packed_format.h"
-#include "backends/store.h"
 #include "core/geometry.h"
 #include "core/ports.h"
 #include "core/result.h"
 #include "model/gguf/gguf.h"
 #include "model/gguf/gguf_experts.h"
+#include "stores/packed_format.h"
+#include "stores/store.h"
 
 namespace spillway {
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "core/json.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

@@ -10,15 +10,15 @@
 #include <utility>
 #include <vector>
 
-#include "backends/posix_file.h"
 #include "core/expects.h"
 #include "core/units.h"
+#include "host/file.h"
+#include "host/posix_file.h"
 #include "model/gguf/gguf_head.h"
 #include "model/gguf/gguf_writer.h"
 #include "model/kernels/kernels.h"
 #include "model/quantize.h"
 #include "model/thread_pool.h"
-#include "traces/file.h"
 
 namespace spillway {
 namespace {

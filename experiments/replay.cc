@@ -1,11 +1,11 @@
 #include "experiments/replay.h"
 
-#include "backends/cgroup.h"
 #include "backends/list.h"
-#include "core/interrupt.h"
 #include "experiments/open_store.h"
 #include "experiments/progress.h"
 #include "experiments/store_plan.h"
+#include "host/cgroup.h"
+#include "host/interrupt.h"
 #include "runtime/steady_clock.h"
 
 namespace spillway {

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "core/json.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/cgroup.h"
-#include "backends/device_bytes.h"
 #include "backends/list.h"
-#include "backends/page_cache.h"
 #include "backends/probe.h"
 #include "experiments/host.h"
+#include "host/cgroup.h"
+#include "host/device_bytes.h"
+#include "host/page_cache.h"
 
 namespace spillway {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "backends/page_memory.h"
-#include "backends/process_limits.h"
 #include "experiments/run.h"
+#include "host/page_memory.h"
+#include "host/process_limits.h"
 #include "runtime/arena.h"
 
 namespace spillway {

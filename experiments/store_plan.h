@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "backends/packed_format.h"
-#include "backends/posix_file.h"
-#include "backends/scratch_store.h"
 #include "core/ports.h"
+#include "host/posix_file.h"
+#include "stores/packed_format.h"
+#include "stores/scratch_store.h"
 
 namespace spillway {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/ports.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 

@@ -1,7 +1,7 @@
 #include "experiments/whole_file.h"
 
 #include "core/units.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "core/ports.h"
+#include "host/file.h"
 #include "traces/block_codec.h"
-#include "traces/file.h"
 #include "traces/format.h"
 
 namespace spillway {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/step.h"
+#include "host/file.h"
 #include "traces/block_codec.h"
-#include "traces/file.h"
 #include "traces/format.h"
 
 namespace spillway {

@@ -8,15 +8,15 @@
 #include <optional>
 
 #include "backends/list.h"
-#include "backends/scratch_store.h"
-#include "core/interrupt.h"
 #include "core/json.h"
-#include "core/sudden_end.h"
 #include "experiments/cli.h"
 #include "experiments/device_profile.h"
 #include "experiments/printable.h"
 #include "experiments/progress.h"
 #include "experiments/report.h"
+#include "host/interrupt.h"
+#include "host/sudden_end.h"
+#include "stores/scratch_store.h"
 
 namespace spillway {
 namespace {

@@ -1,6 +1,5 @@
 #include <fmt/core.h>
 
-#include "backends/pack_store.h"
 #include "core/for_each_step.h"
 #include "core/json.h"
 #include "experiments/cli.h"
@@ -10,7 +9,8 @@
 #include "experiments/printable.h"
 #include "experiments/progress.h"
 #include "experiments/report.h"
-#include "traces/file.h"
+#include "host/file.h"
+#include "stores/pack_store.h"
 #include "traces/reader.h"
 
 namespace spillway {

@@ -18,7 +18,7 @@
 #include "experiments/progress.h"
 #include "experiments/quantize_file.h"
 #include "experiments/report.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

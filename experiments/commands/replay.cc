@@ -4,7 +4,7 @@
 #include "core/json.h"
 #include "experiments/cli.h"
 #include "experiments/device_profile.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

@@ -8,7 +8,7 @@
 #include "experiments/host.h"
 #include "experiments/page/sections.h"
 #include "experiments/printable.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

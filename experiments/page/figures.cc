@@ -11,8 +11,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "core/interrupt.h"
 #include "core/units.h"
+#include "host/interrupt.h"
 
 namespace spillway::page {
 namespace {

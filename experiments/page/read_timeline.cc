@@ -2,7 +2,7 @@
 
 #include "core/json.h"
 #include "experiments/page/results.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway::page {
 namespace {

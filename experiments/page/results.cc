@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <map>
 
-#include "core/interrupt.h"
 #include "core/json.h"
 #include "experiments/device_profile.h"
 #include "experiments/page/read_run.h"
 #include "experiments/whole_file.h"
+#include "host/interrupt.h"
 
 namespace spillway::page {
 namespace {

@@ -12,8 +12,8 @@
 #include <chrono>
 #include <cstring>
 
-#include "core/interrupt.h"
 #include "core/units.h"
+#include "host/interrupt.h"
 
 namespace spillway {
 namespace {

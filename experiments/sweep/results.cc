@@ -10,7 +10,7 @@
 #include "experiments/host.h"
 #include "experiments/report.h"
 #include "experiments/whole_file.h"
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

@@ -12,13 +12,13 @@
 #include <map>
 #include <set>
 
-#include "core/interrupt.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "experiments/printable.h"
 #include "experiments/report.h"
 #include "experiments/sweep/results.h"
 #include "experiments/sweep/summary.h"
+#include "host/interrupt.h"
 
 namespace spillway {
 namespace {

@@ -1,13 +1,13 @@
 #include <map>
 #include <set>
 
-#include "backends/generated_content.h"
 #include "backends/list.h"
-#include "backends/page_memory.h"
 #include "core/expects.h"
 #include "core/rng.h"
 #include "core/units.h"
-#include "tests/backends/fixture.h"
+#include "host/page_memory.h"
+#include "stores/generated_content.h"
+#include "tests/support/store_fixture.h"
 
 // What ports.h promises of every backend, run over every entry of the list and over the options that change
 // how an entry works.

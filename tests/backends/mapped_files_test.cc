@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "backends/page_memory.h"
 #include "core/units.h"
+#include "host/page_memory.h"
 #include "tests/support/program.h"
 
 namespace spillway {

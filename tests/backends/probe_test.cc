@@ -1,8 +1,8 @@
 #include "backends/probe.h"
 
-#include "backends/page_memory.h"
 #include "core/units.h"
-#include "tests/backends/fixture.h"
+#include "host/page_memory.h"
+#include "tests/support/store_fixture.h"
 
 namespace spillway {
 namespace {

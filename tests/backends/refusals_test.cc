@@ -1,7 +1,7 @@
 #include "backends/list.h"
-#include "backends/page_memory.h"
 #include "core/units.h"
-#include "tests/backends/fixture.h"
+#include "host/page_memory.h"
+#include "tests/support/store_fixture.h"
 
 namespace spillway {
 namespace {

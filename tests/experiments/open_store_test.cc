@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "backends/pack_store.h"
-#include "backends/scratch_store.h"
 #include "experiments/coactivation.h"
+#include "stores/pack_store.h"
+#include "stores/scratch_store.h"
 #include "tests/model/gguf_builder.h"
 #include "tests/support/mentions.h"
 

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <thread>
 
-#include "core/sudden_end.h"
 #include "experiments/cli.h"
+#include "host/sudden_end.h"
 #include "tests/support/program.h"
 
 // What signals do to the program. Each test has a process of its own, since a wish to end cannot be taken

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "traces/file.h"
+#include "host/file.h"
 
 namespace spillway {
 

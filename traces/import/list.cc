@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "traces/file.h"
+#include "host/file.h"
 #include "traces/import/import.h"
 
 namespace spillway {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "traces/file.h"
+#include "host/file.h"
 #include "traces/import/import.h"
 
 // libCacheSim's oracleGeneral: a flat list of requests, where object id = layer × experts + expert. It knows

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/result.h"
+#include "host/sudden_end.h"
+
+namespace spillway {
+
+// A file that is being written, by its descriptor. What is written reaches the kernel before the call
+// returns. Until finish() the file goes away with the object, unless keep() said that what is there is worth
+// having.
+//
+// It begins under a name that nobody has, beside the one it is to have, and a file of that name stays as it
+// is until the new one takes its place. Where the name is a link, this happens to the file it leads to, and
+// the link stays. What is no file at all (a device, a pipe, /dev/stdout) is written to as it is.
+class OutputFile {
+ public:
+  enum class Place {
+    in_place,         // a recording: has its name at once, readable while it grows and after a crash
+    rename_when_done  // a conversion: has its name from finish() on, so that `path` is never half a file
+  };
+
+  // Without `replace` an existing `path` is an error. A file that this user may not write is not replaced; of
+  // one that is replaced the mode stays. May wait for the reader of a pipe, until interrupted().
+  static Result<OutputFile> create(const std::string& path, Place place, bool replace);
+
+  // What stdout is, behind what was printed to it.
+  static Result<OutputFile> standard_output();
+
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();
+
+  // All of `bytes` or an error that names the path; a part that was written is taken back. Waits for the
+  // reader of a pipe, until interrupted().
+  Result<void> write(std::span<const uint8_t> bytes);
+  Result<void> write(std::string_view text);
+
+  // Fails when the file system has less room than so many bytes more.
+  Result<void> check_room(uint64_t bytes) const;
+
+  void keep() { keep_ = true; }
+  // A conversion is on the drive before it takes its name.
+  Result<void> finish();
+
+  uint64_t bytes_written() const { return bytes_written_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  OutputFile(std::string path, int fd) : path_(std::move(path)), written_path_(path_), fd_(fd) {}
+
+  static Result<OutputFile> begin_beside(const std::string& path, const std::string& target, bool replace);
+  Result<void> take_name();
+  void remove() const;
+
+  std::string path_;
+  std::string target_;        // path_, with no link at its end
+  std::string written_path_;  // target_, or the name until then
+  int fd_ = -1;
+  bool replace_ = false;
+  bool keep_ = false;
+  bool ours_ = false;  // only a file of our making may be cut or removed: never what was there
+  uint64_t bytes_written_ = 0;
+  OnSuddenEnd on_sudden_end_;  // of a file without its name; a recording is worth keeping as far as it goes
+};
+
+// Whether the two paths lead to the same file, be it there or not, which then cannot be made from itself.
+bool same_file(const std::string& one, const std::string& other);
+
+// A file that is being read from front to back or by position. Only regular files: their size bounds what a
+// header may claim.
+class InputFile {
+ public:
+  static Result<InputFile> open(const std::string& path);
+
+  InputFile(InputFile&& other) noexcept;
+  InputFile& operator=(InputFile&&) = delete;
+  ~InputFile();
+
+  // Fills a prefix of `into` from `offset`, shorter only at the end of the file.
+  Result<size_t> read_at(uint64_t offset, std::span<uint8_t> into) const;
+
+  uint64_t size() const { return size_; }  // when it was opened
+  const std::string& path() const { return path_; }
+
+ private:
+  InputFile(std::string path, int fd, uint64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
+
+  std::string path_;
+  int fd_ = -1;
+  uint64_t size_ = 0;
+};
+
+}  // namespace spillway

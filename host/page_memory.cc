@@ -1,0 +1,157 @@
+#include "host/page_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "core/units.h"
+#include "host/posix_file.h"
+#include "host/proc_text.h"
+
+namespace spillway {
+namespace {
+
+// From linux/mman.h, which clashes with sys/mman.h: pages of 2^21 bytes whatever the system's default is.
+constexpr int kHugetlb2MiB = 21 << 26;
+
+// Reserves from the pool at once, so that no page of it can be missing later.
+std::byte* map_hugetlb(uint64_t size) {
+  void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | kHugetlb2MiB, -1, 0);
+  return base == MAP_FAILED ? nullptr : static_cast<std::byte*>(base);
+}
+
+std::byte* map_aligned(uint64_t size) {
+  const uint64_t room = size + kHugePageBytes;
+  void* reserved = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (reserved == MAP_FAILED) {
+    return nullptr;
+  }
+  const uint64_t begin = reinterpret_cast<uint64_t>(reserved);
+  const uint64_t aligned = round_up(begin, kHugePageBytes);
+  if (aligned > begin) {
+    ::munmap(reserved, aligned - begin);
+  }
+  if (begin + room > aligned + size) {
+    ::munmap(reinterpret_cast<void*>(aligned + size), begin + room - aligned - size);
+  }
+  return reinterpret_cast<std::byte*>(aligned);
+}
+
+Unexpected hugetlb_refused(uint64_t size) {
+  const uint64_t pages = size / kHugePageBytes;
+  return unavailable(
+      "the kernel refused {} of hugetlb pages ({} pages of 2 MiB): its pool is too small; as root: "
+      "sysctl vm.nr_hugepages={}, or use --pages thp",
+      format_bytes(size), pages, pages);
+}
+
+}  // namespace
+
+std::string_view page_kind_name(PageKind kind) {
+  switch (kind) {
+    case PageKind::small:
+      return "small";
+    case PageKind::thp:
+      return "thp";
+    case PageKind::hugetlb:
+      return "hugetlb";
+  }
+  std::abort();
+}
+
+Result<PageKind> parse_page_kind(std::string_view text) {
+  for (const PageKind kind : {PageKind::small, PageKind::thp, PageKind::hugetlb}) {
+    if (text == page_kind_name(kind)) {
+      return kind;
+    }
+  }
+  return wrong_usage("'{}' is no kind of page; there are: small, thp, hugetlb", text);
+}
+
+Result<PageMemory> PageMemory::allocate(uint64_t bytes, std::optional<PageKind> wanted) {
+  constexpr uint64_t kMost = uint64_t(1) << 46;
+  if (bytes == 0 || bytes > kMost) {
+    return wrong_usage("cannot allocate {} bytes of memory; between 1 byte and {} are possible", bytes,
+                       format_bytes(kMost));
+  }
+  const uint64_t size = round_up(bytes, kHugePageBytes);
+  if (!wanted || *wanted == PageKind::hugetlb) {
+    if (std::byte* base = map_hugetlb(size); base != nullptr) {
+      return PageMemory(base, size, PageKind::hugetlb);
+    }
+    if (wanted) {
+      return hugetlb_refused(size);
+    }
+  }
+  const PageKind kind = wanted.value_or(PageKind::thp);
+  std::byte* base = map_aligned(size);
+  if (base == nullptr) {
+    return failed("cannot allocate {} of memory: {}", format_bytes(size), error_text(errno));
+  }
+  PageMemory memory(base, size, kind);
+  const int advice = kind == PageKind::thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+  // A kernel without transparent huge pages refuses both; small pages are what it gives anyway.
+  if (::madvise(base, size, advice) != 0 && wanted == PageKind::thp) {
+    return unavailable("transparent huge pages refused: {}; use --pages small", error_text(errno));
+  }
+  return memory;
+}
+
+PageMemory::PageMemory(PageMemory&& other) noexcept
+    : base_(std::exchange(other.base_, nullptr)), size_(std::exchange(other.size_, 0)), kind_(other.kind_) {}
+
+PageMemory& PageMemory::operator=(PageMemory&& other) noexcept {
+  std::swap(base_, other.base_);
+  std::swap(size_, other.size_);
+  std::swap(kind_, other.kind_);
+  return *this;
+}
+
+PageMemory::~PageMemory() {
+  if (base_ != nullptr) {
+    ::munmap(base_, size_);
+  }
+}
+
+Result<void> PageMemory::touch() {
+  // The system call, unlike a store, reports missing memory instead of killing the process.
+  if (::madvise(base_, size_, MADV_POPULATE_WRITE) == 0) {
+    return {};
+  }
+  if (errno != EINVAL) {
+    return failed("not enough memory for {}: {}; ask for less", format_bytes(size_), error_text(errno));
+  }
+  // Linux before 5.14.
+  for (uint64_t offset = 0; offset < size_; offset += kSmallPageBytes) {
+    *static_cast<volatile std::byte*>(base_ + offset) = std::byte{0};
+  }
+  return {};
+}
+
+uint64_t PageMemory::huge_bytes() const {
+  if (kind_ == PageKind::hugetlb) {
+    return size_;
+  }
+  const uint64_t begin = reinterpret_cast<uint64_t>(base_);
+  return std::min(smaps_bytes(begin, begin + size_, "AnonHugePages"), size_);
+}
+
+std::string PageMemory::describe() const {
+  switch (kind_) {
+    case PageKind::small:
+      return fmt::format("{} of 4 KiB pages", format_bytes(size_));
+    case PageKind::thp:
+      return fmt::format("{} of transparent huge pages, {:.0f} % granted", format_bytes(size_),
+                         100.0 * double(huge_bytes()) / double(size_));
+    case PageKind::hugetlb:
+      return fmt::format("{} of hugetlb pages", format_bytes(size_));
+  }
+  std::abort();
+}
+
+}  // namespace spillway

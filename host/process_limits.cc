@@ -1,0 +1,277 @@
+#include "host/process_limits.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <iterator>
+#include <sstream>
+
+#include "core/expects.h"
+#include "core/units.h"
+#include "host/cgroup.h"
+#include "host/device_bytes.h"
+#include "host/posix_file.h"
+
+namespace spillway {
+namespace {
+
+constexpr std::string_view kPrefix = "spillway-";
+
+// With less than this the program itself does not run.
+constexpr uint64_t kLeast = 32 * kMiB;
+
+// The cgroups of this program in `directory`, of whatever process.
+std::vector<std::pair<pid_t, std::string>> cages_in(const std::string& directory) {
+  std::vector<std::pair<pid_t, std::string>> cages;
+  DIR* listing = ::opendir(directory.c_str());
+  if (listing == nullptr) {
+    return cages;
+  }
+  while (const dirent* entry = ::readdir(listing)) {
+    const std::string name = entry->d_name;
+    pid_t process = 0;
+    if (name.starts_with(kPrefix) &&
+        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), process).ec == std::errc{} &&
+        process > 0) {
+      cages.emplace_back(process, directory + "/" + name);
+    }
+  }
+  ::closedir(listing);
+  return cages;
+}
+
+// Of earlier runs that were killed before they could clean up; one may have had our number.
+void remove_leftovers(const std::string& directory) {
+  for (const auto& [process, cage] : cages_in(directory)) {
+    if (process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH)) {
+      ::rmdir(cage.c_str());
+    }
+  }
+}
+
+// A cgroup that lends a controller takes no process back, unless it is the root, which has no type. Elsewhere
+// the lending is left as it is: other runs' limits may live on it.
+bool must_end_lending_first(const LimitedProcess::Cage& cage) {
+  return cage.lender == cage.home && ::access((cage.home + "/cgroup.type").c_str(), F_OK) == 0;
+}
+
+std::vector<EndStep> steps_out_of(const LimitedProcess::Cage& cage) {
+  std::vector<EndStep> steps;
+  if (must_end_lending_first(cage)) {
+    for (const std::string& controller : cage.lent) {
+      steps.push_back({EndStep::Kind::write, cage.lender + "/cgroup.subtree_control", "-" + controller});
+    }
+  }
+  steps.push_back({EndStep::Kind::write, cage.home + "/cgroup.procs", "0"});
+  if (::access((cage.directory + "/memory.force_empty").c_str(), F_OK) == 0) {
+    steps.push_back({EndStep::Kind::write, cage.directory + "/memory.force_empty", "0"});
+  }
+  steps.push_back({EndStep::Kind::rmdir, cage.directory});
+  return steps;
+}
+
+// A file of a cgroup, and what to write into it.
+struct Knob {
+  std::string file;
+  std::string text;
+  bool may_lack = false;
+};
+
+// What one controller is to be told, in the words of either version.
+struct Limit {
+  std::string first_name;  // of the controller, in version 1
+  std::string second_name;
+  std::vector<Knob> first;
+  std::vector<Knob> second;
+  std::string by_systemd;  // the option of systemd-run for the same
+};
+
+// Writes `text` and says where and why, if that fails.
+std::string write_or_tell(const std::string& path, const std::string& text) {
+  const int error = write_text(path, text);
+  return error == 0 ? "" : fmt::format("cannot write {} to {}: {}", text, path, error_text(error));
+}
+
+// In version 2 a controller's files are there once the parent lends it to its children, which it only can
+// when no process is in it any more, hence after the move.
+std::string set_limit(LimitedProcess::Cage& cage, const Limit& limit) {
+  if (cage.version == 2) {
+    const std::string lends = cage.lender + "/cgroup.subtree_control";
+    std::istringstream lent(read_text(lends).value_or(""));
+    if (std::find(std::istream_iterator<std::string>(lent), {}, limit.second_name) ==
+        std::istream_iterator<std::string>()) {
+      if (std::string refusal = write_or_tell(lends, "+" + limit.second_name); !refusal.empty()) {
+        return refusal;
+      }
+      cage.lent.push_back(limit.second_name);
+    }
+  }
+  for (const Knob& knob : cage.version == 1 ? limit.first : limit.second) {
+    if (std::string refusal = write_or_tell(cage.directory + "/" + knob.file, knob.text);
+        !refusal.empty() && !knob.may_lack) {
+      return refusal;
+    }
+  }
+  return {};
+}
+
+// Moves the process into a cgroup of its own below `parent` that has all of `limits`; why not, when it
+// cannot.
+std::string enter_cage(const OwnCgroup& own, const std::string& parent, const std::vector<Limit>& limits,
+                       LimitedProcess& process) {
+  remove_leftovers(parent);
+  LimitedProcess::Cage cage = {.version = own.version,
+                               .home = own.directory,
+                               .lender = parent,
+                               .directory = fmt::format("{}/{}{}", parent, kPrefix, ::getpid())};
+  if (::mkdir(cage.directory.c_str(), 0755) != 0) {
+    return fmt::format("cannot make {}: {}", cage.directory, error_text(errno));
+  }
+  std::string refusal = write_or_tell(cage.directory + "/cgroup.procs", "0");
+  if (!refusal.empty()) {
+    ::rmdir(cage.directory.c_str());
+    return refusal;
+  }
+  for (const Limit& limit : limits) {
+    if (refusal = set_limit(cage, limit); !refusal.empty()) {
+      take_steps(steps_out_of(cage));
+      return refusal;
+    }
+  }
+  process.add(std::move(cage));
+  return {};
+}
+
+// `limits` are of controllers of one hierarchy, in which the process is at `own`.
+std::string enter_cage(const OwnCgroup& own, const std::vector<Limit>& limits, LimitedProcess& process) {
+  std::string refusal = enter_cage(own, own.directory, limits, process);
+  // In version 2 a cgroup with other processes in it cannot lend a controller; a sibling may do.
+  if (!refusal.empty() && own.version == 2 && own.directory != own.mount) {
+    refusal = enter_cage(own, parent_of(own.directory), limits, process);
+  }
+  return refusal;
+}
+
+Result<Limit> memory_limit(const ProcessLimits& limits) {
+  if (limits.memory_bytes < limits.uncharged_bytes || limits.memory_bytes - limits.uncharged_bytes < kLeast) {
+    return wrong_usage("a memory limit of {} leaves less than {} beside {} of hugetlb pages; raise --memory",
+                       format_bytes(limits.memory_bytes), format_bytes(kLeast),
+                       format_bytes(limits.uncharged_bytes));
+  }
+  const std::string charged = std::to_string(limits.memory_bytes - limits.uncharged_bytes);
+  return Limit{.first_name = "memory",
+               .second_name = "memory",
+               // The second is there only where swap is counted.
+               .first = {{"memory.limit_in_bytes", charged}, {"memory.memsw.limit_in_bytes", charged, true}},
+               .second = {{"memory.swap.max", "0", true}, {"memory.max", charged}},
+               .by_systemd = "-p MemoryMax=" + charged + " -p MemorySwapMax=0"};
+}
+
+Result<Limit> rate_limit(const ProcessLimits& limits) {
+  Expects(!limits.files.empty());
+  Limit limit{.first_name = "blkio", .second_name = "io", .first = {}, .second = {}, .by_systemd = {}};
+  Result<std::vector<DeviceInfo>> drives = drives_below(limits.files);
+  if (!drives) {
+    return propagate(drives);
+  }
+  for (const DeviceInfo& drive : *drives) {
+    if (drive.number.empty()) {
+      return unavailable("{}: no drive is below it whose reads could be limited ({})", limits.files.front(),
+                         describe(drive));
+    }
+    limit.first.push_back(
+        {"blkio.throttle.read_bps_device", fmt::format("{} {}", drive.number, limits.read_bytes_per_s)});
+    limit.second.push_back({"io.max", fmt::format("{} rbps={}", drive.number, limits.read_bytes_per_s)});
+    limit.by_systemd += fmt::format("{}-p 'IOReadBandwidthMax=/dev/{} {}'",
+                                    limit.by_systemd.empty() ? "" : " ", drive.name, limits.read_bytes_per_s);
+  }
+  return limit;
+}
+
+Result<std::vector<Limit>> all_limits(const ProcessLimits& limits) {
+  std::vector<Limit> all;
+  if (limits.memory_bytes > 0) {
+    Result<Limit> memory = memory_limit(limits);
+    if (!memory) {
+      return propagate(memory);
+    }
+    all.push_back(std::move(*memory));
+  }
+  if (limits.read_bytes_per_s > 0) {
+    Result<Limit> rate = rate_limit(limits);
+    if (!rate) {
+      return propagate(rate);
+    }
+    all.push_back(std::move(*rate));
+  }
+  return all;
+}
+
+// A user's own systemd may limit memory, but not what is read.
+Unexpected refused(const std::string& why, const std::vector<Limit>& limits) {
+  bool memory_alone = true;
+  std::string options;
+  for (const Limit& limit : limits) {
+    memory_alone = memory_alone && limit.second_name == "memory";
+    options += limit.by_systemd + " ";
+  }
+  return unavailable("may not limit this process ({}); have it limited from outside: {} --scope {}spillway …",
+                     why, memory_alone ? "systemd-run --user" : "sudo systemd-run", options);
+}
+
+}  // namespace
+
+LimitedProcess::~LimitedProcess() {
+  while (!held_.empty()) {
+    take_steps(steps_out_of(held_.back().cage));
+    held_.pop_back();
+  }
+}
+
+void LimitedProcess::add(Cage cage) {
+  OnSuddenEnd on_sudden_end(steps_out_of(cage));
+  held_.push_back({std::move(cage), std::move(on_sudden_end)});
+}
+
+std::vector<std::string> LimitedProcess::directories() const {
+  std::vector<std::string> all;
+  for (const Held& held : held_) {
+    all.push_back(held.cage.directory);
+  }
+  return all;
+}
+
+Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limits) {
+  Result<std::vector<Limit>> all = all_limits(limits);
+  if (!all) {
+    return propagate(all);
+  }
+  // A process is in one cgroup of each hierarchy.
+  std::vector<std::pair<OwnCgroup, std::vector<Limit>>> hierarchies;
+  for (const Limit& limit : *all) {
+    const std::optional<OwnCgroup> own = own_cgroup(limit.first_name);
+    if (!own) {
+      return refused("there is no cgroup for " + limit.second_name, *all);
+    }
+    auto known = std::find_if(hierarchies.begin(), hierarchies.end(),
+                              [&own](const auto& other) { return other.first.mount == own->mount; });
+    if (known == hierarchies.end()) {
+      known = hierarchies.insert(known, {*own, {}});
+    }
+    known->second.push_back(limit);
+  }
+  auto process = std::make_unique<LimitedProcess>();
+  for (const auto& [own, limits_there] : hierarchies) {
+    if (const std::string refusal = enter_cage(own, limits_there, *process); !refusal.empty()) {
+      return refused(refusal, *all);
+    }
+  }
+  return process;
+}
+
+}  // namespace spillway

@@ -1,0 +1,97 @@
+#include "stores/model_fingerprint.h"
+
+#include <fcntl.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "core/expects.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint64_t kSamples = 64;
+constexpr uint64_t kSampleBytes = 4096;
+
+class Hash {
+ public:
+  Hash() : state_(XXH3_createState()), buffer_(kMiB) {
+    Expects(state_ != nullptr);
+    XXH3_64bits_reset(state_.get());
+  }
+
+  void add(uint64_t number) { XXH3_64bits_update(state_.get(), &number, sizeof number); }
+
+  // All bytes of a file from `offset` on, which it must have.
+  Result<void> add(const std::string& path, const FileHandle& file, uint64_t offset, uint64_t bytes) {
+    while (bytes > 0) {
+      const std::span<std::byte> piece = std::span(buffer_).first(std::min<uint64_t>(bytes, buffer_.size()));
+      const ReadOutcome read = read_at(file.get(), piece, offset);
+      if (read.error != 0 || read.bytes < piece.size()) {
+        return failed("cannot read {} at offset {}: {}", path, offset + read.bytes,
+                      read.error != 0 ? error_text(read.error) : "the file ends there");
+      }
+      XXH3_64bits_update(state_.get(), piece.data(), piece.size());
+      offset += piece.size();
+      bytes -= piece.size();
+    }
+    return {};
+  }
+
+  uint64_t value() const { return XXH3_64bits_digest(state_.get()); }
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  std::unique_ptr<XXH3_state_t, Free> state_;
+  std::vector<std::byte> buffer_;
+};
+
+// Returns the file's size.
+Result<uint64_t> add_file(const ModelFile& model, Hash& hash) {
+  Result<FileHandle> file = open_file(model.path, O_RDONLY);
+  if (!file) {
+    return propagate(file);
+  }
+  Result<uint64_t> size = file_size(model.path, *file);
+  if (!size) {
+    return propagate(size);
+  }
+  const uint64_t head = std::min(model.head_bytes, *size);
+  hash.add(*size);
+  hash.add(head);
+  if (Result<void> added = hash.add(model.path, *file, 0, head); !added) {
+    return propagate(added);
+  }
+  const uint64_t rest = *size - head;
+  const uint64_t step = std::max(rest / kSamples, kSampleBytes);
+  for (uint64_t at = 0; at < rest; at += step) {
+    const uint64_t bytes = std::min(kSampleBytes, rest - at);
+    if (Result<void> added = hash.add(model.path, *file, head + at, bytes); !added) {
+      return propagate(added);
+    }
+  }
+  return size;
+}
+
+}  // namespace
+
+Result<PackedOrigin> model_fingerprint(std::span<const ModelFile> files) {
+  Hash hash;
+  PackedOrigin origin;
+  for (const ModelFile& file : files) {
+    Result<uint64_t> size = add_file(file, hash);
+    if (!size) {
+      return propagate(size);
+    }
+    origin.files.push_back({std::filesystem::path(file.path).filename().string(), *size});
+  }
+  origin.fingerprint = hash.value();
+  return origin;
+}
+
+}  // namespace spillway

@@ -1,0 +1,279 @@
+#include "stores/packed_format.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/expects.h"
+#include "core/json.h"
+#include "core/rng.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+constexpr std::string_view kGeneratedSchema = "spillway.store/1";
+constexpr std::string_view kPackedSchema = "spillway.store/2";
+constexpr uint64_t kMostHeaderBytes = kMiB;
+constexpr uint32_t kMostPieces = 1024;
+
+struct Preamble {
+  std::array<char, kPackedMagic.size()> magic;
+  uint64_t json_bytes;
+  uint64_t checksum;
+};
+static_assert(sizeof(Preamble) == 32);
+
+uint64_t checksum(std::string_view text) {
+  uint64_t state = mix64(text.size());
+  for (const char byte : text) {
+    state = mix64(state ^ uint8_t(byte));
+  }
+  return state;
+}
+
+Json to_json(const PackedContent& content) {
+  Json files = Json::array();
+  for (const PackedOrigin::File& file : content.origin.files) {
+    files.push_back({{"name", file.name}, {"bytes", file.bytes}});
+  }
+  Json parts = Json::array();
+  for (const std::vector<PackedPart>& layer : content.parts) {
+    Json& list = parts.emplace_back(Json::array());
+    for (const PackedPart& part : layer) {
+      list.push_back({{"name", part.name}, {"bytes", part.bytes}});
+    }
+  }
+  return {{"origin", {{"files", files}, {"fingerprint", content.origin.fingerprint}}},
+          {"layout", content.layout},
+          {"parts", parts},
+          {"index_checksum", content.index_checksum}};
+}
+
+PackedContent parse_content(const Json& json) {
+  PackedContent content;
+  for (const Json& file : json.at("origin").at("files")) {
+    content.origin.files.push_back({file.at("name").get<std::string>(), file.at("bytes").get<uint64_t>()});
+  }
+  content.origin.fingerprint = json.at("origin").at("fingerprint").get<uint64_t>();
+  content.layout = json.at("layout").get<std::string>();
+  for (const Json& layer : json.at("parts")) {
+    std::vector<PackedPart>& parts = content.parts.emplace_back();
+    for (const Json& part : layer) {
+      parts.push_back({part.at("name").get<std::string>(), part.at("bytes").get<uint64_t>()});
+    }
+  }
+  content.index_checksum = json.at("index_checksum").get<uint64_t>();
+  return content;
+}
+
+// Reads what a header must have; throws nlohmann's exceptions on the wrong type or a missing key.
+PackedHeader parse(const Json& json) {
+  const Json& geometry = json.at("geometry");
+  PackedHeader header;
+  header.layers = geometry.at("layers").get<uint32_t>();
+  header.experts_per_layer = geometry.at("experts_per_layer").get<uint32_t>();
+  header.expert_bytes = geometry.at("expert_bytes").get<std::vector<uint64_t>>();
+  header.parts = json.at("ranges_per_expert").get<uint32_t>();
+  header.piece = json.at("piece").at("index").get<uint32_t>();
+  header.pieces = json.at("piece").at("count").get<uint32_t>();
+  const Json& content = json.at("content");
+  if (content.contains("generated")) {
+    header.seed = content.at("generated").get<uint64_t>();
+  }
+  if (content.contains("packed")) {
+    header.packed = parse_content(content.at("packed"));
+  }
+  return header;
+}
+
+// The rest of validate(), of a packed model.
+Result<void> validate_content(const std::string& path, const PackedHeader& header) {
+  const PackedContent& content = *header.packed;
+  if (header.seed || header.parts != 1 || header.pieces != 1) {
+    return failed("{}: a packed model is in one file and has one range per expert; this one says otherwise",
+                  path);
+  }
+  if (content.origin.files.empty() || content.parts.size() != header.layers) {
+    return failed("{}: the header names {} model files and the parts of {} layers; the store has {} layers",
+                  path, content.origin.files.size(), content.parts.size(), header.layers);
+  }
+  for (uint32_t layer = 0; layer < header.layers; ++layer) {
+    // Subtracted one by one: their sum may overflow.
+    uint64_t left = header.expert_bytes[layer];
+    bool whole = true;
+    for (const PackedPart& part : content.parts[layer]) {
+      whole = whole && part.bytes > 0 && part.bytes <= left;
+      left -= whole ? part.bytes : 0;
+    }
+    if (!whole || left != 0) {
+      return failed("{}: the parts of an expert of layer {} do not make up its {} bytes", path, layer,
+                    header.expert_bytes[layer]);
+    }
+  }
+  return {};
+}
+
+// What parse() cannot see; the layout can then be computed without overflow.
+Result<void> validate(const std::string& path, const PackedHeader& header, const Json& json) {
+  if (json.at("schema") != (header.packed ? kPackedSchema : kGeneratedSchema) ||
+      json.at("alignment") != kPackedAlignment || json.at("data_offset") != kPackedDataOffset) {
+    return failed(
+        "{}: this program reads {} and {}, a packed model, with alignment {} and data at {}; the file says "
+        "otherwise",
+        path, kGeneratedSchema, kPackedSchema, kPackedAlignment, kPackedDataOffset);
+  }
+  const ModelGeometry shape = {.layers = header.layers,
+                               .experts_per_layer = header.experts_per_layer,
+                               .top_k = 1,
+                               .used_top_k = 1,
+                               .expert_bytes = header.expert_bytes};
+  if (Result<void> valid = shape.validate(); !valid) {
+    return failed("{}: {}", path, valid.error().message);
+  }
+  if (header.parts != 1 && header.parts != 3) {
+    return failed("{}: ranges_per_expert is {}, not 1 or 3", path, header.parts);
+  }
+  if (header.pieces == 0 || header.pieces > kMostPieces || header.piece >= header.pieces) {
+    return failed("{}: says it is piece {} of {}; at most {} are possible", path, header.piece + 1,
+                  header.pieces, kMostPieces);
+  }
+  return header.packed ? validate_content(path, header) : Result<void>();
+}
+
+// What the JSON text says of the content.
+Json content_json(const PackedHeader& header) {
+  Json content = Json::object();
+  if (header.seed) {
+    content["generated"] = *header.seed;
+  }
+  if (header.packed) {
+    content["packed"] = to_json(*header.packed);
+  }
+  return content;
+}
+
+}  // namespace
+
+std::string describe(const PackedOrigin& origin) {
+  Expects(!origin.files.empty());
+  return fmt::format("{} (fingerprint {:016x})", origin.files.front().name, origin.fingerprint);
+}
+
+Result<std::string> write_packed_header(const PackedHeader& header) {
+  // In alphabetical order, as in all stores so far: a scratch store is known again by these bytes.
+  const Json json = {{"alignment", kPackedAlignment},
+                     {"content", content_json(header)},
+                     {"data_offset", kPackedDataOffset},
+                     {"geometry",
+                      {{"expert_bytes", header.expert_bytes},
+                       {"experts_per_layer", header.experts_per_layer},
+                       {"layers", header.layers}}},
+                     {"piece", {{"count", header.pieces}, {"index", header.piece}}},
+                     {"ranges_per_expert", header.parts},
+                     {"schema", header.packed ? kPackedSchema : kGeneratedSchema}};
+  // A file's name need not be UTF-8; what is not is replaced rather than thrown over.
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > kMostHeaderBytes) {
+    return failed("{} layers need a store header of {}; at most {} are possible", header.layers,
+                  format_bytes(text.size()), format_bytes(kMostHeaderBytes));
+  }
+  Preamble preamble = {.magic = {}, .json_bytes = text.size(), .checksum = checksum(text)};
+  std::copy(kPackedMagic.begin(), kPackedMagic.end(), preamble.magic.begin());
+  std::string bytes(sizeof preamble, '\0');
+  std::memcpy(bytes.data(), &preamble, sizeof preamble);
+  return bytes + text;
+}
+
+Result<PackedHeader> read_packed_header(const std::string& path, const FileHandle& file) {
+  Preamble preamble = {};
+  const ReadOutcome start = read_at(file.get(), std::as_writable_bytes(std::span(&preamble, 1)), 0);
+  if (start.error != 0) {
+    return failed("cannot read {}: {}", path, error_text(start.error));
+  }
+  if (start.bytes < sizeof preamble) {
+    return failed("{}: cut off at {} bytes, within the header", path, start.bytes);
+  }
+  if (std::string_view(preamble.magic.data(), preamble.magic.size()) != kPackedMagic) {
+    return failed("{} is no packed store: it does not begin as one", path);
+  }
+  if (preamble.json_bytes > kMostHeaderBytes) {
+    return failed("{}: offset 16: claims a header of {} bytes; at most {} are possible", path,
+                  preamble.json_bytes, kMostHeaderBytes);
+  }
+  std::string text(preamble.json_bytes, '\0');
+  const ReadOutcome rest = read_at(file.get(), std::as_writable_bytes(std::span(text)), sizeof preamble);
+  if (rest.error != 0 || rest.bytes < text.size()) {
+    return failed("{}: cut off at {} bytes, within the header of {}", path, sizeof preamble + rest.bytes,
+                  sizeof preamble + text.size());
+  }
+  if (checksum(text) != preamble.checksum) {
+    return failed("{}: the header is damaged: its checksum at offset 24 does not match", path);
+  }
+  try {
+    const Json json = Json::parse(text);
+    const PackedHeader header = parse(json);
+    if (Result<void> valid = validate(path, header, json); !valid) {
+      return propagate(valid);
+    }
+    return header;
+  } catch (const Json::exception& problem) {
+    return failed("{}: the header cannot be understood: {}", path, problem.what());
+  }
+}
+
+Result<std::optional<PackedOrigin>> packed_origin(const std::string& path) {
+  Result<FileHandle> file = open_file(path, O_RDONLY);
+  if (!file) {
+    return propagate(file);
+  }
+  if (Result<uint64_t> size = file_size(path, *file); !size) {
+    return propagate(size);
+  }
+  Result<PackedHeader> header = read_packed_header(path, *file);
+  if (!header) {
+    return propagate(header);
+  }
+  return header->packed ? std::optional(std::move(header->packed->origin)) : std::nullopt;
+}
+
+std::string describe_shape(uint32_t layers, uint32_t experts_per_layer,
+                           const std::vector<uint64_t>& expert_bytes) {
+  if (expert_bytes.empty()) {
+    return fmt::format("{} layers × {} experts", layers, experts_per_layer);
+  }
+  const auto [low, high] = std::minmax_element(expert_bytes.begin(), expert_bytes.end());
+  return *low == *high ? fmt::format("{} layers × {} experts of {} bytes", layers, experts_per_layer, *high)
+                       : fmt::format("{} layers × {} experts of {} to {} bytes", layers, experts_per_layer,
+                                     *low, *high);
+}
+
+PackedLayout::PackedLayout(const PackedHeader& header) : parts_(header.parts), pieces_(header.pieces) {
+  uint64_t offset = kPackedDataOffset;
+  for (const uint64_t expert_bytes : header.expert_bytes) {
+    const uint64_t each = expert_bytes / parts_;
+    for (uint32_t part = 0; part < parts_; ++part) {
+      const uint64_t bytes = part + 1 < parts_ ? each : expert_bytes - each * (parts_ - 1);
+      const uint64_t slot = round_up((bytes + pieces_ - 1) / pieces_, kPackedAlignment);
+      tables_.push_back({offset, bytes, slot});
+      offset += slot * header.experts_per_layer;
+    }
+  }
+  file_bytes_ = offset;
+}
+
+void PackedLayout::ranges(uint32_t layer, uint32_t slot, std::vector<ByteRange>& out) const {
+  for (uint32_t part = 0; part < parts_; ++part) {
+    const Table& table = tables_[size_t(layer) * parts_ + part];
+    uint64_t left = table.bytes;
+    for (uint32_t piece = 0; left > 0; ++piece) {
+      const uint64_t bytes = std::min(left, table.slot);
+      out.push_back({piece, table.offset + slot * table.slot, bytes});
+      left -= bytes;
+    }
+  }
+}
+
+}  // namespace spillway

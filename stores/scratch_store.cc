@@ -1,0 +1,241 @@
+#include "stores/scratch_store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "core/units.h"
+#include "host/page_memory.h"
+#include "stores/generated_content.h"
+#include "stores/packed_format.h"
+#include "stores/partial_file.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint64_t kFillBytes = 4 * kMiB;
+
+PackedHeader header_for(const ModelGeometry& geometry, const ScratchOptions& options, uint32_t piece) {
+  return {.layers = geometry.layers,
+          .experts_per_layer = geometry.experts_per_layer,
+          .expert_bytes = geometry.expert_bytes,
+          .parts = options.ranges_per_expert,
+          .piece = piece,
+          .pieces = uint32_t(options.directories.size()),
+          .seed = options.seed};
+}
+
+bool is_made(const std::string& path, const PackedHeader& wanted) {
+  Result<FileHandle> file = open_file(path, O_RDONLY);
+  if (!file) {
+    return false;
+  }
+  const Result<uint64_t> size = file_size(path, *file);
+  const Result<PackedHeader> header = read_packed_header(path, *file);
+  return size && header && *header == wanted && *size == PackedLayout(wanted).file_bytes();
+}
+
+// Writers that share out the blocks of a file among them. The calling thread is one and alone reports
+// progress.
+class StoreWriter {
+ public:
+  StoreWriter(const PartialFile& file, const PackedHeader& header, uint64_t bytes)
+      : file_(file), content_(*header.seed, header.piece), bytes_(bytes) {}
+
+  // `before` of `total` bytes were written before this file. The result is an errno; ECANCELED: stopped.
+  int run(std::span<std::byte> memory, uint64_t before, uint64_t total, StoreProgress progress) {
+    const auto work = [&](uint32_t writer) {
+      return write_next(memory.subspan(writer * kFillBytes, kFillBytes));
+    };
+    const auto between = [&] {
+      if (!progress(before + done_, total)) {
+        error_ = ECANCELED;
+      }
+    };
+    share_writing(work, between);
+    return error_;
+  }
+
+ private:
+  bool write_next(std::span<std::byte> block) {
+    const uint64_t offset = next_.fetch_add(kFillBytes);
+    if (offset >= bytes_ || error_ != 0) {
+      return false;
+    }
+    const uint64_t bytes = std::min(kFillBytes, bytes_ - offset);
+    content_.fill(offset, block.first(bytes));
+    if (const int error = file_.write(block.first(bytes), offset); error != 0) {
+      error_ = error;
+      return false;
+    }
+    done_ += bytes;
+    return true;
+  }
+
+  const PartialFile& file_;
+  const GeneratedContent content_;
+  const uint64_t bytes_;
+  std::atomic<uint64_t> next_ = kPackedDataOffset;
+  std::atomic<uint64_t> done_ = 0;
+  std::atomic<int> error_ = 0;
+};
+
+// Comes last, so that a file without its header is never taken for a store.
+Result<void> write_header(const PartialFile& file, const PackedHeader& header, std::span<std::byte> memory) {
+  Result<std::string> text = write_packed_header(header);
+  if (!text) {
+    return propagate(text);
+  }
+  return file.write_padded(std::as_bytes(std::span(*text)), 0, memory);
+}
+
+// Directories that were made for a store. Those that are still empty in the end go again.
+class NewDirectories {
+ public:
+  NewDirectories() = default;
+  NewDirectories(const NewDirectories&) = delete;
+  NewDirectories& operator=(const NewDirectories&) = delete;
+  ~NewDirectories() {
+    for (auto directory = made_.rbegin(); directory != made_.rend(); ++directory) {
+      ::rmdir(directory->c_str());
+    }
+  }
+
+  // With what is missing above it.
+  Result<void> make(const std::filesystem::path& directory) {
+    std::filesystem::path at;
+    std::error_code problem;
+    for (const std::filesystem::path& name : directory) {
+      at /= name;
+      if (std::filesystem::create_directory(at, problem)) {
+        made_.push_back(at);
+      } else if (problem) {
+        return failed("cannot make directory {}: {}; choose one that can be written", directory.string(),
+                      problem.message());
+      }
+    }
+    return {};
+  }
+
+ private:
+  std::vector<std::filesystem::path> made_;
+};
+
+// One file of the store, to be written.
+struct Piece {
+  PackedHeader header;
+  uint64_t bytes = 0;
+  PartialFile file;
+};
+
+Result<Piece> begin_piece(const std::string& path, const PackedHeader& header) {
+  Result<PartialFile> file = PartialFile::create(path);
+  if (!file) {
+    return propagate(file);
+  }
+  const uint64_t bytes = PackedLayout(header).file_bytes();
+  if (Result<void> room = file->reserve(bytes); !room) {
+    return propagate(room);
+  }
+  return Piece{header, bytes, std::move(*file)};
+}
+
+// `before` bytes of the store's data lie in pieces that are done, and there are `pieces` to write in all.
+Result<void> write_piece(Piece& piece, std::span<std::byte> memory, uint64_t before, uint64_t pieces,
+                         StoreProgress progress) {
+  StoreWriter writer(piece.file, piece.header, piece.bytes);
+  const uint64_t total = (piece.bytes - kPackedDataOffset) * pieces;
+  if (const int error = writer.run(memory, before, total, progress); error == ECANCELED) {
+    return failed("making store {} was stopped; nothing of it is left", piece.file.path());
+  } else if (error != 0) {
+    return failed("cannot write {}: {}", piece.file.name(), error_text(error));
+  }
+  return write_header(piece.file, piece.header, memory);
+}
+
+}  // namespace
+
+Result<std::string> default_cache_directory() {
+  for (const auto& [variable, below] :
+       {std::pair("XDG_CACHE_HOME", "/spillway"), std::pair("HOME", "/.cache/spillway")}) {
+    // An environment that changes under a running program is not supported anywhere.
+    const char* value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
+    if (value != nullptr && value[0] == '/') {
+      return value + std::string(below);
+    }
+  }
+  return failed("neither XDG_CACHE_HOME nor HOME names a directory for the store; use --store DIR");
+}
+
+std::vector<std::string> scratch_store_paths(const ModelGeometry& geometry, const ScratchOptions& options) {
+  uint64_t hash = mix64(options.seed);
+  for (const uint64_t bytes : geometry.expert_bytes) {
+    hash = mix64(hash ^ bytes);
+  }
+  const std::string name = fmt::format("scratch-{}x{}-{:016x}-{}r", geometry.layers,
+                                       geometry.experts_per_layer, hash, options.ranges_per_expert);
+  std::vector<std::string> paths;
+  const size_t pieces = options.directories.size();
+  for (size_t i = 0; i < pieces; ++i) {
+    paths.push_back(pieces == 1
+                        ? fmt::format("{}/{}.store", options.directories[i], name)
+                        : fmt::format("{}/{}-{}of{}.store", options.directories[i], name, i + 1, pieces));
+  }
+  return paths;
+}
+
+Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometry,
+                                                    const ScratchOptions& options, StoreProgress progress) {
+  if (options.directories.empty() || (options.ranges_per_expert != 1 && options.ranges_per_expert != 3)) {
+    return wrong_usage("a scratch store needs a directory and 1 or 3 ranges per expert, not {} and {}",
+                       options.directories.size(), options.ranges_per_expert);
+  }
+  if (Result<void> valid = geometry.validate(); !valid) {
+    return propagate(valid);
+  }
+  const std::vector<std::string> paths = scratch_store_paths(geometry, options);
+  NewDirectories directories;  // outlive what lies in them
+  std::vector<Piece> missing;
+  // All room is taken before the first block is written.
+  for (uint32_t i = 0; i < paths.size(); ++i) {
+    const PackedHeader header = header_for(geometry, options, i);
+    if (is_made(paths[i], header)) {
+      continue;
+    }
+    if (Result<void> made = directories.make(options.directories[i]); !made) {
+      return propagate(made);
+    }
+    Result<Piece> piece = begin_piece(paths[i], header);
+    if (!piece) {
+      return propagate(piece);
+    }
+    missing.push_back(std::move(*piece));
+  }
+  Result<PageMemory> memory = PageMemory::allocate(kStoreWriters * kFillBytes, std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  uint64_t before = 0;
+  for (Piece& piece : missing) {
+    // All have the same tables and therefore the same size.
+    if (Result<void> made = write_piece(piece, memory->bytes(), before, missing.size(), progress); !made) {
+      return propagate(made);
+    }
+    before += piece.bytes - kPackedDataOffset;
+  }
+  // Only when all are whole, so that stopping leaves none of them.
+  for (Piece& piece : missing) {
+    if (Result<void> published = piece.file.publish(); !published) {
+      return propagate(published);
+    }
+  }
+  return paths;
+}
+
+}  // namespace spillway

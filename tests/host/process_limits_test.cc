@@ -1,0 +1,150 @@
+#include "host/process_limits.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "core/units.h"
+#include "host/cgroup.h"
+#include "host/page_cache.h"
+#include "host/page_memory.h"
+#include "host/posix_file.h"
+#include "tests/support/store_fixture.h"
+
+namespace spillway {
+namespace {
+
+using testing::filled;
+using testing::memory_directory;
+using testing::mentions;
+using testing::TestDirectory;
+
+TEST(ProcessLimitsTest, holds_the_page_cache_down_and_goes_away) {
+  const TestDirectory directory;
+  const std::string path = directory.file("data");
+  testing::write_file(path, filled(96 * kMiB));
+  ASSERT_TRUE(drop_page_cache(std::vector{path}));
+  const std::string home = read_text("/proc/self/cgroup").value_or("");
+  std::string cage;
+  {
+    Result<std::unique_ptr<LimitedProcess>> limit = limit_process({.memory_bytes = 64 * kMiB});
+    SKIP_IF_UNAVAILABLE(limit);
+    ASSERT_EQ((*limit)->directories().size(), 1U);
+    cage = (*limit)->directories().front();
+    EXPECT_TRUE(std::filesystem::exists(cage));
+    EXPECT_NE(read_text("/proc/self/cgroup").value_or(""), home);
+    EXPECT_LE(memory_within_reach().value_or(0), 64 * kMiB);
+    EXPECT_LE(memory_at_most().value_or(0), 64 * kMiB);
+    const Result<FileHandle> file = open_file(path, O_RDONLY);
+    std::vector<std::byte> piece(1 * kMiB);
+    for (uint64_t offset = 0; offset < 96 * kMiB; offset += piece.size()) {
+      ASSERT_EQ(read_at(file->get(), piece, offset).bytes, piece.size());
+    }
+    EXPECT_LE(*cached_bytes(path), 64 * kMiB);
+  }
+  EXPECT_FALSE(std::filesystem::exists(cage));
+  EXPECT_EQ(read_text("/proc/self/cgroup").value_or(""), home);
+}
+
+TEST(ProcessLimitsTest, refuses_what_leaves_no_room_beside_uncharged_memory) {
+  const auto limit = limit_process({.memory_bytes = 1 * kGiB, .uncharged_bytes = 1 * kGiB});
+  ASSERT_FALSE(limit);
+  EXPECT_EQ(limit.error().kind, ErrorKind::usage);
+}
+
+// Reads past the page cache `bytes` of the file at `path`, which is that long.
+std::chrono::nanoseconds time_to_read(const std::string& path, uint64_t bytes) {
+  const Result<FileHandle> file = open_file(path, O_RDONLY | O_DIRECT);
+  Result<PageMemory> piece = PageMemory::allocate(1 * kMiB, PageKind::small);
+  EXPECT_TRUE(file && piece && piece->touch());
+  const auto begin = std::chrono::steady_clock::now();
+  for (uint64_t offset = 0; offset < bytes; offset += kMiB) {
+    EXPECT_EQ(read_at(file->get(), piece->bytes().first(kMiB), offset).bytes, kMiB);
+  }
+  return std::chrono::steady_clock::now() - begin;
+}
+
+TEST(ProcessLimitsTest, slows_a_drive_down_beside_a_memory_limit_and_goes_away) {
+  const TestDirectory directory;
+  const std::string path = directory.file("data");
+  constexpr uint64_t kBytes = 64 * kMiB;
+  std::vector<std::string> cages;
+  testing::write_file(path, filled(kBytes));
+  ASSERT_TRUE(drop_page_cache(std::vector{path}));
+  const std::string home = read_text("/proc/self/cgroup").value_or("");
+  {
+    Result<std::unique_ptr<LimitedProcess>> limit =
+        limit_process({.memory_bytes = kGiB, .read_bytes_per_s = 64 * kMiB, .files = {path, path}});
+    SKIP_IF_UNAVAILABLE(limit);
+    // The kernel lets the reads of its first tenths of a second go at once.
+    EXPECT_GE(time_to_read(path, kBytes), std::chrono::milliseconds(600));
+    for (const std::string& cage : (*limit)->directories()) {
+      cages.push_back(cage);
+      EXPECT_TRUE(std::filesystem::exists(cage));
+    }
+  }
+  for (const std::string& cage : cages) {
+    EXPECT_FALSE(std::filesystem::exists(cage));
+  }
+  EXPECT_EQ(read_text("/proc/self/cgroup").value_or(""), home);
+}
+
+TEST(ProcessLimitsTest, takes_the_place_of_a_cgroup_that_a_process_of_its_number_left_behind) {
+  const std::optional<OwnCgroup> own = own_cgroup("memory");
+  if (!own || ::mkdir(fmt::format("{}/spillway-{}", own->directory, ::getpid()).c_str(), 0755) != 0) {
+    GTEST_SKIP() << "no right to make cgroups";
+  }
+  Result<std::unique_ptr<LimitedProcess>> limit = limit_process({.memory_bytes = kGiB});
+  SKIP_IF_UNAVAILABLE(limit);
+  EXPECT_TRUE(std::filesystem::exists((*limit)->directories().front()));
+}
+
+TEST(ProcessLimitsTest, refuses_a_rate_where_no_drive_is_below) {
+  if (::access("/dev/shm", W_OK) != 0) {
+    GTEST_SKIP() << "no tmpfs at /dev/shm";
+  }
+  const TestDirectory directory(memory_directory());
+  const std::string path = directory.file("data");
+  testing::write_file(path, filled(4096));
+  const auto limit = limit_process({.read_bytes_per_s = kMiB, .files = {path}});
+  ASSERT_FALSE(limit);
+  EXPECT_EQ(limit.error().kind, ErrorKind::unavailable);
+  EXPECT_TRUE(mentions(limit.error().message, path)) << limit.error().message;
+}
+
+TEST(ProcessLimitsTest, finds_the_cgroup_in_every_arrangement) {
+  const auto directory = [](std::string_view cgroup, std::string_view mounts) {
+    const auto found = find_cgroup("memory", cgroup, mounts);
+    return found ? fmt::format("{} {}", found->version, found->directory) : "none";
+  };
+  // Version 2 alone, as systemd has it.
+  EXPECT_EQ(directory("0::/user.slice/run-1.scope\n",
+                      "31 23 0:28 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"),
+            "2 /sys/fs/cgroup/user.slice/run-1.scope");
+  // Version 1 beside a version 2 without the controller.
+  const std::string hybrid =
+      "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+      "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+  EXPECT_EQ(directory("4:memory:/a/b\n1:cpu:/\n0::/x\n", hybrid), "1 /sys/fs/cgroup/memory/a/b");
+  // Several controllers in one hierarchy; the process at its root.
+  EXPECT_EQ(directory("4:cpu,memory:/\n", "35 31 0:32 / /cg rw shared:9 - cgroup none rw,cpu,memory\n"),
+            "1 /cg");
+  // A container that sees a subtree, and one whose process is outside of what it sees.
+  EXPECT_EQ(directory("4:memory:/docker/1/x\n", "35 31 0:32 /docker/1 /cg rw - cgroup c rw,memory\n"),
+            "1 /cg/x");
+  EXPECT_EQ(directory("4:memory:/docker/2\n", "35 31 0:32 /docker/1 /cg rw - cgroup c rw,memory\n"), "none");
+  // Each controller of version 1 in a place of its own.
+  const auto block = find_cgroup("blkio", "7:blkio:/x\n4:memory:/a\n0::/u\n",
+                                 "35 31 0:32 / /cg/memory rw - cgroup c rw,memory\n"
+                                 "36 31 0:33 / /cg/blkio rw - cgroup c rw,blkio\n");
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->directory, "/cg/blkio/x");
+  EXPECT_EQ(directory("0::/../other\n", "31 23 0:28 / /cg rw - cgroup2 cgroup2 rw\n"), "none");
+  EXPECT_EQ(directory("", ""), "none");
+  EXPECT_EQ(directory("nonsense\n", "nonsense - \n"), "none");
+}
+
+}  // namespace
+}  // namespace spillway
