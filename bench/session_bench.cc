@@ -14,9 +14,9 @@
 #include "runtime/session.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
+#include "tests/support/imagined_store.h"
 #include "traces/memory_trace.h"
 #include "traces/synth.h"
-#include "tests/support/imagined_store.h"
 
 // How many expert accesses a second `spillway simulate` gets through on one core: its session over a trace in
 // memory, against the linear device, without prefetch or compute. What the run reports is compared with a

@@ -15,8 +15,7 @@
 // comment says otherwise all calls come from the one session thread, and nothing here blocks.
 namespace spillway {
 
-// ---- storage
-// --------------------------------------------------------------------------------------------------
+// ---- storage ----
 
 // A contiguous piece of one of the store's files.
 struct ByteRange {
@@ -98,8 +97,7 @@ struct DeviceModel {
   virtual Nanoseconds finish(const IoRequest& request, Nanoseconds now) = 0;
 };
 
-// ---- time and compute
-// -----------------------------------------------------------------------------------------
+// ---- time and compute ----
 
 // Time since the run began.
 struct Clock {
@@ -137,8 +135,7 @@ struct Compute {
   virtual bool skips_experts() const { return false; }
 };
 
-// ---- steps
-// ------------------------------------------------------------------------------------------------------
+// ---- steps ----
 
 // What a source knows besides the routing itself; a plug-in that needs more is refused when the run is
 // composed.
@@ -165,8 +162,7 @@ struct StepSeries {
   virtual std::unique_ptr<StepSource> cursor() const = 0;  // which the series must outlive
 };
 
-// ---- cache decisions
-// ----------------------------------------------------------------------------------------------
+// ---- cache decisions ----
 
 struct Access {
   ExpertId expert{};
@@ -208,8 +204,7 @@ struct Prefetcher {
   virtual void propose(const Step& now, HintList& out) = 0;
 };
 
-// ---- what happened
-// --------------------------------------------------------------------------------------------------
+// ---- what happened ----
 
 enum class EventKind : uint8_t {
   // Decisions of the pager, a pure function of its inputs. `expert` is set in each.

@@ -11,7 +11,7 @@ import figure as fig  # before matplotlib: it says what to install
 from matplotlib.colors import TwoSlopeNorm
 
 PREFETCHER = "oracle"
-PAYS = 1.005  # less may be noise; the page counts by the same (experiments/page/sweep_answer.cc)
+PAYS = 1.005  # less may be noise; the page counts by the same (app/page/sweep_answer.cc)
 
 
 def place_of(run):

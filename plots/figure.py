@@ -32,7 +32,7 @@ SERIES = [BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 DASHES = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 3))]
 
-# A page that shows a figure in the dark replaces exactly these (experiments/page/style.h).
+# A page that shows a figure in the dark replaces exactly these (app/page/style.h).
 INK, MUTED, GRID, PAPER = "#1d2126", "#5c636b", "#d7dbdf", "#ffffff"
 
 # As wide as a phone, so that a point of type is about a pixel there.
@@ -194,7 +194,7 @@ class Metric:
         return value / per if value is not None and per else None
 
 
-# The names are those that experiment files know (experiments/sweep/figures.cc).
+# The names are those that experiment files know (app/sweep/figures.cc).
 TOKENS = "phases/measured/tokens"
 METRICS = {
     metric.name: metric

@@ -14,8 +14,8 @@ namespace spillway {
 std::vector<std::vector<ExpertId>> most_popular(const ModelGeometry& geometry, const StatsCollector& seen,
                                                 uint64_t bytes);
 
-// The steps of `inner`, which outlives it, behind a prefill pass that asks for the `experts` of each layer once:
-// what a runtime would do that fills its cache before it begins. Passes are counted anew.
+// The steps of `inner`, which outlives it, behind a prefill pass that asks for the `experts` of each layer
+// once: what a runtime would do that fills its cache before it begins. Passes are counted anew.
 class PreloadSource final : public StepSource {
  public:
   PreloadSource(StepSource& inner, std::vector<std::vector<ExpertId>> experts);

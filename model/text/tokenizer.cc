@@ -82,8 +82,7 @@ struct Tokenizer::Fragment {
   TokenId token = kNoToken;
 };
 
-// ---- making one
-// --------------------------------------------------------------------------------------------------
+// ---- making one ----
 
 class TokenizerBuilder {
  public:
@@ -236,8 +235,7 @@ Result<Tokenizer> Tokenizer::make(const Vocabulary& vocabulary) {
   return TokenizerBuilder(vocabulary).build();
 }
 
-// ---- encoding
-// ----------------------------------------------------------------------------------------------------
+// ---- encoding ----
 
 Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, ControlText control) const {
   if (text.size() >= std::numeric_limits<uint32_t>::max()) {
@@ -311,8 +309,7 @@ Result<void> Tokenizer::encode_plain(std::string_view text, size_t offset, PairM
   return {};
 }
 
-// ---- decoding
-// ----------------------------------------------------------------------------------------------------
+// ---- decoding ----
 
 std::string_view Tokenizer::token_bytes(TokenId id) const {
   Expects(id >= 0 && size_t(id) < size());

@@ -345,7 +345,7 @@ TEST_F(Cli, WritesAReportThatItsSchemaDescribes) {
   const std::string root = SPILLWAY_SOURCE_DIR;
   const auto check = [&](const std::string& schema, const std::string& document) {
     return Program({"/usr/bin/env", "python3", root + "/tests/cli/check_schema.py",
-                    root + "/experiments/schema/" + schema, document})
+                    root + "/share/schema/" + schema, document})
         .wait();
   };
   const std::string report = scratch_ / "report.json";

@@ -138,7 +138,7 @@ TEST_F(Curve, WritesWhatItsSchemaSays) {
   const std::string json = scratch_ / "curve.json";
   ASSERT_EQ(spillway({"curve", trace_, "--semantics", "request", "--json", json}).status, 0);
   const Ran checked = Program({"/usr/bin/env", "python3", root + "/tests/cli/check_schema.py",
-                               root + "/experiments/schema/curve-1.json", json})
+                               root + "/share/schema/curve-1.json", json})
                           .wait();
   EXPECT_EQ(checked.status, 0) << checked.err;
 }

@@ -32,7 +32,7 @@ TEST(PlanCommand, WritesJsonThatItsSchemaDescribes) {
   const std::string root = SPILLWAY_SOURCE_DIR;
   const auto check = [&](const std::string& document) {
     return Program({"/usr/bin/env", "python3", root + "/tests/cli/check_schema.py",
-                    root + "/experiments/schema/plan-1.json", document})
+                    root + "/share/schema/plan-1.json", document})
         .wait();
   };
   const std::string path = scratch / "plan.json";

@@ -11,7 +11,8 @@ TEST(ShellLine, QuotesWhatAShellWouldTakeApart) {
             "replay a/b-c_d.bin --device=2xlinear:latency=80us,x=1%");
   EXPECT_EQ(line({"two words", "", "$HOME", "a\\b"}), "'two words' '' '$HOME' 'a\\b'");
   EXPECT_EQ(line({"it's"}), "'it'\\''s'");
-  EXPECT_EQ(line({"it's\n\x1b[31m"}), "$'it\\047s\\012\\033[31m'") << "one line, and nothing a terminal obeys";
+  EXPECT_EQ(line({"it's\n\x1b[31m"}), "$'it\\047s\\012\\033[31m'")
+      << "one line, and nothing a terminal obeys";
   EXPECT_EQ(line({}), "");
 }
 

@@ -25,7 +25,8 @@ class SweepLab : public testing::Test {
       "let": {"tokens": 40},
       "make": [{"command": "trace synth", "layers": 4, "experts": 16, "top-k": 4, "expert-bytes": "64KiB",
                 "tokens": "{tokens}", "seed": 7, "output": "{made}/trace.bin", "force": true}],
-      "base": {"command": "simulate", "trace": "{made}/trace.bin", "device": "linear", "seed": "{repetition}"},
+      "base": {"command": "simulate", "trace": "{made}/trace.bin", "device": "linear",
+               "seed": "{repetition}"},
       "sweep": {"cache": ["512KiB", {"label": "large", "cache": "2MiB"}], "evict": ["lru", "random"]},
       "repetitions": 2,
       "plot": {"kind": "bars", "x": "cache", "y": ["hit_ratio"], "series": "evict"},
@@ -80,7 +81,7 @@ class SweepLab : public testing::Test {
 
   static void expect_schema(const std::string& schema, const std::string& document) {
     const Ran ran = Program({"/usr/bin/env", "python3", SPILLWAY_SOURCE_DIR "/tests/cli/check_schema.py",
-                             SPILLWAY_SOURCE_DIR "/experiments/schema/" + schema, document})
+                             SPILLWAY_SOURCE_DIR "/share/schema/" + schema, document})
                         .wait();
     if (ran.err.find("No module named") != std::string::npos || ran.status == 127) {
       GTEST_SKIP() << "python3-jsonschema is not installed";

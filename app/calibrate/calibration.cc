@@ -1,0 +1,329 @@
+#include "app/calibrate/calibration.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "app/report/host.h"
+#include "backends/list.h"
+#include "core/expects.h"
+#include "host/device_bytes.h"
+#include "host/interrupt.h"
+#include "host/page_cache.h"
+#include "host/posix_file.h"
+#include "sim/calibration.h"
+
+namespace spillway {
+namespace {
+
+// Blocks in flight may share memory beyond this: nobody looks at the bytes.
+constexpr uint64_t kMemoryBytes = 256 * kMiB;
+
+// What stays in the page cache while a warm method is measured.
+constexpr uint64_t kWarmBytes = 64 * kMiB;
+
+// Reads that went past the page cache and yet did not come from the drive: memory, not a drive. A little less
+// than all may be counted where a file has holes or the file system packs.
+constexpr double kLeastFromDevice = 0.9;
+
+double measured_copy_rate(std::span<std::byte> memory, uint64_t seed) {
+  constexpr int kCopies = 9;
+  const size_t half = memory.size() / 2;
+  std::vector<double> rates;
+  for (int i = 0; i < kCopies; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    std::memcpy(memory.data() + (i % 2 == 0 ? half : 0), memory.data() + (i % 2 == 0 ? 0 : half), half);
+    rates.push_back(double(half) / seconds(std::chrono::steady_clock::now() - start));
+  }
+  return bootstrap_median(rates, seed).middle;
+}
+
+// Leaves a full grid: a depth at which some size could not be measured is gone for all.
+void drop_holes(std::vector<LoadPoint>& points) {
+  std::map<uint32_t, size_t> sizes_at;
+  size_t most = 0;
+  for (const LoadPoint& point : points) {
+    most = std::max(most, ++sizes_at[point.depth]);
+  }
+  std::erase_if(points, [&](const LoadPoint& point) { return sizes_at[point.depth] < most; });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> Calibration::make_backend(const MethodPlan& method) {
+  Result<Made<Backend>> made = make_plugin(backends(), "backend", method.backend, BackendEnv{files_});
+  if (!made) {
+    return propagate(made);
+  }
+  if (Result<void> attached = made->port->attach(memory_.bytes()); !attached) {
+    return propagate(attached);
+  }
+  return std::move(made->port);
+}
+
+Result<void> Calibration::open(std::vector<std::string>& refusals) {
+  Result<LoadPlaces> places = LoadPlaces::of_files(files_, seed_);
+  if (!places) {
+    return propagate(places);
+  }
+  places_ = *places;
+  warm_places_ = *places;
+  uint64_t largest = 0;
+  uint64_t largest_warm = 0;
+  for (const MethodPlan& method : planned_) {
+    const uint64_t block = method.blocks.empty() ? 0 : method.blocks.back();
+    largest = std::max(largest, block);
+    largest_warm = std::max(largest_warm, method.start == MethodPlan::Start::warm ? block : 0);
+  }
+  warm_places_->limit(std::max(kWarmBytes, 4 * largest_warm));
+  Result<PageMemory> memory = PageMemory::allocate(std::max(kMemoryBytes, largest), std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  memory_ = std::move(*memory);
+  if (Result<void> touched = memory_.touch(); !touched) {
+    return touched;
+  }
+  for (const MethodPlan& method : planned_) {
+    Result<std::string> resolved = resolve_plugin(backends(), "backend", method.backend);
+    if (!resolved) {
+      return propagate(resolved);
+    }
+    Result<std::unique_ptr<Backend>> backend = make_backend(method);
+    if (!backend && backend.error().kind == ErrorKind::usage) {
+      return propagate(backend);
+    }
+    if (!backend) {
+      refusals.push_back(fmt::format("{}: {}", method.name, backend.error().message));
+      continue;
+    }
+    const BackendCaps& caps = (*backend)->caps();
+    methods_.push_back(method);
+    results_.push_back({method.name, *resolved, caps.depth, caps.alignment, {}, {}});
+    const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
+    if (method.depths.empty() || method.depths.front() > caps.depth) {
+      return wrong_usage("--depth {}: {} takes {} requests at a time",
+                         method.depths.empty() ? 0 : method.depths.front(), *resolved, caps.depth);
+    }
+    for (const uint64_t block : method.blocks) {
+      if (there.blocks_of(block) < 2) {
+        return failed("{}: too small for reads of {}; at least {} are needed", files_[0], format_bytes(block),
+                      format_bytes(2 * block));
+      }
+      for (const uint32_t depth : method.depths) {
+        if (depth <= caps.depth) {
+          cells_.push_back({methods_.size() - 1, block, depth, false, {}, {}, 0, 0});
+          if (method.sequential) {
+            cells_.push_back({methods_.size() - 1, block, depth, true, {}, {}, 0, 0});
+          }
+        }
+      }
+    }
+  }
+  for (size_t i = 0; i < cells_.size(); ++i) {
+    order_.push_back(i);
+  }
+  if (methods_.empty()) {
+    return unavailable("none of the methods can be measured here: {}",
+                       refusals.empty() ? "none was asked for" : refusals.front());
+  }
+  return {};
+}
+
+// Reads all that the warm methods read, once.
+Result<void> Calibration::warm_up(Backend& backend) {
+  warm_places_->begin(kMiB, LoadPlaces::Order::sequential);
+  std::vector<IoDone> done(1);
+  for (uint64_t i = 0; i < warm_places_->blocks_of(kMiB); ++i) {
+    const IoRequest request{i, warm_places_->next(), memory_.bytes().data()};
+    Ensures(backend.submit(std::span(&request, 1)) == 1 && backend.reap(done, 1) == 1);
+    if (done[0].error != 0) {
+      return failed("{}: reading at {} failed: {}", files_[request.range.file], request.range.offset,
+                    error_text(done[0].error));
+    }
+  }
+  return {};
+}
+
+Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
+  const MethodPlan& method = methods_[cell.method];
+  using Start = MethodPlan::Start;
+  // A new backend for each measurement: what an old one has mapped cannot be dropped.
+  Result<std::unique_ptr<Backend>> backend = make_backend(method);
+  if (!backend) {
+    return propagate(backend);
+  }
+  if (method.start != Start::warm) {
+    // Even reads past the page cache suffer from what it holds: the kernel must see to it that both agree.
+    if (Result<void> dropped = drop_page_cache(files_); !dropped) {
+      return dropped;
+    }
+  }
+  LoadPlaces& places = method.start == Start::warm ? *warm_places_ : *places_;
+  const SteadyLoad load = {.block = cell.block,
+                           .depth = cell.depth,
+                           .order = cell.sequential                 ? LoadPlaces::Order::sequential
+                                    : method.start == Start::direct ? LoadPlaces::Order::random
+                                                                    : LoadPlaces::Order::scattered,
+                           .duration = duration,
+                           .stretch = method.stretch,
+                           .pause = method.pause};
+  if (method.start == Start::warm) {
+    if (Result<void> warmed = warm_up(**backend); !warmed) {
+      return warmed;
+    }
+  }
+  const double cpu_before = process_cpu_seconds();
+  const std::optional<uint64_t> before = process_device_bytes();
+  const LoadResult got =
+      (method.stretch > 0 ? run_batches : run_load)(**backend, places, load, memory_.bytes());
+  const std::optional<uint64_t> after = process_device_bytes();
+  if (got.error != 0) {
+    return failed("{}: reading {} bytes by {} failed: {}", files_[0], cell.block, method.backend,
+                  error_text(got.error));
+  }
+  cell.cpu_s += process_cpu_seconds() - cpu_before;
+  cell.bytes += got.requested_bytes;
+  if (got.bytes_per_s > 0 && !got.latencies_ns.empty()) {
+    cell.rates.push_back(got.bytes_per_s);
+    cell.latencies_ns.insert(cell.latencies_ns.end(), got.latencies_ns.begin(), got.latencies_ns.end());
+  }
+  if (method.start == Start::direct) {
+    counted_ = counted_ && before && after;
+    direct_bytes_ += got.requested_bytes;
+    delivered_bytes_ += counted_ ? *after - *before : 0;
+  }
+  return {};
+}
+
+// Of the methods that go to the drive itself, once.
+Result<void> Calibration::see_how_reads_are_told() {
+  if (std::exchange(told_seen_, true)) {
+    return {};
+  }
+  for (size_t i = 0; i < methods_.size(); ++i) {
+    if (methods_[i].start == MethodPlan::Start::direct) {
+      Result<std::unique_ptr<Backend>> backend = make_backend(methods_[i]);
+      if (!backend) {
+        return propagate(backend);
+      }
+      results_[i].tells_all_at_once = tells_all_at_once(**backend, *places_, memory_.bytes());
+    }
+  }
+  return {};
+}
+
+Result<void> Calibration::check_origin() {
+  const bool evident = delivered_bytes_ > 0 || zero_is_evidence(files_);
+  if (counted_ && evident && double(delivered_bytes_) < kLeastFromDevice * double(direct_bytes_)) {
+    return failed(
+        "{}: of {} read past the page cache the kernel says that {} came from a drive: this is memory, or a "
+        "file system that caches below; choose a directory on the drive that is meant",
+        files_[0], format_bytes(direct_bytes_), format_bytes(delivered_bytes_));
+  }
+  return {};
+}
+
+Result<void> Calibration::measure_round(Nanoseconds duration, FunctionRef<void()> measured_one) {
+  if (Result<void> seen = see_how_reads_are_told(); !seen) {
+    return seen;
+  }
+  const Nanoseconds each =
+      std::max<Nanoseconds>(duration / int64_t(cells_.size()), std::chrono::milliseconds(20));
+  // In another order each time: what disturbs from outside does not hit one load alone.
+  for (size_t i = cells_.size(); i > 1; --i) {
+    std::swap(order_[i - 1], order_[rng_.below(i)]);
+  }
+  for (const size_t index : order_) {
+    if (interrupted()) {
+      return failed("interrupted while the drive was measured; nothing was written");
+    }
+    if (Result<void> measured = measure(cells_[index], each); !measured) {
+      return measured;
+    }
+    measured_one();
+  }
+  return check_origin();
+}
+
+Result<void> Calibration::measure_burst_and_rest(Nanoseconds piece) {
+  const MethodPlan& method = methods_[0];
+  if (method.start != MethodPlan::Start::direct) {
+    return {};
+  }
+  Result<std::unique_ptr<Backend>> backend = make_backend(method);
+  if (!backend) {
+    return propagate(backend);
+  }
+  std::vector<double> rates;
+  for (int i = 0; i < 15 && !interrupted(); ++i) {
+    const LoadResult got = run_load(
+        **backend, *places_,
+        {.block = method.blocks.back(), .depth = std::min(8U, (*backend)->caps().depth), .duration = piece},
+        memory_.bytes());
+    if (got.error != 0) {
+      return failed("{}: reading by {} failed: {}", files_[0], method.backend, error_text(got.error));
+    }
+    rates.push_back(got.bytes_per_s);
+  }
+  if (rates.size() < 4) {
+    return failed("interrupted; nothing was written");
+  }
+  burst_ = rates[0];
+  sustained_ = bootstrap_median(std::span(rates).subspan(rates.size() / 2), seed_).middle;
+  return {};
+}
+
+Result<DeviceProfile> Calibration::profile() {
+  DeviceProfile profile;
+  profile.name = describe_files(files_).device;
+  profile.device = profile.name;
+  profile.date = utc_date();
+  profile.source = fmt::format("measured by spillway on {}", describe_host().cpu);
+  std::vector<double> noise;
+  for (Cell& cell : cells_) {
+    if (cell.rates.empty()) {
+      continue;
+    }
+    const MedianInterval rate = bootstrap_median(cell.rates, seed_);
+    LoadPoint point;
+    point.block_bytes = cell.block;
+    point.depth = cell.depth;
+    point.bytes_per_s = rate.middle;
+    point.bytes_per_s_low = rate.low;
+    point.bytes_per_s_high = rate.high;
+    point.cpu_s_per_gb = cell.cpu_s / (double(cell.bytes) / 1e9);
+    summarise_latency(cell.latencies_ns, point);
+    if (methods_[cell.method].stretch > 0) {
+      // Of whole batches: each of their reads drawn from that spread, a batch would wait for the worst of
+      // many.
+      point.latency_ns.fill(point.mean_latency_ns);
+    }
+    noise.push_back((rate.high - rate.low) / rate.middle);
+    (cell.sequential ? results_[cell.method].sequential : results_[cell.method].random).push_back(point);
+  }
+  for (AccessMethod& method : results_) {
+    drop_holes(method.random);
+    if (!method.random.empty()) {
+      profile.methods.push_back(std::move(method));
+    }
+  }
+  profile.noise = noise.empty() ? 0 : bootstrap_median(noise, seed_).middle;
+  profile.burst_bytes_per_s = burst_;
+  profile.sustained_bytes_per_s = sustained_;
+  profile.copy_bytes_per_s = measured_copy_rate(memory_.bytes(), seed_);
+  if (profile.methods.empty()) {
+    return failed("{}: no read came back while a load was steady; the drive is too slow to be measured so",
+                  files_[0]);
+  }
+  for (const auto& fit : {fit_linear, fit_queueing}) {
+    if (Result<FittedModel> found = fit(profile.methods[0]); found) {
+      profile.fits.push_back(std::move(*found));
+    }
+  }
+  return profile;
+}
+
+}  // namespace spillway

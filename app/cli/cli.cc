@@ -1,0 +1,124 @@
+#include "app/cli/cli.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <sstream>
+#include <string_view>
+
+#include "host/sudden_end.h"
+
+namespace spillway {
+namespace {
+
+// When the first signal came, in nanoseconds; 0: none has.
+std::atomic<int64_t> first_signal_ns{0};
+static_assert(std::atomic<int64_t>::is_always_lock_free);
+
+// `timeout` signals its child and then its group, so one wish may come twice in a row.
+constexpr int64_t kSameWishNs = 300'000'000;
+
+// What others send to end us, or what a timer of theirs sends when time is up.
+constexpr std::array kWishes = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,   SIGXCPU,
+                                SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
+
+// What a bug of ours or of the machine raises.
+constexpr std::array kCrashes = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+
+void on_wish(int number) {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  const int64_t now = int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec + 1;
+  interrupt();
+  int64_t first = 0;
+  if (first_signal_ns.compare_exchange_strong(first, now) || now - first < kSameWishNs) {
+    return;
+  }
+  take_end_steps();
+  std::signal(number, SIG_DFL);
+  ::kill(::getpid(), number);  // ends the process when this handler returns
+}
+
+void on_crash(int number, siginfo_t* info, void*) {
+  // Threads that compute on the same mapping crash together; the first cleans up for all.
+  static std::atomic_flag taken = ATOMIC_FLAG_INIT;
+  while (taken.test_and_set()) {
+    ::pause();
+  }
+  take_end_steps();
+  if (number == SIGBUS && info->si_code == BUS_ADRERR) {
+    constexpr std::string_view kWhy =
+        "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kWhy.data(), kWhy.size());
+  }
+  std::signal(number, SIG_DFL);
+  ::raise(number);  // ends the process when this handler returns
+}
+
+// Only where nobody has been before us. What was ignored when we were started stays so: nohup, and a shell's
+// background job, mean what they say. And a sanitizer's handler has more to say of a crash than we have.
+// Never with SA_RESTART: waiting for the other end of a pipe is to end.
+void handle(int number, struct sigaction action) {
+  struct sigaction before = {};
+  if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) {
+    ::sigfillset(&action.sa_mask);
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  for (const int number : kWishes) {
+    struct sigaction action = {};
+    action.sa_handler = on_wish;
+    handle(number, action);
+  }
+  for (const int number : kCrashes) {
+    struct sigaction action = {};
+    action.sa_sigaction = on_crash;
+    action.sa_flags = SA_SIGINFO;
+    handle(number, action);
+  }
+  // A reader that went away and a file beyond the limit are errors of the write, which are reported and
+  // cleaned up after like any other.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void add_commands(Command app, Invocation& invocation) {
+  add_replay_command(app, invocation);
+  add_record_command(app, invocation);
+  add_perplexity_command(app, invocation);
+  add_simulate_command(app, invocation);
+  add_gap_command(app, invocation);
+  add_calibrate_command(app, invocation);
+  add_curve_command(app, invocation);
+  add_plan_command(app, invocation);
+  add_sweep_command(app, invocation);
+  add_compare_command(app, invocation);
+  add_report_command(app, invocation);
+  add_pack_command(app, invocation);
+  add_quantize_command(app, invocation);
+  add_trace_commands(app, invocation);
+  add_list_command(app, invocation);
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> list;
+  std::istringstream pieces(text);
+  for (std::string piece; std::getline(pieces, piece, ',');) {
+    const bool continues = piece.find('=') != std::string::npos && piece.find(':') == std::string::npos;
+    if (continues && !list.empty()) {
+      list.back() += ',' + piece;
+    } else if (!piece.empty()) {
+      list.push_back(piece);
+    }
+  }
+  return list;
+}
+
+}  // namespace spillway

@@ -1,0 +1,291 @@
+#include "app/cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "core/options.h"
+#include "core/text.h"
+
+namespace spillway {
+namespace {
+
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::string command_names(const CLI::App& app) {
+  std::string names;
+  for (const CLI::App* command : commands_of(app)) {
+    names += names.empty() ? command->get_name() : ", " + command->get_name();
+  }
+  return names;
+}
+
+std::string path_of(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name();
+}
+
+// The innermost command that was recognised, as the user would type it.
+std::string parsed_path(const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+  }
+  return path_of(*at);
+}
+
+// The first of `words` that is no command of `app` and should be one, or that none is given, as an error that
+// names those there are. Nothing when the commands are right.
+Result<void> check_commands(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* at = &app;
+  for (size_t i = 0; at->get_require_subcommand_min() > 0; ++i) {
+    const std::string names = command_names(*at);
+    if (i == words.size()) {
+      return wrong_usage("{} needs a command; there are: {}", path_of(*at), names);
+    }
+    const std::string& word = words[i];
+    if (word.starts_with('-')) {
+      return at->get_option_no_throw(word) != nullptr
+                 ? Result<void>()
+                 : wrong_usage("{} has no option '{}'; it needs a command: {}", path_of(*at), word, names);
+    }
+    const std::vector<const CLI::App*> commands = commands_of(*at);
+    const auto next = std::find_if(commands.begin(), commands.end(),
+                                   [&](const CLI::App* command) { return command->get_name() == word; });
+    if (next == commands.end()) {
+      return wrong_usage("there is no command '{} {}'; there are: {}", path_of(*at), word, names);
+    }
+    at = *next;
+  }
+  return {};
+}
+
+// An option whose text `read` takes or refuses; CLI11 wants a refusal thrown.
+CLI::Option* add_checked(CLI::App& app, const std::string& name,
+                         std::function<Result<void>(const std::string&)> read, const std::string& help) {
+  const auto read_or_throw = [name, read = std::move(read)](const std::string& text) {
+    if (const Result<void> done = read(text); !done) {
+      throw CLI::ValidationError(name, done.error().message);
+    }
+  };
+  return app.add_option_function<std::string>(name, read_or_throw, help);
+}
+
+Option add_count(CLI::App& app, const std::string& name, CountRange range, std::string default_text,
+                 std::function<void(uint64_t)> set, const std::string& help) {
+  const auto read = [range, set = std::move(set)](const std::string& text) -> Result<void> {
+    Result<uint64_t> value = parse_count(text, range);
+    if (!value) {
+      return propagate(value);
+    }
+    set(*value);
+    return {};
+  };
+  return {add_checked(app, name, read, help)->type_name("N"), std::move(default_text)};
+}
+
+CountRange within_32_bits(CountRange range) {
+  return {range.least, std::min<uint64_t>(range.most, std::numeric_limits<uint32_t>::max())};
+}
+
+}  // namespace
+
+Result<uint64_t> parse_count(const std::string& text, CountRange range) {
+  uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  if (problem != std::errc{} || stop != end || value < range.least || value > range.most) {
+    // The largest number there is limits nobody, and only clutters the line.
+    const bool open = range.most == std::numeric_limits<uint64_t>::max();
+    return wrong_usage("'{}' is not a whole number {}", text,
+                       open ? fmt::format("of at least {}", range.least)
+                            : fmt::format("from {} to {}", range.least, range.most));
+  }
+  return value;
+}
+
+Result<double> parse_real(const std::string& text, RealRange range) {
+  double value = 0;
+  const Result<void> read = read_option(text, value);
+  if (!read || value < range.least || value > range.most) {
+    return wrong_usage("'{}' is not a number from {} to {}", text, range.least, range.most);
+  }
+  return value;
+}
+
+Option& Option::required() {
+  option_->required();
+  return *this;
+}
+
+Option& Option::type_name(const std::string& name) {
+  option_->type_name(name);
+  return *this;
+}
+
+Option& Option::show_default() {
+  option_->default_str(default_text_);
+  return *this;
+}
+
+Option& Option::one_of(std::initializer_list<const char*> names) {
+  option_->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())));
+  return *this;
+}
+
+Option& Option::comma_separated() {
+  option_->delimiter(',');
+  return *this;
+}
+
+Option& Option::one_word_each() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
+Option& Option::excludes(const Option& other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+bool Option::given() const {
+  return option_->count() > 0;
+}
+
+Command Command::subcommand(const std::string& name, const std::string& summary) {
+  app_->require_subcommand(1);
+  return Command(app_->add_subcommand(name, summary));
+}
+
+void Command::footer(const std::string& text) {
+  app_->footer(text);
+}
+
+Option Command::text(const std::string& name, std::string& value, const std::string& help) {
+  return {app_->add_option(name, value, help), value};
+}
+
+Option Command::texts(const std::string& name, std::vector<std::string>& values, const std::string& help) {
+  return {app_->add_option(name, values, help), join(values, ",")};
+}
+
+void Command::flag(const std::string& name, bool& value, const std::string& help) {
+  app_->add_flag(name, value, help);
+}
+
+Option Command::count(const std::string& name, CountRange range, uint32_t& value, const std::string& help) {
+  const auto set = [&value](uint64_t count) { value = uint32_t(count); };
+  return add_count(*app_, name, within_32_bits(range), fmt::format("{}", value), set, help);
+}
+
+Option Command::count(const std::string& name, CountRange range, uint64_t& value, const std::string& help) {
+  const auto set = [&value](uint64_t count) { value = count; };
+  return add_count(*app_, name, range, fmt::format("{}", value), set, help);
+}
+
+Option Command::count(const std::string& name, CountRange range, std::optional<uint32_t>& value,
+                      const std::string& help) {
+  const auto set = [&value](uint64_t count) { value = uint32_t(count); };
+  return add_count(*app_, name, within_32_bits(range), "", set, help);
+}
+
+Option Command::count(const std::string& name, CountRange range, std::optional<uint64_t>& value,
+                      const std::string& help) {
+  const auto set = [&value](uint64_t count) { value = count; };
+  return add_count(*app_, name, range, "", set, help);
+}
+
+Option Command::real(const std::string& name, RealRange range, double& value, const std::string& help) {
+  const auto read = [range, &value](const std::string& text) -> Result<void> {
+    Result<double> number = parse_real(text, range);
+    if (!number) {
+      return propagate(number);
+    }
+    value = *number;
+    return {};
+  };
+  return {add_checked(*app_, name, read, help), fmt::format("{}", value)};
+}
+
+Option Command::size(const std::string& name, Bytes& value, const std::string& help) {
+  const auto read = [&value](const std::string& text) { return read_option(text, value); };
+  return {add_checked(*app_, name, read, help)->type_name("SIZE"), exact_bytes(value)};
+}
+
+Option Command::rate(const std::string& name, BytesPerSecond least, BytesPerSecond& value,
+                     const std::string& help) {
+  const auto read = [least, &value](const std::string& text) -> Result<void> {
+    BytesPerSecond given;
+    if (Result<void> good = read_option(text, given); !good) {
+      return good;
+    }
+    if (given < least) {
+      return wrong_usage("'{}' is too slow to wait for; give at least {}", text, option_text(least));
+    }
+    value = given;
+    return {};
+  };
+  return {add_checked(*app_, name, read, help)->type_name("RATE"), option_text(value)};
+}
+
+void Command::runs(Invocation& invocation, std::function<Result<void>()> run) {
+  app_->callback([&invocation, run = std::move(run)] { invocation.run = run; });
+}
+
+CommandLine::CommandLine(const std::string& program, const std::string& summary, const std::string& version)
+    : app_(std::make_unique<CLI::App>(summary)) {
+  app_->name(program);
+  app_->set_version_flag("--version", version);
+}
+
+CommandLine::~CommandLine() = default;
+
+Command CommandLine::program() {
+  return Command(app_.get());
+}
+
+Result<bool> CommandLine::parse(std::vector<std::string> words) {
+  if (Result<void> known = check_commands(*app_, words); !known) {
+    return propagate(known);
+  }
+  try {
+    std::reverse(words.begin(), words.end());  // the order in which CLI11 takes a vector
+    app_->parse(words);
+  } catch (const CLI::ParseError& problem) {
+    if (problem.get_exit_code() == int(CLI::ExitCodes::Success)) {  // --help or --version
+      app_->exit(problem);
+      return false;
+    }
+    return wrong_usage("{}; see {} --help", problem.what(), parsed_path(*app_));
+  }
+  return true;
+}
+
+Result<std::string> CommandLine::spelling(const std::string& command, const std::string& name) const {
+  const CLI::App* at = app_.get();
+  std::istringstream words(command);
+  for (std::string word; words >> word;) {
+    const std::vector<const CLI::App*> commands = commands_of(*at);
+    const auto next = std::find_if(commands.begin(), commands.end(),
+                                   [&](const CLI::App* one) { return one->get_name() == word; });
+    if (next == commands.end()) {
+      return wrong_usage("there is no command '{} {}'; there are: {}", path_of(*at), word,
+                         command_names(*at));
+    }
+    at = *next;
+  }
+  for (const std::string& spelled : {"--" + name, "-" + name}) {
+    const bool right_length = spelled[1] == '-' || name.size() == 1;
+    if (right_length && at->get_option_no_throw(spelled) != nullptr) {
+      return spelled;
+    }
+  }
+  if (!name.starts_with('-') && at->get_option_no_throw(name) != nullptr) {
+    return std::string();
+  }
+  return wrong_usage("{} has no option '{}'; see {} --help", path_of(*at), name, path_of(*at));
+}
+
+}  // namespace spillway

@@ -1,0 +1,86 @@
+#include "app/cli/printable.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+#include "core/text.h"
+
+namespace spillway {
+namespace {
+
+struct Character {
+  uint32_t code = 0;
+  size_t bytes = 0;  // 0: not UTF-8
+};
+
+// The first character of `text`, which is not empty. Overlong forms and surrogates are not UTF-8.
+Character first_character(std::string_view text) {
+  const auto lead = uint8_t(text.front());
+  if (lead < 0x80) {
+    return {lead, 1};
+  }
+  const size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < bytes) {
+    return {};
+  }
+  uint32_t code = lead & (0x7FU >> bytes);
+  for (size_t i = 1; i < bytes; ++i) {
+    const auto next = uint8_t(text[i]);
+    if ((next & 0xC0U) != 0x80) {
+      return {};
+    }
+    code = code << 6 | (next & 0x3FU);
+  }
+  const bool overlong = (bytes == 3 && code < 0x800) || (bytes == 4 && code < 0x10000);
+  if (overlong || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
+    return {};
+  }
+  return {code, bytes};
+}
+
+struct Codes {
+  uint32_t first = 0;
+  uint32_t last = 0;
+};
+
+// What a terminal obeys or a reader cannot see, and the backslash, without which what is escaped here could
+// not be told from what says so itself.
+constexpr Codes kEscaped[] = {
+    {0x00, 0x1F},        // control characters
+    {'\\', '\\'},        //
+    {0x7F, 0x9F},        // control characters
+    {0x061C, 0x061C},    // a mark of direction
+    {0x200B, 0x200F},    // nothing, joined or not joined, and marks of direction
+    {0x2028, 0x202E},    // separators of lines and paragraphs; embedded and overriding direction
+    {0x2060, 0x206F},    // more of nothing, isolated direction, and what is no longer to be used
+    {0xFEFF, 0xFEFF},    // byte order mark
+    {0xE0000, 0xE007F},  // tags
+};
+
+bool is_harmless(uint32_t code) {
+  return std::none_of(std::begin(kEscaped), std::end(kEscaped),
+                      [code](const Codes& codes) { return code >= codes.first && code <= codes.last; });
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    const size_t bytes = character.bytes == 0 ? 1 : character.bytes;
+    if (character.bytes != 0 && is_harmless(character.code)) {
+      out += text.substr(0, bytes);
+    } else {
+      for (const char byte : text.substr(0, bytes)) {
+        append(out, "\\x{:02x}", uint8_t(byte));
+      }
+    }
+    text.remove_prefix(bytes);
+  }
+  return out;
+}
+
+}  // namespace spillway

@@ -1,0 +1,283 @@
+#include "app/calibrate/calibrate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "app/cli/cli.h"
+#include "app/cli/printable.h"
+#include "app/cli/progress.h"
+#include "app/report/report.h"
+#include "app/run/device_profile.h"
+#include "backends/list.h"
+#include "core/json.h"
+#include "host/interrupt.h"
+#include "host/sudden_end.h"
+#include "stores/scratch_store.h"
+
+namespace spillway {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CalibrateOptions {
+  std::string target;
+  std::string output;
+  std::vector<std::string> methods;
+  std::vector<std::string> blocks;
+  std::vector<std::string> depths;
+  Bytes size{4 * kGiB};
+  std::string time = "60s";
+  uint32_t rounds = 5;
+  uint64_t seed = 1;
+  bool keep = false;
+};
+
+// The files to read: the one named, or one that is made in the directory named and removed afterwards.
+struct Target {
+  std::vector<std::string> files;
+  bool remove = false;
+  OnSuddenEnd on_sudden_end;
+
+  ~Target() {
+    for (size_t i = 0; remove && i < files.size(); ++i) {
+      std::error_code ignored;
+      fs::remove(files[i], ignored);
+    }
+  }
+};
+
+ModelGeometry shape_of(uint64_t bytes) {
+  constexpr uint64_t kMostExperts = 4096;
+  const uint64_t expert = round_up(std::max<uint64_t>(bytes / kMostExperts, 1), 4 * kMiB);
+  ModelGeometry geometry;
+  geometry.layers = 1;
+  geometry.experts_per_layer = uint32_t(std::max<uint64_t>(bytes / expert, 2));
+  geometry.top_k = geometry.used_top_k = 1;
+  geometry.expert_bytes = {expert};
+  return geometry;
+}
+
+Result<void> find_target(const CalibrateOptions& options, Target& target) {
+  std::error_code problem;
+  if (!fs::is_directory(options.target, problem)) {
+    target.files = {options.target};
+    return {};
+  }
+  const ModelGeometry geometry = shape_of(options.size.count);
+  const ScratchOptions scratch{.directories = {options.target}, .seed = options.seed};
+  const bool was_there = fs::exists(scratch_store_paths(geometry, scratch).front(), problem);
+  Progress progress("writing a file to read from", geometry.total_bytes(), Progress::Unit::bytes);
+  Result<std::vector<std::string>> made = make_scratch_store(geometry, scratch, [&](uint64_t done, uint64_t) {
+    progress.at(done);
+    return !interrupted();
+  });
+  if (!made) {
+    return propagate(made);
+  }
+  target.files = std::move(*made);
+  target.remove = !was_there && !options.keep;
+  if (target.remove) {
+    target.on_sudden_end = OnSuddenEnd({{EndStep::Kind::unlink, target.files.front()}});
+  }
+  return {};
+}
+
+template <class T>
+Result<std::vector<T>> sorted_numbers(const std::vector<std::string>& texts, const char* flag, uint64_t most,
+                                      const std::function<Result<uint64_t>(const std::string&)>& parse) {
+  std::vector<T> numbers;
+  for (const std::string& text : texts) {
+    Result<uint64_t> number = parse(text);
+    if (!number) {
+      return wrong_usage("{} {}: {}", flag, text, number.error().message);
+    }
+    if (*number == 0 || *number > most) {
+      return wrong_usage("{} {}: must be 1 to {}", flag, text, most);
+    }
+    numbers.push_back(T(*number));
+  }
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
+// The methods asked for: names of the default ones, or backends, which are read past the page cache or as
+// they are.
+Result<std::vector<MethodPlan>> chosen_methods(const std::vector<MethodPlan>& known,
+                                               const std::vector<std::string>& wanted) {
+  if (wanted.empty()) {
+    return known;
+  }
+  std::vector<MethodPlan> chosen;
+  for (const std::string& name : wanted) {
+    const auto found =
+        std::find_if(known.begin(), known.end(), [&](const MethodPlan& one) { return one.name == name; });
+    if (found != known.end()) {
+      chosen.push_back(*found);
+      continue;
+    }
+    Result<std::string> resolved = resolve_plugin(backends(), "backend", name);
+    if (!resolved) {
+      return propagate(resolved);
+    }
+    const bool direct = resolved->find("direct=1") != std::string::npos;
+    chosen.push_back(known.front());
+    chosen.back().name = name;
+    chosen.back().backend = name;
+    chosen.back().start = direct ? MethodPlan::Start::direct : MethodPlan::Start::cold;
+    chosen.back().sequential = false;
+  }
+  return chosen;
+}
+
+Result<CalibrationPlan> make_plan(const CalibrateOptions& options) {
+  const Result<Nanoseconds> time = parse_duration(options.time);
+  if (!time) {
+    return wrong_usage("--time: {}", time.error().message);
+  }
+  CalibrationPlan plan = default_calibration(*time, options.seed);
+  plan.rounds = options.rounds;
+  Result<std::vector<MethodPlan>> methods = chosen_methods(plan.methods, options.methods);
+  if (!methods) {
+    return propagate(methods);
+  }
+  plan.methods = std::move(*methods);
+  Result<std::vector<uint64_t>> blocks = sorted_numbers<uint64_t>(
+      options.blocks, "--block", kGiB, [](const std::string& text) -> Result<uint64_t> {
+        Result<Bytes> bytes = parse_bytes(text);
+        return bytes ? Result<uint64_t>(round_up(bytes->count, 4096)) : propagate(bytes);
+      });
+  if (!blocks) {
+    return propagate(blocks);
+  }
+  Result<std::vector<uint32_t>> depths = sorted_numbers<uint32_t>(
+      options.depths, "--depth", 4096, [](const std::string& text) { return parse_count(text, {}); });
+  if (!depths) {
+    return propagate(depths);
+  }
+  for (MethodPlan& method : plan.methods) {
+    method.blocks = blocks->empty() ? method.blocks : *blocks;
+    method.depths = depths->empty() ? method.depths : *depths;
+  }
+  return plan;
+}
+
+const LoadPoint* best_of(const std::vector<LoadPoint>& points) {
+  const auto best =
+      std::max_element(points.begin(), points.end(),
+                       [](const LoadPoint& a, const LoadPoint& b) { return a.bytes_per_s < b.bytes_per_s; });
+  return best == points.end() ? nullptr : &*best;
+}
+
+void print_profile(const DeviceProfile& profile) {
+  fmt::print("{}\n\n", printable(profile.name));
+  fmt::print("{:<14} {:>10} {:>6} {:>10}  {:>10} {:>10} {:>10} {:>9}\n", "random reads", "block", "depth",
+             "GB/s", "p50", "p99", "p99.9", "CPU s/GB");
+  for (const AccessMethod& method : profile.methods) {
+    for (const LoadPoint& point : method.random) {
+      fmt::print("{:<14} {:>10} {:>6} {:>10.3f}  {:>10} {:>10} {:>10} {:>9.4f}\n", printable(method.name),
+                 exact_bytes(Bytes{point.block_bytes}), point.depth, point.bytes_per_s / 1e9,
+                 format_duration(Nanoseconds(int64_t(point.latency_ns[2]))),
+                 format_duration(Nanoseconds(int64_t(point.latency_ns[5]))),
+                 format_duration(Nanoseconds(int64_t(point.latency_ns[6]))), point.cpu_s_per_gb);
+    }
+  }
+  fmt::print("\n");
+  for (const AccessMethod& method : profile.methods) {
+    if (const LoadPoint* best = best_of(method.sequential)) {
+      fmt::print("sequential, {}: {:.2f} GB/s at {} and depth {}\n", printable(method.name),
+                 best->bytes_per_s / 1e9, exact_bytes(Bytes{best->block_bytes}), best->depth);
+    }
+  }
+  if (profile.burst_bytes_per_s > 0) {
+    fmt::print("large reads past the page cache: {:.2f} GB/s at first, {:.2f} GB/s sustained\n",
+               profile.burst_bytes_per_s / 1e9, profile.sustained_bytes_per_s / 1e9);
+  }
+  for (const AccessMethod& method : profile.methods) {
+    if (method.tells_all_at_once) {
+      fmt::print("{}: reads are told of only once the drive has nothing left to do\n",
+                 printable(method.name));
+    }
+  }
+  fmt::print("copying in memory: {:.1f} GB/s a core\n", profile.copy_bytes_per_s / 1e9);
+  for (const FittedModel& fit : profile.fits) {
+    fmt::print("fitted: {} (off by {:.0f} % at the median)\n", fit.spec, 100 * fit.median_error);
+  }
+  if (profile.noise > 0) {
+    fmt::print("noise: rounds differ by {:.0f} % at the median\n", 100 * profile.noise);
+  }
+}
+
+Result<void> run_calibrate(const CalibrateOptions& options) {
+  Result<CalibrationPlan> plan = make_plan(options);
+  if (!plan) {
+    return propagate(plan);
+  }
+  if (Result<void> writable = check_json_path(options.output, options.target); !writable) {
+    return writable;
+  }
+  Target target;
+  if (Result<void> found = find_target(options, target); !found) {
+    return found;
+  }
+  std::vector<std::string> refusals;
+  std::optional<Progress> progress;
+  const auto tell = [&](uint64_t done, uint64_t total) {
+    if (!progress) {
+      progress.emplace("measuring", total, Progress::Unit::steps);
+    }
+    progress->at(done);
+  };
+  Result<DeviceProfile> profile = calibrate(target.files, *plan, tell, refusals);
+  progress.reset();
+  if (!profile) {
+    return propagate(profile);
+  }
+  for (const std::string& refusal : refusals) {
+    fmt::print(stderr, "spillway: not measured: {}\n", printable(refusal));
+  }
+  Result<void> written = write_json(to_json(*profile), options.output);
+  if (options.output != "-") {
+    print_profile(*profile);
+  }
+  return written;
+}
+
+}  // namespace
+
+void add_calibrate_command(Command app, Invocation& invocation) {
+  auto options = std::make_shared<CalibrateOptions>();
+  Command command =
+      app.subcommand("calibrate", "Measure a drive into a profile that simulate and plan can use");
+  command.footer(
+      "Example:\n  spillway calibrate /mnt/nvme -o nvme.json\n"
+      "  spillway calibrate store.bin --method uring --block 3MB --depth 1,4,8 --time 5s -o nvme.json");
+  command
+      .text("target", options->target,
+            "A directory on the drive, where a file is made and removed again; or a large file there")
+      .required();
+  command.text("-o,--output", options->output, "The profile to write; - is stdout")
+      .required()
+      .type_name("FILE");
+  command
+      .texts(
+          "--method", options->methods,
+          "Only these: uring, pread direct, pread cold, pread warm, mmap cold, mmap warm, or a backend like "
+          "uring:depth=8")
+      .type_name("NAME");
+  command.texts("--block", options->blocks, "Sizes of reads instead of each method's own").comma_separated();
+  command.texts("--depth", options->depths, "Queue depths instead of each method's own").comma_separated();
+  command.size("--size", options->size, "Of the file that is made").show_default();
+  command.text("--time", options->time, "For all measurements together").show_default();
+  command.count("--rounds", {.least = 1, .most = 1000}, options->rounds, "How often each load is measured")
+      .show_default();
+  command.count("--seed", {}, options->seed, "Of the places and the order").show_default();
+  command.flag("--keep", options->keep, "Leave the file that was made, for the next time");
+  command.runs(invocation, [options] { return run_calibrate(*options); });
+}
+
+}  // namespace spillway

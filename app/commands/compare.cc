@@ -1,0 +1,84 @@
+#include "app/sweep/compare.h"
+
+#include <fmt/format.h>
+
+#include "app/cli/cli.h"
+#include "app/report/report.h"
+#include "core/json.h"
+
+namespace spillway {
+namespace {
+
+struct CompareOptions {
+  std::string a;
+  std::string b;
+  std::vector<std::string> part_of_a;
+  std::vector<std::string> part_of_b;
+  std::vector<std::string> figures;
+  double confidence = 0.95;
+  std::string json;
+};
+
+Result<void> run_compare(const CompareOptions& options) {
+  if (options.b.empty() && options.part_of_a.empty() && options.part_of_b.empty()) {
+    return wrong_usage("needs a second result, or --a and --b, which say what of {} is meant", options.a);
+  }
+  if (Result<void> writable = check_json_path(options.json, options.a); !writable) {
+    return writable;
+  }
+  Result<ComparedSide> a = load_side(options.a, options.part_of_a);
+  if (!a) {
+    return propagate(a);
+  }
+  Result<ComparedSide> b = load_side(options.b.empty() ? options.a : options.b, options.part_of_b);
+  if (!b) {
+    return propagate(b);
+  }
+  Result<Comparison> comparison = compare(std::move(*a), std::move(*b), options.confidence);
+  if (!comparison) {
+    return propagate(comparison);
+  }
+  Result<void> written;
+  if (!options.json.empty()) {
+    written = write_json(to_json(*comparison), options.json);
+  }
+  if (options.json != "-") {
+    fmt::print("{}", to_table(*comparison, options.figures));
+  }
+  return written;
+}
+
+}  // namespace
+
+void add_compare_command(Command app, Invocation& invocation) {
+  auto options = std::make_shared<CompareOptions>();
+  Command command = app.subcommand("compare", "How two results differ, and whether that is more than noise");
+  command.footer(
+      "A result is a report or a curve (--json), a folder of reports of the same run, or a sweep's folder,\n"
+      "whose points are compared one by one. Intervals come from the repetitions: Welch's, or of pairs "
+      "where\n"
+      "the two took turns in one sweep. What was simulated has no error of its own unless lots are drawn.\n\n"
+      "Examples:\n"
+      "  spillway compare simulated.json replayed.json\n"
+      "  spillway compare monday/ tuesday/ --figures tok_per_s,p99_ns\n"
+      "  spillway compare results/02-backends --a backend=pread --b backend=uring");
+  command.text("first", options->a, "A result").required();
+  command.text("second", options->b, "Another (default: the same folder; then --a and --b say what of it)");
+  command.texts("--a", options->part_of_a, "Only this part of the first sweep")
+      .one_word_each()
+      .type_name("AXIS=VALUE");
+  command.texts("--b", options->part_of_b, "Only this part of the second")
+      .one_word_each()
+      .type_name("AXIS=VALUE");
+  command.texts("--figures", options->figures, "Only these in the table, comma-separated")
+      .comma_separated()
+      .type_name("NAMES");
+  command.real("--confidence", {0.5, 0.9999}, options->confidence, "Of the intervals")
+      .show_default()
+      .type_name("P");
+  command.text("--json", options->json,
+               "Write all figures as JSON to this file; - is stdout, instead of the table");
+  command.runs(invocation, [options] { return run_compare(*options); });
+}
+
+}  // namespace spillway

@@ -1,0 +1,130 @@
+#include "app/curve/curve.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "app/cli/cli.h"
+#include "app/cli/printable.h"
+#include "app/report/report.h"
+#include "core/json.h"
+#include "policies/list.h"
+
+namespace spillway {
+namespace {
+
+struct CurveOptions {
+  std::string trace;
+  std::string policies = "lru,lfu,belady";
+  std::string sizes;
+  std::optional<uint64_t> tokens;
+  uint64_t seed = 1;
+  std::string semantics = "step";
+  std::optional<uint64_t> points;
+  std::string json;
+
+  CacheSemantics cache_semantics() const {
+    return semantics == "request" ? CacheSemantics::request : CacheSemantics::step;
+  }
+};
+
+// None where the command line names none.
+Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const ModelGeometry& geometry) {
+  std::vector<uint64_t> sizes;
+  for (const std::string& text : split_list(options.sizes)) {
+    const Result<Bytes> size = parse_bytes(text);
+    if (!size) {
+      return wrong_usage("--cache: {}", size.error().message);
+    }
+    const uint64_t least = least_cache_bytes(geometry, options.cache_semantics());
+    if (size->count < least) {
+      return wrong_usage("--cache {}: one {} needs {}; give at least that", text, options.semantics,
+                         format_bytes(least));
+    }
+    sizes.push_back(size->count);
+  }
+  if (sizes.empty() && !options.sizes.empty()) {
+    return wrong_usage("--cache '{}' names no size", options.sizes);
+  }
+  return sizes;
+}
+
+// All of them before any is run: the last may come up after minutes.
+Result<std::vector<std::string>> parse_policies(const CurveOptions& options) {
+  std::vector<std::string> policies = split_list(options.policies);
+  for (const std::string& policy : policies) {
+    if (Result<std::string> known = resolve_plugin(eviction_policies(), "eviction policy", policy); !known) {
+      return propagate(known);
+    }
+  }
+  if (policies.empty()) {
+    return wrong_usage("--policy '{}' names no policy", options.policies);
+  }
+  return policies;
+}
+
+Result<void> run_curve(const CurveOptions& options) {
+  Result<std::vector<std::string>> policies = parse_policies(options);
+  if (!policies) {
+    return propagate(policies);
+  }
+  if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
+    return writable;
+  }
+  Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
+  if (!trace) {
+    return propagate(trace);
+  }
+  if (!trace->truncation.empty()) {
+    fmt::print(stderr, "spillway: {}: the trace is incomplete: {}\n", printable(options.trace),
+               printable(trace->truncation));
+  }
+  Result<std::vector<uint64_t>> sizes = parse_sizes(options, trace->header.geometry);
+  if (!sizes) {
+    return propagate(sizes);
+  }
+  Result<CurveStudy> study =
+      study_curve(*trace, {options.cache_semantics(), std::move(*policies), std::move(*sizes), options.seed});
+  if (!study) {
+    return propagate(study);
+  }
+  Result<void> written;
+  if (!options.json.empty()) {
+    written = write_json(to_json(*study, options.points), options.json);
+  }
+  if (options.json != "-") {
+    fmt::print("{}", to_table(*study));
+  }
+  if (written && !study->complete()) {
+    return failed("interrupted after {} of {} points; the output holds these", study->points.size(),
+                  study->policies.size() * study->sizes.size());
+  }
+  return written;
+}
+
+}  // namespace
+
+void add_curve_command(Command app, Invocation& invocation) {
+  auto options = std::make_shared<CurveOptions>();
+  Command command = app.subcommand("curve", "Hit ratios at every cache size, and why a cache misses");
+  command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
+  command.text("trace", options->trace, "A trace file").required();
+  command.text("--policy", options->policies, "Eviction policies, comma-separated").show_default();
+  command.text(
+      "--cache", options->sizes,
+      "Cache sizes, comma-separated (default: doubling up to all experts, one token cycle, the knee)");
+  command.count("--tokens", {.least = 1}, options->tokens, "Only the first N decode tokens");
+  command
+      .text("--semantics", options->semantics,
+            "step: a step's experts are looked up together and held, as the pager does; request: each expert "
+            "is a request of its own, as in the literature")
+      .one_of({"step", "request"})
+      .show_default();
+  command.count("--points", {.least = 2}, options->points,
+                "In the JSON, at most N points of the LRU curve (default: every size at which it changes)");
+  command.count("--seed", {}, options->seed, "Of policies that draw lots").show_default();
+  command.text("--json", options->json, "Write the points as JSON to this file; - is stdout");
+  command.runs(invocation, [options] { return run_curve(*options); });
+}
+
+}  // namespace spillway

@@ -1,0 +1,196 @@
+#include "app/report/gap.h"
+
+#include <algorithm>
+#include <map>
+
+#include "app/cli/cli.h"
+#include "app/cli/whole_file.h"
+#include "app/gap/gap_runs.h"
+#include "core/json.h"
+
+namespace spillway {
+namespace {
+
+struct GapOptions {
+  ReplayOptions replay;
+  DriveChoice drive{.device = {}};  // none: a real one
+  std::string live;
+};
+
+// What `record --json` reported of the run that is to be explained.
+struct RecordedRun {
+  std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch, warm_up
+  std::string memory_bytes;
+  std::string model;
+  uint64_t passes = 0;  // of decode, without warm-up
+  uint64_t tokens = 0;
+  double wall_s = 0;   // of decode
+  double stall_s = 0;  // of it
+  bool is_disturbed = false;
+};
+
+Result<RecordedRun> read_live(const std::string& path) {
+  Result<std::string> text = read_whole(path);
+  if (!text) {
+    return propagate(text);
+  }
+  try {
+    const Json json = Json::parse(*text);
+    if (json.at("schema") != "spillway.report/1" || json.at("run").at("command") != "record") {
+      return failed("{}: not the report of a record run (record --json FILE)", path);
+    }
+    RecordedRun live;
+    for (const char* key : {"cache_bytes", "evict", "prefetch", "warm_up"}) {
+      live.config[key] = json.at("config").at(key).get<std::string>();
+    }
+    if (json.at("config").value("throttle_bytes_per_s", "0") != "0") {
+      return failed("{}: was recorded with --throttle, and what that saves up cannot be explained", path);
+    }
+    live.memory_bytes = json.at("config").at("memory_bytes").get<std::string>();
+    const Json& measured = json.at("phases").at("measured");
+    live.model = json.at("trace").at("model").get<std::string>();
+    live.passes = measured.at("passes").get<uint64_t>();
+    live.tokens = measured.at("tokens").get<uint64_t>();
+    live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
+    live.stall_s = measured.at("stall_ns").get<double>() / 1e9;
+    // Reports of before have none.
+    const Json stolen = json.at("io").value("stolen_share", Json());
+    live.is_disturbed = stolen.is_number() && is_disturbed(stolen.get<double>());
+    return live.tokens > 0 && live.wall_s > 0 ? Result<RecordedRun>(live)
+                                              : failed("{}: has no tokens of decode that took time", path);
+  } catch (const Json::exception& problem) {
+    return failed("{}: not a usable report: {}", path, problem.what());
+  }
+}
+
+// Fails unless `options` are those of the run that `live` tells of, before hours are spent on them.
+Result<void> check_same_run(const std::string& path, const RecordedRun& live, const RunOptions& options,
+                            const Invocation& invocation) {
+  Result<Composition> parts = compose(options);
+  if (!parts) {
+    return propagate(parts);
+  }
+  for (const auto& [key, value] : begin_report("gap", options, *parts, invocation).config) {
+    if (const auto other = live.config.find(key); other != live.config.end() && other->second != value) {
+      return wrong_usage("--live {}: was recorded with {} {}, and this run has {}", path, key, other->second,
+                         value);
+    }
+  }
+  if (const std::string& model = parts->trace->header.model; model != live.model) {
+    return wrong_usage("--live {}: was recorded from {}, and {} is of {}", path, live.model, options.trace,
+                       model);
+  }
+  const uint64_t all = parts->trace->steps.decode_passes();
+  const uint64_t passes = std::min(all, options.tokens.value_or(all));
+  if (passes != options.warm_up + live.passes) {
+    return wrong_usage("--live {}: has {} passes of decode, and {} {}", path, live.passes, options.trace,
+                       passes - std::min(passes, options.warm_up));
+  }
+  return {};
+}
+
+Result<void> check_options(const GapOptions& options) {
+  const bool simulates = !options.drive.device.empty();
+  if (!simulates && options.drive != DriveChoice{.device = {}}) {
+    return wrong_usage(
+        "--method, --depth, --stripe-chunk, --page-cache and --read-ahead are of simulated drives; give "
+        "--device");
+  }
+  const ReplayOptions& replay = options.replay;
+  if (replay.rig.throttle.count > 0) {
+    return wrong_usage(
+        "--throttle: what is saved up between the runs of a gap would be measured; explain --device "
+        "bucket:bandwidth={} instead",
+        option_text(replay.rig.throttle));
+  }
+  if (!replay.watch_drive.empty()) {
+    return wrong_usage("--watch-drive: a gap watches the drive itself; give the option to replay");
+  }
+  const RigOptions real;
+  const bool of_real_storage = !replay.stores.empty() || replay.rig.memory.count > 0 ||
+                               replay.rig.backend != real.backend || replay.rig.pages != real.pages ||
+                               replay.rig.verify != real.verify || replay.rig.warm || replay.rig.no_probe;
+  if (simulates && of_real_storage) {
+    return wrong_usage(
+        "--device {}: is imagined; --store, --memory, --backend, --pages, --verify, --warm and --no-probe "
+        "are of "
+        "real storage",
+        options.drive.device);
+  }
+  if (simulates && !options.live.empty()) {
+    return wrong_usage("--live and --device: a run that really was cannot be explained by an imagined drive");
+  }
+  if (!options.live.empty() && options.replay.run.compute == "none") {
+    return wrong_usage("--live {}: needs --compute recorded, for its model really computed", options.live);
+  }
+  return {};
+}
+
+Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
+  if (Result<void> right = check_options(options); !right) {
+    return right;
+  }
+  RecordedRun live;
+  if (!options.live.empty()) {
+    Result<RecordedRun> read = read_live(options.live);
+    if (!read) {
+      return propagate(read);
+    }
+    live = std::move(*read);
+    if (Result<void> same = check_same_run(options.live, live, options.replay.run, invocation); !same) {
+      return same;
+    }
+    if (live.memory_bytes != fmt::format("{}", options.replay.rig.memory.count)) {
+      return wrong_usage("--live {}: was recorded with --memory {}, and this run has {}", options.live,
+                         live.memory_bytes, options.replay.rig.memory.count);
+    }
+  }
+  Result<ExplainedRun> run =
+      options.drive.device.empty()
+          ? explain_replay(options.replay, invocation)
+          : explain_simulation({options.replay.run, options.drive, options.replay.ranges.value_or(1)},
+                               invocation);
+  if (!run) {
+    return propagate(run);
+  }
+  if (!options.live.empty()) {
+    run->evidence.achieved_s = live.wall_s / double(live.tokens);
+    run->evidence.live_stall_s = live.stall_s / double(live.tokens);
+    run->report.live_s_per_token = run->evidence.achieved_s;
+    if (live.is_disturbed) {
+      run->report.warnings.push_back(fmt::format(
+          "--live {}: the machine's host held its processors back during that run, which no replay explains; "
+          "record it again",
+          options.live));
+    }
+  }
+  run->report.gap = explain(run->evidence);
+  return print_report(run->report, options.replay.run.json);
+}
+
+}  // namespace
+
+void add_gap_command(Command app, Invocation& invocation) {
+  auto options = std::make_shared<GapOptions>();
+  Command command =
+      app.subcommand("gap", "Where the time between the drive's bandwidth and the achieved tok/s goes");
+  command.footer(
+      "Examples:\n"
+      "  spillway gap trace.bin --backend uring --cache 4GB --compute recorded\n"
+      "  spillway gap trace.bin --backend mmap --cache 4GB\n"
+      "  spillway gap trace.bin --device nvme.json --cache 4GB --compute 1ms\n"
+      "  spillway gap trace.bin --live record.json --store model.gguf --cache 4GB --compute recorded");
+  add_replay_options(command, options->replay);
+  command
+      .text("--device", options->drive.device,
+            "Simulate on this instead: a device model, or a profile that calibrate wrote")
+      .type_name("DEVICE");
+  add_drive_options(command, options->drive);
+  command
+      .text("--live", options->live,
+            "Explain the run of record that wrote the trace and, by --json, this report")
+      .type_name("REPORT");
+  command.runs(invocation, [options, &invocation] { return run_gap(*options, invocation); });
+}
+
+}  // namespace spillway

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include "app/cli/cli.h"
+#include "app/plan/report.h"
+#include "app/report/report.h"
+#include "core/json.h"
+
+namespace spillway {
+namespace {
+
+struct PlanOptions {
+  PlanRequest request;
+  Option policy;  // --policy: without a trace there is nothing that it could be of
+  std::string compute = "model";
+  std::string ram_price;
+  std::string json;
+  bool explain = false;
+  bool claims = false;
+};
+
+Result<void> print(const std::string& table, const Json& json, const std::string& path) {
+  Result<void> written;
+  if (!path.empty()) {
+    written = write_json(json, path);
+  }
+  if (path != "-") {
+    fmt::print("{}", table);
+  }
+  return written;
+}
+
+Result<void> run_plan(const PlanOptions& options) {
+  if (Result<void> writable = check_json_path(options.json, options.request.trace); !writable) {
+    return writable;
+  }
+  if (options.claims) {
+    Result<Claims> claims = check_claims();
+    return claims ? print(claims_table(*claims), claims_json(*claims), options.json) : propagate(claims);
+  }
+  PlanRequest request = options.request;
+  request.recorded_compute = options.compute == "recorded";
+  if (request.recorded_compute && request.trace.empty()) {
+    return wrong_usage("--compute recorded needs the trace that has the times: --trace FILE");
+  }
+  if (options.policy.given() && request.trace.empty()) {
+    return wrong_usage("--policy {}: is the policy of --trace FILE; give a trace, or leave --policy out",
+                       request.policy);
+  }
+  if (!options.ram_price.empty()) {
+    Result<double> price = parse_real(options.ram_price, {0, 1e6});
+    if (!price) {
+      return wrong_usage("--ram-price: {}", price.error().message);
+    }
+    request.ram_price = *price;
+  }
+  Result<PlanStudy> study = make_study(request);
+  if (!study) {
+    return propagate(study);
+  }
+  const std::string table = plan_table(*study) + (options.explain ? plan_explanation(*study) : "");
+  return print(table, plan_json(*study), options.json);
+}
+
+void add_hardware_options(Command& command, PlanRequest& request) {
+  command.text(
+      "--device", request.device,
+      "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as 7GB/s, or "
+      "what calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)");
+  command.text("--drive", request.drive,
+               "The drive beside a machine: a preset, a rate, or what calibrate wrote (*.json)");
+  command.text("--ram", request.ram,
+               "Memory as it is sold, 36GB (default: the least the machine is sold with that fits)");
+  command.count("--drives", {.least = 1, .most = 64}, request.drives, "So many drives, striped")
+      .show_default();
+}
+
+}  // namespace
+
+void add_plan_command(Command app, Invocation& invocation) {
+  auto options = std::make_shared<PlanOptions>();
+  PlanRequest& request = options->request;
+  Command command = app.subcommand(
+      "plan", "Whether a model fits a machine, how fast it would decode, and what to buy to make it faster");
+  command.footer(
+      "Examples:\n"
+      "  spillway plan --model qwen3.5-122b-a10b --bits 2 --ram 36GB --device apple-m4-max\n"
+      "  spillway plan --model gpt-oss-120b --device desktop-ddr5 --drive nvme-gen5 --target 10\n"
+      "  spillway plan --gguf model.gguf --device 7GB/s --trace trace.bin --explain\n"
+      "  spillway plan --claims");
+  command.text("--model", request.model, "A preset of 'spillway list models'");
+  command.text("--gguf", request.gguf, "A model file instead; its own bytes count");
+  command.text("--bits", request.bits,
+               "Of a preset: 2 to 8 or 16 for the experts, the rest at least 4 (default: 4); or by name, "
+               "2,head=8.5,kv=8 or experts=2.31,rest=8.5");
+  add_hardware_options(command, request);
+  command.count("--context", {.most = 100'000'000}, request.context, "Tokens before the one that is decoded")
+      .show_default();
+  command.count("--experts-per-token", {.least = 1}, request.experts_per_token,
+                "Instead of as many as the model was trained to use");
+  command.text("--runtime", request.runtime, "How it is run: a preset of 'spillway list runtimes'");
+  Option locality =
+      command.text("--locality", request.locality, "How experts recur: a preset of 'spillway list locality'");
+  command.text("--trace", request.trace, "Or this trace, under --policy").excludes(locality);
+  options->policy = command.text("--policy", request.policy, "The eviction policy of --trace").show_default();
+  command
+      .text("--compute", options->compute,
+            "What computing takes: from bytes and presets, or as --trace recorded it")
+      .one_of({"model", "recorded"})
+      .show_default();
+  command.real("--target", {0, 1e6}, request.target,
+               "tok/s: find the cheapest memory and drive that reach it");
+  command.text("--ram-price", options->ram_price,
+               "US dollars a GB of memory (default: the machine's preset)");
+  command.flag("--explain", options->explain, "Show the arithmetic");
+  command.flag("--claims", options->claims,
+               "Hold the planner against figures that others published, and nothing else");
+  command.text("--json", options->json, "Write the plan as JSON to this file; - is stdout");
+  command.runs(invocation, [options] { return run_plan(*options); });
+}
+
+}  // namespace spillway

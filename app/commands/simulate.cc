@@ -1,0 +1,80 @@
+#include "app/cli/cli.h"
+#include "app/run/open_drive.h"
+#include "app/run/run.h"
+#include "app/run/store_plan.h"
+#include "sim/simulated_backend.h"
+
+namespace spillway {
+namespace {
+
+struct SimulateOptions : RunOptions {
+  DriveChoice drive;
+  std::optional<uint32_t> ranges;
+};
+
+Result<void> run_simulate(const SimulateOptions& options, const Invocation& invocation) {
+  Result<Composition> parts = compose(options);
+  if (!parts) {
+    return propagate(parts);
+  }
+  DriveChoice choice = options.drive;
+  choice.seed = options.seed;
+  Result<OpenDrive> drive = open_drive(choice);
+  if (!drive) {
+    return propagate(drive);
+  }
+  Report report = begin_report("simulate", options, *parts, invocation);
+  report.virtual_time = true;
+  report.config.emplace_back("device", drive->resolved);
+  report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
+  report.config.emplace_back("ranges", fmt::format("{}", options.ranges.value_or(1)));
+  report.io.verify = "off";
+  report.ceilings.drive = {drive->best_bytes_per_s(), fmt::format("of the model {}", drive->resolved)};
+
+  // The layout that replay's scratch store would have.
+  const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges.value_or(1)};
+  const UnmadeStore store(parts->trace->header.geometry, scratch, {"imagined"});
+  VirtualClock clock;
+  std::unique_ptr<DeviceModel> made = drive->make();
+  const DeviceModel& device = *made;
+  SimulatedBackend backend(std::move(made), clock, drive->limits);
+  report.backend_note = backend.caps().note;
+  if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
+    return ran;
+  }
+  report.io.device_bytes = bytes_behind_page_cache(device);
+  report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates
+  if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, report); !added) {
+    return added;
+  }
+  return print_report(report, options.json);
+}
+
+}  // namespace
+
+void add_simulate_command(Command app, Invocation& invocation) {
+  auto options = std::make_shared<SimulateOptions>();
+  Command command = app.subcommand("simulate", "Run a trace against a modelled drive, in virtual time");
+  command.footer(
+      "Examples:\n"
+      "  spillway simulate trace.bin --device linear:bandwidth=7GB/s --cache 4GB --compute 1ms\n"
+      "  spillway simulate trace.bin --device nvme.json --method uring --cache 4GB\n"
+      "  spillway simulate trace.bin --device nvme.json --method 'pread cold' --cache 0 --page-cache 8GB\n"
+      "  spillway simulate trace.bin --device 4xqueueing:link=7GB/s --cache 4GB");
+  add_run_options(command, *options);
+  command
+      .text("--device", options->drive.device,
+            "A device model (spillway list devices), a preset (spillway list drives), a profile that "
+            "calibrate\n"
+            "wrote, or MODEL@PROFILE for the model fitted to it; Nx in front: a stripe of N")
+      .show_default();
+  add_drive_options(command, options->drive);
+  command
+      .count("--ranges", {.least = 1, .most = 3}, options->ranges,
+             "Reads per expert: 1 as in a packed store (the default), or 3 as in a GGUF")
+      .one_of({"1", "3"})
+      .type_name("UINT");
+  command.runs(invocation, [options, &invocation] { return run_simulate(*options, invocation); });
+}
+
+}  // namespace spillway

@@ -1,0 +1,80 @@
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "app/commands/trace_commands.h"
+
+namespace spillway {
+namespace {
+
+struct ImportArguments {
+  std::string input;
+  std::string format;
+  ModelOptions model;
+  OutputOptions output;
+};
+
+Result<void> run_import(const ImportArguments& arguments, const std::string& command_line) {
+  if (Result<void> other = arguments.output.check_trace_against(arguments.input); !other) {
+    return other;
+  }
+  Result<const Importer*> importer = find_importer(arguments.format, arguments.input);
+  if (!importer) {
+    return propagate(importer);
+  }
+  Result<ImportOptions> options = arguments.model.resolve();
+  if (!options) {
+    return propagate(options);
+  }
+  std::unique_ptr<TraceWriter> writer;
+  std::error_code ignored;
+  const uintmax_t bytes = std::filesystem::file_size(arguments.input, ignored);
+  std::optional<Progress> progress(std::in_place, "importing", ignored ? 0 : bytes, Progress::Unit::bytes);
+  ImportSink sink;
+  sink.progress = [&](uint64_t bytes_read) { progress->at(bytes_read); };
+  sink.begin = [&](const TraceHeader& header) -> Result<void> {
+    TraceHeader described = header;
+    described.provenance.emplace_back("command", command_line);
+    Result<std::unique_ptr<TraceWriter>> made = create_trace(arguments.output, described);
+    if (!made) {
+      return propagate(made);
+    }
+    writer = std::move(*made);
+    return {};
+  };
+  sink.append = [&](const Step& step) -> Result<void> {
+    if (interrupted()) {
+      return failed("interrupted after {} steps; nothing was kept", writer->steps());
+    }
+    return writer->append(step);
+  };
+  if (Result<void> imported = (*importer)->import_file(arguments.input, *options, sink); !imported) {
+    return imported;
+  }
+  progress.reset();
+  return finish_trace(*writer, arguments.output);
+}
+
+}  // namespace
+
+void add_trace_import(Command trace, Invocation& invocation) {
+  Command command = trace.subcommand("import", "convert a trace that another project recorded");
+  auto arguments = std::make_shared<ImportArguments>();
+  std::string formats;
+  for (const Importer& importer : importers()) {
+    formats += fmt::format("\n  {:<14} {}", importer.name, importer.summary);
+  }
+  command.text("file", arguments->input, "the recording").required().type_name("FILE");
+  command.text("--from", arguments->format, "its format; recognised from the content when left out")
+      .type_name("FORMAT");
+  arguments->output.declare(command);
+  arguments->model.declare(command);
+  command.footer("Formats:" + formats +
+                 "\n\nExamples:\n"
+                 "  spillway trace import bigmoe-qwen.route.csv -o qwen.bin --native-top-k 8\n"
+                 "  spillway trace import warp-olmoe_299.jsonl -o olmoe.bin --model olmoe-1b-7b:Q4_K");
+  command.runs(invocation,
+               [arguments, &invocation] { return run_import(*arguments, invocation.command_line); });
+}
+
+}  // namespace spillway

@@ -1,0 +1,42 @@
+#include "app/page/sections.h"
+#include "app/page/wording.h"
+
+namespace spillway::page {
+
+Page make_page(const Results& results, const std::string& title, const std::string& about,
+               FigureMaker& figures) {
+  Page page;
+  page.title = title;
+  page.about = about;
+  for (const Sweep& sweep : results.sweeps) {
+    page.sections.push_back(sweep_section(sweep, figures));
+  }
+  if (!results.runs.empty()) {
+    page.sections.push_back(runs_section(results.runs, figures));
+  }
+  for (const RunResult& run : results.runs) {
+    if (run.gap) {
+      page.sections.push_back(gap_section(run, figures));
+    }
+  }
+  for (const TimelineResult& timeline : results.timelines) {
+    page.sections.push_back(timeline_section(timeline, figures));
+  }
+  for (const CurveResult& curve : results.curves) {
+    page.sections.push_back(curve_section(curve, figures));
+  }
+  for (const auto& [path, profile] : results.devices) {
+    page.sections.push_back(device_section(path, profile));
+  }
+  for (const PlanResult& plan : results.plans) {
+    page.sections.push_back(plan_section(plan, figures));
+  }
+  for (size_t i = 0; i < page.sections.size(); ++i) {
+    Section& section = page.sections[i];
+    section.figure = section.figure.empty() ? "" : inline_svg(section.figure, fmt::format("f{}-", i + 1));
+  }
+  page.left_out = results.left_out;
+  return page;
+}
+
+}  // namespace spillway::page

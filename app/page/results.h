@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/report/gap.h"
+#include "app/sweep/results.h"
+#include "core/result.h"
+#include "core/units.h"
+#include "sim/profile.h"
+
+// Result files as a page shows them: what other commands wrote, read back.
+namespace spillway::page {
+
+// Where and how something was measured.
+struct Origin {
+  std::string path;     // of the file it was read from
+  std::string machine;  // empty where the file does not say
+  std::string storage;  // what the store lay on, or was imagined to
+  std::string version;
+  std::string date;
+  std::string command;  // as typed
+};
+
+struct RunResult {
+  Origin origin;
+  std::string kind;  // replay, simulate, record, …
+  std::string model;
+  std::vector<std::pair<std::string, std::string>> config;
+  bool simulated = false;
+  bool interrupted = false;
+  uint64_t tokens = 0;  // of decode
+  double tok_per_s = 0;
+  double hit_ratio = 0;
+  Nanoseconds p50{0}, p95{0}, p99{0}, slowest{0};
+  double s_per_token = 0;
+  double stall_s_per_token = 0;
+  double compute_s_per_token = 0;
+  double missed_bytes_per_token = 0;
+  std::optional<double> drive_bytes_per_s;
+  std::optional<double> seed_tok_per_s, policy_tok_per_s, physical_tok_per_s;  // ceilings
+  std::optional<double> from_ram_share;
+  std::optional<double> stolen_share;  // of a core's time, by the machine's host
+  std::optional<Gap> gap;
+  std::vector<std::string> warnings;
+
+  std::string config_value(const std::string& key) const;  // empty: there is none
+};
+
+struct CurvePoint {
+  std::string policy;
+  uint64_t cache_bytes = 0;
+  double hit_ratio_decode = 0;
+};
+
+struct CurveResult {
+  Origin origin;
+  std::string trace;
+  std::string model;
+  uint64_t token_cycle_bytes = 0;
+  bool interrupted = false;
+  std::vector<CurvePoint> points;
+  std::optional<CurvePoint> knee;  // of LRU
+};
+
+// One run of a sweep: where it stands on the axes, and what it gave.
+struct SweepPoint {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> place;  // axis, value
+  std::string command;
+  PointResult result;
+  std::optional<RunResult> run;  // where it gave a report
+};
+
+// As the experiment file has it, the values in its order.
+struct SweepAxis {
+  std::string name;
+  std::vector<std::string> values;
+};
+
+struct Sweep {
+  std::string folder;
+  std::string question;
+  std::string about;
+  std::string plot_kind, plot_x;  // what the experiment file wants drawn; empty: it does not say
+  std::vector<std::string> plot_y, plot_series;
+  std::vector<SweepAxis> axes;
+  std::vector<SweepPoint> points;
+};
+
+// What `spillway plan` worked out.
+struct PlanResult {
+  std::string path;
+  std::string model;
+  std::string bits;
+  std::string machine;
+  std::string drive;
+  uint64_t memory_bytes = 0;
+  uint64_t needed_bytes = 0;
+  bool fits = false;
+  double tok_per_s = 0, low = 0, high = 0;
+  std::vector<uint64_t> memories;  // rows of the table
+  std::vector<double> bandwidths;  // columns, bytes per second
+  std::vector<double> speeds;      // [memories][bandwidths] tok/s; 0: does not fit
+  uint64_t memory_enough = 0;      // beyond which more gains little
+};
+
+// A timeline in sums, over its tokens of decode.
+struct TimelineResult {
+  std::string path;
+  std::string title;
+  uint64_t tokens = 0;  // passes of decode
+  double wall_s = 0;
+  double stall_s = 0;
+  double compute_s = 0;
+  uint64_t reads = 0;  // of the whole file
+  bool complete = false;
+};
+
+// All that was found, each list in the order of the files' names.
+struct Results {
+  std::vector<Sweep> sweeps;
+  std::vector<RunResult> runs;  // that no sweep has
+  std::vector<CurveResult> curves;
+  std::vector<std::pair<std::string, DeviceProfile>> devices;  // and the files they are from
+  std::vector<PlanResult> plans;
+  std::vector<TimelineResult> timelines;
+  std::vector<std::string> left_out;  // files that could not be used, and why
+
+  bool empty() const;
+};
+
+// Reads every JSON file at or below `paths`. A file that is not what it should be is left out and listed; an
+// error is only that a path is not there.
+Result<Results> read_files(const std::vector<std::string>& paths);
+
+// Sums up a file that --timeline wrote; nothing where it is another kind of file.
+std::optional<Result<TimelineResult>> read_timeline(const std::string& path);
+
+}  // namespace spillway::page

@@ -1,0 +1,248 @@
+#include "app/page/sweep_answer.h"
+
+#include <algorithm>
+
+#include "app/page/wording.h"
+#include "core/text.h"
+
+namespace spillway::page {
+namespace {
+
+// Orders places as the experiment file has the values of its axes; what it does not have comes last.
+bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
+  const auto rank = [&](const std::string& axis, const std::string& value) {
+    for (const SweepAxis& known : sweep.axes) {
+      if (known.name == axis) {
+        return std::find(known.values.begin(), known.values.end(), value) - known.values.begin();
+      }
+    }
+    return ptrdiff_t{0};
+  };
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const auto first = std::pair(rank(a[i].first, a[i].second), a[i].second);
+    const auto second = std::pair(rank(b[i].first, b[i].second), b[i].second);
+    if (first != second) {
+      return first < second;
+    }
+  }
+  return a.size() < b.size();
+}
+
+// The values of an axis in the experiment's order; none of one that it does not have.
+std::vector<std::string> values_of(const Sweep& sweep, const std::string& axis) {
+  const auto found = std::find_if(sweep.axes.begin(), sweep.axes.end(),
+                                  [&](const SweepAxis& one) { return one.name == axis; });
+  return found == sweep.axes.end() ? std::vector<std::string>() : found->values;
+}
+
+std::string describe(const Place& place) {
+  std::string text;
+  for (const auto& [axis, value] : place) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis, value);
+  }
+  return text.empty() ? "the only point" : text;
+}
+
+// Points that are compared with each other.
+struct Slice {
+  Place at;                   // what they have in common and others have not
+  std::vector<Group> groups;  // their places without what they have in common
+};
+
+Slice slice_at(const Sweep& sweep, const std::vector<Group>& groups, const Place& at) {
+  Slice slice{at, {}};
+  for (Group group : groups) {
+    std::erase_if(group.place, [&](const auto& part) { return values_of(sweep, part.first).size() == 1; });
+    const size_t axes = group.place.size();
+    std::erase_if(group.place,
+                  [&](const auto& part) { return std::find(at.begin(), at.end(), part) != at.end(); });
+    if (group.place.size() + at.size() == axes) {
+      slice.groups.push_back(std::move(group));
+    }
+  }
+  return slice;
+}
+
+// Where lines are drawn along an axis, what the lines differ in is compared at its first, middle and last
+// value, everything else being at its middle. Else all is compared.
+std::vector<Slice> slices_of(const Sweep& sweep, const std::vector<Group>& groups) {
+  std::vector<std::string> others = sweep.plot_series;
+  for (const SweepAxis& axis : sweep.axes) {
+    add_once(others, axis.name);
+  }
+  std::erase_if(others,
+                [&](const std::string& axis) { return axis == sweep.plot_x || !varies(sweep, axis); });
+  if (sweep.plot_kind != "lines" || !varies(sweep, sweep.plot_x) || others.empty()) {
+    return {slice_at(sweep, groups, {})};
+  }
+  Place middle;
+  for (size_t i = 1; i < others.size(); ++i) {
+    const std::vector<std::string> values = values_of(sweep, others[i]);
+    middle.emplace_back(others[i], values[values.size() / 2]);
+  }
+  const std::vector<std::string> along = values_of(sweep, sweep.plot_x);
+  std::vector<std::string> stops;
+  for (const std::string& value : {along.front(), along[along.size() / 2], along.back()}) {
+    add_once(stops, value);
+  }
+  std::vector<Slice> slices;
+  for (const std::string& value : stops) {
+    Place at = {{sweep.plot_x, value}};
+    at.insert(at.end(), middle.begin(), middle.end());
+    slices.push_back(slice_at(sweep, groups, at));
+  }
+  return slices;
+}
+
+// The fastest or the slowest of those for which `wanted` holds.
+template <class Wanted>
+const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
+  const Group* found = nullptr;
+  for (const Group& group : groups) {
+    if (group.speed() > 0 && wanted(group) &&
+        (found == nullptr || (group.speed() > found->speed()) == fastest)) {
+      found = &group;
+    }
+  }
+  return found;
+}
+
+std::string slice_sentence(const Slice& slice) {
+  const Group* bound = extreme(slice.groups, true, [](const Group& group) { return group.is_bound(); });
+  const auto real = [](const Group& group) { return !group.is_bound(); };
+  const Group* best = extreme(slice.groups, true, real);
+  const Group* worst = extreme(slice.groups, false, real);
+  const std::string at = slice.at.empty() ? "" : fmt::format("At {}: ", describe(slice.at));
+  std::string text;
+  if (best != nullptr) {
+    text = fmt::format("{} is {} ({} tok/s)", at.empty() ? "Fastest" : "fastest", describe(best->place),
+                       tok_per_s_text(best->speed()));
+    if (worst->speed() < best->speed()) {
+      text += fmt::format(", slowest {} ({})", describe(worst->place), tok_per_s_text(worst->speed()));
+    }
+  }
+  if (bound != nullptr) {
+    text += fmt::format("{}{}, which knows the future, reaches {}", text.empty() ? "" : "; ",
+                        describe(bound->place), tok_per_s_text(bound->speed()));
+  }
+  return text.empty() ? "" : at + text + ".";
+}
+
+std::string sweep_sentence(const Sweep& sweep, const std::vector<Group>& groups) {
+  std::string text;
+  for (const Slice& slice : slices_of(sweep, groups)) {
+    const std::string sentence = slice_sentence(slice);
+    text += (text.empty() || sentence.empty() ? "" : "\n") + sentence;
+  }
+  return text.empty() ? "No run has a speed to compare." : text;
+}
+
+// The same run without prefetch, if the sweep has it.
+const Group* base_of(const std::vector<Group>& groups, const Group& group) {
+  const auto without_prefetch = [](const Group& of) {
+    auto config = of.done.front()->run->config;
+    std::erase_if(config, [](const auto& entry) { return entry.first == "prefetch"; });
+    return config;
+  };
+  for (const Group& other : groups) {
+    if (other.config("prefetch") == "none" && without_prefetch(other) == without_prefetch(group)) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
+// A gain below this may be noise; plots/break_even.py draws its line here too.
+constexpr double kPays = 1.005;
+
+// Of a sweep over oracles: where they pay. Nothing where there is none, or nothing to compare it with.
+std::string break_even_sentence(const std::vector<Group>& groups) {
+  size_t points = 0;
+  size_t pay = 0;
+  std::pair<double, const Group*> best{0, nullptr};
+  std::pair<double, const Group*> worst{0, nullptr};
+  for (const Group& group : groups) {
+    if (!group.config("prefetch").starts_with("oracle")) {
+      continue;
+    }
+    const Group* base = base_of(groups, group);
+    if (base == nullptr || base->speed() <= 0) {
+      continue;
+    }
+    const double gain = group.speed() / base->speed();
+    ++points;
+    pay += gain > kPays ? 1 : 0;
+    best = best.second == nullptr || gain > best.first ? std::pair(gain, &group) : best;
+    worst = worst.second == nullptr || gain < worst.first ? std::pair(gain, &group) : worst;
+  }
+  if (points == 0) {
+    return "";
+  }
+  return fmt::format(
+      "Prefetch pays at {} of {} points. At best, {}, it makes decoding {:.3f} times as fast as without it; "
+      "at "
+      "worst, {}, {:.3f} times.",
+      pay, points, describe(best.second->place), best.first, describe(worst.second->place), worst.first);
+}
+
+}  // namespace
+
+std::vector<Figure> Group::figures(const std::string& name) const {
+  std::vector<Figure> found;
+  for (const SweepPoint* point : done) {
+    if (const std::optional<Figure> figure = find_figure(point->result, name)) {
+      found.push_back(*figure);
+    }
+  }
+  return found;
+}
+
+std::vector<double> Group::values(const std::string& name) const {
+  std::vector<double> found;
+  for (const Figure& figure : figures(name)) {
+    found.push_back(figure.value);
+  }
+  return found;
+}
+
+double Group::speed() const {
+  return median_of(values("tok_per_s"));
+}
+
+std::string Group::config(const std::string& key) const {
+  return done.empty() || !done.front()->run ? std::string() : done.front()->run->config_value(key);
+}
+
+bool Group::is_bound() const {
+  return !done.empty() && done.front()->run && knows_the_future(*done.front()->run);
+}
+
+std::vector<Group> groups_of(const Sweep& sweep) {
+  std::vector<Group> groups;
+  for (const SweepPoint& point : sweep.points) {
+    auto found = std::find_if(groups.begin(), groups.end(),
+                              [&](const Group& group) { return group.place == point.place; });
+    if (found == groups.end()) {
+      found = groups.insert(groups.end(), Group{point.place, {}, nullptr});
+    }
+    if (point.result.done) {
+      found->done.push_back(&point);
+    } else {
+      found->missing = &point;
+    }
+  }
+  std::sort(groups.begin(), groups.end(),
+            [&](const Group& a, const Group& b) { return comes_before(sweep, a.place, b.place); });
+  return groups;
+}
+
+bool varies(const Sweep& sweep, const std::string& axis) {
+  return values_of(sweep, axis).size() > 1;
+}
+
+std::string sweep_answer(const Sweep& sweep, const std::vector<Group>& groups) {
+  const std::string break_even = sweep.plot_kind == "surface" ? break_even_sentence(groups) : "";
+  return break_even.empty() ? sweep_sentence(sweep, groups) : break_even;
+}
+
+}  // namespace spillway::page

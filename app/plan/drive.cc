@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <span>
+
+#include "app/plan/sources.h"
+#include "app/presets/plan_presets.h"
+#include "app/run/device_profile.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+// Of a drive of which only a rate is known.
+constexpr double kUsualLatency = 80e-6;
+
+double best_rate(std::span<const LoadPoint> points) {
+  double best = 0;
+  for (const LoadPoint& point : points) {
+    best = std::max(best, point.bytes_per_s);
+  }
+  return best;
+}
+
+Result<plan::Drive> calibrated_drive(const std::string& path) {
+  constexpr size_t kMedian = 2;
+  static_assert(kLatencyQuantiles[kMedian] == 0.5);
+  Result<DeviceProfile> profile = load_device_profile(path);
+  if (!profile) {
+    return propagate(profile);
+  }
+  if (profile->methods.empty() || profile->methods.front().random.empty()) {
+    return failed("{}: the profile has no reads in it; run spillway calibrate again", path);
+  }
+  const AccessMethod& method = profile->methods.front();
+  const LoadPoint& smallest = *std::min_element(
+      method.random.begin(), method.random.end(), [](const LoadPoint& a, const LoadPoint& b) {
+        return std::pair(a.block_bytes, a.depth) < std::pair(b.block_bytes, b.depth);
+      });
+  plan::Drive drive;
+  drive.name = path;
+  drive.bandwidth = std::max(best_rate(method.random), best_rate(method.sequential));
+  drive.latency_s = smallest.latency_ns[kMedian] / 1e9;
+  if (drive.bandwidth <= 0) {
+    return failed("{}: no read of the profile moved any bytes", path);
+  }
+  return drive;
+}
+
+}  // namespace
+
+Result<plan::Drive> find_drive(const std::string& text) {
+  if (text.ends_with(".json")) {
+    return calibrated_drive(text);
+  }
+  if (const Result<Bytes> rate = parse_rate(text); rate && rate->count > 0) {
+    plan::Drive drive;
+    drive.name = text;
+    drive.bandwidth = double(rate->count);
+    drive.latency_s = kUsualLatency;
+    return drive;
+  }
+  return load_drive(text);
+}
+
+}  // namespace spillway

@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <string_view>
+
+#include "app/plan/sources.h"
+#include "app/run/open_store.h"
+#include "model/gguf/gguf_experts.h"
+
+namespace spillway {
+namespace {
+
+bool contains(std::string_view name, std::string_view part) {
+  return name.find(part) != std::string_view::npos;
+}
+
+// The class that a resident tensor counts to, by the names that GGUF files use.
+uint64_t plan::ModelBytes::*class_of(std::string_view name) {
+  if (name.starts_with("token_embd.")) {
+    return &plan::ModelBytes::embedding;
+  }
+  if (name.starts_with("output.")) {
+    return &plan::ModelBytes::head;
+  }
+  if (contains(name, "norm") || contains(name, "ffn_gate_inp") || !name.starts_with("blk.")) {
+    return &plan::ModelBytes::router_and_norms;
+  }
+  return contains(name, ".ffn_") ? &plan::ModelBytes::shared_ffn : &plan::ModelBytes::mixer;
+}
+
+uint64_t weights_of(const GgufTensor& tensor) {
+  return tensor.dims[0] * tensor.dims[1] * tensor.dims[2] * tensor.dims[3];
+}
+
+void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
+  uint64_t embedding = 0;  // weights
+  for (const GgufTensor& tensor : gguf.tensors()) {
+    const bool beyond =
+        parse_tensor_name(tensor.name).block.value_or(0) >= layers;  // predicts further tokens
+    if (!beyond && !contains(tensor.name, "_exps.")) {
+      model.*class_of(tensor.name) += tensor.bytes;
+      model.resident_weights +=
+          class_of(tensor.name) == &plan::ModelBytes::embedding ? 0 : weights_of(tensor);
+      embedding += class_of(tensor.name) == &plan::ModelBytes::embedding ? weights_of(tensor) : 0;
+    }
+  }
+  model.tied_head = model.head == 0;
+  if (model.tied_head) {
+    model.head = model.embedding;
+    model.resident_weights += embedding;
+  }
+}
+
+// Of one expert; of all layers the same, or the mean would not be whole.
+uint64_t expert_weights(const Gguf& gguf, const plan::ModelBytes& model) {
+  uint64_t all = 0;
+  for (const GgufTensor& tensor : gguf.tensors()) {
+    const bool counts =
+        contains(tensor.name, "_exps.") && parse_tensor_name(tensor.name).block.value_or(0) < model.layers;
+    all += counts ? weights_of(tensor) : 0;
+  }
+  return all / model.expert_count();
+}
+
+// The architecture's keys; an absent one is 0.
+class Keys {
+ public:
+  explicit Keys(const Gguf& gguf) : gguf_(gguf) {}
+
+  uint64_t operator()(const char* name, uint64_t otherwise = 0) {
+    const Result<std::string> key = gguf_.metadata().arch_key(name);
+    if (!key || !gguf_.metadata().has(*key)) {
+      return otherwise;
+    }
+    Result<uint64_t> value = gguf_.metadata().integer<uint64_t>(*key);
+    if (!value || *value > kMost) {
+      problem_ = value ? Error{ErrorKind::failed, fmt::format("{}: {} is {}, more than any model has",
+                                                              gguf_.path(), *key, *value)}
+                       : value.error();
+      return otherwise;
+    }
+    return *value;
+  }
+
+  const std::optional<Error>& problem() const { return problem_; }
+
+ private:
+  static constexpr uint64_t kMost = 1U << 20;  // so that products of three stay below 2^63
+  const Gguf& gguf_;
+  std::optional<Error> problem_;
+};
+
+// How many of the layers attend to the whole context: those that are not recurrent. Listed, or the last of
+// every few (facts of the qwen35moe and qwen3next architectures).
+Result<uint32_t> full_layers(const Gguf& gguf, Keys& keys, uint32_t layers) {
+  if (keys("ssm.state_size") == 0) {
+    return layers;
+  }
+  const Result<std::string> key = gguf.metadata().arch_key("attention.recurrent_layers");
+  if (key && gguf.metadata().has(*key)) {
+    Result<std::vector<uint32_t>> listed = gguf.metadata().integers<uint32_t>(*key);
+    if (!listed) {
+      return propagate(listed);
+    }
+    listed->resize(std::min<size_t>(listed->size(), layers));
+    return uint32_t(std::count(listed->begin(), listed->end(), 0U));
+  }
+  return layers / uint32_t(std::clamp<uint64_t>(keys("full_attention_interval", 4), 1, layers));
+}
+
+// Keys and values, and the recurrent state, in bytes.
+Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
+  constexpr uint64_t kValueBytes = 2;  // F16, llama.cpp's default
+  constexpr uint64_t kStateBytes = 4;
+  Keys keys(gguf);
+  Result<uint32_t> full = full_layers(gguf, keys, model.layers);
+  if (!full) {
+    return propagate(full);
+  }
+  const uint64_t heads = std::max<uint64_t>(keys("attention.head_count", 1), 1);
+  const uint64_t kv_heads = std::max<uint64_t>(keys("attention.head_count_kv", heads), 1);
+  const uint64_t head_size = keys("embedding_length") / heads;
+  const uint64_t key_size = keys("attention.key_length", head_size);
+  const uint64_t value_size = keys("attention.value_length", head_size);
+  const uint64_t latent = keys("attention.kv_lora_rank");
+  const uint64_t of_layer =
+      latent != 0 ? latent + keys("rope.dimension_count") : kv_heads * (key_size + value_size);
+  // Of architectures with a window this is known to alternate; others say so by a pattern that we do not
+  // read.
+  const bool alternates = gguf.metadata().text("general.architecture").value_or("") == "gpt-oss";
+  model.window = alternates ? keys("attention.sliding_window") : 0;
+  const uint64_t windowed = model.window != 0 ? *full / 2 : 0;
+  model.full_kv_per_token = (*full - windowed) * of_layer * kValueBytes;
+  model.window_kv_per_token = windowed * of_layer * kValueBytes;
+  model.query_heads_per_kv = latent != 0 ? double(heads) : double(heads) / double(kv_heads);
+  const uint64_t inner = keys("ssm.inner_size");
+  const uint64_t channels = inner + 2 * keys("ssm.group_count") * keys("ssm.state_size");
+  const uint64_t history = std::max<uint64_t>(keys("ssm.conv_kernel", 1), 1) - 1;
+  model.state = (model.layers - *full) * (inner * keys("ssm.state_size") + history * channels) * kStateBytes;
+  return keys.problem() ? Result<void>(Unexpected(*keys.problem())) : Result<void>();
+}
+
+}  // namespace
+
+Result<plan::ModelBytes> read_model_bytes(const std::string& gguf_path) {
+  Result<OpenGguf> file = open_gguf(gguf_path);
+  if (!file) {
+    return propagate(file);
+  }
+  const Gguf& gguf = file->gguf;
+  const ModelGeometry& geometry = file->geometry;
+  plan::ModelBytes model;
+  model.name = std::string(gguf.metadata().text("general.name", gguf_path).value_or(gguf_path));
+  model.layers = geometry.layers;
+  model.moe_layers = uint32_t(std::count_if(geometry.expert_bytes.begin(), geometry.expert_bytes.end(),
+                                            [](uint64_t bytes) { return bytes > 0; }));
+  model.experts_per_layer = geometry.experts_per_layer;
+  model.top_k = geometry.top_k;
+  model.expert = geometry.total_bytes() / model.expert_count();
+  add_resident(gguf, model.layers, model);
+  model.expert_weights = expert_weights(gguf, model);
+  if (Result<void> done = add_context(gguf, model); !done) {
+    return propagate(done);
+  }
+  return model;
+}
+
+}  // namespace spillway

@@ -1,0 +1,210 @@
+#include "app/presets/plan_presets.h"
+
+#include <algorithm>
+
+#include "app/cli/json_keys.h"
+#include "app/presets/presets.h"
+#include "core/json.h"
+#include "core/units.h"
+
+namespace spillway {
+namespace {
+
+// The preset `kind`/`name` as an object of `schema`, made into a T by `read`; whatever is wrong with it is
+// told with its name.
+template <class T, class Read>
+Result<T> load(const std::string& kind, const std::string& name, const std::string& schema,
+               const std::string& directory, Read read) {
+  Result<std::string> contents = read_preset(kind, name, directory);
+  if (!contents) {
+    return propagate(contents);
+  }
+  const Json json = Json::parse(*contents, nullptr, false);
+  JsonKeys keys(json);
+  if (keys.text("schema", "") != schema) {
+    return failed("{} preset {}: not a JSON object of schema {}", kind, name, schema);
+  }
+  T value;
+  const Result<void> sane = read(keys, value);
+  if (keys.problem() || !sane) {
+    return failed("{} preset {}: {}", kind, name,
+                  keys.problem() ? keys.problem()->message : sane.error().message);
+  }
+  return value;
+}
+
+plan::Attention read_attention(JsonKeys keys, JsonKeys& parent) {
+  plan::Attention attention;
+  attention.heads = keys.count("heads");
+  attention.head_size = keys.count("head_size");
+  attention.kv_heads = keys.count("kv_heads", 0);
+  attention.gated = keys.flag("gated", false);
+  attention.key_value = keys.flag("key_value", false);
+  attention.latent = keys.count("latent", 0);
+  attention.query_rank = keys.count("query_rank", 0);
+  attention.rope_size = keys.count("rope_size", 0);
+  attention.value_size = keys.count("value_size", 0);
+  parent.adopt(keys);
+  return attention;
+}
+
+plan::LinearAttention read_linear(JsonKeys keys, JsonKeys& parent) {
+  const plan::LinearAttention linear = {keys.count("key_heads"), keys.count("value_heads"),
+                                        keys.count("head_size"), keys.count("kernel")};
+  parent.adopt(keys);
+  return linear;
+}
+
+Result<void> read_shape(JsonKeys& keys, plan::ModelShape& shape) {
+  shape.name = keys.text("name");
+  shape.layers = keys.count("layers");
+  shape.hidden = keys.count("hidden");
+  shape.vocabulary = keys.count("vocabulary");
+  shape.tied_head = keys.flag("tied_head", false);
+  shape.dense_layers = keys.count("dense_layers", 0);
+  shape.dense_ffn = keys.count("dense_ffn", 0);
+  shape.experts = keys.count("experts_per_layer");
+  shape.top_k = keys.count("top_k");
+  shape.expert_ffn = keys.count("expert_ffn");
+  shape.expert_bias = keys.flag("expert_bias", false);
+  shape.shared_ffn = keys.count("shared_ffn", 0);
+  shape.full_every = keys.count("full_attention_every", 1);
+  shape.attention = read_attention(keys.child("attention"), keys);
+  if (keys.has("linear_attention")) {
+    shape.linear = read_linear(keys.child("linear_attention"), keys);
+  }
+  if (keys.has("window")) {
+    JsonKeys window = keys.child("window");
+    shape.window = window.count("tokens");
+    keys.adopt(window);
+    shape.window_attention = read_attention(window, keys);
+  }
+  return shape.validate();
+}
+
+Result<void> read_model(JsonKeys& keys, ModelShapePreset& preset) {
+  const Result<void> sane = read_shape(keys, preset.shape);
+  preset.locality = keys.text("locality");
+  JsonKeys parameters = keys.child("parameters");
+  preset.total_parameters = parameters.large_count("total");
+  preset.active_parameters = parameters.large_count("active");
+  keys.adopt(parameters);
+  return sane;
+}
+
+Result<void> read_machine(JsonKeys& keys, MachinePreset& preset) {
+  plan::Machine& machine = preset.machine;
+  machine.name = keys.text("name");
+  machine.summary = keys.text("summary");
+  for (const std::string& option : keys.texts("memory")) {
+    Result<uint64_t> size = parse_memory(option);
+    if (!size) {
+      return propagate(size);
+    }
+    machine.memory_options.push_back(*size);
+  }
+  if (machine.memory_options.empty() ||
+      !std::is_sorted(machine.memory_options.begin(), machine.memory_options.end())) {
+    return failed("'memory' must be sizes, ascending");
+  }
+  machine.memory = machine.memory_options.front();
+  machine.reserved = keys.size("reserved");
+  machine.bandwidth = keys.rate("bandwidth");
+  machine.memory_share = keys.range("memory_share");
+  machine.arithmetic = keys.range("arithmetic");
+  const plan::Range launch_us = keys.range("launch_us");
+  machine.launch_s = {launch_us.low / 1e6, launch_us.central / 1e6, launch_us.high / 1e6};
+  machine.attention_rate = keys.range("attention_rate");
+  machine.copy_rate = keys.rate("copy_rate");
+  machine.drive = keys.text("drive", "");
+  preset.resident_runtime = keys.text("resident_runtime");
+  preset.streaming_runtime = keys.text("streaming_runtime");
+  preset.memory_price_per_gb = keys.real("memory_price_usd_per_gb");
+  if (machine.memory_share.low <= 0 || machine.arithmetic.low <= 0 || machine.launch_s.low <= 0 ||
+      machine.attention_rate.low <= 0) {
+    return failed("'memory_share', 'arithmetic', 'launch_us' and 'attention_rate' must be above 0");
+  }
+  return {};
+}
+
+Result<void> read_drive(JsonKeys& keys, plan::Drive& drive) {
+  drive.name = keys.text("name");
+  drive.bandwidth = keys.rate("bandwidth");
+  drive.latency_s = keys.duration_s("latency");
+  drive.price = keys.real("price_usd");
+  return {};
+}
+
+Result<void> read_runtime(JsonKeys& keys, plan::Runtime& runtime) {
+  runtime.name = keys.text("name");
+  runtime.streams = keys.flag("streams", false);
+  runtime.launch_factor = keys.range("launch_factor");
+  runtime.drive_share = keys.range("drive_share");
+  runtime.hidden = keys.range("hidden");
+  const std::string path = keys.text("path");
+  runtime.path = path == "page_cache" ? plan::ReadPath::page_cache : plan::ReadPath::direct;
+  if (path != "page_cache" && path != "direct") {
+    return failed("'path' must be direct or page_cache");
+  }
+  if (runtime.drive_share.low <= 0 || runtime.launch_factor.low <= 0 || runtime.hidden.high > 1) {
+    return failed("'drive_share' and 'launch_factor' must be above 0, 'hidden' at most 1");
+  }
+  return {};
+}
+
+Result<void> read_locality(JsonKeys& keys, plan::LocalityProfile& profile) {
+  profile.name = keys.text("name");
+  profile.miss_spread = keys.range("miss_spread");
+  for (const Json& point : keys.list("points")) {
+    if (!point.is_array() || point.size() != 2 || !point[0].is_number() || !point[1].is_number()) {
+      return failed("'points' must be pairs of share and hit ratio");
+    }
+    profile.points.push_back({point[0].get<double>(), point[1].get<double>()});
+  }
+  return profile.validate();
+}
+
+}  // namespace
+
+Result<ModelShapePreset> load_model_shape(const std::string& name, const std::string& directory) {
+  return load<ModelShapePreset>("models", name, "spillway.model/1", directory, read_model);
+}
+
+Result<MachinePreset> load_machine(const std::string& name, const std::string& directory) {
+  return load<MachinePreset>("machines", name, "spillway.machine/1", directory, read_machine);
+}
+
+Result<plan::Drive> load_drive(const std::string& name, const std::string& directory) {
+  return load<plan::Drive>("drives", name, "spillway.drive/1", directory, read_drive);
+}
+
+Result<plan::Runtime> load_runtime(const std::string& name, const std::string& directory) {
+  return load<plan::Runtime>("runtimes", name, "spillway.runtime/1", directory, read_runtime);
+}
+
+Result<plan::LocalityProfile> load_locality(const std::string& name, const std::string& directory) {
+  return load<plan::LocalityProfile>("locality", name, "spillway.locality/1", directory, read_locality);
+}
+
+std::string describe_preset(const std::string& kind, const std::string& name, const std::string& directory) {
+  const Result<std::string> contents = read_preset(kind, name, directory);
+  const Json json = Json::parse(contents.value_or(""), nullptr, false);
+  JsonKeys keys(json);
+  const std::string summary = keys.text("summary", keys.text("source", ""));
+  return summary.empty() ? "cannot be used: it is no JSON object with a summary" : summary;
+}
+
+Result<uint64_t> parse_memory(const std::string& text) {
+  const size_t unit = text.find_first_not_of("0123456789. ");
+  std::string binary = text;
+  if (unit != std::string::npos && text.size() == unit + 2 && text[unit + 1] == 'B') {
+    binary.insert(unit + 1, "i");
+  }
+  Result<Bytes> size = parse_bytes(binary);
+  if (!size || size->count == 0) {
+    return wrong_usage("'{}' is no amount of memory; give one like 36GB", text);
+  }
+  return size->count;
+}
+
+}  // namespace spillway

@@ -1,0 +1,252 @@
+#include "app/presets/presets.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "core/json.h"
+#include "host/file.h"
+
+namespace spillway {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A GGUF tensor type: rows are made of blocks of so many elements in so many bytes.
+struct TensorType {
+  const char* name;
+  uint64_t elements;
+  uint64_t bytes;
+};
+
+constexpr std::array<TensorType, 11> kTensorTypes = {{{"F16", 1, 2},
+                                                      {"BF16", 1, 2},
+                                                      {"Q8_0", 32, 34},
+                                                      {"Q6_K", 256, 210},
+                                                      {"Q5_K", 256, 176},
+                                                      {"Q4_K", 256, 144},
+                                                      {"Q4_0", 32, 18},
+                                                      {"MXFP4", 32, 17},
+                                                      {"Q3_K", 256, 110},
+                                                      {"Q2_K", 256, 84},
+                                                      {"IQ2_XXS", 256, 66}}};
+
+std::string text_of(const Json& preset, const char* key) {
+  const auto found = preset.find(key);
+  return found != preset.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Presets come from users too, so a missing or misshapen key is an error of theirs and not of ours.
+Result<uint64_t> number_of(const Json& preset, const char* key) {
+  const auto found = preset.find(key);
+  if (found == preset.end() || !found->is_number_unsigned() || found->get<uint64_t>() > UINT32_MAX) {
+    return failed("'{}' must be a whole number", key);
+  }
+  return found->get<uint64_t>();
+}
+
+// Expert sizes by layer of a mix that the preset lists: one number, or one per layer.
+Result<std::vector<uint64_t>> listed_bytes(const Json& sizes, uint32_t layers) {
+  if (sizes.is_number_unsigned()) {
+    return std::vector<uint64_t>(layers, sizes.get<uint64_t>());
+  }
+  std::vector<uint64_t> bytes;
+  for (const Json& size : sizes) {
+    if (!size.is_number_unsigned()) {
+      return failed("'expert_bytes' holds something that is not a size");
+    }
+    bytes.push_back(size.get<uint64_t>());
+  }
+  return bytes;
+}
+
+// gate and up have rows of `hidden` elements, down has rows of `ffn`; both must be whole blocks.
+std::vector<TensorType> fitting_types(const Result<uint64_t>& hidden, const Result<uint64_t>& ffn) {
+  std::vector<TensorType> fitting;
+  for (const TensorType& type : kTensorTypes) {
+    if (hidden && ffn && *hidden % type.elements == 0 && *ffn % type.elements == 0) {
+      fitting.push_back(type);
+    }
+  }
+  return fitting;
+}
+
+// What can stand after NAME: its mixes, then the types that fit its shape.
+std::string known_types(const Json& preset) {
+  std::string known;
+  if (const auto listed = preset.find("expert_bytes"); listed != preset.end() && listed->is_object()) {
+    for (const auto& [mix, sizes] : listed->items()) {
+      known += (known.empty() ? "" : ", ") + mix;
+    }
+  }
+  for (const TensorType& type : fitting_types(number_of(preset, "hidden"), number_of(preset, "expert_ffn"))) {
+    known += (known.empty() ? "" : ", ") + std::string(type.name);
+  }
+  return known;
+}
+
+Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::string& type, uint32_t layers) {
+  const auto listed = preset.find("expert_bytes");
+  const bool has_mixes = listed != preset.end() && listed->is_object();
+  if (has_mixes && listed->contains(type)) {
+    return listed_bytes((*listed)[type], layers);
+  }
+  const Result<uint64_t> hidden = number_of(preset, "hidden");
+  const Result<uint64_t> ffn = number_of(preset, "expert_ffn");
+  for (const TensorType& fitting : fitting_types(hidden, ffn)) {
+    if (type == fitting.name) {
+      return std::vector<uint64_t>(layers, 3 * *hidden * *ffn / fitting.elements * fitting.bytes);
+    }
+  }
+  if (type.empty()) {
+    return wrong_usage("says nothing of its experts' type; write it behind the name and a colon: {}",
+                       known_types(preset));
+  }
+  return wrong_usage("no sizes for type {}; there are: {}", type, known_types(preset));
+}
+
+Result<ModelPreset> model_from_json(const Json& preset, const std::string& name, const std::string& type) {
+  if (!preset.is_object() || text_of(preset, "schema") != "spillway.model/1") {
+    return failed("not a JSON object of schema spillway.model/1");
+  }
+  ModelPreset model{name, type, {}};
+  if (type.empty()) {
+    model.type = text_of(preset, "default_type");
+  }
+  const std::pair<const char*, uint32_t*> fields[] = {
+      {"layers", &model.geometry.layers},
+      {"experts_per_layer", &model.geometry.experts_per_layer},
+      {"top_k", &model.geometry.top_k}};
+  for (const auto& [key, value] : fields) {
+    Result<uint64_t> number = number_of(preset, key);
+    if (!number) {
+      return propagate(number);
+    }
+    *value = uint32_t(*number);
+  }
+  model.geometry.used_top_k = model.geometry.top_k;
+  if (model.geometry.layers > UINT16_MAX) {
+    return failed("'layers' is more than any model has");
+  }
+  Result<std::vector<uint64_t>> bytes = bytes_of_type(preset, model.type, model.geometry.layers);
+  if (!bytes) {
+    return propagate(bytes);
+  }
+  model.geometry.expert_bytes = std::move(*bytes);
+  if (preset.contains("dense_layers")) {
+    Result<uint64_t> dense = number_of(preset, "dense_layers");
+    if (!dense) {
+      return propagate(dense);
+    }
+    std::fill_n(model.geometry.expert_bytes.begin(), std::min<uint64_t>(*dense, model.geometry.layers), 0);
+  }
+  if (Result<void> valid = model.geometry.validate(); !valid) {
+    return propagate(valid);
+  }
+  return model;
+}
+
+// Nothing where there is no regular file: a pipe of that name must not be waited for.
+std::optional<std::string> contents_of(const std::string& path) {
+  const Result<InputFile> file = InputFile::open(path);
+  if (!file) {
+    return std::nullopt;
+  }
+  std::string text(file->size(), '\0');
+  const Result<size_t> got = file->read_at(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  text.resize(got.value_or(0));
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> preset_directories(const std::string& directory) {
+  std::vector<std::string> list;
+  if (!directory.empty()) {
+    list.push_back(directory);
+  }
+  if (const char* given = std::getenv("SPILLWAY_PRESETS"); given != nullptr && *given != '\0') {
+    list.emplace_back(given);
+  }
+  std::error_code problem;
+  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
+  if (!problem) {
+    list.push_back((program.parent_path().parent_path() / "share/spillway/presets").string());
+  }
+  list.emplace_back(SPILLWAY_SOURCE_PRESETS);
+  return list;
+}
+
+Result<std::string> read_preset(const std::string& kind, const std::string& name,
+                                const std::string& directory) {
+  // A name is not a path: `../../etc/passwd` is no model.
+  if (name.find('/') == std::string::npos) {
+    for (const std::string& where : preset_directories(directory)) {
+      if (std::optional<std::string> text = contents_of(fs::path(where) / kind / (name + ".json"))) {
+        return std::move(*text);
+      }
+    }
+  }
+  std::string known;
+  for (const std::string& one : list_presets(kind, directory)) {
+    known += (known.empty() ? "" : ", ") + one;
+  }
+  return wrong_usage("there is no preset '{}' among {}; there are: {}", name, kind,
+                     known.empty() ? "none (is $SPILLWAY_PRESETS or --presets right?)" : known);
+}
+
+std::vector<std::string> list_presets(const std::string& kind, const std::string& directory) {
+  std::vector<std::string> names;
+  for (const std::string& where : preset_directories(directory)) {
+    std::error_code problem;
+    for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(where) / kind, problem)) {
+      if (entry.path().extension() == ".json") {
+        names.push_back(entry.path().stem().string());
+      }
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+Result<std::string> describe_model_preset(const std::string& name, const std::string& directory) {
+  Result<std::string> contents = read_preset("models", name, directory);
+  if (!contents) {
+    return propagate(contents);
+  }
+  const Json preset = Json::parse(*contents, nullptr, false);
+  if (!preset.is_object() || text_of(preset, "schema") != "spillway.model/1") {
+    return failed("not a JSON object of schema spillway.model/1");
+  }
+  std::vector<uint64_t> numbers;
+  for (const char* key : {"layers", "experts_per_layer", "top_k"}) {
+    Result<uint64_t> number = number_of(preset, key);
+    if (!number) {
+      return propagate(number);
+    }
+    numbers.push_back(*number);
+  }
+  return fmt::format("{} layers × {} experts, top-{}; types: {}", numbers[0], numbers[1], numbers[2],
+                     known_types(preset));
+}
+
+Result<ModelPreset> load_model_preset(const std::string& text, const std::string& directory) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  const std::string type = colon == std::string::npos ? "" : text.substr(colon + 1);
+  Result<std::string> contents = read_preset("models", name, directory);
+  if (!contents) {
+    return propagate(contents);
+  }
+  Result<ModelPreset> model = model_from_json(Json::parse(*contents, nullptr, false), name, type);
+  if (!model) {
+    return Unexpected(
+        Error{model.error().kind, fmt::format("model preset {}: {}", text, model.error().message)});
+  }
+  return model;
+}
+
+}  // namespace spillway

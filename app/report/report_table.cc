@@ -1,0 +1,188 @@
+#include <cmath>
+
+#include "app/cli/printable.h"
+#include "app/report/report.h"
+#include "core/text.h"
+
+namespace spillway {
+namespace {
+
+std::string percent(double share) {
+  return fmt::format("{:.1f} %", 100 * share);
+}
+
+void row(std::string& out, std::string_view name, const std::string& text) {
+  append(out, "  {:<15} {}\n", name, text);
+}
+
+std::string coldness(const Report& report, double from_ram) {
+  const std::string bytes =
+      fmt::format("asked for {}, the device delivered {}", format_bytes(report.io.counts.bytes_read),
+                  format_bytes(report.io.device_bytes.value_or(0)));
+  if (from_ram > kColdTolerance) {
+    return fmt::format("{}: {} came from RAM", bytes, percent(from_ram));
+  }
+  if (from_ram < -kColdTolerance) {
+    return fmt::format("{}: {:.2f} times as much ({})", bytes, 1 - from_ram,
+                       report.virtual_time ? "whole units of the page cache, and read-ahead" : "read-ahead");
+  }
+  return fmt::format("{}: cold", bytes);
+}
+
+void headline(std::string& out, const Report& report) {
+  append(out, "{}{}{}: {}, {}\n", report.command, report.trace_path.empty() ? "" : " ",
+         printable(report.trace_path), report.model.empty() ? "unnamed model" : printable(report.model),
+         report.geometry.describe());
+  if (!report.backend_note.empty()) {
+    append(out, "{}\n", printable(report.backend_note));
+  }
+  if (report.interrupted) {
+    append(out, "INTERRUPTED: what follows is the part that was run.\n");
+  }
+  if (const std::optional<double> from_ram = share_from_ram(report);
+      from_ram && std::abs(*from_ram) > kColdTolerance) {
+    append(out, "{}: {}.\n", *from_ram > 0 ? "NOT COLD" : "READ MORE THAN WAS ASKED FOR",
+           coldness(report, *from_ram));
+  }
+  append(out, "\n");
+}
+
+void speed(std::string& out, const Report& report) {
+  const PhaseMetrics& decode = report.metrics.decode();
+  if (report.live_s_per_token) {
+    row(out, "achieved", fmt::format("{:.2f} tok/s by the live run", achieved_tok_per_s(report)));
+    row(out, "replay beside it", fmt::format("{} tokens in {}", decode.tokens, format_duration(decode.wall)));
+  } else {
+    row(out, "achieved",
+        fmt::format("{:.2f} tok/s   ({} tokens in {})", achieved_tok_per_s(report), decode.tokens,
+                    format_duration(decode.wall)));
+  }
+  const auto at = [&](double share) { return format_duration(quantile(decode.pass_latency, share)); };
+  row(out, "token latency",
+      fmt::format("p50 {}   p95 {}   p99 {}   max {}", at(0.5), at(0.95), at(0.99), at(1.0)));
+  if (report.metrics.prefill().passes > 0) {
+    row(out, "prefill",
+        fmt::format("{} tokens in {}", report.metrics.prefill().tokens,
+                    format_duration(report.metrics.prefill().wall)));
+  }
+  row(out, "hit ratio",
+      fmt::format("{} decode, {} with prefill", percent(decode.hit_ratio()),
+                  percent(report.metrics.total().hit_ratio())));
+}
+
+void per_token(std::string& out, const PhaseMetrics& decode) {
+  if (decode.tokens == 0) {
+    return;
+  }
+  const auto bytes = [&](uint64_t sum) { return format_bytes(sum / decode.tokens); };
+  const auto time = [&](Nanoseconds sum) { return format_duration(sum / int64_t(decode.tokens)); };
+  row(out, "bytes per token",
+      fmt::format("{} demanded, {} missed, {} prefetched, {} wasted", bytes(decode.bytes_demanded),
+                  bytes(decode.bytes_missed), bytes(decode.bytes_prefetched), bytes(decode.bytes_wasted)));
+  const Nanoseconds rest = decode.wall - decode.stall - decode.compute();
+  row(out, "time per token",
+      fmt::format("{} stalled, {} compute, {} else", time(decode.stall), time(decode.compute()), time(rest)));
+  if (decode.prefetches_issued > 0) {
+    row(out, "prefetches",
+        fmt::format("{} issued, {} useful, {} late, {} wasted", decode.prefetches_issued,
+                    decode.prefetches_useful, decode.late, decode.prefetches_wasted));
+  }
+}
+
+void ceiling_row(std::string& out, const Report& report, std::string_view name,
+                 const std::optional<double>& ceiling) {
+  if (ceiling) {
+    append(out, "  {:<43} {:>10.2f} {:>12}\n", name, *ceiling,
+           percent(achieved_tok_per_s(report) / *ceiling));
+  }
+}
+
+void ceilings(std::string& out, const Report& report) {
+  const Ceilings& all = report.ceilings;
+  if (all.drive.bytes_per_s <= 0) {
+    return;
+  }
+  append(out, "\n  {:<43} {:>10} {:>12}\n", "ceiling", "tok/s", "achieved is");
+  ceiling_row(out, report, "seed: every expert read, no cache", all.seed_tok_per_s);
+  ceiling_row(out, report, "policy: this run's own misses", all.policy_tok_per_s);
+  ceiling_row(out, report, "physical: the misses of Belady's policy", all.physical_tok_per_s);
+  row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
+  if (const std::string why = beyond_ceilings(report); !why.empty()) {
+    row(out, "from RAM", why);
+  }
+}
+
+void live(std::string& out, const Report& report) {
+  if (!report.live) {
+    return;
+  }
+  const LiveFacts& facts = *report.live;
+  row(out, "memory",
+      fmt::format("{} resident weights, {} context, {} experts{}", format_bytes(facts.resident_bytes),
+                  format_bytes(facts.context_bytes), format_bytes(report.io.arena_bytes),
+                  facts.peak_bytes ? fmt::format("; peak of the process {}", format_bytes(*facts.peak_bytes))
+                                   : std::string()));
+  for (const auto& [layers, recall] : facts.lookahead_recall) {
+    row(out, "look-ahead",
+        fmt::format("{} of the experts foreseen {} layer{} ahead", percent(recall), layers,
+                    layers == 1 ? "" : "s"));
+  }
+}
+
+void proof(std::string& out, const Report& report) {
+  const IoFacts& io = report.io;
+  append(out, "\n");
+  if (const std::optional<double> from_ram = share_from_ram(report)) {
+    row(out, "coldness", coldness(report, *from_ram));
+  }
+  row(out, "verified",
+      io.verify == "off" ? "nothing"
+                         : fmt::format("{}, {}", format_bytes(io.counts.bytes_verified),
+                                       io.verify == "all" ? "every byte" : "a few words of each expert"));
+  if (io.arena_bytes > 0) {
+    std::string moved;
+    if (io.arena_moved_bytes > 0) {
+      moved = fmt::format(", {} moved to join holes{}", format_bytes(io.arena_moved_bytes),
+                          io.counts.moving.count() == 0 ? " while the drive read"
+                                                        : fmt::format(", the drive idle meanwhile for {}",
+                                                                      format_duration(io.counts.moving)));
+    }
+    row(out, "cache memory", io.arena_pages + moved);
+  }
+  if (!report.virtual_time && io.counts.bytes_read > 0) {
+    // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for
+    // too.
+    constexpr double kLeastGb = 0.1;
+    const double asked_gb = double(io.counts.bytes_read) / 1e9;
+    row(out, "CPU",
+        fmt::format("{:.2f} s{}", io.cpu_s,
+                    asked_gb < kLeastGb ? std::string()
+                                        : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb)));
+  }
+  if (is_disturbed(report)) {
+    row(out, "stolen",
+        fmt::format("{} of a core's time: the machine's host held its processors back",
+                    percent(*stolen_share(report))));
+  }
+}
+
+}  // namespace
+
+std::string to_table(const Report& report) {
+  std::string out;
+  headline(out, report);
+  speed(out, report);
+  per_token(out, report.metrics.decode());
+  ceilings(out, report);
+  proof(out, report);
+  live(out, report);
+  if (report.gap) {
+    out += to_table(*report.gap);
+  }
+  for (const std::string& warning : report.warnings) {
+    append(out, "\n  note: {}\n", printable(warning));
+  }
+  return out;
+}
+
+}  // namespace spillway

@@ -1,0 +1,113 @@
+#include "app/run/live_model.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <thread>
+
+#include "app/run/open_store.h"
+#include "host/cgroup.h"
+
+namespace spillway {
+
+void add_live_model_options(Command command, LiveModelOptions& options) {
+  command.text("--model", options.model, "The GGUF to run, of a split one the first file")
+      .required()
+      .type_name("FILE");
+  command
+      .texts("--store", options.store,
+             "Read the experts from this packed store (see: spillway pack) and not from the model file")
+      .comma_separated()
+      .type_name("FILE");
+  command.count("--threads", {.least = 1, .most = 1024}, options.threads,
+                "Threads to compute with (default: one a core)");
+  command.text("--kv", options.kv, "What keys and values of the context are kept as")
+      .one_of({"f16", "f32"})
+      .show_default();
+  command.count("--experts-per-token", {.least = 1, .most = 1U << 16}, options.used_top_k,
+                "Use only the K best experts of each layer (default: as many as the model was trained to)");
+}
+
+Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& options) {
+  const char* asked = std::getenv("SPILLWAY_ISA");
+  Result<Isa> isa = choose_isa(asked == nullptr ? "" : asked);
+  if (!isa) {
+    return propagate(isa);
+  }
+  Result<OpenGguf> file = open_gguf(options.model);
+  if (!file) {
+    return propagate(file);
+  }
+  if (options.used_top_k) {
+    if (*options.used_top_k > file->geometry.experts_per_layer) {
+      return wrong_usage("--experts-per-token {}: {} has {} experts in a layer", *options.used_top_k,
+                         options.model, file->geometry.experts_per_layer);
+    }
+    file->geometry.used_top_k = uint32_t(*options.used_top_k);
+  }
+  Result<Vocabulary> vocabulary = read_vocabulary(file->gguf.metadata());
+  if (!vocabulary) {
+    return propagate(vocabulary);
+  }
+  Result<Tokenizer> tokenizer = Tokenizer::make(*vocabulary);
+  if (!tokenizer) {
+    return failed("{}: {}", options.model, tokenizer.error().message);
+  }
+  std::unique_ptr<LiveModel> live(new LiveModel(std::move(file->gguf), std::move(file->experts),
+                                                std::move(file->geometry), std::move(*tokenizer)));
+  live->kv_ = options.kv == "f32" ? KvType::f32 : KvType::f16;
+  live->isa_ = *isa;
+  live->threads_ = options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+  return live;
+}
+
+std::string LiveModel::name() const {
+  if (const Result<std::string_view> name = gguf_.metadata().text("general.name"); name && !name->empty()) {
+    return std::string(*name);
+  }
+  const std::string& path = gguf_.path();
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+Result<void> LiveModel::reserve() {
+  const uint64_t bytes = ResidentWeights::bytes_needed(gguf_, geometry_.layers);
+  const std::optional<uint64_t> reach = memory_within_reach();
+  if (reach && bytes > *reach) {
+    return failed("{}: what stays in memory is {}, and {} can be had; quantize it to fewer bits",
+                  gguf_.path(), format_bytes(bytes), format_bytes(*reach));
+  }
+  Result<PageMemory> memory = PageMemory::allocate(std::max<uint64_t>(bytes, 1), std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  memory_ = std::move(*memory);
+  return {};
+}
+
+uint64_t LiveModel::context_bytes(uint32_t tokens) const {
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  const uint64_t each = kv_bytes_per_token(gguf_, geometry_.layers, kv_);
+  return tokens > 0 && each > kMost / tokens ? kMost : each * tokens;
+}
+
+Result<void> LiveModel::load(uint32_t context) {
+  Result<ResidentWeights> weights = ResidentWeights::load(gguf_, geometry_.layers, memory_.bytes());
+  if (!weights) {
+    return propagate(weights);
+  }
+  weights_.emplace(std::move(*weights));
+  Result<Model> model = build_model(gguf_, experts_, *weights_, {.context = context, .kv = kv_});
+  if (!model) {
+    return propagate(model);
+  }
+  if (model->vocabulary != tokenizer_.size()) {
+    return failed("{}: token_embd has {} rows and the tokenizer {} tokens; the file contradicts itself",
+                  gguf_.path(), model->vocabulary, tokenizer_.size());
+  }
+  model_.emplace(std::move(*model));
+  model_->geometry = geometry_;
+  engine_.emplace(isa_, threads_);
+  return {};
+}
+
+}  // namespace spillway

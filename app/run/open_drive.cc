@@ -1,0 +1,294 @@
+#include "app/run/open_drive.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "app/presets/plan_presets.h"
+#include "app/presets/presets.h"
+#include "app/run/device_profile.h"
+#include "core/expects.h"
+#include "sim/calibration.h"
+#include "sim/devices/page_cache.h"
+#include "sim/devices/stripe.h"
+#include "sim/list.h"
+
+namespace spillway {
+namespace {
+
+constexpr uint32_t kMostDrives = 64;
+
+// The data sheet of a preset as a model. Nothing where `text` is not the name of one.
+std::optional<std::string> preset_spec(const std::string& text) {
+  const std::vector<std::string> names = list_presets("drives", {});
+  if (std::find(names.begin(), names.end(), text) == names.end()) {
+    return std::nullopt;
+  }
+  const Result<plan::Drive> drive = load_drive(text);
+  return drive ? std::optional(fmt::format("linear:bandwidth={}B/s,latency={}ns", uint64_t(drive->bandwidth),
+                                           from_seconds(drive->latency_s).count()))
+               : std::nullopt;
+}
+
+// A file, whatever it is called; of a path that leads nowhere, too, it is said that it cannot be opened.
+bool is_profile(std::string_view text) {
+  const std::string_view path = text.substr(text.find('@') + 1);
+  std::error_code none;
+  return path.ends_with(".json") || path.starts_with('/') || path.starts_with("./") ||
+         path.starts_with("../") || std::filesystem::is_regular_file(path, none);
+}
+
+// `4xREST`: takes the count off `text`. 1 when there is none.
+Result<uint32_t> take_drives(std::string_view& text) {
+  uint32_t drives = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), drives);
+  if (problem == std::errc::invalid_argument || end == text.data() + text.size() || *end != 'x') {
+    return 1;
+  }
+  if (problem != std::errc{} || drives == 0 || drives > kMostDrives) {
+    return wrong_usage("--device {}: 1 to {} drives can be striped", text, kMostDrives);
+  }
+  text.remove_prefix(size_t(end + 1 - text.data()));
+  return drives;
+}
+
+// The method of that name, else the first whose backend has it.
+Result<AccessMethod> choose_method(const DeviceProfile& profile, const std::string& path,
+                                   const std::string& wanted) {
+  std::string known;
+  for (const AccessMethod& method : profile.methods) {
+    if (wanted.empty() || method.name == wanted) {
+      return method;
+    }
+    known += known.empty() ? method.name : ", " + method.name;
+  }
+  for (const AccessMethod& method : profile.methods) {
+    if (method.backend.substr(0, method.backend.find(':')) == wanted) {
+      return method;
+    }
+  }
+  return wrong_usage("--method {}: {} has no such access method; it has: {}", wanted, path,
+                     known.empty() ? "none" : known);
+}
+
+Result<std::string> fitted_spec(const DeviceProfile& profile, const std::string& path,
+                                std::string_view model) {
+  for (const FittedModel& fit : profile.fits) {
+    if (fit.model == model) {
+      return fit.spec;
+    }
+  }
+  return wrong_usage("--device {}@{}: nothing was fitted for a model of that name", model, path);
+}
+
+// How reads of what is in the page cache were measured: `pread warm` beside `pread cold`.
+Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string& path,
+                                 const std::string& cold) {
+  const std::string stem = cold.substr(0, cold.find(' '));
+  if (!cold.ends_with(" cold")) {
+    return wrong_usage("--page-cache: {} is no method that goes through it; choose --method 'pread cold'",
+                       cold);
+  }
+  for (const AccessMethod& method : profile.methods) {
+    if (method.name == stem + " warm") {
+      return method;
+    }
+  }
+  return wrong_usage(
+      "--page-cache: {} has no method '{} warm' beside '{}'; choose --method 'pread cold' or calibrate again",
+      path, stem, cold);
+}
+
+// Reads after which a limit that saves up for bursts has nothing left, unless it is very patient.
+constexpr uint64_t kSavingsGone = 20'000;
+
+Result<void> check_model(const std::string& spec, const AccessMethod* measured, std::string& resolved) {
+  Result<Made<DeviceModel>> made = make_plugin(device_models(), "device model", spec, DeviceEnv{0, measured});
+  if (!made) {
+    return propagate(made);
+  }
+  resolved = made->resolved;
+  return {};
+}
+
+std::unique_ptr<DeviceModel> make_checked(const std::string& spec, const AccessMethod* measured,
+                                          uint64_t seed) {
+  Result<Made<DeviceModel>> made =
+      make_plugin(device_models(), "device model", spec, DeviceEnv{seed, measured});
+  Expects(made.has_value());  // open_drive() has made one
+  return std::move(made->port);
+}
+
+// The model that `text`, `MODEL@PROFILE` or just a profile, asks for.
+Result<std::string> spec_of(const DriveChoice& choice, std::string_view text, const DeviceProfile& profile,
+                            const std::string& path, const std::string& method) {
+  const size_t at = text.find('@');
+  const std::string_view model = text.substr(0, at == std::string_view::npos ? 0 : at);
+  if (model.empty()) {
+    return "table";
+  }
+  if (model.starts_with("table")) {
+    return std::string(model);  // with options, perhaps
+  }
+  if (method != profile.methods.front().name) {
+    return wrong_usage("--method {}: models were fitted to {} only; give --device {} for what was measured",
+                       choice.method, profile.methods.front().name, path);
+  }
+  return fitted_spec(profile, path, model);
+}
+
+// What calibrate wrote.
+Result<void> take_profile(const DriveChoice& choice, std::string_view text, OpenDrive& drive) {
+  const size_t at = text.find('@');
+  const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
+  Result<DeviceProfile> profile = load_device_profile(path);
+  if (!profile) {
+    return propagate(profile);
+  }
+  Result<AccessMethod> method = choose_method(*profile, path, choice.method);
+  if (!method) {
+    return propagate(method);
+  }
+  drive.measured = std::make_unique<const AccessMethod>(std::move(*method));
+  if (drive.page_cache > 0) {
+    Result<AccessMethod> warm = warm_method(*profile, path, drive.measured->name);
+    if (!warm) {
+      return propagate(warm);
+    }
+    drive.warm_measured = std::make_unique<const AccessMethod>(std::move(*warm));
+    drive.warm_spec = "table";
+  }
+  Result<std::string> spec = spec_of(choice, text, *profile, path, drive.measured->name);
+  if (!spec) {
+    return propagate(spec);
+  }
+  drive.spec = std::move(*spec);
+  return {};
+}
+
+// Makes the models once, to learn whether they can be and what they call themselves.
+Result<void> resolve(std::string_view text, OpenDrive& drive) {
+  std::string model;
+  if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {
+    return good;
+  }
+  drive.resolved = model;
+  if (drive.drives > 1) {
+    drive.resolved =
+        fmt::format("{}x{}, chunks of {}", drive.drives, model, exact_bytes(Bytes{drive.stripe_chunk}));
+  }
+  if (drive.measured) {
+    drive.resolved += fmt::format(", {} of {}{}", drive.measured->name, text.substr(text.find('@') + 1),
+                                  drive.measured->tells_all_at_once ? ", told of when all are read" : "");
+  }
+  if (drive.page_cache > 0) {
+    if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
+      return good;
+    }
+    drive.resolved +=
+        fmt::format(", behind a page cache of {} ({}, read-ahead {})", exact_bytes(Bytes{drive.page_cache}),
+                    model, exact_bytes(Bytes{drive.read_ahead}));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_drive_options(Command command, DriveChoice& choice) {
+  command
+      .text("--method", choice.method,
+            "The profile's access method, as in uring or 'pread cold' (default: its first)")
+      .type_name("NAME");
+  command.count("--depth", {.least = 1, .most = 4096}, choice.depth,
+                "Requests that the simulated device takes at a time (default: the profile's, else 32)");
+  command.size("--stripe-chunk", choice.stripe_chunk, "Bytes on one drive of a stripe before the next one's")
+      .show_default();
+  command
+      .size("--page-cache", choice.page_cache,
+            "Memory of a page cache in front of the simulated drive, for methods that go through it")
+      .show_default();
+  command.size("--read-ahead", choice.read_ahead, "What that reads beyond each miss").show_default();
+}
+
+Result<OpenDrive> open_drive(const DriveChoice& choice) {
+  constexpr uint32_t kUsualDepth = 32;  // where neither the user nor a measurement says
+  constexpr uint64_t kMostReadAhead = 64 * kMiB;
+  if (choice.read_ahead.count > kMostReadAhead ||
+      (choice.read_ahead.count > 0 && choice.page_cache.count == 0)) {
+    return wrong_usage("--read-ahead {}: at most {}, and with --page-cache", exact_bytes(choice.read_ahead),
+                       exact_bytes(Bytes{kMostReadAhead}));
+  }
+  if (choice.stripe_chunk.count < 4096) {
+    return wrong_usage("--stripe-chunk {}: must be at least 4KiB", exact_bytes(choice.stripe_chunk));
+  }
+  OpenDrive drive;
+  std::string_view text = choice.device;
+  Result<uint32_t> drives = take_drives(text);
+  if (!drives) {
+    return propagate(drives);
+  }
+  drive.drives = *drives;
+  drive.seed = choice.seed;
+  drive.stripe_chunk = choice.stripe_chunk.count;
+  drive.page_cache = choice.page_cache.count;
+  drive.read_ahead = choice.read_ahead.count;
+  drive.warm_spec = choice.warm;
+  drive.spec = preset_spec(std::string(text)).value_or(std::string(text));
+  if (drive.spec == text && is_profile(text)) {  // a preset's name is no file's
+    if (Result<void> taken = take_profile(choice, text, drive); !taken) {
+      return propagate(taken);
+    }
+  } else if (!choice.method.empty()) {
+    return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
+                       choice.method, choice.device);
+  }
+  // Of a stripe as of its drives: an expert that lies on all of them has come when the last has told.
+  drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
+                  .alignment = drive.measured ? drive.measured->alignment : 1,
+                  .tells_all_at_once = drive.measured && drive.measured->tells_all_at_once};
+  if (Result<void> resolved = resolve(text, drive); !resolved) {
+    return propagate(resolved);
+  }
+  return drive;
+}
+
+std::unique_ptr<DeviceModel> OpenDrive::make_drives(const std::string& model) const {
+  std::vector<std::unique_ptr<DeviceModel>> models;
+  for (uint32_t i = 0; i < drives; ++i) {
+    models.push_back(make_checked(model, measured.get(), seed + i));
+  }
+  if (drives == 1) {
+    return std::move(models.front());
+  }
+  return std::make_unique<StripeDevice>(std::move(models), stripe_chunk);
+}
+
+std::unique_ptr<DeviceModel> OpenDrive::make_usual() const {
+  return make_drives(spec.starts_with("table") ? "table:tail=0" : spec);
+}
+
+double OpenDrive::best_bytes_per_s() const {
+  constexpr uint64_t kBlock = 4 * kMiB;
+  constexpr uint32_t kDepth = 32;
+  return steady_bandwidth(*make_usual(), kBlock, kDepth, kSavingsGone);
+}
+
+double OpenDrive::sustained_bytes_per_s(uint64_t block) const {
+  return steady_bandwidth(*make_usual(), block, limits.depth, kSavingsGone);
+}
+
+std::optional<uint64_t> bytes_behind_page_cache(const DeviceModel& device) {
+  const auto* cache = dynamic_cast<const PageCacheDevice*>(&device);
+  return cache == nullptr ? std::nullopt : std::optional(cache->cold_bytes());
+}
+
+std::unique_ptr<DeviceModel> OpenDrive::make() const {
+  if (page_cache == 0) {
+    return make_drives(spec);
+  }
+  return std::make_unique<PageCacheDevice>(
+      make_drives(spec), make_checked(warm_spec, warm_measured.get(), seed),
+      PageCacheDevice::Options{.capacity = page_cache, .read_ahead = read_ahead});
+}
+
+}  // namespace spillway

@@ -1,0 +1,178 @@
+#include "app/run/replay.h"
+
+#include "app/cli/progress.h"
+#include "app/run/open_store.h"
+#include "app/run/store_plan.h"
+#include "backends/list.h"
+#include "host/cgroup.h"
+#include "host/interrupt.h"
+#include "runtime/steady_clock.h"
+
+namespace spillway {
+namespace {
+
+// Finds or makes what `plan` asks for.
+Result<std::vector<std::string>> find_store(const StorePlan& plan, const ModelGeometry& geometry) {
+  if (!plan.is_scratch()) {
+    return plan.files;
+  }
+  Progress progress("making the store", geometry.total_bytes(), Progress::Unit::bytes);
+  return make_scratch_store(geometry, plan.scratch, [&](uint64_t done, uint64_t) {
+    progress.at(done);
+    return !interrupted();
+  });
+}
+
+// Whatever can be refused is refused before a store of gigabytes is made for it: on files that stand in for
+// the store everything is had once, and given back.
+Result<void> rehearse(const ReplayOptions& options, const Composition& parts, const StorePlan& plan) {
+  const ModelGeometry& geometry = parts.trace->header.geometry;
+  if (has_scratch_files(geometry, plan.scratch)) {
+    return {};
+  }
+  const std::optional<StandIn> stand_in = StandIn::make(plan.scratch.directories);
+  if (!stand_in) {
+    return {};
+  }
+  Rig rig;
+  rig.store = std::make_unique<UnmadeStore>(geometry, plan.scratch, stand_in->files());
+  rig.on_drives = stand_in->directories();
+  // The files that stand in are small, a copy of the store in memory is not.
+  const std::optional<uint64_t> reach = memory_within_reach();
+  if (is_staged(options.rig) && reach && *reach < geometry.total_bytes()) {
+    return unavailable(
+        "--backend {}: the copy in memory needs {} and {} can be had; use stage=0, or a smaller store",
+        options.rig.backend, format_bytes(geometry.total_bytes()), format_bytes(*reach));
+  }
+  return equip(options.rig, geometry, {.cache_bytes = parts.policies.cache_bytes}, rig);
+}
+
+// A backend that reads nothing shows so before it has any files. Others may refuse to be made without; what
+// they have to say is heard when they get theirs.
+bool reads_nothing(const std::string& backend) {
+  const Result<Made<Backend>> made = make_plugin(backends(), "backend", backend, BackendEnv{});
+  return made && !made->port->caps().carries_bytes;
+}
+
+Result<void> provide_store(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+  const ModelGeometry& geometry = parts.trace->header.geometry;
+  const bool unmade = reads_nothing(options.rig.backend);
+  Result<StorePlan> plan = plan_store(options.stores, options.ranges, unmade);
+  if (!plan) {
+    return propagate(plan);
+  }
+  rig.ranges = plan->is_scratch() ? fmt::format("{}", plan->scratch.ranges_per_expert) : "the store's own";
+  if (plan->is_scratch() && unmade) {
+    rig.store = std::make_unique<UnmadeStore>(geometry, plan->scratch, std::vector<std::string>{});
+    return {};
+  }
+  if (plan->is_scratch()) {
+    if (Result<void> possible = rehearse(options, parts, *plan); !possible) {
+      return possible;
+    }
+  }
+  Result<std::vector<std::string>> paths = find_store(*plan, geometry);
+  if (!paths) {
+    return propagate(paths);
+  }
+  Result<std::unique_ptr<ExpertStore>> store = open_expert_store(*paths, geometry);
+  if (!store) {
+    return propagate(store);
+  }
+  rig.store = std::move(*store);
+  for (const std::string& file : rig.store->files()) {
+    if (Result<void> other = check_json_path(options.run.json, file); !other) {
+      return other;
+    }
+    if (Result<void> other = check_timeline_path(options.run, file); !other) {
+      return other;
+    }
+    if (!options.watch_drive.empty()) {
+      if (Result<void> other = check_output_path("--watch-drive", options.watch_drive, file); !other) {
+        return other;
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+  if (Result<std::string> resolved = resolve_plugin(backends(), "backend", options.rig.backend); !resolved) {
+    return propagate(resolved);
+  }
+  if (Result<void> provided = provide_store(options, parts, rig); !provided) {
+    return provided;
+  }
+  // Its limit comes before the memory is touched: what was touched outside of it would not count.
+  const MemoryNeeds needs{.cache_bytes = parts.policies.cache_bytes};
+  if (Result<void> equipped = equip(options.rig, parts.trace->header.geometry, needs, rig); !equipped) {
+    return equipped;
+  }
+  return occupy(rig);
+}
+
+Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig,
+                      const Invocation& invocation, DriveWatch* watch) {
+  Report report = begin_report("replay", options.run, parts, invocation);
+  describe_storage(options.rig, rig, report);
+  if (Result<void> looked = watch == nullptr ? Result<void>() : watch->look(); !looked) {
+    return propagate(looked);
+  }
+  SteadyClock clock;
+  const Storage storage = storage_of(rig, parts.policies.cache_bytes, clock);
+  const auto run = [&]() -> Result<void> {
+    if (watch == nullptr) {
+      return run_trace(parts, storage, report);
+    }
+    clock.forget(clock.now());
+    watch->begin_run();
+    Result<void> ran = run_trace(parts, storage, report, [&] { return watch->look_when_due(clock); });
+    report.io.cpu_s -= watch->cpu_s();
+    if (report.io.stolen_cpu_s) {
+      *report.io.stolen_cpu_s = std::max(0.0, *report.io.stolen_cpu_s - watch->stolen_cpu_s());
+    }
+    rig.bytes_beside = watch->device_bytes();
+    return ran;
+  };
+  if (Result<void> ran = run_measured(options.rig, rig, report, run); !ran) {
+    return propagate(ran);
+  }
+  if (watch != nullptr && !interrupted()) {
+    Result<void> looked = watch->look();
+    report.interrupted = report.interrupted || interrupted();
+    if (!looked && !report.interrupted) {
+      return propagate(looked);
+    }
+  }
+  if (Result<void> added = add_ceilings(parts.trace->steps, parts.policies.cache_bytes, report); !added) {
+    return propagate(added);
+  }
+  return report;
+}
+
+void add_replay_options(Command command, ReplayOptions& options) {
+  add_run_options(command, options.run);
+  add_rig_options(command, options.rig);
+  command
+      .texts("--store", options.stores,
+             "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
+             "or directories in which a scratch store is made, or found\n"
+             "(default: a scratch store in ~/.cache/spillway)")
+      .comma_separated();
+  command
+      .count("--ranges", {.least = 1, .most = 3}, options.ranges,
+             "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
+      .one_of({"1", "3"})
+      .type_name("UINT");
+  command
+      .text("--watch-drive", options.watch_drive,
+            "Stop the run every second, and its clock with it, to measure the drive for half a second or "
+            "more;\n"
+            "write what it was during this run into this file, for `simulate --device`. Takes 256 MiB of "
+            "memory")
+      .type_name("FILE");
+}
+
+}  // namespace spillway

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/calibrate/drive_watch.h"
+#include "app/run/rig.h"
+#include "app/run/run.h"
+
+namespace spillway {
+
+struct ReplayOptions {
+  RunOptions run;
+  RigOptions rig;
+  std::vector<std::string> stores;
+  std::optional<uint32_t> ranges;
+  std::string watch_drive;  // file for the profile of the drive as it was during the run; empty: none
+};
+
+void add_replay_options(Command command, ReplayOptions& options);
+
+// Finds or makes the store, and all that stands on it; whatever can be refused is refused before a store of
+// gigabytes is made.
+Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig);
+
+// Runs the trace on the rig, which make_rig() made of the same options. `watch`, if there is one, measures
+// the drive before, after and in between.
+Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig,
+                      const Invocation& invocation, DriveWatch* watch = nullptr);
+
+}  // namespace spillway

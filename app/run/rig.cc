@@ -1,0 +1,302 @@
+#include "app/run/rig.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "app/report/host.h"
+#include "backends/list.h"
+#include "backends/probe.h"
+#include "host/cgroup.h"
+#include "host/device_bytes.h"
+#include "host/page_cache.h"
+
+namespace spillway {
+namespace {
+
+// One expert of a small model takes a second at this rate.
+constexpr BytesPerSecond kLeastThrottle{1'000'000};
+
+Result<Verify> parse_verify(const RigOptions& options, const Rig& rig) {
+  const BackendCaps& caps = rig.backend.port->caps();
+  const bool can = rig.store->can_check() && caps.carries_bytes;
+  if (options.verify == "all" && !can) {
+    return wrong_usage("--verify all: {}",
+                       caps.carries_bytes ? "this store has no checksums to compare with; use --verify off"
+                                          : "this backend carries no bytes; use --verify off");
+  }
+  return !can || options.verify == "off" ? Verify::off
+         : options.verify == "all"       ? Verify::all
+                                         : Verify::sample;
+}
+
+Result<void> make_arena(const RigOptions& options, const ModelGeometry& geometry, const MemoryNeeds& needs,
+                        Rig& rig) {
+  const BackendCaps& caps = rig.backend.port->caps();
+  if (caps.zero_copy || !caps.carries_bytes) {
+    return {};
+  }
+  const uint64_t granule = std::max<uint64_t>(caps.alignment, 4096);
+  const uint64_t bytes = arena_bytes_for(geometry, *rig.store, granule, needs.cache_bytes);
+  std::optional<PageKind> wanted;
+  if (!options.pages.empty()) {
+    Result<PageKind> kind = parse_page_kind(options.pages);
+    if (!kind) {
+      return propagate(kind);
+    }
+    wanted = *kind;
+  }
+  Result<PageMemory> memory = PageMemory::allocate(bytes, wanted);
+  if (!memory) {
+    return propagate(memory);
+  }
+  // Nothing of it is touched yet. Huge pages of the pool are reserved by now; the others may not be there.
+  const std::optional<uint64_t> reach = memory_within_reach();
+  if (memory->kind() != PageKind::hugetlb && reach && memory->size() > *reach) {
+    return failed("--cache {}: the cache needs {} of memory and {} can be had; give a smaller one",
+                  exact_bytes(Bytes{needs.cache_bytes}), format_bytes(memory->size()), format_bytes(*reach));
+  }
+  rig.memory = std::move(*memory);
+  rig.arena = std::make_unique<SlotArena>(rig.memory.bytes(), granule);
+  return {};
+}
+
+Result<void> check_memory_limit(const RigOptions& options, const MemoryNeeds& needs, const Rig& rig) {
+  const uint64_t beside = needs.resident_bytes + kProgramBytes;
+  if (rig.memory.size() + beside > options.memory.count) {
+    return wrong_usage(
+        "--memory {}: the cache's memory alone is {}, and {} beside it are needed for the rest",
+        exact_bytes(options.memory), format_bytes(rig.memory.size()), format_bytes(beside));
+  }
+  if (options.warm) {
+    return wrong_usage(
+        "--memory with --warm: what is in the page cache already is outside of the limit; use --cold");
+  }
+  return {};
+}
+
+// What of the options would be limited in vain, known before a backend copies the store into memory.
+Result<void> check_limits(const RigOptions& options) {
+  if (options.memory.count > 0 && is_staged(options)) {
+    return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend);
+  }
+  if (options.throttle.count > 0 && is_staged(options)) {
+    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive", options.backend);
+  }
+  return {};
+}
+
+Result<void> limit(const RigOptions& options, const MemoryNeeds& needs, Rig& rig) {
+  ProcessLimits limits;
+  if (options.memory.count > 0) {
+    if (Result<void> fits = check_memory_limit(options, needs, rig); !fits) {
+      return fits;
+    }
+    limits.memory_bytes = options.memory.count;
+    limits.uncharged_bytes =
+        needs.resident_hugetlb_bytes + (rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0);
+  }
+  if (options.throttle.count > 0) {
+    if (!rig.backend.port->caps().carries_bytes) {
+      return wrong_usage("--throttle with {}: it reads no drive", options.backend);
+    }
+    limits.read_bytes_per_s = options.throttle.count;
+    limits.files = rig.on_drives;
+    if (limits.files.empty()) {
+      limits.files.assign(rig.store->files().begin(), rig.store->files().end());
+    }
+  }
+  Result<std::unique_ptr<LimitedProcess>> limited = limit_process(limits);
+  if (!limited) {
+    return propagate(limited);
+  }
+  rig.limits = std::move(*limited);
+  return {};
+}
+
+// A short measurement of the best that the drive does on the store's files, beside the run and not on another
+// day. That it could not be had is no reason not to run. It reads into the cache's memory, which is not in
+// use before and after the run, so that a probe takes no more memory than the run does.
+void probe(const RigOptions& options, Rig& rig, Report& report) {
+  constexpr Nanoseconds kDuration{1'000'000'000};
+  constexpr uint64_t kMost = 256 * kMiB;
+  constexpr uint64_t kLeast = 64 * kMiB;
+  if (options.no_probe || !rig.backend.port->caps().carries_bytes) {
+    return;
+  }
+  // Reading past the page cache is slow where the cache holds what is read: 1.2 instead of 2.3 GB/s after a
+  // buffered run.
+  if (!options.warm && !drop_page_cache(rig.store->files())) {
+    report.warnings.emplace_back("the drive was probed with its files in the page cache, and may be faster");
+  }
+  PageMemory own;
+  std::span<std::byte> memory = rig.memory.bytes();
+  if (memory.size() < kLeast) {
+    Result<PageMemory> made = PageMemory::allocate(kLeast, std::nullopt);
+    if (!made || !made->touch()) {
+      report.warnings.emplace_back("the drive could not be probed: no memory to read into");
+      return;
+    }
+    own = std::move(*made);
+    memory = own.bytes();
+  }
+  const Result<ProbeResult> best =
+      probe_drive(rig.store->files(), kDuration, memory.first(std::min<uint64_t>(memory.size(), kMost)));
+  if (!best) {
+    report.warnings.push_back(fmt::format("the drive could not be probed: {}", best.error().message));
+  } else if (best->bytes_per_second > report.ceilings.drive.bytes_per_s) {
+    report.ceilings.drive = {best->bytes_per_second, best->setting};
+  }
+  // What was saved up for want of readers came at once, and would not have come for long.
+  if (options.throttle.count > 0) {
+    const Result<std::vector<DeviceInfo>> drives = drives_below(rig.store->files());
+    const double throttle = double(options.throttle.count) * double(drives ? drives->size() : 1);
+    if (report.ceilings.drive.bytes_per_s > throttle) {
+      report.ceilings.drive = {throttle, "as --throttle has it"};
+    }
+  }
+}
+
+// What the kernel says the device delivered since `before`. A count of zero tells something only where there
+// is a device whose reads it counts, or where there certainly is none.
+std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, const Rig& rig) {
+  const std::optional<uint64_t> now = process_device_bytes();
+  if (!before || !now || !rig.backend.port->caps().carries_bytes) {
+    return std::nullopt;
+  }
+  if (*now == *before && !zero_is_evidence(rig.store->files())) {
+    return std::nullopt;
+  }
+  return *now - *before - std::min(rig.bytes_beside, *now - *before);
+}
+
+// A run that got more out of the drive than the probes did is itself the best that was measured.
+void learn_from_run(Report& report) {
+  const PhaseMetrics& decode = report.metrics.decode();
+  const std::optional<double> from_ram = share_from_ram(report);
+  if (report.ceilings.drive.bytes_per_s <= 0 || !from_ram || std::abs(*from_ram) > kColdTolerance ||
+      decode.wall.count() == 0) {
+    return;
+  }
+  const double rate = double(decode.bytes_missed) / seconds(decode.wall);
+  if (rate > report.ceilings.drive.bytes_per_s) {
+    report.ceilings.drive = {rate, fmt::format("by this run itself; the probes beside it saw {}/s",
+                                               format_bytes(uint64_t(report.ceilings.drive.bytes_per_s)))};
+  }
+}
+
+Result<void> start_cold(const RigOptions& options, const Rig& rig, Report& report) {
+  if (options.warm || !rig.backend.port->caps().carries_bytes) {
+    return {};
+  }
+  if (Result<void> dropped = drop_page_cache(rig.store->files()); !dropped) {
+    return dropped;
+  }
+  uint64_t cached = 0;
+  for (const std::string& file : rig.store->files()) {
+    cached += cached_bytes(file).value_or(0);
+  }
+  if (cached > 0) {
+    report.warnings.push_back(fmt::format("{} of the store stayed in the page cache", format_bytes(cached)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> equip(const RigOptions& options, const ModelGeometry& geometry, const MemoryNeeds& needs,
+                   Rig& rig) {
+  if (Result<void> sensible = check_limits(options); !sensible) {
+    return sensible;
+  }
+  Result<Made<Backend>> backend =
+      make_plugin(backends(), "backend", options.backend, BackendEnv{rig.store->files()});
+  if (!backend) {
+    return propagate(backend);
+  }
+  rig.backend = std::move(*backend);
+  Result<Verify> verify = parse_verify(options, rig);
+  if (!verify) {
+    return propagate(verify);
+  }
+  rig.verify = *verify;
+  if (Result<void> made = make_arena(options, geometry, needs, rig); !made) {
+    return made;
+  }
+  return limit(options, needs, rig);
+}
+
+Result<void> occupy(Rig& rig) {
+  if (Result<void> touched = rig.memory.touch(); !touched) {
+    return touched;
+  }
+  return rig.backend.port->attach(rig.memory.bytes());
+}
+
+Storage storage_of(const Rig& rig, uint64_t cache_bytes, Clock& clock) {
+  const bool zero_copy_cache = rig.backend.port->caps().zero_copy && cache_bytes > 0;
+  return {*rig.backend.port,
+          *rig.store,
+          rig.arena.get(),
+          clock,
+          {.verify = rig.verify, .release_dropped = zero_copy_cache}};
+}
+
+Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
+                          FunctionRef<Result<void>()> run) {
+  probe(options, rig, report);
+  if (Result<void> dropped = start_cold(options, rig, report); !dropped) {
+    return dropped;
+  }
+  const std::optional<uint64_t> before = process_device_bytes();
+  if (Result<void> ran = run(); !ran) {
+    return ran;
+  }
+  report.io.device_bytes = delivered_since(before, rig);
+  // A drive that others use drifts: its best is the better of the two moments.
+  if (!interrupted()) {
+    probe(options, rig, report);
+  }
+  if (options.throttle.count == 0) {
+    learn_from_run(report);
+  }
+  return {};
+}
+
+bool is_staged(const RigOptions& options) {
+  const Result<std::string> resolved = resolve_plugin(backends(), "backend", options.backend);
+  return resolved && resolved->find("stage=1") != std::string::npos;
+}
+
+void add_rig_options(Command command, RigOptions& options) {
+  command.text("--backend", options.backend, "Storage backend (see: spillway list backends)").show_default();
+  command
+      .text("--pages", options.pages,
+            "What the cache's memory is made of (default: hugetlb if allowed, else thp)")
+      .one_of({"small", "thp", "hugetlb"});
+  command.text("--verify", options.verify, "Compare what was read with what was stored: all, sample or off")
+      .one_of({"all", "sample", "off"})
+      .show_default();
+  command.size("--memory", options.memory, "Limit of the whole process, page cache included");
+  command.rate(
+      "--throttle", kLeastThrottle, options.throttle,
+      "Slow the store's drives down to this rate each, as the kernel's block I/O controller does it");
+  command.flag("--warm,!--cold", options.warm,
+               "Leave the page cache as it is; --cold, the default, drops the store from it first");
+  command.flag("--no-probe", options.no_probe, "Do not measure the drive's own best beside the run");
+}
+
+void describe_storage(const RigOptions& options, const Rig& rig, Report& report) {
+  report.store = describe_files(rig.store->files());
+  report.backend_note = fmt::format("{}: {}", options.backend, rig.backend.port->caps().note);
+  report.io.verify = rig.verify == Verify::off ? "off" : options.verify;
+  report.io.arena_bytes = rig.memory.size();
+  report.io.arena_pages = rig.memory.size() == 0 ? "" : rig.memory.describe();
+  report.config.emplace_back("backend", rig.backend.resolved);
+  report.config.emplace_back("pages", options.pages.empty() ? "default" : options.pages);
+  report.config.emplace_back("memory_bytes", fmt::format("{}", options.memory.count));
+  report.config.emplace_back("throttle_bytes_per_s", fmt::format("{}", options.throttle.count));
+  report.config.emplace_back("ranges", rig.ranges);
+  report.config.emplace_back("start", options.warm ? "warm" : "cold");
+}
+
+}  // namespace spillway

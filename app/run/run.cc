@@ -1,0 +1,289 @@
+#include "app/run/run.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "app/cli/progress.h"
+#include "app/report/host.h"
+#include "app/report/timeline.h"
+#include "core/digest.h"
+#include "policies/list.h"
+#include "runtime/cache_run.h"
+#include "runtime/session.h"
+#include "traces/limit.h"
+
+namespace spillway {
+
+Option add_cache_options(Command command, CacheOptions& options) {
+  Option cache = command.size("--cache", options.cache,
+                              "Memory for experts; 0: every expert is read whenever it is used");
+  command.text("--evict", options.evict, "Eviction policy (see: spillway list policies)").show_default();
+  command.text("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)").show_default();
+  command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
+  command.count("--seed", {}, options.seed, "Of everything that draws lots").show_default();
+  command.text("--json", options.json,
+               "Write the report as JSON to this file; - is stdout, instead of the table");
+  command
+      .text("--timeline", options.timeline,
+            "Write what happened when to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
+      .type_name("FILE");
+  return cache;
+}
+
+void add_run_options(Command command, RunOptions& options) {
+  command.text("trace", options.trace, "A trace file (see: spillway trace)").required();
+  add_cache_options(command, options).required();
+  command
+      .text("--compute", options.compute,
+            "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
+      .show_default();
+  command.count("--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
+}
+
+Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source, const std::string& name,
+                               const StepSeries* future) {
+  const ModelGeometry& geometry = source.geometry;
+  const uint64_t least = geometry.largest_token_step_bytes();
+  if (options.cache.count > 0 && options.cache.count < least) {
+    return wrong_usage(
+        "--cache {}: one step of {} needs {} ({} experts of {}); give at least that, or 0 for no cache",
+        exact_bytes(options.cache), name, format_bytes(least), geometry.used_top_k,
+        format_bytes(geometry.largest_expert_bytes()));
+  }
+  if (options.cache.count == 0 && !options.prefetch.starts_with("none")) {
+    return wrong_usage(
+        "--prefetch {}: without a cache there is nowhere to put what is prefetched; give --cache a size",
+        options.prefetch);
+  }
+  Policies policies;
+  policies.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
+  const PolicyEnv env{&source, policies.cache_bytes, options.seed, future};
+  Result<Made<EvictionPolicy>> eviction =
+      make_plugin(eviction_policies(), "eviction policy", options.evict, env);
+  if (!eviction) {
+    return propagate(eviction);
+  }
+  policies.eviction = std::move(*eviction);
+  Result<Made<Prefetcher>> prefetcher = make_plugin(prefetchers(), "prefetcher", options.prefetch, env);
+  if (!prefetcher) {
+    return propagate(prefetcher);
+  }
+  policies.prefetcher = std::move(*prefetcher);
+  return policies;
+}
+
+Result<Composition> compose(const RunOptions& options) {
+  Composition parts;
+  Result<ComputePace> pace = parse_compute(options.compute);
+  if (!pace) {
+    return propagate(pace);
+  }
+  parts.pace = *pace;
+  if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
+    return propagate(writable);
+  }
+  if (Result<void> writable = check_timeline_path(options, options.trace); !writable) {
+    return propagate(writable);
+  }
+  parts.timeline = options.timeline;
+  Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
+  if (!trace) {
+    return propagate(trace);
+  }
+  parts.trace = std::make_unique<OpenTrace>(std::move(*trace));
+  if (options.warm_up >= parts.trace->steps.decode_passes() && options.warm_up > 0) {
+    return wrong_usage("--warm-up {}: the run has only {} decode tokens", options.warm_up,
+                       parts.trace->steps.decode_passes());
+  }
+  const SourceInfo& info = parts.trace->steps.info();
+  Result<Policies> policies = make_policies(options, info, options.trace, &parts.trace->steps);
+  if (!policies) {
+    return propagate(policies);
+  }
+  parts.policies = std::move(*policies);
+  Result<std::unique_ptr<Compute>> compute = make_paced_compute(parts.pace, info);
+  if (!compute) {
+    return propagate(compute);
+  }
+  parts.compute = std::move(*compute);
+  return parts;
+}
+
+Result<void> check_timeline_path(const CacheOptions& options, const std::string& source) {
+  if (options.timeline == "-") {
+    return wrong_usage("--timeline -: stdout is for the report; name a file");
+  }
+  if (!options.timeline.empty() && same_file(options.timeline, options.json)) {
+    return wrong_usage("--timeline {}: that is where --json goes; name another file", options.timeline);
+  }
+  return check_output_path("--timeline", options.timeline, source);
+}
+
+Report begin_report(std::string command, const CacheOptions& options, const Policies& policies,
+                    const Invocation& invocation) {
+  Report report;
+  report.command = std::move(command);
+  report.command_line = invocation.command_line;
+  report.date = utc_date();
+  report.host = describe_host();
+  report.seed = options.seed;
+  report.metrics = Metrics(options.warm_up);
+  report.config = {{"cache_bytes", fmt::format("{}", options.cache.count)},
+                   {"evict", policies.eviction.resolved},
+                   {"prefetch", policies.prefetcher.resolved},
+                   {"warm_up", fmt::format("{}", options.warm_up)}};
+  return report;
+}
+
+Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
+                    const Invocation& invocation) {
+  Report report = begin_report(std::move(command), options, parts.policies, invocation);
+  report.trace_path = options.trace;
+  report.model = parts.trace->header.model;
+  report.geometry = parts.trace->header.geometry;
+  report.config.emplace_back("compute", describe(parts.pace));
+  report.config.emplace_back("tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all");
+  const bool no_compute = parts.pace.kind == ComputePace::Kind::none ||
+                          (parts.pace.kind == ComputePace::Kind::recorded && parts.pace.scale == 0);
+  if (no_compute && !options.prefetch.starts_with("none")) {
+    report.warnings.emplace_back(
+        "nothing is prefetched without --compute: the drive has no idle time that a prefetch could use");
+  }
+  if (!parts.trace->truncation.empty()) {
+    report.warnings.push_back(fmt::format("the trace is incomplete: {}", parts.trace->truncation));
+  }
+  return report;
+}
+
+Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
+                         const std::string& timeline, FunctionRef<bool()> stop, Report& report) {
+  const ModelGeometry& geometry = source.info().geometry;
+  DecisionDigest digest;
+  std::vector<Observer*> watching = {&report.metrics, &digest};
+  std::unique_ptr<Timeline> drawn;
+  if (!timeline.empty()) {
+    Result<std::unique_ptr<Timeline>> made = Timeline::create(timeline, geometry, report.command_line);
+    if (!made) {
+      return propagate(made);
+    }
+    drawn = std::move(*made);
+    watching.push_back(drawn.get());
+  }
+  Observers observers(watching);
+  Pager pager(geometry, {.capacity_bytes = policies.cache_bytes}, *policies.eviction.port, observers);
+  Loader loader(geometry, storage.store, storage.backend, storage.arena, pager, storage.clock, observers,
+                storage.config);
+  Session session({source, *policies.prefetcher.port, pager, loader, compute, storage.clock, observers});
+  const double cpu_before = process_cpu_seconds();
+  const std::optional<double> stolen_before = stolen_cpu_seconds();
+  Result<void> ran = session.run(stop);
+  report.io.cpu_s = process_cpu_seconds() - cpu_before;
+  if (const std::optional<double> stolen = stolen_cpu_seconds();
+      stolen && stolen_before && !report.virtual_time) {
+    report.io.stolen_cpu_s = *stolen - *stolen_before;
+  }
+  report.io.counts = loader.counts();
+  report.io.wall = report.metrics.total().wall;
+  report.io.arena_moved_bytes = storage.arena == nullptr ? 0 : storage.arena->moved_bytes();
+  report.digest = digest.hex();
+  if (Result<void> finished = drawn ? drawn->finish() : Result<void>(); !finished) {
+    report.failed_output = fmt::format("--timeline {}", finished.error().message);
+  }
+  return ran;
+}
+
+Result<void> run_trace(Composition& parts, const Storage& storage, Report& report,
+                       FunctionRef<Result<void>()> before_step) {
+  const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
+  const uint64_t passes = parts.trace->steps.decode_passes();
+  Progress progress("decoding", std::max<uint64_t>(passes, 1), Progress::Unit::tokens);
+  Result<void> done;
+  const auto stop = [&] {
+    progress.at(report.metrics.decode_passes());
+    report.interrupted = interrupted();
+    if (!report.interrupted) {
+      done = before_step();
+    }
+    if (interrupted()) {  // meanwhile: what ran until here is still worth printing
+      report.interrupted = true;
+      done = {};
+    }
+    return report.interrupted || !done;
+  };
+  Result<void> ran =
+      run_session(*source, *parts.compute, parts.policies, storage, parts.timeline, stop, report);
+  return ran ? done : ran;
+}
+
+namespace {
+
+// Tokens per second where each token's compute overlaps perfectly with reading so many bytes.
+std::optional<double> ceiling(const Report& report, double bytes) {
+  const PhaseMetrics& decode = report.metrics.decode();
+  const double time = std::max(seconds(decode.compute()), bytes / report.ceilings.drive.bytes_per_s);
+  return time > 0 ? std::optional(double(decode.tokens) / time) : std::nullopt;
+}
+
+bool has_ceilings(const Report& report) {
+  return report.ceilings.drive.bytes_per_s > 0 && report.metrics.decode().tokens > 0;
+}
+
+}  // namespace
+
+void add_own_ceilings(Report& report) {
+  if (!has_ceilings(report)) {
+    return;
+  }
+  const PhaseMetrics& decode = report.metrics.decode();
+  report.ceilings.seed_tok_per_s =
+      report.ceilings.drive.bytes_per_s / double(report.geometry.token_cycle_bytes());
+  // A useful prefetch is a miss read early; what was read for nothing is no part of what is needed.
+  report.ceilings.policy_tok_per_s =
+      ceiling(report, double(decode.bytes_missed + decode.bytes_prefetched - decode.bytes_wasted));
+}
+
+Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report) {
+  add_own_ceilings(report);
+  if (!has_ceilings(report)) {
+    return {};
+  }
+  // The optimum for the same tokens: those that ran, with the same warm-up.
+  const PolicyEnv env{&steps.info(), cache_bytes, report.seed};
+  Result<Made<EvictionPolicy>> belady = make_plugin(eviction_policies(), "eviction policy", "belady", env);
+  if (!belady) {
+    return propagate(belady);
+  }
+  const std::unique_ptr<StepSource> source = steps.cursor();
+  const uint64_t warm_up = report.metrics.warm_up().passes;
+  LimitedSource same_tokens(*source, warm_up + report.metrics.decode().passes);
+  Result<CacheRun> optimum = run_cache(same_tokens, *belady->port, cache_bytes, warm_up);
+  if (!optimum) {
+    return propagate(optimum);
+  }
+  report.ceilings.physical_tok_per_s = ceiling(report, double(optimum->decode.bytes_missed));
+  return {};
+}
+
+Result<void> print_report(const Report& report, const std::string& json, std::FILE* table) {
+  // The file first: a reader of the table that went away must not cost it.
+  Result<void> written;
+  if (!json.empty()) {
+    written = write_json(report, json);
+  }
+  if (json != "-") {
+    fmt::print(table, "{}", to_table(report));
+  }
+  if (!written) {
+    return written;
+  }
+  if (report.interrupted) {
+    return failed("interrupted after {} decode tokens; the report covers these",
+                  report.metrics.decode().tokens);
+  }
+  if (!report.failed_output.empty()) {
+    return failed("{}", report.failed_output);
+  }
+  return {};
+}
+
+}  // namespace spillway

@@ -1,0 +1,214 @@
+#include "app/sweep/child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "core/units.h"
+#include "host/interrupt.h"
+
+namespace spillway {
+namespace {
+
+using Instant = std::chrono::steady_clock::time_point;
+
+// The child writes its report into a pipe of this number, so that nothing of it is ever on a disk.
+constexpr int kReportNumber = 3;
+constexpr const char* kReportPath = "/dev/fd/3";
+
+constexpr size_t kMostText = 64 * kKiB;
+constexpr size_t kMostReport = 256 * kMiB;
+
+// One that has been asked to end does so within a step; one that has not after this long hangs.
+constexpr double kPatience = 10;
+
+// One end to read, one to write; what is left open is closed.
+class Pipe {
+ public:
+  Pipe() = default;
+  ~Pipe() {
+    close_end(ends_[0]);
+    close_end(ends_[1]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  bool open() { return ::pipe2(ends_.data(), O_CLOEXEC) == 0; }
+  int reader() const { return ends_[0]; }
+  int writer() const { return ends_[1]; }
+  void close_reader() { close_end(ends_[0]); }
+  void close_writer() { close_end(ends_[1]); }
+
+ private:
+  static void close_end(int& end) {
+    if (end >= 0) {
+      ::close(end);
+    }
+    end = -1;
+  }
+
+  std::array<int, 2> ends_ = {-1, -1};
+};
+
+enum Stream : size_t { kOutput, kComplaint, kReport, kStreams };
+using Pipes = std::array<Pipe, kStreams>;
+
+// After fork(), where only what is safe in a signal handler may be called. The numbers of the pipes are above
+// those that they become: main() keeps 0 to 2 open, and the lowest free one, which may be 3, is kept out of
+// the way by then.
+[[noreturn]] void become(char* const* words, const Pipes& pipes, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) {
+    ::_exit(1);  // it was gone before we could ask to be told
+  }
+  const int report = ::fcntl(pipes[kReport].writer(), F_DUPFD, kReportNumber + 1);
+  ::dup2(pipes[kOutput].writer(), STDOUT_FILENO);
+  ::dup2(pipes[kComplaint].writer(), STDERR_FILENO);
+  ::dup2(report, kReportNumber);
+  ::close(report);
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  ::dup2(nothing, STDIN_FILENO);
+  ::close(nothing);
+  ::execv("/proc/self/exe", words);
+  ::_exit(127);
+}
+
+// Keeps the end of a text, and all of a report up to its limit.
+void append(std::string& text, const char* data, size_t bytes, size_t most) {
+  text.append(data, bytes);
+  if (most == kMostText && text.size() > 2 * most) {
+    text.erase(0, text.size() - most);
+  }
+}
+
+// Reads what there is; closes the pipe at its end.
+void take(Pipe& pipe, std::string& into, size_t most) {
+  std::array<char, 64 * kKiB> block;
+  const ssize_t got = ::read(pipe.reader(), block.data(), block.size());
+  if (got > 0 && into.size() <= most * 2) {
+    append(into, block.data(), size_t(got), most);
+  } else if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+    pipe.close_reader();
+  }
+}
+
+double seconds_since(Instant start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Asks the child to end when we are asked to, or when its time is up; insists after a while.
+class Deadline {
+ public:
+  Deadline(pid_t child, double timeout_s) : child_(child), timeout_s_(timeout_s) {}
+
+  void check() {
+    const double now = seconds_since(start_);
+    if (!asked_ && (interrupted() || (timeout_s_ > 0 && now > timeout_s_))) {
+      timed_out_ = !interrupted();
+      asked_ = true;
+      asked_at_ = now;
+      ::kill(child_, SIGTERM);
+    }
+    if (asked_ && now > asked_at_ + kPatience) {
+      ::kill(child_, SIGKILL);
+    }
+  }
+
+  bool timed_out() const { return timed_out_; }
+  double elapsed() const { return seconds_since(start_); }
+
+ private:
+  pid_t child_;
+  double timeout_s_;
+  Instant start_ = std::chrono::steady_clock::now();
+  bool asked_ = false;
+  bool timed_out_ = false;
+  double asked_at_ = 0;
+};
+
+void listen(Pipes& pipes, ChildRun& run, Deadline& deadline) {
+  const std::array<std::pair<std::string*, size_t>, kStreams> into = {
+      {{&run.output, kMostText}, {&run.complaint, kMostText}, {&run.report, kMostReport}}};
+  for (;;) {
+    std::array<pollfd, kStreams> waiting{};
+    bool any = false;
+    for (size_t i = 0; i < kStreams; ++i) {
+      waiting[i] = {pipes[i].reader(), POLLIN, 0};  // one of number -1 is passed over
+      any = any || pipes[i].reader() >= 0;
+    }
+    if (!any) {
+      return;
+    }
+    constexpr int kLookAroundMs = 100;
+    ::poll(waiting.data(), waiting.size(), kLookAroundMs);
+    deadline.check();
+    for (size_t i = 0; i < kStreams; ++i) {
+      if (waiting[i].revents != 0) {
+        take(pipes[i], *into[i].first, into[i].second);
+      }
+    }
+  }
+}
+
+// The child closed its pipes, so it is about to be gone; should it hang all the same, time still runs.
+int wait_for(pid_t child, Deadline& deadline) {
+  int status = 0;
+  for (;;) {
+    const pid_t gone = ::waitpid(child, &status, WNOHANG);
+    if (gone == child || (gone < 0 && errno != EINTR)) {
+      break;
+    }
+    deadline.check();
+    ::poll(nullptr, 0, 5);
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+Result<ChildRun> run_child(const std::vector<std::string>& words, bool wants_report, double timeout_s) {
+  std::vector<std::string> all = {"spillway"};
+  all.insert(all.end(), words.begin(), words.end());
+  if (wants_report) {
+    all.insert(all.end(), {"--json", kReportPath});
+  }
+  std::vector<char*> argv;
+  for (std::string& word : all) {
+    argv.push_back(word.data());
+  }
+  argv.push_back(nullptr);
+  Pipes pipes;
+  for (Pipe& pipe : pipes) {
+    if (!pipe.open()) {
+      return failed("cannot make a pipe: {}", std::strerror(errno));
+    }
+  }
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) {
+    return failed("cannot start a process: {}", std::strerror(errno));
+  }
+  if (child == 0) {
+    become(argv.data(), pipes, parent);
+  }
+  Deadline deadline(child, timeout_s);
+  for (Pipe& pipe : pipes) {
+    pipe.close_writer();
+  }
+  ChildRun run;
+  listen(pipes, run, deadline);
+  run.status = wait_for(child, deadline);
+  run.wall_s = deadline.elapsed();
+  run.timed_out = deadline.timed_out();
+  return run;
+}
+
+}  // namespace spillway

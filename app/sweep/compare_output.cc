@@ -1,0 +1,206 @@
+#include <algorithm>
+
+#include "app/cli/printable.h"
+#include "app/sweep/compare.h"
+#include "app/sweep/summary.h"
+#include "core/json.h"
+
+// A comparison as a table and as spillway.compare/1.
+namespace spillway {
+namespace {
+
+std::string name_of(Difference::Method method) {
+  switch (method) {
+    case Difference::Method::exact:
+      return "exact";
+    case Difference::Method::one_sample:
+      return "one_sample";
+    case Difference::Method::welch:
+      return "welch";
+    case Difference::Method::paired:
+      return "paired";
+    case Difference::Method::pooled:
+      return "pooled";
+    case Difference::Method::none:
+      break;
+  }
+  return "none";
+}
+
+std::string name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::higher:
+      return "higher";
+    case Verdict::lower:
+      return "lower";
+    case Verdict::equal:
+      return "equal";
+    case Verdict::noise:
+      return "noise";
+    case Verdict::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string name_of(Unit unit) {
+  switch (unit) {
+    case Unit::tok_per_s:
+      return "tok_per_s";
+    case Unit::share:
+      return "share";
+    case Unit::nanoseconds:
+      return "ns";
+    case Unit::bytes:
+      return "bytes";
+    case Unit::bytes_per_s:
+      return "bytes_per_s";
+    case Unit::seconds:
+      return "s";
+    case Unit::number:
+      break;
+  }
+  return "number";
+}
+
+// With a sign, and without a unit where another value follows that has it.
+std::string signed_text(const ComparedFigure& figure, double value) {
+  if (figure.by_ratio) {
+    return fmt::format("{:+.1f}", 100 * value);
+  }
+  if (figure.unit == Unit::share) {
+    return fmt::format("{:+.2f}", 100 * value);
+  }
+  return fmt::format("{}{}", value < 0 ? "-" : "+", format_figure(std::abs(value), figure.unit));
+}
+
+std::string difference_text(const ComparedFigure& figure) {
+  if (figure.verdict == Verdict::equal) {
+    return "0";
+  }
+  const char* unit = figure.by_ratio ? " %" : figure.unit == Unit::share ? " points" : "";
+  std::string text = signed_text(figure, figure.difference) + unit;
+  if (figure.interval && figure.method != Difference::Method::exact) {
+    text += fmt::format(" ({} to {})", signed_text(figure, figure.interval->low),
+                        signed_text(figure, figure.interval->high));
+  }
+  return text;
+}
+
+std::string verdict_text(const ComparedFigure& figure) {
+  switch (figure.verdict) {
+    case Verdict::higher:
+      return "B is higher";
+    case Verdict::lower:
+      return "B is lower";
+    case Verdict::equal:
+      return "equal";
+    case Verdict::noise:
+      return "noise";
+    case Verdict::unknown:
+      break;
+  }
+  return "not known: one run each";
+}
+
+std::string mean_text(double mean, size_t count, Unit unit) {
+  return count == 1 ? format_figure(mean, unit) : fmt::format("{} of {}", format_figure(mean, unit), count);
+}
+
+// Which figures of the point a table shows.
+std::vector<const ComparedFigure*> shown(const ComparedPoint& point, const std::vector<std::string>& names) {
+  const std::vector<std::string> wanted = names.empty() ? usual_figures() : names;
+  std::vector<const ComparedFigure*> list;
+  for (const ComparedFigure& figure : point.figures) {
+    if (std::find(wanted.begin(), wanted.end(), figure.name) != wanted.end()) {
+      list.push_back(&figure);
+    }
+  }
+  if (list.empty() && names.empty()) {
+    for (const ComparedFigure& figure : point.figures) {
+      list.push_back(&figure);
+    }
+  }
+  return list;
+}
+
+Json json_of(const ComparedFigure& figure) {
+  return {{"name", figure.name},
+          {"unit", name_of(figure.unit)},
+          {"a", {{"mean", figure.mean_a}, {"runs", figure.count_a}}},
+          {"b", {{"mean", figure.mean_b}, {"runs", figure.count_b}}},
+          {"kind", figure.by_ratio ? "ratio" : "absolute"},
+          {"difference", figure.difference},
+          {"low", figure.interval ? Json(figure.interval->low) : Json()},
+          {"high", figure.interval ? Json(figure.interval->high) : Json()},
+          {"method", name_of(figure.method)},
+          {"verdict", name_of(figure.verdict)}};
+}
+
+// What a reader of many intervals must know: of differences that are none, each has a chance to look like
+// one.
+std::string chance_note(const Comparison& comparison, size_t judged) {
+  const double by_chance = (1 - comparison.confidence) * double(judged);
+  return judged < 2 ? ""
+                    : fmt::format(
+                          "{} differences were judged; were there none, about {:.1f} would be called "
+                          "one by chance\n",
+                          judged, by_chance);
+}
+
+}  // namespace
+
+Json to_json(const Comparison& comparison) {
+  Json points = Json::array();
+  for (const ComparedPoint& point : comparison.points) {
+    Json figures = Json::array();
+    for (const ComparedFigure& figure : point.figures) {
+      figures.push_back(json_of(figure));
+    }
+    points.push_back({{"point", point.point}, {"figures", figures}});
+  }
+  return {{"schema", "spillway.compare/1"},
+          {"a", comparison.a.name},
+          {"b", comparison.b.name},
+          {"confidence", comparison.confidence},
+          {"points", points},
+          {"points_only_in_a", comparison.only_in_a},
+          {"points_only_in_b", comparison.only_in_b},
+          {"failed_runs", comparison.failed_runs}};
+}
+
+std::string to_table(const Comparison& comparison, const std::vector<std::string>& figures) {
+  std::string text =
+      fmt::format("A {}\nB {}\nB against A, with {:.4g} % intervals\n\n", printable(comparison.a.name),
+                  printable(comparison.b.name), 100 * comparison.confidence);
+  std::vector<std::vector<std::string>> rows = {{"point", "figure", "A", "B", "difference", "verdict"}};
+  size_t judged = 0;
+  for (const ComparedPoint& point : comparison.points) {
+    const std::vector<const ComparedFigure*> list = shown(point, figures);
+    for (const ComparedFigure* figure : list) {
+      const bool measured = figure->interval && figure->method != Difference::Method::exact;
+      judged += measured && figure->verdict != Verdict::equal ? 1 : 0;
+      rows.push_back({figure == list.front() ? printable(point.point) : "", figure->name,
+                      mean_text(figure->mean_a, figure->count_a, figure->unit),
+                      mean_text(figure->mean_b, figure->count_b, figure->unit), difference_text(*figure),
+                      verdict_text(*figure)});
+    }
+  }
+  const bool one_point = comparison.points.size() == 1 && comparison.points.front().point.empty();
+  for (std::vector<std::string>& row : rows) {
+    if (one_point) {
+      row.erase(row.begin());
+    }
+  }
+  text += table_of(rows) + "\n" + chance_note(comparison, judged);
+  if (comparison.only_in_a + comparison.only_in_b > 0) {
+    text += fmt::format("left out: {} points that only A has, {} that only B has\n", comparison.only_in_a,
+                        comparison.only_in_b);
+  }
+  if (comparison.failed_runs > 0) {
+    text += fmt::format("left out: {} runs that were not done\n", comparison.failed_runs);
+  }
+  return text;
+}
+
+}  // namespace spillway

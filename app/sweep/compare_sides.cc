@@ -1,0 +1,182 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/cli/whole_file.h"
+#include "app/sweep/compare.h"
+#include "app/sweep/results.h"
+#include "core/json.h"
+
+// What `compare` can be given to compare.
+namespace spillway {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct LoadedReport {
+  PointResult result;
+  std::string config;  // what makes two reports repetitions of each other
+};
+
+Result<LoadedReport> load_report(const std::string& path) {
+  Result<std::string> text = read_whole(path);
+  if (!text) {
+    return propagate(text);
+  }
+  const Json json = Json::parse(*text, nullptr, false);
+  LoadedReport loaded;
+  loaded.result.figures = figures_of(json);
+  if (loaded.result.figures.empty()) {
+    return failed("{}: holds nothing to compare: no spillway.report/1, spillway.curve/1 or spillway.plan/1",
+                  path);
+  }
+  loaded.result.done = true;
+  Json config = json.value("config", Json());
+  for (const char* key : {"run", "trace"}) {
+    const Json part = json.value(key, Json());
+    config[key] =
+        part.is_object() ? part.value(key == std::string("run") ? "command" : "path", Json()) : Json();
+  }
+  loaded.config = config.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return loaded;
+}
+
+Result<std::vector<std::string>> json_files_in(const std::string& directory) {
+  std::vector<std::string> files;
+  std::error_code problem;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, problem)) {
+    if (is_result_folder(entry.path())) {
+      return wrong_usage("{}: holds the folders of experiments; name one, like {}", directory,
+                         entry.path().string());
+    }
+    if (entry.path().extension() == ".json") {
+      files.push_back(entry.path());
+    }
+  }
+  if (problem) {
+    return failed("{}: cannot be read: {}", directory, problem.message());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Reports that lie in one folder are the repetitions of one run, or else somebody mixed them up.
+Result<void> load_reports(const std::vector<std::string>& files, ComparedSide& side) {
+  std::string config;
+  for (const std::string& file : files) {
+    Result<LoadedReport> loaded = load_report(file);
+    if (!loaded) {
+      return propagate(loaded);
+    }
+    if (!config.empty() && loaded->config != config) {
+      return wrong_usage("{}: is not of the same configuration as {}; give a sweep's folder, or repetitions",
+                         file, files.front());
+    }
+    config = loaded->config;
+    std::vector<PointResult>& runs = side.points[""];
+    loaded->result.repetition = uint32_t(runs.size() + 1);
+    runs.push_back(std::move(loaded->result));
+  }
+  return {};
+}
+
+using Selection = std::vector<std::pair<std::string, std::string>>;
+
+Result<Selection> parse_selection(const std::vector<std::string>& parts) {
+  Selection selection;
+  for (const std::string& part : parts) {
+    const size_t equals = part.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return wrong_usage("'{}': a part of a sweep is named like AXIS=VALUE", part);
+    }
+    selection.emplace_back(part.substr(0, equals), part.substr(equals + 1));
+  }
+  return selection;
+}
+
+// Whether the point is part of the selection; what was selected is then no longer part of the point.
+bool select(const Selection& selection, PointOf& point) {
+  for (const auto& [axis, value] : selection) {
+    const auto is_it = [&, name = axis](const auto& part) { return part.first == name; };
+    const auto found = std::find_if(point.begin(), point.end(), is_it);
+    if (found == point.end() || plain_label(found->second) != value) {
+      return false;
+    }
+    point.erase(found);
+  }
+  return true;
+}
+
+// What there is to select, for who selected what is not there.
+std::string points_in(const std::vector<PointResult>& results) {
+  std::vector<std::string> texts;
+  for (const PointResult& result : results) {
+    for (const auto& [axis, value] : result.point) {
+      const std::string text = fmt::format("{}={}", axis, plain_label(value));
+      if (std::find(texts.begin(), texts.end(), text) == texts.end()) {
+        texts.push_back(text);
+      }
+    }
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+Result<void> load_sweep(const std::string& directory, const Selection& selection, ComparedSide& side) {
+  Result<std::vector<PointResult>> results = read_results(directory);
+  if (!results) {
+    return propagate(results);
+  }
+  for (PointResult& result : *results) {
+    PointOf point = result.point;
+    if (select(selection, point)) {
+      side.points[describe(point)].push_back(result);
+    }
+  }
+  if (side.points.empty()) {
+    return wrong_usage("{}: has no result of that part; there are: {}", directory, points_in(*results));
+  }
+  for (auto& [point, runs] : side.points) {
+    std::sort(runs.begin(), runs.end(), [](const PointResult& one, const PointResult& other) {
+      return one.repetition < other.repetition;
+    });
+  }
+  std::error_code ignored;
+  side.directory = fs::canonical(directory, ignored).string();
+  Result<std::string> text = read_whole(directory + "/experiment.json");
+  const Json experiment = text ? Json::parse(*text, nullptr, false) : Json();
+  side.interleaved = experiment.is_object() && experiment.value("order", Json()) != "sequential";
+  return {};
+}
+
+}  // namespace
+
+Result<ComparedSide> load_side(const std::string& path, const std::vector<std::string>& parts) {
+  ComparedSide side;
+  side.name = path;
+  for (const std::string& part : parts) {
+    side.name += fmt::format("{}{}", &part == &parts.front() ? " with " : ", ", part);
+  }
+  Result<Selection> selection = parse_selection(parts);
+  if (!selection) {
+    return propagate(selection);
+  }
+  const bool is_sweep = is_result_folder(path);
+  if (!is_sweep && !selection->empty()) {
+    return wrong_usage("{}: is no sweep's folder, so it has no part {}", path, parts.front());
+  }
+  Result<void> loaded;
+  if (is_sweep) {
+    loaded = load_sweep(path, *selection, side);
+  } else if (std::error_code ignored; fs::is_directory(path, ignored)) {
+    Result<std::vector<std::string>> files = json_files_in(path);
+    loaded = !files           ? propagate(files)
+             : files->empty() ? failed("{}: holds no reports", path)
+                              : load_reports(*files, side);
+  } else {
+    loaded = load_reports({path}, side);
+  }
+  return loaded ? Result<ComparedSide>(std::move(side)) : propagate(loaded);
+}
+
+}  // namespace spillway

@@ -1,0 +1,266 @@
+#include "app/sweep/results.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "app/cli/whole_file.h"
+#include "app/report/host.h"
+#include "app/report/report.h"
+#include "core/json.h"
+#include "host/file.h"
+
+namespace spillway {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPointSchema = "spillway.point/1";
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+Json json_of(const PointOf& point) {
+  Json json = Json::object();
+  for (const auto& [axis, value] : point) {
+    json[axis] = Json::parse(value, nullptr, false);
+  }
+  return json;
+}
+
+Json json_of(const OptionWords& options) {
+  Json json = Json::object();
+  for (const auto& [name, words] : options) {
+    json[name] = words.empty() ? Json(true) : words.size() == 1 ? Json(words.front()) : Json(words);
+  }
+  return json;
+}
+
+// The last line that says something, without our own name before it.
+std::string last_line(const std::string& text) {
+  const size_t end = text.find_last_not_of("\n\r ");
+  if (end == std::string::npos) {
+    return {};
+  }
+  const size_t line_break = text.find_last_of("\n\r", end);
+  const size_t start = line_break == std::string::npos ? 0 : line_break + 1;
+  std::string line = text.substr(start, end - start + 1);
+  const std::string own = "spillway: ";
+  return line.starts_with(own) ? line.substr(own.size()) : line;
+}
+
+// Why there is no report to keep; nothing when there is one.
+std::string failure_of(const ChildRun& child, bool has_report) {
+  if (child.timed_out) {
+    return fmt::format("took longer than it may and was ended after {:.1f} s", child.wall_s);
+  }
+  if (child.status > 128) {
+    return fmt::format("was ended by signal {}", child.status - 128);
+  }
+  if (child.status != 0) {
+    const std::string said = last_line(child.complaint);
+    return said.empty() ? fmt::format("ended with status {}", child.status) : said;
+  }
+  return has_report ? "" : "wrote no report";
+}
+
+// By its status, which those of before this status was known have too.
+bool is_unavailable(const Json& exit_status) {
+  return exit_status == int(ErrorKind::unavailable);
+}
+
+Result<PointResult> read_result(const std::string& path) {
+  Result<std::string> text = read_whole(path);
+  if (!text) {
+    return propagate(text);
+  }
+  Result<PointResult> result = point_result_of(Json::parse(*text, nullptr, false));
+  return result ? result : failed("{}: {}", path, result.error().message);
+}
+
+Result<void> make_directory(const std::string& path) {
+  std::error_code problem;
+  fs::create_directories(path, problem);
+  return problem ? failed("{}: cannot be made: {}", path, problem.message()) : Result<void>();
+}
+
+// The names of the results in a folder, sorted.
+Result<std::vector<std::string>> result_keys(const std::string& directory) {
+  std::vector<std::string> keys;
+  std::error_code problem;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory + "/points", problem)) {
+    if (entry.path().extension() == ".json") {
+      keys.push_back(entry.path().stem().string());
+    }
+  }
+  if (problem) {
+    return failed("{}/points: cannot be read: {}", directory, problem.message());
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+}  // namespace
+
+std::string ResultFolder::path_of(const std::string& key) const {
+  return directory_ + "/points/" + key + ".json";
+}
+
+Result<ResultFolder> ResultFolder::open(const std::string& directory, const Experiment& experiment,
+                                        const std::vector<PlannedRun>& runs) {
+  if (Result<void> made = make_directory(directory + "/points"); !made) {
+    return propagate(made);
+  }
+  std::set<std::string> known;
+  for (const PlannedRun& run : runs) {
+    known.insert(run.key);
+  }
+  Result<std::vector<std::string>> keys = result_keys(directory);
+  if (!keys) {
+    return propagate(keys);
+  }
+  const auto others =
+      std::count_if(keys->begin(), keys->end(), [&](const std::string& key) { return !known.contains(key); });
+  if (others > 0) {
+    return wrong_usage(
+        "-o {}: holds {} results of other runs than those of {}, or of these as they were before it was "
+        "changed; name another folder",
+        directory, others, experiment.path);
+  }
+  Json document = Json::parse(experiment.document, nullptr, false);
+  document["file"] = fs::absolute(experiment.path).lexically_normal().string();
+  if (Result<void> written = write_json(document, directory + "/experiment.json"); !written) {
+    return propagate(written);
+  }
+  return ResultFolder(directory);
+}
+
+std::optional<PointResult> ResultFolder::find(const std::string& key) const {
+  std::error_code ignored;
+  if (!fs::exists(path_of(key), ignored)) {
+    return std::nullopt;
+  }
+  Result<PointResult> result = read_result(path_of(key));
+  return result ? std::optional(std::move(*result)) : std::nullopt;
+}
+
+Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<std::string>& words,
+                                       const ChildRun& child, Shard shard) const {
+  const Json report = Json::parse(child.report, nullptr, false);
+  const std::string error = failure_of(child, report.is_object());
+  std::vector<std::string> command = {"spillway"};
+  command.insert(command.end(), words.begin(), words.end());
+  Json json = {{"schema", kPointSchema},
+               {"point", json_of(run.point)},
+               {"repetition", run.repetition},
+               {"status", error.empty()                  ? "done"
+                          : is_unavailable(child.status) ? "unavailable"
+                                                         : "failed"},
+               {"error", error.empty() ? Json() : Json(error)},
+               {"exit_status", child.status},
+               {"command", command},
+               {"options", json_of(run.command.options)},
+               {"date", utc_date()},
+               {"host", host_name()},
+               {"shard", fmt::format("{}/{}", shard.index, shard.count)},
+               {"wall_s", child.wall_s},
+               {"result", error.empty() ? report : Json()}};
+  if (!child.complaint.empty()) {
+    json["stderr"] = child.complaint;
+  }
+  if (Result<void> written = write_json(json, path_of(run.key)); !written) {
+    return propagate(written);
+  }
+  return point_result_of(json);
+}
+
+Result<PointResult> point_result_of(const Json& json) {
+  PointResult result;
+  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
+    return failed("not a JSON object of schema {}", kPointSchema);
+  }
+  const Json point = json.value("point", Json());
+  const Json repetition = json.value("repetition", Json());
+  if (!point.is_object() || !repetition.is_number_unsigned()) {
+    return failed("lacks its 'point' or its 'repetition'");
+  }
+  for (const auto& [axis, value] : point.items()) {
+    result.point.emplace_back(axis, value.dump());
+  }
+  result.repetition = repetition.get<uint32_t>();
+  result.done = json.value("status", Json()) == "done";
+  result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
+  const Json error = json.value("error", Json());
+  result.error = error.is_string() ? error.get<std::string>() : "";
+  const Json wall = json.value("wall_s", Json());
+  result.wall_s = wall.is_number() ? wall.get<double>() : 0;
+  const Json host = json.value("host", Json());
+  result.host = host.is_string() ? host.get<std::string>() : "";
+  const Json report = json.value("result", Json());
+  result.figures = figures_of(report);
+  const Json run = report.is_object() ? report.value("run", Json()) : Json();
+  const Json commit = run.is_object() ? run.value("commit", Json()) : Json();
+  result.commit = commit.is_string() ? commit.get<std::string>() : "";
+  return result;
+}
+
+std::optional<Figure> find_figure(const PointResult& result, const std::string& name) {
+  const auto found = std::find_if(result.figures.begin(), result.figures.end(),
+                                  [&](const Figure& figure) { return figure.name == name; });
+  return found == result.figures.end() ? std::nullopt : std::optional(*found);
+}
+
+bool is_result_folder(const std::string& directory) {
+  std::error_code ignored;
+  return fs::is_directory(directory + "/points", ignored);
+}
+
+Result<std::vector<PointResult>> read_results(const std::string& directory) {
+  Result<std::vector<std::string>> keys = result_keys(directory);
+  if (!keys) {
+    return propagate(keys);
+  }
+  std::vector<PointResult> results;
+  for (const std::string& key : *keys) {
+    Result<PointResult> result = read_result(directory + "/points/" + key + ".json");
+    if (!result) {
+      return propagate(result);
+    }
+    results.push_back(std::move(*result));
+  }
+  return results;
+}
+
+std::string describe_missing(const std::vector<PointResult>& results) {
+  const auto unavailable = std::count_if(results.begin(), results.end(),
+                                         [](const PointResult& result) { return result.unavailable; });
+  const auto failed = std::count_if(results.begin(), results.end(), [](const PointResult& result) {
+    return !result.done && !result.unavailable;
+  });
+  std::string text = failed > 0 ? fmt::format("{} of {} runs failed", failed, results.size()) : "";
+  if (unavailable > 0) {
+    text += text.empty() ? fmt::format("{} of {} runs were", unavailable, results.size())
+                         : fmt::format(", {} were", unavailable);
+    text += " not available here";
+  }
+  return text;
+}
+
+std::string plain_label(const std::string& json) {
+  const Json value = Json::parse(json, nullptr, false);
+  return value.is_string() ? value.get<std::string>() : json;
+}
+
+std::string describe(const PointOf& point) {
+  std::string text;
+  for (const auto& [axis, value] : point) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", axis, plain_label(value));
+  }
+  return text.empty() ? "the only point" : text;
+}
+
+}  // namespace spillway

@@ -1,0 +1,175 @@
+#include "app/sweep/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "app/cli/printable.h"
+#include "app/sweep/results.h"
+#include "core/json.h"
+
+namespace spillway {
+namespace {
+
+std::vector<std::string> wanted_figures(const Experiment& experiment) {
+  return experiment.figures.empty() ? usual_figures() : experiment.figures;
+}
+
+std::string say_time(double seconds) {
+  if (seconds < 90) {
+    return fmt::format("{:.0f} s", seconds);
+  }
+  return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
+// What came out of one run, in a few words.
+std::string outcome_of(const Experiment& experiment, const PointResult& result) {
+  if (!result.done) {
+    return fmt::format("{}: {}", result.unavailable ? "NOT AVAILABLE" : "FAILED", printable(result.error));
+  }
+  std::string text;
+  for (const std::string& name : wanted_figures(experiment)) {
+    if (const std::optional<Figure> figure = find_figure(result, name)) {
+      text +=
+          fmt::format("{}{} {}", text.empty() ? "" : ", ", name, format_figure(figure->value, figure->unit));
+    }
+  }
+  return text.empty() ? "done" : text;
+}
+
+// Where a point stands when the axes are multiplied out.
+size_t place_of(const Experiment& experiment, const PointOf& point) {
+  size_t place = 0;
+  for (size_t i = 0; i < experiment.axes.size() && i < point.size(); ++i) {
+    const std::vector<AxisValue>& values = experiment.axes[i].values;
+    const auto found = std::find_if(values.begin(), values.end(),
+                                    [&](const AxisValue& value) { return value.json == point[i].second; });
+    place = place * values.size() + size_t(found - values.begin());
+  }
+  return place;
+}
+
+// One figure of all repetitions of a point.
+std::string cell_of(const std::vector<const PointResult*>& runs, const std::string& name) {
+  std::vector<double> values;
+  Unit unit{};
+  for (const PointResult* run : runs) {
+    if (const std::optional<Figure> figure = run->done ? find_figure(*run, name) : std::nullopt) {
+      values.push_back(figure->value);
+      unit = figure->unit;
+    }
+  }
+  if (values.empty()) {
+    return "-";
+  }
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const std::string middle = format_figure(median_of(values), unit);
+  return *least == *most
+             ? middle
+             : fmt::format("{} ({} to {})", middle, format_figure(*least, unit), format_figure(*most, unit));
+}
+
+// What is no continuation byte of UTF-8 begins a character.
+size_t width_of(const std::string& text) {
+  return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (uint8_t(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string table_of(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const std::vector<std::string>& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+  }
+  std::string text;
+  for (const std::vector<std::string>& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += (i == 0 ? "" : "  ") + row[i] + std::string(widths[i] - width_of(row[i]), ' ');
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+SweepProgress::SweepProgress(const Experiment& experiment, size_t runs)
+    : experiment_(experiment), runs_(runs) {
+  fmt::print(stderr, "{}\n", printable(experiment.question));
+}
+
+void SweepProgress::count(const PlannedRun&, const PointResult& result) {
+  ++behind_;
+  seconds_ += result.wall_s;
+}
+
+void SweepProgress::passed(const PlannedRun& run, const PointResult& result) {
+  count(run, result);
+}
+
+void SweepProgress::ran(const PlannedRun& run, const PointResult& result) {
+  count(run, result);
+  const double left = seconds_ / double(behind_) * double(runs_ - behind_);
+  const std::string which = experiment_.repetitions > 1 ? fmt::format(" #{}", run.repetition) : "";
+  fmt::print(stderr, "[{}/{}] {}{}: {} ({}; {} left)\n", behind_, runs_, printable(describe(run.point)),
+             which, outcome_of(experiment_, result), say_time(result.wall_s), say_time(left));
+}
+
+namespace {
+
+using Runs = std::vector<const PointResult*>;
+
+// Those of the wanted figures that there are.
+std::vector<std::string> figures_in(const Experiment& experiment, const std::vector<PointResult>& results) {
+  std::vector<std::string> names = wanted_figures(experiment);
+  std::erase_if(names, [&](const std::string& name) {
+    return std::none_of(results.begin(), results.end(),
+                        [&](const PointResult& result) { return result.done && find_figure(result, name); });
+  });
+  return names;
+}
+
+// All runs of one point.
+std::vector<std::string> row_of(const Runs& runs, const std::vector<std::string>& figures) {
+  std::vector<std::string> row;
+  for (const auto& [axis, value] : runs.front()->point) {
+    row.push_back(printable(plain_label(value)));
+  }
+  for (const std::string& name : figures) {
+    row.push_back(cell_of(runs, name));
+  }
+  const auto bad = std::find_if(runs.begin(), runs.end(), [](const PointResult* run) { return !run->done; });
+  if (bad != runs.end()) {
+    row.push_back(
+        fmt::format("{}: {}", (*bad)->unavailable ? "not available" : "failed", printable((*bad)->error)));
+  }
+  return row;
+}
+
+}  // namespace
+
+void print_summary(const Experiment& experiment, const std::vector<PointResult>& results) {
+  std::map<size_t, Runs> points;
+  for (const PointResult& result : results) {
+    points[place_of(experiment, result.point)].push_back(&result);
+  }
+  const std::vector<std::string> figures = figures_in(experiment, results);
+  std::vector<std::vector<std::string>> rows(1);
+  for (const Axis& axis : experiment.axes) {
+    rows.front().push_back(printable(axis.name));
+  }
+  rows.front().insert(rows.front().end(), figures.begin(), figures.end());
+  for (const auto& [place, runs] : points) {
+    rows.push_back(row_of(runs, figures));
+  }
+  const std::string missing = describe_missing(results);
+  fmt::print(
+      "{}\n\n{}\n{}\n", printable(experiment.question), table_of(rows),
+      missing.empty() ? fmt::format("{} runs", results.size()) : missing + "; --retry runs these again");
+}
+
+}  // namespace spillway

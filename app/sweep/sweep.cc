@@ -1,0 +1,306 @@
+#include "app/sweep/sweep.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "app/cli/printable.h"
+#include "app/report/report.h"
+#include "app/sweep/results.h"
+#include "app/sweep/summary.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "host/interrupt.h"
+
+namespace spillway {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Keeps others from a directory while it lives. Where the file system has no locks, nobody is kept away.
+class DirectoryLock {
+ public:
+  // Waits, until interrupted(), where `wait`. False: somebody else has it.
+  bool take(const std::string& directory, int mode, bool wait) {
+    fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd_ >= 0 && ::flock(fd_, wait ? mode : mode | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK || interrupted()) {
+        return false;
+      }
+      if (errno != EINTR) {
+        break;
+      }
+    }
+    return true;
+  }
+
+  DirectoryLock() = default;
+  ~DirectoryLock() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+// An experiment with all that can be refused refused.
+struct PlannedSweep {
+  CommandWriter* writer = nullptr;
+  Experiment experiment;
+  MakePlan make;
+  std::vector<PlannedRun> all;
+  std::vector<PlannedRun> mine;  // of this shard
+  Shard shard;
+  std::string folder;  // of the results
+  std::map<std::string, std::string> places;
+
+  // The words that the machine and the repetition fill in.
+  std::map<std::string, std::string> values(const PlannedRun& run) const {
+    std::map<std::string, std::string> filled = places;
+    filled["repetition"] = fmt::format("{}", run.repetition);
+    return filled;
+  }
+};
+
+Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& file, CommandWriter& writer) {
+  PlannedSweep plan;
+  plan.writer = &writer;
+  Result<Experiment> experiment = read_experiment(file, options.overrides);
+  if (!experiment) {
+    return propagate(experiment);
+  }
+  plan.experiment = std::move(*experiment);
+  Result<MakePlan> make = plan_make(plan.experiment);
+  Result<std::vector<PlannedRun>> runs = plan_runs(plan.experiment);
+  if (!make || !runs) {
+    return make ? propagate(runs) : propagate(make);
+  }
+  plan.make = std::move(*make);
+  plan.all = std::move(*runs);
+  const fs::path root = fs::absolute(options.directory).lexically_normal();
+  const std::string name = fs::path(file).stem();
+  plan.folder = options.files.size() == 1 ? root.string() : (root / name).string();
+  plan.places = {{"made", (root / "made" / plan.make.key).string()},
+                 {"stores", (root / "stores").string()},
+                 {"here", fs::absolute(file).lexically_normal().parent_path().string()}};
+  for (const RunCommand& command : plan.make.commands) {
+    if (Result<std::vector<std::string>> words = plan.writer->words(command, plan.places); !words) {
+      return propagate(words);
+    }
+  }
+  for (const PlannedRun& run : plan.all) {
+    if (run.repetition > 1) {
+      continue;  // differs from the first in that number alone
+    }
+    if (Result<std::vector<std::string>> words = plan.writer->words(run.command, plan.values(run)); !words) {
+      return wrong_usage("{}: {}", describe(run.point), words.error().message);
+    }
+  }
+  Result<Shard> shard = parse_shard(options.shard);
+  if (!shard) {
+    return propagate(shard);
+  }
+  plan.shard = *shard;
+  plan.mine = part_of(plan.all, *shard);
+  return plan;
+}
+
+std::string typed(const std::vector<std::string>& words) {
+  return "spillway " + shell_line(words);
+}
+
+Result<void> print_commands(const PlannedSweep& plan) {
+  fmt::print("# {}\n", printable(plan.experiment.question));
+  for (const RunCommand& command : plan.make.commands) {
+    fmt::print("{}\n", typed(*plan.writer->words(command, plan.places)));
+  }
+  for (const PlannedRun& run : plan.mine) {
+    fmt::print("{}\n", typed(*plan.writer->words(run.command, plan.values(run))));
+  }
+  return {};
+}
+
+Result<void> make_one(const PlannedSweep& plan, size_t index) {
+  const std::string stamp = fmt::format("{}/done-{}.json", plan.places.at("made"), index + 1);
+  std::error_code ignored;
+  if (fs::exists(stamp, ignored)) {
+    return {};
+  }
+  Result<std::vector<std::string>> words = plan.writer->words(plan.make.commands[index], plan.places);
+  if (!words) {
+    return propagate(words);
+  }
+  fmt::print(stderr, "making: {}\n", printable(typed(*words)));
+  Result<ChildRun> child = run_child(*words, false, 0);
+  if (!child) {
+    return propagate(child);
+  }
+  if (interrupted()) {
+    return failed("interrupted while inputs were made; the same command goes on from here");
+  }
+  if (child->status != 0) {
+    std::fputs(child->complaint.c_str(), stderr);
+    return failed("{}: '{}' ended with status {}", plan.experiment.path, typed(*words), child->status);
+  }
+  return write_json({{"schema", "spillway.made/1"}, {"command", *words}, {"wall_s", child->wall_s}}, stamp);
+}
+
+// What `make` says, once for all who share the directory.
+Result<void> make_inputs(const PlannedSweep& plan) {
+  for (const char* place : {"made", "stores"}) {
+    std::error_code problem;
+    fs::create_directories(plan.places.at(place), problem);
+    if (problem) {
+      return failed("{}: cannot be made: {}", plan.places.at(place), problem.message());
+    }
+  }
+  DirectoryLock lock;
+  if (!lock.take(plan.places.at("made"), LOCK_EX, true)) {
+    return failed("interrupted while another sweep makes the inputs");
+  }
+  for (size_t index = 0; index < plan.make.commands.size(); ++index) {
+    if (Result<void> made = make_one(plan, index); !made) {
+      return made;
+    }
+  }
+  return {};
+}
+
+// Results have no version in their names: a new one of this program goes on where another was.
+void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder) {
+  size_t others = 0;
+  std::string commit;
+  for (const PlannedRun& run : plan.mine) {
+    const std::optional<PointResult> there = folder.find(run.key);
+    if (there && !there->commit.empty() && there->commit != program_commit()) {
+      ++others;
+      commit = there->commit;
+    }
+  }
+  if (others > 0) {
+    fmt::print(
+        stderr,
+        "spillway: {} of the results that are there are by another version of this program ({}; this is {}); "
+        "another folder would not mix them\n",
+        others, printable(commit), program_commit());
+  }
+}
+
+// Runs those of `plan.mine` that are not there; all of their results.
+Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const ResultFolder& folder,
+                                            bool retry) {
+  SweepProgress progress(plan.experiment, plan.mine.size());
+  warn_of_other_versions(plan, folder);
+  std::vector<PointResult> results;
+  for (const PlannedRun& run : plan.mine) {
+    std::optional<PointResult> there = folder.find(run.key);
+    if (there && (there->done || !retry)) {
+      progress.passed(run, *there);
+      results.push_back(std::move(*there));
+      continue;
+    }
+    Result<std::vector<std::string>> words = plan.writer->words(run.command, plan.values(run));
+    if (!words) {
+      return propagate(words);
+    }
+    Result<ChildRun> child = run_child(*words, true, plan.experiment.timeout_s);
+    if (!child) {
+      return propagate(child);
+    }
+    if (interrupted()) {
+      return failed("interrupted: {} of {} runs are there; the same command goes on from here",
+                    results.size(), plan.mine.size());
+    }
+    Result<PointResult> result = folder.keep(run, *words, *child, plan.shard);
+    if (!result) {
+      return propagate(result);
+    }
+    progress.ran(run, *result);
+    results.push_back(std::move(*result));
+  }
+  return results;
+}
+
+Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
+  Result<ResultFolder> folder = ResultFolder::open(plan.folder, plan.experiment, plan.all);
+  if (!folder) {
+    return propagate(folder);
+  }
+  DirectoryLock lock;
+  if (!lock.take(plan.folder + "/points", plan.shard.count == 1 ? LOCK_EX : LOCK_SH, false)) {
+    return failed("-o {}: another sweep is at work there; give each its --shard", plan.folder);
+  }
+  if (Result<void> made = make_inputs(plan); !made) {
+    return made;
+  }
+  Result<std::vector<PointResult>> results = run_points(plan, *folder, options.retry);
+  if (!results) {
+    return propagate(results);
+  }
+  print_summary(plan.experiment, *results);
+  const bool all_failed =
+      std::none_of(results->begin(), results->end(), [](const PointResult& result) { return result.done; });
+  if (!results->empty() && all_failed) {
+    const bool all_unavailable = std::all_of(results->begin(), results->end(),
+                                             [](const PointResult& result) { return result.unavailable; });
+    if (all_unavailable) {
+      return unavailable("{}: no run is available here; the first: {}", plan.experiment.path,
+                         results->front().error);
+    }
+    return failed("{}: every run failed; the first: {}", plan.experiment.path, results->front().error);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> sweep(const SweepOptions& options) {
+  if (options.directory == "-") {
+    return wrong_usage("-o -: results are a folder of files; name one");
+  }
+  CommandWriter writer;
+  std::vector<PlannedSweep> plans;
+  std::set<std::string> folders;
+  for (const std::string& file : options.files) {
+    Result<PlannedSweep> plan = plan_sweep(options, file, writer);
+    if (!plan) {
+      return Unexpected(Error{plan.error().kind, plan.error().message.starts_with(file)
+                                                     ? plan.error().message
+                                                     : fmt::format("{}: {}", file, plan.error().message)});
+    }
+    if (!folders.insert(plan->folder).second) {
+      return wrong_usage("{}: has the name of another experiment that is to run", file);
+    }
+    plans.push_back(std::move(*plan));
+  }
+  // One experiment that cannot run is no reason to leave out the others.
+  Result<void> outcome;
+  for (const PlannedSweep& plan : plans) {
+    Result<void> ran = options.dry_run ? print_commands(plan) : run_one(plan, options);
+    if (ran) {
+      continue;
+    }
+    if (!outcome) {
+      fmt::print(stderr, "spillway: {}\n", printable(outcome.error().message));
+    }
+    outcome = std::move(ran);
+    if (interrupted()) {
+      break;
+    }
+  }
+  return outcome;
+}
+
+}  // namespace spillway

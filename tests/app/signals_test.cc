@@ -1,0 +1,143 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "app/cli/cli.h"
+#include "host/sudden_end.h"
+#include "tests/support/program.h"
+
+// What signals do to the program. Each test has a process of its own, since a wish to end cannot be taken
+// back.
+namespace spillway {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The status of a process that `run`s with a half-made file, and returns what it exits with.
+template <class Run>
+test::Ran in_a_process(const std::string& half, Run run) {
+  std::ofstream(half) << "half";
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    const OnSuddenEnd undo({{EndStep::Kind::unlink, half}});
+    _exit(run());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), {}, {}};
+}
+
+// Nobody has the signal yet: no sanitizer, and no shell that started us in the background.
+bool is_free(int number) {
+  struct sigaction action = {};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
+}
+
+TEST(Signals, AskForTheEndOnce) {
+  const test::TemporaryDirectory directory;
+  for (const int number :
+       {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF}) {
+    SCOPED_TRACE(number);
+    const test::Ran ran = in_a_process(directory / "half", [&] {
+      ::signal(number, SIG_DFL);
+      catch_interrupts();
+      const bool before = interrupted();
+      ::raise(number);
+      return !before && interrupted() ? 3 : 4;
+    });
+    EXPECT_EQ(ran.status, 3);
+    EXPECT_TRUE(fs::exists(directory / "half")) << "that is the destructors' to do";
+  }
+}
+
+TEST(Signals, ASecondOneEndsAtOnceAndStillCleansUp) {
+  const test::TemporaryDirectory directory;
+  const test::Ran ran = in_a_process(directory / "half", [] {
+    ::signal(SIGTERM, SIG_DFL);
+    catch_interrupts();
+    ::raise(SIGTERM);
+    ::raise(SIGTERM);  // the same wish, as `timeout` sends it
+    std::this_thread::sleep_for(std::chrono::milliseconds(350));
+    ::raise(SIGTERM);
+    return 3;
+  });
+  EXPECT_EQ(ran.status, 128 + SIGTERM);
+  EXPECT_FALSE(fs::exists(directory / "half"));
+}
+
+TEST(Signals, ACrashCleansUpAndIsStillTheCrash) {
+  const test::TemporaryDirectory directory;
+  size_t tried = 0;
+  for (const int number : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV}) {
+    if (!is_free(number)) {
+      continue;
+    }
+    ++tried;
+    SCOPED_TRACE(number);
+    const test::Ran ran = in_a_process(directory / "half", [&] {
+      catch_interrupts();
+      ::raise(number);
+      return 3;
+    });
+    EXPECT_EQ(ran.status, 128 + number);
+    EXPECT_FALSE(fs::exists(directory / "half"));
+  }
+  if (tried == 0) {
+    GTEST_SKIP() << "every one of these signals has a handler already";
+  }
+}
+
+TEST(Signals, ABusErrorSaysWhatWasLost) {
+  if (!is_free(SIGBUS)) {
+    GTEST_SKIP() << "the signal has a handler already";
+  }
+  const test::TemporaryDirectory directory;
+  const std::string said = directory / "said";
+  const test::Ran ran = in_a_process(directory / "half", [&] {
+    catch_interrupts();
+    std::ofstream(said) << std::string(4096, 'x');
+    const int file = ::open(said.c_str(), O_RDWR);
+    volatile char* mapped = static_cast<char*>(::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, 0));
+    ::dup2(file, STDERR_FILENO);
+    [[maybe_unused]] const int cut = ::ftruncate(file, 0);
+    return int(*mapped);
+  });
+  EXPECT_EQ(ran.status, 128 + SIGBUS);
+  EXPECT_EQ(test::read_file(said),
+            "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n");
+  EXPECT_FALSE(fs::exists(directory / "half"));
+}
+
+TEST(Signals, ThatWereIgnoredOrHandledBeforeStaySo) {
+  const test::TemporaryDirectory directory;
+  const test::Ran ran = in_a_process(directory / "half", [] {
+    for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTERM}) {
+      ::signal(number, SIG_IGN);
+    }
+    ::signal(SIGSEGV, [](int) { _exit(5); });
+    catch_interrupts();
+    for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTERM}) {
+      ::raise(number);
+    }
+    if (interrupted()) {
+      return 4;
+    }
+    ::raise(SIGSEGV);
+    return 6;
+  });
+  EXPECT_EQ(ran.status, 5);
+}
+
+}  // namespace
+}  // namespace spillway
