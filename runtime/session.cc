@@ -12,7 +12,7 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
   Result<void> outcome;
   while (outcome) {
     const Nanoseconds start = ports_.clock.now();
-    const Result<bool> more = take_step(step);
+    const Result<bool> more = pump_->take(ports_.source, step);
     if (!more) {
       outcome = Unexpected(more.error());
       break;
@@ -35,23 +35,6 @@ Result<void> Session::run(FunctionRef<bool()> stop) {
     ports_.pager.finish();
   }
   return outcome;
-}
-
-// A live source computes while it is asked: prefetch has the drive for as long as that is likely to take.
-Result<bool> Session::take_step(Step& step) {
-  if (!is_live_) {
-    return ports_.source.next(step);
-  }
-  const Nanoseconds start = ports_.clock.now();
-  if (thinking().count() > 0) {
-    if (Result<void> pumped = ports_.loader.leave(start + thinking()); !pumped) {
-      return propagate(pumped);
-    }
-  }
-  Result<bool> more = ports_.source.next(step);
-  thinking() = ports_.clock.now() - start;
-  next_layer_ = (step.layer + 1) % uint32_t(thinking_.size());
-  return more;
 }
 
 Result<void> Session::run_step(const Step& step, Nanoseconds began) {
@@ -78,10 +61,8 @@ Result<void> Session::run_step(const Step& step, Nanoseconds began) {
 Result<void> Session::run_experts(const Step& step) {
   order_.assign(step.experts.begin(), step.experts.end());
   computed_ = 0;
-  // A live model computes its shared expert without looking.
-  Result<void> pumped = is_live_ ? ports_.loader.leave(Loader::kBusy) : ports_.loader.pump(Loader::kBusy);
-  if (!pumped) {
-    return pumped;
+  if (Result<void> sent = pump_->send_demands(); !sent) {
+    return sent;
   }
   const Nanoseconds under_way = ports_.clock.now();
   const Nanoseconds shared = ports_.compute.shared_expert(step, under_way);
@@ -149,16 +130,15 @@ Result<void> Session::stall(const Step& step) {
   return waited;
 }
 
-// Once the step's last bytes are there the drive is idle until all that is left has been computed, and
-// prefetch may have it. Where computing is real, that is told before; where it is paced, meanwhile.
+// Once the step's last bytes have arrived the drive is idle until the remaining experts are computed, and
+// prefetch may use it.
 Result<void> Session::compute_expert(const Step& step, ExpertId expert) {
   const Nanoseconds start = ports_.clock.now();
-  if (is_live_) {
-    const Nanoseconds idle_until =
-        all_here() ? start + expert_time_ * int64_t(left() + 1) + thinking() : Loader::kBusy;
-    if (Result<void> pumped = ports_.loader.leave(idle_until); !pumped) {
-      return pumped;
-    }
+  const auto idle_until_then = [&] {
+    return all_here() ? start + expert_time_ * int64_t(left() + 1) : Loader::kBusy;
+  };
+  if (Result<void> pumped = pump_->before_expert(idle_until_then); !pumped) {
+    return pumped;
   }
   const Nanoseconds end = ports_.compute.expert(step, expert, ports_.loader.bytes(expert), start);
   expert_time_ = end - start;

@@ -1,11 +1,13 @@
 #pragma once
 
-#include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "core/function_ref.h"
 #include "core/ports.h"
 #include "runtime/loader.h"
 #include "runtime/pager.h"
+#include "runtime/pump.h"
 
 namespace spillway {
 
@@ -26,16 +28,13 @@ struct SessionPorts {
 class Session {
  public:
   explicit Session(const SessionPorts& ports)
-      : ports_(ports),
-        is_live_(ports.source.info().is_live),
-        thinking_(ports.source.info().geometry.layers) {}
+      : ports_(ports), pump_(make_pump(ports.source.info(), ports.loader, ports.clock)) {}
 
   // Runs until the source ends or `stop`, which is asked before each step, says so. Forward passes are
   // reported whole: one that fails or is stopped midway is not.
   Result<void> run(FunctionRef<bool()> stop);
 
  private:
-  Result<bool> take_step(Step& step);
   Result<void> run_step(const Step& step, Nanoseconds began);
   Result<void> run_experts(const Step& step);
   Result<void> await_experts(const Step& step);
@@ -50,15 +49,12 @@ class Session {
               ExpertId expert = ExpertId{});
 
   size_t left() const { return order_.size() - computed_; }
-  Nanoseconds& thinking() { return thinking_[next_layer_]; }
 
   SessionPorts ports_;
-  bool is_live_;
+  std::unique_ptr<Pump> pump_;
   std::vector<ExpertId> order_;  // the step's experts: first those that were computed
   size_t computed_ = 0;
   HintList hints_;
-  std::vector<Nanoseconds> thinking_;  // what a live source took for each layer the last time
-  uint32_t next_layer_ = 0;
   Nanoseconds expert_time_{0};  // what the last expert took to compute
 };
 

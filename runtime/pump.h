@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "core/function_ref.h"
+#include "core/ports.h"
+#include "runtime/loader.h"
+
+namespace spillway {
+
+// Decides when the loader is pumped while something is computed. A recorded or imagined computation only lets
+// time pass, and the session pumps meanwhile. A live model computes on the session's own thread: nobody pumps
+// until it has finished, so the loader is told before how long that will probably take.
+struct Pump {
+  virtual ~Pump() = default;
+
+  // Asks `source` for the next step; false at the end of the source.
+  virtual Result<bool> take(StepSource& source, Step& step) = 0;
+
+  // Sends the reads of a step whose experts were just looked up.
+  virtual Result<void> send_demands() = 0;
+
+  // Called before an expert is computed. `idle_until` is asked for only where it matters: until then no demand
+  // will be waited for, so prefetch may use the drive.
+  virtual Result<void> before_expert(FunctionRef<Nanoseconds()> idle_until) = 0;
+};
+
+// The pump for a source with `info`. `loader` and `clock` must outlive it.
+std::unique_ptr<Pump> make_pump(const SourceInfo& info, Loader& loader, const Clock& clock);
+
+}  // namespace spillway
