@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -68,6 +69,59 @@ TEST(Tidy, FoldersIncludeOnlyWhatTheyMay) {
         EXPECT_TRUE(allowed->second.contains(match[1])) << file.path << " includes " << match[1];
       }
     }
+  }
+}
+
+// The rooms of app/ lie on floors: a room includes its own files and those of rooms before it, never of one
+// behind it.
+TEST(Tidy, RoomsOfTheProgramIncludeOnlyThoseBelow) {
+  const std::vector<std::string> floors = {"cli", "report", "presets", "calibrate", "run",  "curve",
+                                           "gap", "plan",   "pack",    "sweep",     "page", "commands"};
+  const auto floor_of = [&](const std::string& room) {
+    return std::find(floors.begin(), floors.end(), room) - floors.begin();
+  };
+  const std::regex room_of_file(R"re(^app/([a-z]+)/)re");
+  const std::regex include(R"re(^#include "app/([a-z]+)/)re");
+  for (const SourceFile& file : sources()) {
+    std::smatch room;
+    if (!std::regex_search(file.path, room, room_of_file)) {
+      continue;
+    }
+    ASSERT_LT(floor_of(room[1]), ptrdiff_t(floors.size()))
+        << file.path << " lies in a room that has no floor";
+    for (const std::string& line : file.lines) {
+      std::smatch included;
+      if (std::regex_search(line, included, include)) {
+        EXPECT_LE(floor_of(included[1]), floor_of(room[1])) << file.path << " includes " << included[1];
+      }
+    }
+  }
+}
+
+TEST(Tidy, EveryFolderWithSourcesIsKnownToTheseTests) {
+  for (const fs::directory_entry& folder : fs::directory_iterator(SPILLWAY_SOURCE_DIR)) {
+    const std::string name = folder.path().filename();
+    if (!folder.is_directory() || name.starts_with(".") || name == "build") {
+      continue;
+    }
+    const bool has_sources =
+        std::any_of(fs::recursive_directory_iterator(folder.path()), fs::recursive_directory_iterator(),
+                    [](const fs::directory_entry& entry) {
+                      return entry.path().extension() == ".cc" || entry.path().extension() == ".h";
+                    });
+    const bool is_known = std::find(kFolders.begin(), kFolders.end(), name) != kFolders.end();
+    EXPECT_TRUE(is_known || !has_sources) << name << "/ has sources, and no rule says what they may include";
+  }
+}
+
+TEST(Tidy, NoFolderIsCrowded) {
+  constexpr int kMostFiles = 30;
+  std::map<std::string, int> files;
+  for (const SourceFile& file : sources()) {
+    ++files[fs::path(file.path).parent_path()];
+  }
+  for (const auto& [folder, count] : files) {
+    EXPECT_LE(count, kMostFiles) << folder << ": give some of its files a room of their own";
   }
 }
 
