@@ -20,8 +20,8 @@ struct Pump {
   // Sends the reads of a step whose experts were just looked up.
   virtual Result<void> send_demands() = 0;
 
-  // Called before an expert is computed. `idle_until` is asked for only where it matters: until then no demand
-  // will be waited for, so prefetch may use the drive.
+  // Called before an expert is computed. No demand will be waited for until `idle_until`, so prefetch may use
+  // the drive; the function is called only where the answer matters.
   virtual Result<void> before_expert(FunctionRef<Nanoseconds()> idle_until) = 0;
 };
 
