@@ -9,8 +9,8 @@
 namespace spillway {
 namespace {
 
-// The sections hold next to no repetitions, only uneven frequencies. Levels that search for repetitions find
-// chance ones, and on the shared traces make the routing column up to 3 % larger.
+// The sections hold hardly any repetitions, only uneven frequencies. Levels that search for repetitions find
+// accidental ones, which made the routing column of recorded traces up to 3 % larger.
 constexpr int kCompressionLevel = 1;
 
 }  // namespace

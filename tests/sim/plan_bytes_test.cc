@@ -5,7 +5,7 @@
 namespace spillway::plan {
 namespace {
 
-// What others published of these models is in ../shared/facts/claims.md.
+// docs/CLAIMS.md, Sizes, has the published figures and their sources.
 TEST(PlanBytes, AnExpertOfThe397BIsAsLargeAsFlashMoePublished) {
   EXPECT_EQ(model_bytes(qwen35_397b(), named_bits(4).value()).expert, 7'077'888U);
   EXPECT_EQ(model_bytes(qwen35_397b(), named_bits(2).value()).expert, 3'932'160U);
@@ -43,7 +43,7 @@ TEST(PlanBytes, FlashMoesBytesPerTokenAreThoseOfFourExpertsALayer) {
   EXPECT_NEAR(double(token_traffic(four, 4, 0).experts), 1.70e9, 0.005e9);
 }
 
-// ../shared/facts/gguf.md, section 5: 2 × key-value heads × head size values in each layer of full attention,
+// docs/CLAIMS.md, "Memory of a context": 2 × key-value heads × head size values in each layer of full attention,
 // and in each other one a state of head size² for each value head and 3 inputs of the convolution, in F32.
 TEST(PlanBytes, ContextGrowsInLayersOfFullAttentionOnly) {
   const ModelBytes model = model_bytes(qwen35_122b(), named_bits(4).value());

@@ -109,7 +109,7 @@ TEST(Stats, SeeExactlySixtyFourTokensBack) {
   }
 }
 
-// The published figures of the shared traces (facts/claims.md, rounded there to 0.1 points).
+// BigMoeOnEdge's published figures of its traces, rounded to 0.1 points (docs/CLAIMS.md, Locality).
 struct Published {
   const char* file;
   double reuse;
