@@ -20,3 +20,22 @@ need_oracle() {
   [ -f "$oracle/models.sha256" ] ||
     unavailable "$oracle is not here; set SPILLWAY_SHARED_DIR to the folder that holds oracle/"
 }
+
+# A Python that has the modules named, which are installed if they are missing: its name on stdout.
+find_python() {
+  python_with "$@" && return 0
+  # shellcheck disable=SC2046  # a list of words is meant
+  "$here/../../tools/install-packages" $(printf 'python3-%s ' "$@") >&2 ||
+    unavailable "a Python module is missing and could not be installed: $*"
+  python_with "$@" || unavailable "$* is installed, but no python3 finds it"
+}
+
+python_with() {
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c "import $(echo "$*" | tr ' ' ',')" 2>/dev/null; then
+      echo "$python"
+      return 0
+    fi
+  done
+  return 1
+}

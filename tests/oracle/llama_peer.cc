@@ -1,8 +1,16 @@
-// What llama.cpp says of a text, through its public C API: the perplexity by the method of its own tool, and
-// the greedy continuation of a prompt. Built and called by run_llama; prints one JSON object.
+// What llama.cpp says of a text or of tokens, through its public C API. Built and called by run_llama.
 //
 //   llama_peer perplexity MODEL TEXT_FILE [N_CTX]
+//       the perplexity by the method of llama.cpp's own tool
 //   llama_peer continue MODEL PROMPT COUNT
+//       the greedy continuation of a prompt
+//   llama_peer answer MODEL TOKENS COUNT LOGITS
+//       COUNT greedy tokens behind the given ones, and the experts that the routers chose for each of all
+//       these; the logits go into the file LOGITS, f32 [position][vocabulary]
+//   llama_peer tokenize MODEL <TEXTS
+//       the tokens of each text; a text is a line of hexadecimal digits
+//
+// Each prints one JSON object.
 //
 // Threads: one, or as many as LLAMA_PEER_THREADS says; the figures are the same.
 #include <ggml-backend.h>
@@ -14,9 +22,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,24 +41,95 @@ using Tokens = std::vector<llama_token>;
   std::exit(1);
 }
 
+struct Free {
+  void operator()(llama_model* model) const { llama_model_free(model); }
+  void operator()(llama_context* context) const { llama_free(context); }
+};
+using ModelPtr = std::unique_ptr<llama_model, Free>;
+
+ModelPtr load(const char* path, bool vocabulary_only) {
+  llama_model_params how = llama_model_default_params();
+  how.n_gpu_layers = 0;
+  how.use_extra_bufts = false;
+  how.vocab_only = vocabulary_only;
+  ModelPtr model(llama_model_load_from_file(path, how));
+  if (!model) {
+    give_up(std::string(path) + " cannot be loaded");
+  }
+  return model;
+}
+
+Tokens tokenize(const llama_vocab* vocab, std::string_view text, bool control_text_is_token) {
+  Tokens tokens(text.size() + 8);
+  const int32_t count = llama_tokenize(vocab, text.data(), int32_t(text.size()), tokens.data(),
+                                       int32_t(tokens.size()), /*add_special=*/true, control_text_is_token);
+  if (count < 0) {
+    give_up("the text cannot be tokenized");
+  }
+  tokens.resize(size_t(count));
+  return tokens;
+}
+
+// The experts that the routers choose: the nodes of llama.cpp's graph whose names are ffn_moe_topk-LAYER.
+class Routers {
+ public:
+  static bool seen(ggml_tensor* node, bool only_asks, void* routers) {
+    const int layer = layer_of(node->name);
+    if (layer >= 0 && !only_asks) {
+      static_cast<Routers*>(routers)->read(layer, *node);
+    }
+    return !only_asks || layer >= 0;
+  }
+
+  // [layer with a router] the experts of the last token, the likeliest first; forgets them.
+  std::vector<std::vector<int32_t>> take() {
+    std::vector<std::vector<int32_t>> list;
+    for (auto& [layer, chosen] : chosen_) {
+      list.push_back(std::move(chosen));
+    }
+    chosen_.clear();
+    return list;
+  }
+
+ private:
+  // -1 of other nodes, among them the copies of these, whose names go on.
+  static int layer_of(std::string_view name) {
+    constexpr std::string_view kName = "ffn_moe_topk-";
+    if (!name.starts_with(kName)) {
+      return -1;
+    }
+    name.remove_prefix(kName.size());
+    const bool number = !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+    return number ? std::atoi(name.data()) : -1;
+  }
+
+  // The node of one token: its first values, of a longer row that has all experts in order.
+  void read(int layer, const ggml_tensor& node) {
+    std::vector<int32_t>& chosen = chosen_[layer];
+    chosen.resize(size_t(node.ne[0]));
+    ggml_backend_tensor_get(&node, chosen.data(), 0, chosen.size() * sizeof(int32_t));
+  }
+
+  std::map<int, std::vector<int32_t>> chosen_;
+};
+
 // A model and one sequence, with the settings under which engines can agree: F32 keys and values, no flash
 // attention, weights as they are in the file.
 class Peer {
  public:
-  Peer(const char* path, uint32_t context) {
-    llama_model_params how = llama_model_default_params();
-    how.n_gpu_layers = 0;
-    how.use_extra_bufts = false;
-    model_.reset(llama_model_load_from_file(path, how));
-    if (!model_) {
-      give_up(std::string(path) + " cannot be loaded");
-    }
+  // `routers` hears of every token's, and slows the model down.
+  Peer(const char* path, uint32_t context, Routers* routers = nullptr) {
+    model_ = load(path, /*vocabulary_only=*/false);
     const char* wish = std::getenv("LLAMA_PEER_THREADS");
     llama_context_params with = llama_context_default_params();
     with.n_ctx = with.n_batch = with.n_ubatch = context;
     with.n_threads = with.n_threads_batch = wish == nullptr ? 1 : std::max(1, std::atoi(wish));
     with.type_k = with.type_v = GGML_TYPE_F32;
     with.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    if (routers != nullptr) {
+      with.cb_eval = Routers::seen;
+      with.cb_eval_user_data = routers;
+    }
     context_.reset(llama_init_from_model(model_.get(), with));
     if (!context_) {
       give_up(std::string(path) + ": no context of " + std::to_string(context) + " tokens can be made");
@@ -56,18 +138,6 @@ class Peer {
 
   const llama_vocab* vocab() const { return llama_model_get_vocab(model_.get()); }
   size_t vocabulary() const { return size_t(llama_vocab_n_tokens(vocab())); }
-
-  Tokens tokenize(std::string_view text) const {
-    Tokens tokens(text.size() + 8);
-    const int32_t count =
-        llama_tokenize(vocab(), text.data(), int32_t(text.size()), tokens.data(), int32_t(tokens.size()),
-                       /*add_special=*/true, /*parse_special=*/false);
-    if (count < 0) {
-      give_up("the text cannot be tokenized");
-    }
-    tokens.resize(size_t(count));
-    return tokens;
-  }
 
   std::string text_of(std::span<const llama_token> tokens) const {
     std::string text(tokens.size() * 64 + 64, '\0');
@@ -107,11 +177,7 @@ class Peer {
   }
 
  private:
-  struct Free {
-    void operator()(llama_model* model) const { llama_model_free(model); }
-    void operator()(llama_context* context) const { llama_free(context); }
-  };
-  std::unique_ptr<llama_model, Free> model_;
+  ModelPtr model_;
   std::unique_ptr<llama_context, Free> context_;
 };
 
@@ -144,7 +210,7 @@ std::string read_text(const char* path) {
 // whose tokenizer begins every text with a special token has it in the place of every window's first.
 int perplexity(const char* model, const char* path, size_t n_ctx) {
   Peer peer(model, uint32_t(n_ctx));
-  const Tokens tokens = peer.tokenize(read_text(path));
+  const Tokens tokens = tokenize(peer.vocab(), read_text(path), false);
   const size_t windows = tokens.size() / n_ctx;
   if (windows < 2) {
     give_up(std::string(path) + " has " + std::to_string(tokens.size()) +
@@ -180,12 +246,17 @@ int perplexity(const char* model, const char* path, size_t n_ctx) {
   return 0;
 }
 
-void print_tokens(const char* key, std::span<const llama_token> tokens) {
-  std::printf("\"%s\": [", key);
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    std::printf("%s%d", i == 0 ? "" : ", ", tokens[i]);
+void print_list(std::span<const llama_token> values) {
+  std::printf("[");
+  for (size_t i = 0; i < values.size(); ++i) {
+    std::printf("%s%d", i == 0 ? "" : ", ", values[i]);
   }
   std::printf("]");
+}
+
+void print_tokens(const char* key, std::span<const llama_token> tokens) {
+  std::printf("\"%s\": ", key);
+  print_list(tokens);
 }
 
 void print_text(const char* key, std::string_view text) {
@@ -202,10 +273,14 @@ void print_text(const char* key, std::string_view text) {
   std::printf("\"");
 }
 
+llama_token likeliest(std::span<const float> logits) {
+  return llama_token(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
 // One token a step, the prompt's too, as a decoder that streams would do it. Ends early at an end of text.
 int go_on(const char* model, const char* prompt, size_t count) {
   Peer peer(model, 4096);
-  Tokens tokens = peer.tokenize(prompt);
+  Tokens tokens = tokenize(peer.vocab(), prompt, false);
   const size_t given = tokens.size();
   if (given == 0 || given + count > 4096) {
     give_up("prompt and continuation must be 1 to 4096 tokens long");
@@ -215,8 +290,7 @@ int go_on(const char* model, const char* prompt, size_t count) {
     if (at + 1 < given || tokens.size() == given + count) {
       continue;
     }
-    const std::span<const float> logits = peer.logits(0);
-    const auto best = llama_token(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    const llama_token best = likeliest(peer.logits(0));
     if (llama_vocab_is_eog(peer.vocab(), best)) {
       break;
     }
@@ -233,22 +307,100 @@ int go_on(const char* model, const char* prompt, size_t count) {
   return 0;
 }
 
+Tokens tokens_of(const char* list) {
+  Tokens tokens;
+  std::istringstream in(list);
+  for (std::string token; std::getline(in, token, ',');) {
+    tokens.push_back(std::atoi(token.c_str()));
+  }
+  return tokens;
+}
+
+// One token a step, as go_on() does it, and no end of text ends it.
+int answer(const char* model, const char* list, size_t count, const char* path) {
+  Tokens tokens = tokens_of(list);
+  const size_t given = tokens.size();
+  if (given == 0 || given + count > 4096) {
+    give_up("the tokens and those asked for must be 1 to 4096 together");
+  }
+  Routers routers;
+  Peer peer(model, 4096, &routers);
+  std::ofstream values(path, std::ios::binary);
+  std::vector<std::vector<std::vector<int32_t>>> choices;
+  for (size_t at = 0; at < tokens.size(); ++at) {
+    peer.feed(std::span(tokens).subspan(at, 1), at);
+    choices.push_back(routers.take());
+    const std::span<const float> logits = peer.logits(0);
+    values.write(reinterpret_cast<const char*>(logits.data()), std::streamsize(logits.size_bytes()));
+    if (at + 1 == tokens.size() && tokens.size() < given + count) {
+      tokens.push_back(likeliest(logits));
+    }
+  }
+  values.close();
+  if (!values) {
+    give_up(std::string(path) + " cannot be written");
+  }
+  std::printf("{\"vocabulary\": %zu, \"given\": %zu,\n", peer.vocabulary(), given);
+  print_tokens("tokens", tokens);
+  std::printf(",\n\"choices\": [");
+  for (size_t at = 0; at < choices.size(); ++at) {
+    std::printf("%s\n[", at == 0 ? "" : ",");
+    for (size_t layer = 0; layer < choices[at].size(); ++layer) {
+      std::printf("%s", layer == 0 ? "" : ", ");
+      print_list(choices[at][layer]);
+    }
+    std::printf("]");
+  }
+  std::printf("]}\n");
+  return 0;
+}
+
+std::string bytes_of(std::string_view digits) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
+    bytes += char(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+int tokenize_texts(const char* path) {
+  const ModelPtr model = load(path, /*vocabulary_only=*/true);
+  const llama_vocab* vocab = llama_model_get_vocab(model.get());
+  std::vector<std::string> texts;
+  for (std::string line; std::getline(std::cin, line);) {
+    texts.push_back(bytes_of(line));
+  }
+  std::printf("{");
+  for (const bool special : {false, true}) {
+    std::printf("%s\"%s\": [", special ? "],\n" : "", special ? "ids_special" : "ids");
+    for (size_t i = 0; i < texts.size(); ++i) {
+      std::printf("%s\n", i == 0 ? "" : ",");
+      print_list(tokenize(vocab, texts[i], special));
+    }
+  }
+  std::printf("]}\n");
+  return 0;
+}
+
+int usage() {
+  std::fputs(
+      "usage: llama_peer perplexity MODEL TEXT_FILE [N_CTX] | continue MODEL PROMPT COUNT |\n"
+      "                  answer MODEL TOKENS COUNT LOGITS | tokenize MODEL <TEXTS\n",
+      stderr);
+  return 2;
+}
+
+size_t number_of(const char* text) {
+  const long number = std::atol(text);
+  if (number < 4 || number > 4096) {
+    give_up("N_CTX and COUNT are from 4 to 4096");
+  }
+  return size_t(number);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view mode = argc > 1 ? argv[1] : "";
-  const bool scores = mode == "perplexity" && (argc == 4 || argc == 5);
-  const bool continues = mode == "continue" && argc == 5;
-  if (!scores && !continues) {
-    std::fputs("usage: llama_peer perplexity MODEL TEXT_FILE [N_CTX] | continue MODEL PROMPT COUNT\n",
-               stderr);
-    return 2;
-  }
-  const long number = argc == 5 ? std::atol(argv[4]) : 512;
-  if (number < 4 || number > 4096) {
-    std::fputs("llama_peer: N_CTX and COUNT are from 4 to 4096\n", stderr);
-    return 2;
-  }
   const char* backends = std::getenv("ORACLE_BACKENDS");
   if (backends == nullptr) {
     std::fputs("llama_peer: ORACLE_BACKENDS must name the folder of libggml-cpu-*.so\n", stderr);
@@ -262,5 +414,15 @@ int main(int argc, char** argv) {
   llama_log_set(complain, nullptr);
   ggml_backend_load_all_from_path(backends);
   llama_backend_init();
-  return scores ? perplexity(argv[2], argv[3], size_t(number)) : go_on(argv[2], argv[3], size_t(number));
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "perplexity" && (argc == 4 || argc == 5)) {
+    return perplexity(argv[2], argv[3], argc == 5 ? number_of(argv[4]) : 512);
+  }
+  if (mode == "continue" && argc == 5) {
+    return go_on(argv[2], argv[3], number_of(argv[4]));
+  }
+  if (mode == "answer" && argc == 6) {
+    return answer(argv[2], argv[3], number_of(argv[4]), argv[5]);
+  }
+  return mode == "tokenize" && argc == 3 ? tokenize_texts(argv[2]) : usage();
 }
