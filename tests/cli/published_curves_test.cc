@@ -4,6 +4,7 @@
 
 #include "core/json.h"
 #include "tests/support/program.h"
+#include "tests/support/recorded.h"
 
 namespace spillway::test {
 namespace {
@@ -37,15 +38,13 @@ std::vector<Published> read_published(const std::string& path) {
 }
 
 void expect_published_curve(const std::string& model) {
-  const std::string shared = std::string(SPILLWAY_SHARED_DIR) + "/traces/bigmoe-" + model;
-  if (!std::filesystem::exists(shared + ".curve.csv")) {
-    GTEST_SKIP() << shared << ".curve.csv is not here";
-  }
-  const std::vector<Published> rows = read_published(shared + ".curve.csv");
+  SPILLWAY_NEEDS_RECORDED("bigmoe-" + model + ".curve.csv");
+  const std::string stem = recorded("bigmoe-" + model);
+  const std::vector<Published> rows = read_published(stem + ".curve.csv");
   ASSERT_EQ(rows.size(), 33U);
   const TemporaryDirectory scratch;
   const std::string trace = scratch / "trace.bin";
-  const Ran imported = spillway({"trace", "import", shared + ".route.csv", "-o", trace});
+  const Ran imported = spillway({"trace", "import", stem + ".route.csv", "-o", trace});
   ASSERT_EQ(imported.status, 0) << imported.err;
   const Ran ran =
       spillway({"curve", trace, "--policy", "lru,lfu,belady", "--cache",

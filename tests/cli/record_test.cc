@@ -6,14 +6,14 @@
 #include <thread>
 
 #include "core/json.h"
-#include "tests/support/program.h"
+#include "tests/support/references.h"
 
 namespace spillway::test {
 namespace {
 
 const std::string kBundled = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
-const std::string kHybrid = SPILLWAY_SHARED_DIR "/oracle/models/tiny-qwen35moe-q4_k.gguf";
-constexpr int kUnavailable = 77;
+const std::string kHybrid = "small-qwen35moe-f32";  // of the references, which have to be unpacked
+const std::string kEveryType = "small-qwen3moe-every-type";
 
 // Writes the logits after each of a few tokens, as raw bytes.
 Ran logits_of(const std::string& model, const std::string& tokens, const std::string& out,
@@ -34,47 +34,73 @@ std::vector<std::string> names(const std::string& family) {
   return list;
 }
 
-class Streaming : public testing::TestWithParam<std::string> {
+// The path of a model that is there, or the name of one of the references.
+std::string model_of(const std::string& model, const TemporaryDirectory& scratch) {
+  return model == kBundled ? model : unpack_model(model, scratch.path());
+}
+
+class Streaming : public testing::Test {
  protected:
+  explicit Streaming(const std::string& model) : model_(model_of(model, scratch_)) {}
+
   void SetUp() override {
-    if (!std::filesystem::exists(GetParam())) {
-      GTEST_SKIP() << GetParam() << " is not there";
-    }
-    std::ofstream(tokens_) << "5 17 900 17 333 2 64 128 256 511 3 3 3 700 17 5 8 13 21 34";
-    const Ran ran = logits_of(GetParam(), tokens_, scratch_ / "resident", {"--cache", "1GB"});
+    std::ofstream(tokens_) << "5 17 200 17 133 2 64 128 256 281 3 3 3 270 17 5 8 13 21 34";
+    const Ran ran = logits_of(model_, tokens_, scratch_ / "resident", {"--cache", "1GB"});
     ASSERT_EQ(ran.status, 0) << ran.err;
     resident_ = read_file(scratch_ / "resident");
     ASSERT_GT(resident_.size(), 0U);
   }
 
   void expect_the_same(const std::vector<std::string>& options) {
-    const Ran ran = logits_of(GetParam(), tokens_, scratch_ / "streamed", options);
+    const Ran ran = logits_of(model_, tokens_, scratch_ / "streamed", options);
     std::string told;
     for (const std::string& option : options) {
       told += option + ' ';
     }
-    if (ran.status == kUnavailable) {
-      return;  // what this machine refuses, the contract tests report
-    }
+    SKIP_WHERE_UNAVAILABLE(ran);
     ASSERT_EQ(ran.status, 0) << told << ran.err;
     EXPECT_TRUE(read_file(scratch_ / "streamed") == resident_) << told;
   }
 
   TemporaryDirectory scratch_;
+  std::string model_;
   std::string tokens_ = scratch_ / "tokens";
   std::string resident_;  // the logits when everything stays in memory once it was read
 };
 
-TEST_P(Streaming, GivesTheLogitsOfTheResidentModelWithEveryBackendAndCacheSize) {
-  for (const char* backend : {"uring", "uring:depth=1,direct=0", "pread", "pread:direct=1,threads=3", "mmap",
-                              "mmap:advice=random", "hugepage"}) {
-    for (const char* cache : {"0", "500kB", "3MB"}) {
-      expect_the_same({"--backend", backend, "--cache", cache});
-    }
+using ModelAndBackend = std::tuple<std::string, const char*>;
+
+class StreamingByEachBackend : public Streaming, public testing::WithParamInterface<ModelAndBackend> {
+ protected:
+  StreamingByEachBackend() : Streaming(std::get<0>(GetParam())) {}
+};
+
+TEST_P(StreamingByEachBackend, GivesTheLogitsOfTheResidentModelWithEveryCacheSize) {
+  for (const char* cache : {"0", "500kB", "3MB"}) {
+    expect_the_same({"--backend", std::get<1>(GetParam()), "--cache", cache});
   }
 }
 
-TEST_P(Streaming, GivesTheLogitsOfTheResidentModelWithEveryPolicyAndPrefetcher) {
+std::string short_name(const std::string& model) {
+  return model == kBundled ? "Bundled" : model == kHybrid ? "Hybrid" : "EveryType";
+}
+
+INSTANTIATE_TEST_SUITE_P(EachModel, StreamingByEachBackend,
+                         testing::Combine(testing::Values(kBundled, kHybrid),
+                                          testing::Values("uring", "uring:depth=1,direct=0", "pread",
+                                                          "pread:direct=1,threads=3", "mmap",
+                                                          "mmap:advice=random", "hugepage")),
+                         [](const auto& instance) {
+                           return short_name(std::get<0>(instance.param)) + "_" +
+                                  spelled_as_a_name(std::get<1>(instance.param));
+                         });
+
+class StreamingOfEachModel : public Streaming, public testing::WithParamInterface<std::string> {
+ protected:
+  StreamingOfEachModel() : Streaming(GetParam()) {}
+};
+
+TEST_P(StreamingOfEachModel, GivesTheLogitsOfTheResidentModelWithEveryPolicyAndPrefetcher) {
   for (const std::string& policy : names("policies")) {
     if (policy != "belady") {  // knows the future
       expect_the_same({"--cache", "1MB", "--evict", policy});
@@ -89,9 +115,8 @@ TEST_P(Streaming, GivesTheLogitsOfTheResidentModelWithEveryPolicyAndPrefetcher) 
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EachModel, Streaming, testing::Values(kBundled, kHybrid), [](const auto& instance) {
-  return instance.param == kBundled ? "Bundled" : "Hybrid";
-});
+INSTANTIATE_TEST_SUITE_P(EachModel, StreamingOfEachModel, testing::Values(kBundled, kHybrid),
+                         [](const auto& instance) { return short_name(instance.param); });
 
 TEST(Record, GivesTheSameTextWhateverTheThreadsAndTheCache) {
   std::string first;
@@ -273,26 +298,21 @@ TEST(Perplexity, AgreesWithLlamaCpp) {
   expect_llamas_perplexity(kBundled, "tiny-moe-q4_0.gguf");
 }
 
-// What shows that llama.cpp reads such files, and the same numbers from them. The bundled model's
-// rows become Q4_0, the experts of the other Q2_K.
+// What shows that llama.cpp reads such files, and the same numbers from them. The bundled model's rows become
+// Q4_0; the experts of the other, which are of twelve types, Q4_K and Q2_K unless they had fewer bits.
 class PerplexityOfWhatQuantizeMade : public testing::TestWithParam<std::string> {};
 
 TEST_P(PerplexityOfWhatQuantizeMade, AgreesWithLlamaCpp) {
-  const std::filesystem::path model = GetParam();
-  if (!std::filesystem::exists(model)) {
-    GTEST_SKIP() << model << " is not here";
-  }
   const TemporaryDirectory scratch;
+  const std::filesystem::path model = model_of(GetParam(), scratch);
   const std::string made = scratch / "made.gguf";
   const Ran ran = spillway({"quantize", model, made, "--rule", "static:2,4"});
   ASSERT_EQ(ran.status, 0) << ran.err;
   expect_llamas_perplexity(made, model.filename().string() + ", quantized by static:2,4");
 }
 
-INSTANTIATE_TEST_SUITE_P(EachModel, PerplexityOfWhatQuantizeMade, testing::Values(kBundled, kHybrid),
-                         [](const auto& instance) {
-                           return instance.param == kBundled ? "Bundled" : "Hybrid";
-                         });
+INSTANTIATE_TEST_SUITE_P(EachModel, PerplexityOfWhatQuantizeMade, testing::Values(kBundled, kEveryType),
+                         [](const auto& instance) { return short_name(instance.param); });
 
 }  // namespace
 }  // namespace spillway::test

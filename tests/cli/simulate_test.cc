@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "tests/support/program.h"
+#include "tests/support/recorded.h"
 
 namespace spillway::test {
 namespace {
@@ -287,10 +288,8 @@ TEST(Phones, are_simulated_within_fifteen_percent) {
     double tok_per_s;
   };
   for (const Phone& phone : {Phone{"bigmoe-qwen", 5.657}, Phone{"bigmoe-gemma", 4.971}}) {
-    const std::string stem = std::string(SPILLWAY_SHARED_DIR) + "/traces/" + phone.name;
-    if (!std::filesystem::exists(stem + ".route.csv")) {
-      GTEST_SKIP() << stem << ".route.csv is not there";
-    }
+    SPILLWAY_NEEDS_RECORDED(std::string(phone.name) + ".route.csv");
+    const std::string stem = recorded(phone.name);
     const std::string route = read_file(stem + ".route.csv");
     const std::string metrics = read_file(stem + ".metrics.csv");
     std::smatch match;

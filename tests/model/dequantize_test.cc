@@ -2,23 +2,14 @@
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "model/kernels/kernels.h"
+#include "tests/support/references.h"
 
 namespace spillway {
 namespace {
-
-std::string read_whole(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 std::vector<std::byte> bytes_of(std::initializer_list<int> values) {
   std::vector<std::byte> bytes;
@@ -38,17 +29,13 @@ class DequantizeFixture : public testing::TestWithParam<TensorType> {};
 
 // What ggml itself made of the same blocks.
 TEST_P(DequantizeFixture, EqualsTheReferenceBitForBit) {
-  const std::filesystem::path folder = std::filesystem::path(SPILLWAY_SHARED_DIR) / "oracle" / "dequant";
-  if (!std::filesystem::exists(folder)) {
-    GTEST_SKIP() << "no fixtures at " << folder;
-  }
   const TensorTypeInfo& info = tensor_type_info(GetParam());
   std::string name(info.name);
   for (char& letter : name) {
     letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   }
-  const std::string blocks = read_whole(folder / (name + ".blocks"));
-  const std::string expected = read_whole(folder / (name + ".f32"));
+  const std::string blocks = test::unpacked("blocks/" + name + ".blocks");
+  const std::string expected = test::unpacked("blocks/" + name + ".values");
   ASSERT_EQ(expected.size(), 4096 * sizeof(float));
   ASSERT_EQ(blocks.size(), 4096 / info.block_elements * info.block_bytes);
 

@@ -6,9 +6,6 @@ namespace {
 using oracle::Answer;
 using oracle::Reference;
 
-constexpr size_t kPrompt =
-    8;  // tokens of each greedy reference that were given; the rest is llama.cpp's text
-
 class EveryGreedyText : public oracle::ModelTest {};
 
 TEST_P(EveryGreedyText, IsTheOneThatLlamaCppWrites) {
@@ -16,12 +13,13 @@ TEST_P(EveryGreedyText, IsTheOneThatLlamaCppWrites) {
   if (!want) {
     return;
   }
-  const std::vector<TokenId> prompt(want->tokens.begin(), want->tokens.begin() + kPrompt);
-  const size_t more = want->tokens.size() - kPrompt;
+  const size_t given = want->given;
+  const std::vector<TokenId> prompt(want->tokens.begin(), want->tokens.begin() + given);
+  const size_t more = want->tokens.size() - given;
   const Answer got = oracle::answer(path(), prompt, more);
   ASSERT_EQ(got.tokens.size(), want->tokens.size());
   const auto parting = std::mismatch(want->tokens.begin(), want->tokens.end(), got.tokens.begin()).first;
-  const size_t same = size_t(parting - want->tokens.begin()) - kPrompt;
+  const size_t same = size_t(parting - want->tokens.begin()) - given;
   RecordProperty("greedy_tokens", std::to_string(more));
   RecordProperty("same_greedy_tokens", std::to_string(same));
   if (is_fine()) {
@@ -29,10 +27,9 @@ TEST_P(EveryGreedyText, IsTheOneThatLlamaCppWrites) {
   }
   // Where two tokens are about as likely, a rounding decides which, and what follows is another text. Until
   // there the engines must be of one mind.
-  std::vector<oracle::Row> until_there(want->logits.begin(),
-                                       want->logits.begin() + ptrdiff_t(kPrompt + same));
-  std::vector<oracle::Row> ours(got.logits.begin(), got.logits.begin() + ptrdiff_t(kPrompt + same));
-  expect_close(oracle::difference(until_there, ours), mode() == "f32");
+  std::vector<oracle::Row> until_there(want->logits.begin(), want->logits.begin() + ptrdiff_t(given + same));
+  std::vector<oracle::Row> ours(got.logits.begin(), got.logits.begin() + ptrdiff_t(given + same));
+  expect_close(oracle::difference(until_there, ours), is_f32());
 }
 
 TEST_P(EveryGreedyText, IsAsLikelyAsLlamaCppFindsIt) {
@@ -43,12 +40,12 @@ TEST_P(EveryGreedyText, IsAsLikelyAsLlamaCppFindsIt) {
   const Answer got = oracle::answer(path(), want->tokens);
   ASSERT_EQ(got.logits.size(), want->logits.size());
   // F16: one choice of an expert, of 896, hangs on the fourth digit of a router's logit.
-  expect_close(oracle::difference(want->logits, got.logits), mode() == "f32");
+  expect_close(oracle::difference(want->logits, got.logits), is_f32());
 }
 
-INSTANTIATE_TEST_SUITE_P(every, EveryGreedyText,
-                         testing::Combine(testing::ValuesIn(oracle::kArchitectures),
-                                          testing::ValuesIn(oracle::kModes)),
+INSTANTIATE_TEST_SUITE_P(shipped, EveryGreedyText, testing::ValuesIn(test::reference_models()),
+                         oracle::name_of);
+INSTANTIATE_TEST_SUITE_P(larger, EveryGreedyText, testing::ValuesIn(oracle::larger_models(oracle::kModes)),
                          oracle::name_of);
 
 }  // namespace

@@ -1,3 +1,6 @@
+#include <set>
+
+#include "model/arch/list.h"
 #include "tests/model/oracle.h"
 
 namespace spillway {
@@ -19,12 +22,12 @@ TEST_P(EveryOracleModel, GivesTheNextTokenDistributionsOfLlamaCpp) {
 }
 
 TEST_P(EveryOracleModel, ChoosesTheExpertsThatLlamaCppChooses) {
-  const std::optional<Reference> reference_to = reference("logits");
-  if (!reference_to) {
+  const std::optional<Reference> said = reference("logits");
+  if (!said) {
     return;
   }
-  const std::vector<std::vector<uint16_t>> want = oracle::load_choices(reference_to->router);
-  const Answer got = oracle::answer(path(), reference_to->tokens);
+  const std::vector<std::vector<uint16_t>>& want = said->choices;
+  const Answer got = oracle::answer(path(), said->tokens);
   ASSERT_EQ(got.choices.size(), want.size());
   size_t all = 0;
   size_t different = 0;
@@ -37,7 +40,7 @@ TEST_P(EveryOracleModel, ChoosesTheExpertsThatLlamaCppChooses) {
   RecordProperty("choices", std::to_string(all));
   RecordProperty("different_choices", std::to_string(different));
   EXPECT_LE(different, all / 100) << "of " << all;
-  if (mode() == "f32") {
+  if (is_f32()) {
     EXPECT_EQ(got.choices, want) << "and in the same order";
   }
 }
@@ -60,9 +63,9 @@ TEST_P(EveryOracleModel, SaysWhatATokenAddsToTheContextBeforeAWeightIsRead) {
             model->state_bytes(2) - model->state_bytes(1));
 }
 
-INSTANTIATE_TEST_SUITE_P(every, EveryOracleModel,
-                         testing::Combine(testing::ValuesIn(oracle::kArchitectures),
-                                          testing::ValuesIn(oracle::kModes)),
+INSTANTIATE_TEST_SUITE_P(shipped, EveryOracleModel, testing::ValuesIn(test::reference_models()),
+                         oracle::name_of);
+INSTANTIATE_TEST_SUITE_P(larger, EveryOracleModel, testing::ValuesIn(oracle::larger_models(oracle::kModes)),
                          oracle::name_of);
 
 class EveryModelOfAnUnknownType : public oracle::ModelTest {};
@@ -70,7 +73,7 @@ class EveryModelOfAnUnknownType : public oracle::ModelTest {};
 TEST_P(EveryModelOfAnUnknownType, IsRefusedWithTheTypeAndTheTensor) {
   const Result<Model> model = oracle::Subject(path()).build();
   ASSERT_FALSE(model);
-  std::string type = mode().substr(mode().find('-') + 1);
+  std::string type = name().substr(name().rfind('-') + 1);
   std::transform(type.begin(), type.end(), type.begin(),
                  [](unsigned char c) { return char(std::toupper(c)); });
   EXPECT_NE(model.error().message.find("type " + type), std::string::npos) << model.error().message;
@@ -79,30 +82,37 @@ TEST_P(EveryModelOfAnUnknownType, IsRefusedWithTheTypeAndTheTensor) {
   EXPECT_NE(model.error().message.find(path().string()), std::string::npos) << model.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(every, EveryModelOfAnUnknownType,
-                         testing::Combine(testing::ValuesIn(oracle::kArchitectures),
-                                          testing::ValuesIn(oracle::kRefusedModes)),
-                         oracle::name_of);
+INSTANTIATE_TEST_SUITE_P(larger, EveryModelOfAnUnknownType,
+                         testing::ValuesIn(oracle::larger_models(oracle::kRefusedModes)), oracle::name_of);
 
 // A model that is added to the oracle is tested too, or this fails.
 TEST(Oracle, HasNoModelThatIsNotTested) {
-  std::ifstream sums(oracle::shipped() / "models.sha256");
+  std::ifstream sums(oracle::beside() / "models.sha256");
   if (!sums) {
-    GTEST_SKIP() << oracle::shipped() << " is not here";
+    GTEST_SKIP() << oracle::kNoLargerModels;
   }
   std::set<std::string> listed;
   for (std::string sum, file; sums >> sum >> file;) {
     listed.insert(file);
   }
   std::set<std::string> tested;
-  for (const std::string& architecture : oracle::kArchitectures) {
-    for (const std::vector<std::string>& modes : {oracle::kModes, oracle::kRefusedModes}) {
-      for (const std::string& mode : modes) {
-        tested.insert(fmt::format("tiny-{}-{}.gguf", architecture, mode));
-      }
+  for (const std::vector<std::string>& modes : {oracle::kModes, oracle::kRefusedModes}) {
+    for (const std::string& name : oracle::larger_models(modes)) {
+      tested.insert(name + ".gguf");
     }
   }
   EXPECT_EQ(listed, tested);
+}
+
+// An architecture that is added needs a model in tests/oracle/small/architectures.py.
+TEST(Oracle, ShipsAModelOfEveryArchitecture) {
+  const std::vector<std::string> names = test::reference_models();
+  for (const Architecture& architecture : architectures()) {
+    for (const char* mode : {"f32", "q8_0"}) {
+      const std::string name = fmt::format("small-{}-{}", architecture.name, mode);
+      EXPECT_TRUE(std::find(names.begin(), names.end(), name) != names.end()) << name;
+    }
+  }
 }
 
 }  // namespace

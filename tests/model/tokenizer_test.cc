@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,17 +18,14 @@
 #include "core/rng.h"
 #include "model/gguf/gguf.h"
 #include "tests/model/small_vocabulary.h"
+#include "tests/support/references.h"
 
 namespace spillway {
 namespace {
 
 using Ids = std::vector<TokenId>;
 
-std::string shared(const std::string& name) {
-  return std::string(SPILLWAY_SHARED_DIR) + "/" + name;
-}
-
-const char* const kTrained = "models/tiny-moe-q8_0.gguf";
+const char* const kTrained = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
 
 Result<Tokenizer> open_tokenizer(const std::string& path) {
   Result<Gguf> gguf = Gguf::open(path);
@@ -71,43 +68,48 @@ std::string random_text(Rng& rng, uint64_t most) {
 
 // ---- against llama.cpp
 
-struct OracleCase {
-  const char* architecture;
-  const char* model;
-};
+class TokenizerOracle : public testing::TestWithParam<std::string> {};
 
-class TokenizerOracle : public testing::TestWithParam<OracleCase> {};
+std::vector<std::string> texts() {
+  std::istringstream lines(test::read_file(test::reference_path("tokenizers/texts.hex")));
+  std::vector<std::string> list;
+  for (std::string line; std::getline(lines, line);) {
+    std::string& text = list.emplace_back();
+    for (size_t i = 0; i < line.size(); i += 2) {
+      text += char(std::stoi(line.substr(i, 2), nullptr, 16));
+    }
+  }
+  return list;
+}
 
 TEST_P(TokenizerOracle, GivesTheTokensOfLlamaCpp) {
-  const std::string model = shared(GetParam().model);
-  std::ifstream file(shared("oracle/tokenizer.json"));
-  if (!file || !std::filesystem::exists(model)) {
-    GTEST_SKIP() << "needs " << model << " and oracle/tokenizer.json beside it";
-  }
-  const Result<Tokenizer> tokenizer = open_tokenizer(model);
+  const test::TemporaryDirectory scratch;
+  const std::string vocabulary = scratch / "vocabulary.gguf";
+  std::ofstream(vocabulary, std::ios::binary) << test::unpacked("tokenizers/" + GetParam() + ".gguf");
+  const Result<Tokenizer> tokenizer = open_tokenizer(vocabulary);
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;
-  const Json cases = Json::parse(file).at(GetParam().architecture);
-  EXPECT_EQ(cases.size(), 62U);
-  for (const Json& each : cases) {
-    const std::string text = each.at("text");
-    const Ids plain = each.at("ids");
-    const Ids special = each.at("ids_special");
+  const Json ids = Json::parse(test::read_file(test::reference_path("tokenizers/" + GetParam() + ".json")));
+  const std::vector<std::string> all = texts();
+  EXPECT_GT(all.size(), 70U);
+  ASSERT_EQ(ids.at("ids").size(), all.size());
+  ASSERT_EQ(ids.at("ids_special").size(), all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    const std::string& text = all[i];
+    const Ids plain = ids["ids"][i];
+    const Ids special = ids["ids_special"][i];
     EXPECT_EQ(tokenizer->encode(text).value(), plain) << text;
     EXPECT_EQ(tokenizer->encode(text, ControlText::is_token).value(), special) << text;
     EXPECT_EQ(tokenizer->decode(plain), text);
     EXPECT_EQ(tokenizer->decode(special, /*with_control=*/true), text);
   }
   EXPECT_EQ(tokenizer->opening(), std::nullopt);
-  EXPECT_TRUE(tokenizer->ends_generation(999));   // eos, <|im_end|>
-  EXPECT_TRUE(tokenizer->ends_generation(997));   // <|endoftext|>, by its text
-  EXPECT_FALSE(tokenizer->ends_generation(998));  // <|im_start|>
+  EXPECT_TRUE(tokenizer->ends_generation(699));   // eos, <|im_end|>
+  EXPECT_TRUE(tokenizer->ends_generation(697));   // <|endoftext|>, by its text
+  EXPECT_FALSE(tokenizer->ends_generation(698));  // <|im_start|>
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, TokenizerOracle,
-                         testing::Values(OracleCase{"qwen3moe", "oracle/models/tiny-qwen3moe-exps-q2_k.gguf"},
-                                         OracleCase{"qwen35moe",
-                                                    "oracle/models/tiny-qwen35moe-exps-iq2_xs.gguf"}),
-                         [](const auto& chosen) { return std::string(chosen.param.architecture); });
+INSTANTIATE_TEST_SUITE_P(PreTokenizers, TokenizerOracle, testing::Values("qwen2", "qwen35", "olmo"),
+                         [](const auto& chosen) { return chosen.param; });
 
 // ---- a trained vocabulary against the definition
 
@@ -168,10 +170,7 @@ class SlowTokenizer {
 class TrainedTokenizer : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(shared(kTrained))) {
-      GTEST_SKIP() << "needs " << shared(kTrained);
-    }
-    Result<Tokenizer> made = open_tokenizer(shared(kTrained));
+    Result<Tokenizer> made = open_tokenizer(kTrained);
     ASSERT_TRUE(made) << made.error().message;
     tokenizer_.emplace(std::move(*made));
   }
@@ -180,7 +179,7 @@ class TrainedTokenizer : public testing::Test {
 };
 
 TEST_F(TrainedTokenizer, MergesAsTheDefinitionSays) {
-  Result<Gguf> gguf = Gguf::open(shared(kTrained));
+  Result<Gguf> gguf = Gguf::open(kTrained);
   ASSERT_TRUE(gguf);
   const SlowTokenizer slow(read_vocabulary(gguf->metadata()).value());
   Rng rng(3);

@@ -8,6 +8,7 @@
 #include "sim/curve/request_source.h"
 #include "tests/policies/lab.h"
 #include "tests/support/fakes.h"
+#include "tests/support/recorded.h"
 #include "traces/import/import.h"
 
 // The replays of sim/curve and the pager are two implementations of one semantics: the same steps, policy and
@@ -149,10 +150,8 @@ TEST_P(Replays, CountWhatThePagerCountsWithExpertsOfSeveralSizes) {
 // The sizes at which others published the hit ratios of these traces, and two at which prefill steps do not
 // fit.
 void expect_parity_on(const std::string& name) {
-  const std::string path = SPILLWAY_SHARED_DIR "/traces/" + name;
-  if (!std::filesystem::exists(path)) {
-    GTEST_SKIP() << path << " is not here";
-  }
+  SPILLWAY_NEEDS_RECORDED(name);
+  const std::string path = test::recorded(name);
   ModelGeometry shape;
   std::vector<Step> steps;
   const auto begin = [&](const TraceHeader& header) -> Result<void> {

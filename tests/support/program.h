@@ -111,6 +111,24 @@ class Program {
   pid_t pid_ = -1;
 };
 
+// This machine or its file system does not have what the run asked for.
+inline bool is_unavailable(const Ran& ran) {
+  return ran.status == 77 || (ran.status != 0 && ran.err.find("O_DIRECT") != std::string::npos);
+}
+
+// Ends the test as skipped, with what the run said.
+#define SKIP_WHERE_UNAVAILABLE(ran) \
+  if (is_unavailable(ran)) {        \
+    GTEST_SKIP() << (ran).err;      \
+  }
+
+// pread:direct=1 as the name of a test: pread_direct_1.
+inline std::string spelled_as_a_name(std::string text) {
+  const auto is_sign = [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); };
+  std::replace_if(text.begin(), text.end(), is_sign, '_');
+  return text;
+}
+
 inline Ran spillway(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), SPILLWAY_BINARY);
   return Program(arguments).wait();

@@ -1,5 +1,6 @@
 #include "traces/import/import.h"
 
+#include "tests/support/recorded.h"
 #include "tests/traces/import_testing.h"
 #include "traces/export.h"
 #include "traces/oracle_general.h"
@@ -252,8 +253,8 @@ TEST_F(Import, RecognisesNothingInNoise) {
 }
 
 TEST_F(Import, ReadsTheSharedQwenTrace) {
-  SPILLWAY_NEEDS_SHARED("traces/bigmoe-qwen.route.csv");
-  const Imported got = import_all(shared_file("traces/bigmoe-qwen.route.csv"));
+  SPILLWAY_NEEDS_RECORDED("bigmoe-qwen.route.csv");
+  const Imported got = import_all(test::recorded("bigmoe-qwen.route.csv"));
   ASSERT_EQ(got.error, "");
   EXPECT_EQ(got.header.geometry.layers, 48U);
   EXPECT_EQ(got.header.geometry.experts_per_layer, 128U);

@@ -48,9 +48,4 @@ inline std::unique_ptr<TraceReader> import_to_reader(const ScratchDirectory& scr
   return std::move(*reader);
 }
 
-#define SPILLWAY_NEEDS_SHARED(name)                                                  \
-  if (!std::filesystem::exists(shared_file(name))) {                                 \
-    GTEST_SKIP() << shared_file(name) << " is not there; it comes with the project"; \
-  }
-
 }  // namespace spillway::testing

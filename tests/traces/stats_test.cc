@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/support/recorded.h"
 #include "tests/traces/import_testing.h"
 
 namespace spillway::testing {
@@ -120,14 +121,14 @@ struct Published {
 class PublishedReuse : public ::testing::TestWithParam<Published> {};
 
 TEST_P(PublishedReuse, IsWhatWeMeasure) {
-  const std::string path = std::string("traces/") + GetParam().file;
-  SPILLWAY_NEEDS_SHARED(path);
+  const std::string path = test::recorded(GetParam().file);
+  SPILLWAY_NEEDS_RECORDED(GetParam().file);
   ImportOptions options;
   if (path.ends_with(".jsonl")) {
     options.experts_per_layer = 64;
     options.expert_bytes = {3'538'944};
   }
-  const Imported got = import_all(shared_file(path), options);
+  const Imported got = import_all(path, options);
   ASSERT_EQ(got.error, "");
   StatsCollector collector(got.header.geometry);
   for (const Step& step : got.steps) {

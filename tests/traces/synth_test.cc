@@ -4,6 +4,7 @@
 #include <list>
 #include <unordered_map>
 
+#include "tests/support/recorded.h"
 #include "tests/traces/import_testing.h"
 #include "traces/memory_trace.h"
 
@@ -107,9 +108,9 @@ double popularity_distance(const StatsCollector& a, const StatsCollector& b, uin
 }
 
 TEST(SynthLike, HasTheReusePopularityAndLruBehaviourOfTheRealTrace) {
-  SPILLWAY_NEEDS_SHARED("traces/bigmoe-qwen.route.csv");
+  SPILLWAY_NEEDS_RECORDED("bigmoe-qwen.route.csv");
   const ScratchDirectory scratch;
-  const auto reader = import_to_reader(scratch, shared_file("traces/bigmoe-qwen.route.csv"));
+  const auto reader = import_to_reader(scratch, test::recorded("bigmoe-qwen.route.csv"));
   const Result<MemoryTrace> real = MemoryTrace::load(*reader);
   ASSERT_TRUE(real) << real.error().message;
   const ModelGeometry& geometry = real->info().geometry;

@@ -42,10 +42,6 @@ class ScratchDirectory {
   std::filesystem::path path_;
 };
 
-inline std::string shared_file(const std::string& name) {
-  return std::string(SPILLWAY_SHARED_DIR) + "/" + name;
-}
-
 inline Buffer read_bytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return Buffer(std::istreambuf_iterator<char>(in), {});
