@@ -14,8 +14,8 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("halve_every", halve_every, "steps after which all counts are halved; 0: never");
-    v("keep", keep, "an expert that returns finds the count it left with");
+    v("halve_every", halve_every, "number of steps after which all use counts are halved; 0: never");
+    v("keep", keep, "an expert that returns to the cache keeps the use count it had when it left");
   }
 };
 

@@ -144,7 +144,7 @@ TEST(Oracle, IsRefusedWhereNobodyKnowsTheFuture) {
   };
   PolicyEnv live = lab.env(0);
   live.future = nullptr;
-  EXPECT_NE(refusal("oracle", live).find("not of a model that runs"), std::string::npos);
+  EXPECT_NE(refusal("oracle", live).find("use a trace instead of a running model"), std::string::npos);
   EXPECT_NE(refusal("oracle:precision=0", lab.env(0)), "");
   EXPECT_NE(refusal("oracle:precision=1.5", lab.env(0)), "");
   EXPECT_NE(refusal("oracle:recall=1.5", lab.env(0)), "");

@@ -140,7 +140,7 @@ TEST_F(DamagedTrace, SaysWhatAForeignFileIs) {
   EXPECT_NE(reader.error().message.find(path()), std::string::npos);
   EXPECT_FALSE(TraceReader::open(scratch_.file("absent.bin")));
   write_text(path(), "");
-  EXPECT_NE(TraceReader::open(path()).error().message.find("0 bytes are too few"), std::string::npos);
+  EXPECT_NE(TraceReader::open(path()).error().message.find("the file has only 0 bytes"), std::string::npos);
   EXPECT_FALSE(TraceReader::open("/dev/zero")) << "has no size to hold claims against";
 }
 
