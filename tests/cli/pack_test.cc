@@ -9,7 +9,7 @@
 namespace spillway::test {
 namespace {
 
-// A model of the oracle whose experts are all of one size, packed; and a made-up trace of its shape.
+// One of the oracle's models whose experts all have one size, packed, and a synthetic trace of its shape.
 class PackCli : public testing::Test {
  protected:
   void SetUp() override {
@@ -87,7 +87,7 @@ TEST_F(PackCli, ReplayReadsEveryLayoutAndVerifiesIt) {
         SCOPED_TRACE(backend + " " + verify);
         const Ran ran = replay(backend, verify);
         if (ran.status == 77 || ran.err.find("O_DIRECT") != std::string::npos) {
-          continue;  // not to be had on this machine or file system
+          continue;  // not available on this machine or file system
         }
         EXPECT_EQ(ran.status, 0) << ran.err;
         EXPECT_NE(ran.out.find(verify == "all" ? "every byte" : "a few words of each expert"),
@@ -100,7 +100,7 @@ TEST_F(PackCli, ReplayReadsEveryLayoutAndVerifiesIt) {
 
 TEST_F(PackCli, ReplayNamesTheExpertAndTheFileWhereAByteWasFlipped) {
   std::fstream file(store_, std::ios::in | std::ios::out | std::ios::binary);
-  // The same byte of every expert of the first layer, so that whichever comes first is hit.
+  // Flips the same byte in every expert of the first layer, so that the first one read is damaged.
   const auto slot = int64_t((geometry_["expert_bytes"][0].get<uint64_t>() + 4095) / 4096 * 4096);
   for (int64_t expert = 0; expert < geometry_["experts_per_layer"].get<int64_t>(); ++expert) {
     const int64_t at = (int64_t(2) << 20) + expert * slot + 12'345;
