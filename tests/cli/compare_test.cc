@@ -106,7 +106,7 @@ TEST_F(Compare, CallsNoiseNoise) {
   EXPECT_EQ(doubled["verdict"], "higher");
   EXPECT_NEAR(doubled["difference"].get<double>(), 1.0, 0.05);
   EXPECT_GT(doubled["low"].get<double>(), 0.7);
-  // The two speeds beside the difference are those that it is the difference of.
+  // The means beside the difference are geometric too, since the difference compares geometric means.
   const Json wide =
       figure(compare({folder_of("d", {1.0, 100.0}), folder_of("e", {10.0, 10.0})})["points"][0], "tok_per_s");
   EXPECT_NEAR(wide["a"]["mean"].get<double>(), 10, 1e-9);

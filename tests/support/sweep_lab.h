@@ -16,7 +16,7 @@ namespace spillway::test {
 
 class SweepLab : public testing::Test {
  protected:
-  // 4 layers of 16 experts of 64 KiB, top-4: two cache sizes × two policies, each twice. That makes 8 runs
+  // 4 layers of 16 experts of 64 KiB, top-4, with two cache sizes × two policies, each twice: 8 runs
   // in virtual time.
   static Json small_experiment() {
     return Json::parse(R"({
