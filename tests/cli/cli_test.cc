@@ -9,7 +9,7 @@
 namespace spillway::test {
 namespace {
 
-// A small trace, and a store that fits to it: 4 layers of 16 experts of 64 KiB, top-4.
+// A small trace, and a store that fits it: 4 layers of 16 experts of 64 KiB, top-4.
 class Cli : public testing::Test {
  protected:
   void SetUp() override {

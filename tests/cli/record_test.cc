@@ -206,7 +206,7 @@ TEST(Record, RefusesInOneLineWhatCannotWork) {
       {2, good},                                                // neither -o nor --no-trace
       {2, with({"--no-trace", "-o", scratch / "t"})},           // both
       {2, {"record", "--model", kBundled, "--no-trace"}},       // no prompt
-      {2, with({"--no-trace", "--logits", scratch / "l"})},     // logits without a prompt
+      {2, with({"--no-trace", "--logits", scratch / "l"})},     // logits without token ids
       {2, with({"--no-trace", "--context", "4"})},              // too short
       {2, with({"--no-trace", "--experts-per-token", "129"})},  // more than there are
       {2, with({"--no-trace", "--evict", "belady"})},           // a live model knows no future
