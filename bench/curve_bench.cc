@@ -13,9 +13,9 @@
 #include "traces/memory_trace.h"
 #include "traces/synth.h"
 
-// Accesses a second of one core over a trace of ten million accesses in memory: 48 layers of 256 experts, top
-// 8, Zipf popularity and reuse of the last token's choices. Before anything is timed its counts are compared
-// with the pager's on the start of the same trace: a fast wrong count is no result.
+// Measures accesses a second of one core over a trace of ten million accesses in memory: 48 layers of 256
+// experts, top 8, Zipf popularity and reuse of the last token's choices. Before the timing, the counts are
+// compared with the pager's on the start of the same trace: a fast wrong count is no result.
 namespace spillway {
 namespace {
 
@@ -29,8 +29,8 @@ constexpr double kSkew = 0.8;
 constexpr double kReuse = 0.35;
 constexpr uint64_t kPercents[] = {10, 25, 50};
 
-// Half of the layers of a mixed model have experts a sixth larger, as where every second one is quantized
-// with more bits.
+// In half of the layers of a mixed model, experts are a sixth larger, as if every second layer were
+// quantized with more bits.
 ModelGeometry shape(bool mixed) {
   ModelGeometry geometry{kLayers, kExperts, kTopK, kTopK, std::vector<uint64_t>(kLayers, kExpertBytes)};
   for (uint32_t layer = 0; mixed && layer < kLayers; layer += 2) {
@@ -51,7 +51,7 @@ struct Case {
   std::string policy;
   CacheSemantics semantics = CacheSemantics::step;
   bool mixed = false;
-  uint64_t percent = 0;  // of all experts that the cache holds
+  uint64_t percent = 0;  // share of all experts that the cache holds
 
   uint64_t capacity() const { return shape(mixed).total_bytes() * percent / 100; }
 };
@@ -72,7 +72,7 @@ std::vector<uint64_t> replay(const Case& which, const AccessStream& stream, cons
                                   : replay_belady(stream, *next_uses, which.capacity());
 }
 
-// The pager's hits over `trace`, all of whose steps are of decode.
+// Returns the pager's hits over `trace`, all of whose steps are of decode.
 uint64_t hits_by_pager(const std::string& policy_name, CacheSemantics semantics, uint64_t capacity,
                        const MemoryTrace& trace) {
   const std::unique_ptr<StepSource> steps = trace.cursor();
@@ -101,7 +101,7 @@ void count_accesses(benchmark::State& state, const AccessStream& stream) {
 
 void replay_policy(benchmark::State& state, const Case& which) {
   if (!agrees_with_pager(which)) {
-    state.SkipWithError("counts other hits than the pager");
+    state.SkipWithError("the hits differ from the pager's");
     return;
   }
   const AccessStream& stream = whole_stream(which.mixed);
@@ -134,7 +134,8 @@ void pager(benchmark::State& state, const std::string& policy) {
                                                   benchmark::Counter::kIsRate);
 }
 
-// Exact hits at every size. Compared with the pager's at the three sizes that the policies are timed at.
+// Counts exact hits at every size. The counts are compared with the pager's at the three sizes used
+// to time policies.
 void all_sizes(benchmark::State& state, CacheSemantics semantics, bool mixed, CurveIsa isa) {
   const MemoryTrace trace = make_trace(mixed, kCheckedTokens);
   const LruCurve start = lru_curve(*AccessStream::load(*trace.cursor()), semantics, isa);
@@ -142,7 +143,7 @@ void all_sizes(benchmark::State& state, CacheSemantics semantics, bool mixed, Cu
     const uint64_t granules = shape(mixed).total_bytes() * percent / 100 / start.granule_bytes;
     const uint64_t capacity = granules * start.granule_bytes;
     if (start.hits_at(Phase::decode, granules) != hits_by_pager("lru", semantics, capacity, trace)) {
-      state.SkipWithError("counts other hits than the pager");
+      state.SkipWithError("the hits differ from the pager's");
       return;
     }
   }

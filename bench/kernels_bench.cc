@@ -11,9 +11,9 @@
 #include "core/rng.h"
 #include "model/kernels/kernels.h"
 
-// How fast one thread multiplies: GB/s of weights for each type and instruction set, from the second-level
-// cache and from memory, for one token (decode) and for 64 at once (prefill). Each answer is compared with
-// the portable kernel's before it is timed: a fast wrong kernel is no result.
+// Measures how fast one thread multiplies: GB/s of weights for each type and instruction set, from the
+// second-level cache and from memory, for one token (decode) and for 64 at once (prefill). Each answer is
+// compared with the portable kernel's before the timing: a fast wrong kernel is no result.
 namespace spillway {
 namespace {
 
@@ -32,7 +32,7 @@ Memory aligned_memory(size_t bytes) {
   return Memory(static_cast<std::byte*>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096)));
 }
 
-// Random bits are fine for speed; only exponents that mean infinity are kept away.
+// Random bits are fine for speed, except exponents that mean infinity.
 struct Weights {
   Memory bytes;
   Matrix matrix;
@@ -47,7 +47,8 @@ struct Weights {
       const uint64_t word = random.next() & 0xbfbfbfbfbfbfbfbfU;
       std::memcpy(bytes.get() + at, &word, 8);
     }
-    // A scale of MXFP4 is an exponent alone; with tiny ones the processor would spend its time on subnormals.
+    // A scale of MXFP4 is an exponent alone. With tiny scales the processor would spend its
+    // time on subnormals.
     for (size_t at = 0; type == TensorType::mxfp4 && at < row * rows; at += 17) {
       bytes[at] = static_cast<std::byte>(118 + at % 8);
     }
@@ -85,7 +86,7 @@ void multiply(benchmark::State& state, Isa isa, TensorType type, size_t bytes, u
   const Weights weights(type, bytes);
   const Memory activations = quantized(k, type, tokens);
   if (!agrees_with_portable(k, weights, activations.get(), tokens)) {
-    state.SkipWithError("differs from the portable kernel");
+    state.SkipWithError("the result differs from the portable kernel's");
     return;
   }
   const Matrix& w = weights.matrix;

@@ -14,13 +14,13 @@
 #include "runtime/session.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
-#include "tests/support/imagined_store.h"
+#include "stores/store.h"
 #include "traces/memory_trace.h"
 #include "traces/synth.h"
 
-// How many expert accesses a second `spillway simulate` gets through on one core: its session over a trace in
-// memory, against the linear device, without prefetch or compute. What the run reports is compared with a
-// plain model of the cache and of the drive before anything is timed: a fast wrong simulation is no result.
+// Measures how many expert accesses a second `spillway simulate` handles on one core: its session over a
+// trace in memory, against the linear device, without prefetch or compute. Before the timing, the run's
+// report is compared with a plain model of the cache and of the drive: a fast wrong simulation is no result.
 namespace spillway {
 namespace {
 
@@ -37,8 +37,8 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
-// Of 48 layers with 256 experts, 8 of which a token uses; popularity and reuse as `spillway trace synth` has
-// them when nothing is asked for.
+// Returns a trace of 48 layers with 256 experts, 8 of which a token uses. Popularity and reuse are the
+// defaults of `spillway trace synth`.
 const MemoryTrace& trace() {
   static const MemoryTrace made = [] {
     const ModelGeometry shape{48, 256, 8, 8, std::vector<uint64_t>(48, kExpertBytes)};
@@ -46,6 +46,17 @@ const MemoryTrace& trace() {
     return must(MemoryTrace::load(source));
   }();
   return made;
+}
+
+// Returns a store whose layers follow each other in a file that the simulated device never opens.
+std::unique_ptr<ExpertStore> imagined_store(const ModelGeometry& shape) {
+  ExpertTables tables{.files = {"imagined"}, .experts_per_layer = shape.experts_per_layer, .layers = {}};
+  uint64_t end = 0;
+  for (const uint64_t bytes : shape.expert_bytes) {
+    tables.layers.push_back({{.file = 0, .offset = end, .bytes = bytes}});
+    end += bytes * shape.experts_per_layer;
+  }
+  return must(make_range_store(std::move(tables), shape));
 }
 
 struct Outcome {
@@ -64,11 +75,11 @@ Outcome simulate(uint64_t cache_bytes, const std::string& policy_name) {
       must(make_plugin(eviction_policies(), "eviction policy", policy_name, env));
   const Made<Prefetcher> none = must(make_plugin(prefetchers(), "prefetcher", "none", env));
   const std::unique_ptr<Compute> compute = must(make_paced_compute({}, info));
-  const ImaginedStore store(info.geometry);
+  const std::unique_ptr<ExpertStore> store = imagined_store(info.geometry);
   VirtualClock clock;
   SimulatedBackend backend(must(make_plugin(device_models(), "device", kDevice, {1})).port, clock, {});
   Pager pager(info.geometry, {.capacity_bytes = cache_bytes}, *policy.port, observers);
-  Loader loader(info.geometry, store, backend, nullptr, pager, clock, observers, {});
+  Loader loader(info.geometry, *store, backend, nullptr, pager, clock, observers, {});
   Session session({*source, *none.port, pager, loader, *compute, clock, observers});
   const Result<void> ran = session.run([] { return false; });
   if (!ran) {
@@ -79,8 +90,8 @@ Outcome simulate(uint64_t cache_bytes, const std::string& policy_name) {
   return outcome;
 }
 
-// The same cache and drive in their simplest words: a list in the order of use, and steps of which each waits
-// for all that it misses.
+// The same cache and drive in their simplest form: a list in the order of use, and steps that each wait for
+// all their misses.
 struct PlainModel {
   uint64_t hits = 0;
   uint64_t misses = 0;
@@ -101,7 +112,7 @@ struct PlainModel {
         }
         ++missed;
         if (by_use.size() == slots) {
-          // Never one of the step's own, though they may be the oldest.
+          // The victim is never an expert of the same step, even if that expert is the oldest.
           const auto victim = std::find_if(by_use.begin(), by_use.end(), [&](ExpertId other) {
             return std::find(step.experts.begin(), step.experts.end(), other) == step.experts.end();
           });
@@ -128,11 +139,11 @@ bool right(uint64_t slots) {
          decode.stall == model.time;
 }
 
-// state.range(0): per cent of the model's experts that the cache holds.
+// state.range(0) is the percentage of the model's experts that the cache holds.
 void simulate_lru(benchmark::State& state) {
   const uint64_t slots = trace().info().geometry.expert_count() * uint64_t(state.range(0)) / 100;
   if (!right(slots)) {
-    state.SkipWithError("differs from the plain model");
+    state.SkipWithError("the run differs from the plain model");
     return;
   }
   PhaseMetrics last;

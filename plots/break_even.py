@@ -1,26 +1,26 @@
 #!/usr/bin/env python3
-"""How good a prefetcher has to be before it pays: tokens per second relative to the same run without prefetch, for each
-precision (the share of what it proposes that is then used) and recall (the share of what is used that it proposed), a
-panel for each number of layers ahead and whatever else varies. Reads the points of a sweep over
+"""Draws how good a prefetcher must be before it pays: tokens per second relative to the same run without prefetch, by
+precision (the share of the proposed experts that are then used) and recall (the share of the used experts that were
+proposed). Each number of layers ahead, and each value of any other axis, has a panel. Reads the points of a sweep over
 `oracle:precision=,recall=,ahead=` and `none`."""
 
 import math
 import re
 
-import figure as fig  # before matplotlib: it says what to install
+import figure as fig  # before matplotlib: this module says what to install
 from matplotlib.colors import TwoSlopeNorm
 
 PREFETCHER = "oracle"
-PAYS = 1.005  # less may be noise; the page counts by the same (app/page/sweep_answer.cc)
+PAYS = 1.005  # a smaller gain may be noise; the page uses the same limit (app/page/sweep_answer.cc)
 
 
 def place_of(run):
-    """What both runs of a pair have in common: everything but the prefetcher."""
+    """Returns the settings that both runs of a pair share: all except the prefetcher."""
     return tuple(sorted((key, value) for key, value in run.report["config"].items() if key != "prefetch"))
 
 
 def gains_of(runs):
-    """{(place, layers ahead): {(precision, recall): [tok/s ÷ tok/s without prefetch, …]}}."""
+    """Returns {(place, layers ahead): {(precision, recall): [tok/s ÷ tok/s without prefetch, …]}}."""
     without = {}
     for run in runs:
         if run.config("prefetch").startswith("none"):
@@ -34,12 +34,13 @@ def gains_of(runs):
             quality = (float(options["precision"]), float(options["recall"]))
             panel.setdefault(quality, []).append(run.tok_per_s / fig.median(base))
     if not panels:
-        raise fig.BadInput("there is no run with --prefetch oracle:precision=,recall= beside the same with none")
+        raise fig.BadInput("no two runs differ only in --prefetch: one with oracle:precision=,recall=, one with none")
     return panels
 
 
 def titles_of(panels, runs):
-    """What tells a panel from the others, a line each for the place and the layers ahead: as the sweep's axes have it."""
+    """Returns the titles of the panels: a line for the place, as named on the sweep's axes, and one for the layers
+    ahead."""
     places = [dict(place) for place, _ in panels]
     varying = [key for key in places[0] if len({place.get(key) for place in places}) > 1]
     written = {(place_of(run), key): run.point.get(key.removesuffix("_bytes")) for run in runs for key in varying}
@@ -51,7 +52,7 @@ def titles_of(panels, runs):
 
 
 def in_order(panel):
-    """By the numbers in their configuration, lest 1000000ns come before 200000ns."""
+    """Orders panels by the numbers in their configuration, so that 200000ns comes before 1000000ns."""
     (place, ahead), _ = panel
     return [[float(number) for number in re.findall("[0-9]+", value)] for _, value in place], ahead
 
@@ -98,7 +99,7 @@ def draw_panel(axes, panel, precisions, recalls, norm):
 
 
 def add_options(parser):
-    parser.add_argument("--most", type=int, default=12, help="panels to draw at most (default: 12)")
+    parser.add_argument("--most", type=int, default=12, help="largest number of panels to draw (default: 12)")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What every figure shares: how results are read and named, and how they look.
+"""The parts that all figures share: reading and naming results, and the look of a figure.
 
-A script of this folder reads result JSON and nothing else. It is run as NAME.py IN.json... -o OUT.svg|png and ends
-with 0, 1 (an input is wrong), 2 (wrong usage) or 77 (matplotlib is not installed).
+A script of this folder reads only result JSON. It is run as NAME.py IN.json... -o OUT.svg|png and exits with 0,
+1 (an input is wrong), 2 (wrong usage) or 77 (matplotlib is not installed).
 """
 
 import argparse
@@ -18,24 +18,24 @@ try:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 except ImportError as problem:
     sys.exit(
-        print(f"{problem}; matplotlib draws the plots: on Debian, install python3-matplotlib", file=sys.stderr)
+        print(f"{problem}; the plots need matplotlib: on Debian, install python3-matplotlib", file=sys.stderr)
         or 77
     )
 
-# What this folder understands. A number that is not the one here belongs to another format of the same name.
+# The known version of each schema. Another number stands for another format.
 VERSIONS = {"report": 1, "curve": 1, "point": 1, "plan": 1, "timeline": 1}
 
-# The palette of Okabe and Ito (2008), which those who confuse red and green tell apart, without its yellow, which is
-# too pale for a line on white.
+# The palette of Okabe and Ito (2008), which people who confuse red and green can tell apart. Its yellow is left out,
+# since it is too pale for a line on white.
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
 SERIES = [BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 DASHES = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 3))]
 
-# A page that shows a figure in the dark replaces exactly these (app/page/style.h).
+# The page replaces exactly these colours when it shows a figure in the dark (app/page/style.h).
 INK, MUTED, GRID, PAPER = "#1d2126", "#5c636b", "#d7dbdf", "#ffffff"
 
-# As wide as a phone, so that a point of type is about a pixel there.
+# The width of a phone, so that a point of type is about a pixel there.
 WIDTH_IN = 5.0
 
 STYLE = {
@@ -73,12 +73,12 @@ STYLE = {
 
 
 class BadInput(Exception):
-    """An input that is not what it should be; the message names the file."""
+    """An input that cannot be drawn; the message names the file and the reason."""
 
 
 @dataclass
 class Run:
-    """One report or plan, and where a sweep had it: the axes' values, and which repetition it was."""
+    """One report or plan with its place in a sweep: the axes' values and the number of the repetition."""
 
     path: str
     report: dict
@@ -106,29 +106,30 @@ def schema_of(document):
 
 
 def read(path, kinds):
-    """The document in the file: one of `kinds`, in the version known here."""
+    """Returns the document in the file, which must be one of `kinds`, in the version known here."""
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError) as problem:
-        raise BadInput(f"{path}: cannot be read: {problem}") from None
+        raise BadInput(f"{path}: the file cannot be read: {problem}") from None
     try:
         document = json.loads(text)
     except json.JSONDecodeError as problem:
         document = unfinished_array(text)
         if document is None:
-            raise BadInput(f"{path}: is not JSON: {problem}") from None
+            raise BadInput(f"{path}: the file is not JSON: {problem}") from None
     match = re.fullmatch(r"spillway\.([a-z]+)/([0-9]+)", str(schema_of(document)))
     if not match or match[1] not in kinds:
         wanted = " or ".join(f"spillway.{kind}/{VERSIONS[kind]}" for kind in kinds)
-        raise BadInput(f"{path}: its schema is {schema_of(document)!r}; {wanted} is needed here")
+        raise BadInput(f"{path}: the schema is {schema_of(document)!r}, but {wanted} is needed")
     if int(match[2]) != VERSIONS[match[1]]:
-        raise BadInput(f"{path}: is of schema {match[0]}; this version draws spillway.{match[1]}/{VERSIONS[match[1]]}")
+        known = f"spillway.{match[1]}/{VERSIONS[match[1]]}"
+        raise BadInput(f"{path}: the schema is {match[0]}, but this version draws {known}")
     return document
 
 
 def unfinished_array(text):
-    """A timeline whose run was killed: whole lines, of which the last may be half, and no bracket."""
+    """Returns the timeline of a killed run, which has no closing bracket and whose last line may be incomplete."""
     if not text.startswith("["):
         return None
     lines = text.rstrip().rstrip(",").split("\n")
@@ -141,7 +142,8 @@ def unfinished_array(text):
 
 
 def runs(paths, results=("report",)):
-    """The results of these kinds in the files. Of points, those that were done; how many were not is said on stderr."""
+    """Returns the results of these kinds in the files. Points of runs that failed are left out and counted on
+    stderr."""
     schemas = [f"spillway.{kind}/{VERSIONS[kind]}" for kind in results]
     found = []
     missing = 0
@@ -154,14 +156,14 @@ def runs(paths, results=("report",)):
         else:
             found.append(Run(path, document["result"], document.get("point", {}), document.get("repetition", 0)))
     if missing:
-        print(f"{missing} of {len(paths)} points hold no {' or '.join(results)} and are left out", file=sys.stderr)
+        print(f"{missing} of {len(paths)} points have no {' or '.join(results)} and are left out", file=sys.stderr)
     if not found:
-        raise BadInput(f"{paths[0]}: no {' or '.join(results)} is in the {len(paths)} files")
+        raise BadInput(f"{paths[0]}: there is no {' or '.join(results)} in the {len(paths)} files")
     return found
 
 
 def label(run, among):
-    """What tells this run from the others: the axes of its sweep that vary, or the name of its file."""
+    """Returns the label of a run: the values of its sweep's axes that vary, or the name of its file."""
     varying = [key for key in run.point if len({str(other.point.get(key)) for other in among}) > 1]
     if not varying:
         return os.path.splitext(os.path.basename(run.path))[0]
@@ -169,14 +171,14 @@ def label(run, among):
 
 
 def short_value(value):
-    """`uring:depth=64,chunk=1MiB` → itself if short, else its name and what fits."""
+    """Returns a value such as `uring:depth=64,chunk=1MiB`, cut off if it is long."""
     text = str(value)
     return text if len(text) <= 34 else text[:33] + "…"
 
 
 @dataclass
 class Metric:
-    """A figure: where it is in a report, how an axis calls it, and where it is in a plan."""
+    """A figure: its path in a report, its name on an axis, and its path in a plan."""
 
     name: str
     path: str
@@ -194,7 +196,7 @@ class Metric:
         return value / per if value is not None and per else None
 
 
-# The names are those that experiment files know (app/sweep/figures.cc).
+# The names are those of experiment files (app/sweep/figures.cc).
 TOKENS = "phases/measured/tokens"
 METRICS = {
     metric.name: metric
@@ -216,11 +218,11 @@ METRICS = {
         Metric("cache_bytes", "", "memory for experts (GB)", 1e-9, less_is_better=False, in_plan="plan/memory/cache_bytes"),
         Metric("context_bytes", "", "memory for the context (GB)", 1e-9, in_plan="plan/memory/context_bytes"),
         Metric("prefetched_bytes_per_token", "phases/measured/prefetched_bytes", "prefetched for a token (MB)", 1e-6, TOKENS),
-        Metric("wasted_bytes_per_token", "phases/measured/wasted_bytes", "prefetched for nothing, a token (MB)", 1e-6, TOKENS),
+        Metric("wasted_bytes_per_token", "phases/measured/wasted_bytes", "prefetched in vain for a token (MB)", 1e-6, TOKENS),
         Metric("prefill_ns", "phases/prefill/wall_ns", "prefill (s)", 1e-9),
         Metric("read_bytes", "io/read_bytes", "read (GB)", 1e-9),
         Metric("from_ram_share", "io/from_ram_share", "served from RAM (%)", 100),
-        Metric("stolen_share", "io/stolen_share", "of a core's time, stolen by the host (%)", 100),
+        Metric("stolen_share", "io/stolen_share", "share of a core's time stolen by the host (%)", 100),
         Metric("cpu_s", "io/cpu_s", "CPU time (s)"),
         Metric("drive_bytes_per_s", "gap/drive_bytes_per_s", "the drive's best (GB/s)", 1e-9, less_is_better=False),
         Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False,
@@ -235,7 +237,7 @@ METRICS = {
 
 
 def at(document, path):
-    """What is at `a/b/c`, or None."""
+    """Returns the value at `a/b/c`, or None."""
     for key in path.split("/"):
         document = document.get(key) if isinstance(document, dict) else None
     return document
@@ -243,7 +245,7 @@ def at(document, path):
 
 def metric(name):
     if name not in METRICS:
-        raise BadInput(f"there is no figure {name!r}; there are: {', '.join(METRICS)}")
+        raise BadInput(f"there is no figure {name!r}; the figures are: {', '.join(METRICS)}")
     return METRICS[name]
 
 
@@ -252,7 +254,7 @@ UNITS = {"": 1, "B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**1
 
 
 def amount_of(text):
-    """The number behind `3`, `0.5`, `10GB`, `3.5GB/s`; None of a word."""
+    """Returns the number that `3`, `0.5`, `10GB` or `3.5GB/s` stands for, or None for a word."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*?)(?:/s)?", text)
     return float(match[1]) * UNITS[match[2]] if match and match[2] in UNITS else None
 
@@ -270,7 +272,7 @@ def median(values):
 
 
 def significant(value, digits=3):
-    """Three significant digits, as the tables have them."""
+    """Formats a number with three significant digits, like the tables."""
     if value == 0:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
@@ -278,7 +280,7 @@ def significant(value, digits=3):
 
 
 def bytes_text(count):
-    """`3.06 MB`, and `4 GB` where nothing is lost by it."""
+    """Formats bytes as `3.06 MB`, or as `4 GB` if the decimals are zero."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             text = significant(count / size)
@@ -287,7 +289,7 @@ def bytes_text(count):
 
 
 def time_unit(seconds):
-    """The unit in which so many seconds make a number that reads well, and how many of it a second has."""
+    """Returns the unit in which `seconds` reads well, and how many of that unit make a second."""
     for unit, per_second in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
         if seconds * per_second >= 1:
             return unit, per_second
@@ -295,7 +297,7 @@ def time_unit(seconds):
 
 
 def byte_scale(largest):
-    """The unit for an axis of bytes, and how many bytes it has."""
+    """Returns the unit for an axis of bytes, and the number of bytes in it."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if largest >= size:
             return unit, size
@@ -307,14 +309,14 @@ def new_figure(height_in):
 
 
 def series_style(index):
-    """Colour, marker and dashes of the so-maniest line; no two of the first 36 have both colour and dashes in common."""
+    """Returns colour, marker and dashes of line number `index`. No two of the first 36 share both colour and dashes."""
     turn = index // 6
     return {"color": SERIES[index % 6], "marker": MARKERS[(index + 2 * turn) % 6], "linestyle": DASHES[(index + turn) % 6]}
 
 
 def legend_above(axes, title=None):
-    """A legend where no line can run through it. The figure grows by what it takes beyond three rows, lest nothing be
-    left for the lines."""
+    """Places the legend where no line can run through it. The figure grows by the height of the rows beyond three, so
+    that the lines keep their room."""
     handles, labels = axes.get_legend_handles_labels()
     width_in, height_in = axes.figure.get_size_inches()
     axes.figure.set_size_inches(width_in, height_in + max(0, legend_height_in(labels, title) - 3 * LEGEND_ROW_IN))
@@ -336,7 +338,8 @@ def legend_height_in(labels, title):
 
 
 def legend(axes, handles, labels, title, **where):
-    """To be read row by row, though legends are filled column by column; `title` says what its names are of."""
+    """Makes a legend that reads row by row, although matplotlib fills columns first. `title` names the legend's
+    axis."""
     columns = legend_columns(labels)
     rows = -(-len(labels) // columns)
     order = [row * columns + column for column in range(columns) for row in range(rows)]
@@ -346,7 +349,7 @@ def legend(axes, handles, labels, title, **where):
 
 
 def size_axis(axis, smallest, largest):
-    """A logarithmic axis of bytes."""
+    """Makes an axis of bytes logarithmic."""
     wide = largest > 30 * smallest
     axis.set_major_locator(LogLocator(base=10, subs=(1, 3) if wide else (1, 2, 5), numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda size, _: bytes_text(size)))
@@ -361,15 +364,16 @@ def save(figure, path):
 
 
 def main(description, draw, add_options=None):
-    """Parses the command line, draws, saves."""
+    """Parses the command line, draws the figure and saves it."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("inputs", nargs="+", metavar="IN.json")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a name that ends in .svg or .png; - is stdout, as SVG")
+    parser.add_argument("inputs", nargs="+", metavar="IN.json", help="a file of results")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT",
+                        help="the file to write, ending in .svg or .png; - writes SVG to stdout")
     if add_options:
         add_options(parser)
     options = parser.parse_args()
     if options.output != "-" and not options.output.endswith((".svg", ".png")):
-        parser.error(f"--output {options.output}: must end in .svg or .png")
+        parser.error(f"--output {options.output}: the name must end in .svg or .png")
     try:
         with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
             save(draw(options), options.output)
@@ -378,6 +382,6 @@ def main(description, draw, add_options=None):
         where = "" if named else f"{', '.join(options.inputs)}: "
         sys.exit(f"{os.path.basename(sys.argv[0])}: {where}{problem}")
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        sys.exit(f"{os.path.basename(sys.argv[0])}: {options.inputs[0]}: is not as its schema has it: {problem!r}")
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {options.inputs[0]}: not as its schema demands: {problem!r}")
     except OSError as problem:
         sys.exit(f"{os.path.basename(sys.argv[0])}: {problem}")

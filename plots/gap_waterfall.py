@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Where the time of a token goes: from what the drive's bandwidth alone would allow to what was achieved, cause by
-cause. Reads one report that `spillway gap --json` wrote."""
+"""Draws where the time of a token goes, cause by cause: from the time that the drive's bandwidth alone would allow to
+the time achieved. Reads one report that `spillway gap --json` wrote."""
 
 import figure as fig
 
@@ -8,7 +8,7 @@ ROW_IN = 0.40
 
 
 def rows_of(gap):
-    """(name, from, to, kind, how) of every bar, in seconds a token."""
+    """Returns (name, from, to, kind, how) of every bar, in seconds a token."""
     rows = [("every expert read at the drive's best", 0, gap["seed_s_per_token"], "total", "")]
     at = gap["seed_s_per_token"]
     for bar in gap["bars"]:
@@ -38,7 +38,7 @@ def draw(options):
     report = report.get("result", report)
     gap = report["gap"]["explained"]
     if gap is None:
-        raise fig.BadInput(f"{options.inputs[0]}: its gap was not explained; `spillway gap --json` writes one that is")
+        raise fig.BadInput(f"{options.inputs[0]}: the gap is not explained; use a report of `spillway gap --json`")
     rows = rows_of(gap)
     longest = max(max(start, end) for _, start, end, _, _ in rows)
     unit, per_second = fig.time_unit(longest)

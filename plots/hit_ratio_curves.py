@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""How often a cache of a given size hits, by policy, with the size below which LRU is worth nothing (the cliff: one
-token's experts) and the one from which more of it gains little (the knee). Reads what `spillway curve --json` wrote."""
+"""Draws how often a cache of each size hits, by policy. Marks the size below which LRU is worth nothing (the cliff: one
+token's experts) and the size above which more memory gains little (the knee). Reads files of `spillway curve
+--json`."""
 
 import os
 
@@ -8,7 +9,7 @@ import figure as fig
 
 
 def by_policy(curve):
-    """policy → [(cache bytes, hit ratio of decode)], ascending."""
+    """Returns {policy: [(cache bytes, hit ratio of decode)]}, ascending."""
     found = {}
     for point in curve["points"]:
         found.setdefault(point["policy"], []).append((point["cache_bytes"], point["hit_ratio_decode"]))
@@ -21,7 +22,7 @@ def draw(options):
     axes = figure.subplots()
     sizes = [point["cache_bytes"] for _, curve in curves for point in curve["points"]]
     if not sizes:
-        raise fig.BadInput(f"{options.inputs[0]}: has no points")
+        raise fig.BadInput(f"{options.inputs[0]}: the curve has no points")
     series = [(path, curve, policy, points) for path, curve in curves for policy, points in by_policy(curve).items()]
     for index, (path, curve, policy, points) in enumerate(series):
         name = policy if len(curves) == 1 else f"{policy}, {os.path.splitext(os.path.basename(path))[0]}"
@@ -46,7 +47,7 @@ def mark_cliff(axes, curve):
 
 
 def mark_knee(axes, curve):
-    """Of LRU, as `spillway curve` found it among all sizes and not only those that are drawn."""
+    """Marks LRU's knee, which `spillway curve` found among all sizes, not only among those drawn."""
     knee = curve.get("knee")
     if knee:
         size, percent = knee["cache_bytes"], 100 * knee["hit_ratio_decode"]

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""How long tokens took: the share of them that were faster than a time, on a scale that gives the slowest tenth,
-hundredth and thousandth as much room as the rest. Reads reports or points; points of one place in a sweep are taken
-together."""
+"""Draws how long tokens took: the share of tokens that were faster than a time, on a scale that gives the slowest
+tenth, hundredth and thousandth as much room as the rest. Reads reports or points; repetitions of a point are
+combined."""
 
 import math
 
-import figure as fig  # before matplotlib: it says what to install
+import figure as fig  # before matplotlib: this module says what to install
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 KNOWN = (("p50_ns", 0.50), ("p95_ns", 0.95), ("p99_ns", 0.99))
 
 
 def nines(share):
-    """0 → 0, 0.9 → 1, 0.99 → 2."""
+    """Maps a share to the scale: 0 → 0, 0.9 → 1, 0.99 → 2."""
     return -math.log10(max(1 - share, 1e-9))
 
 
 def buckets_of(runs):
-    """Every run's histogram as one: {upper bound: tokens}."""
+    """Returns the sum of all runs' histograms: {upper bound: tokens}."""
     counts = {}
     for run in runs:
         for bucket in run.report["phases"]["measured"]["latency"]["histogram"]:
@@ -26,8 +26,8 @@ def buckets_of(runs):
 
 
 def distribution(runs):
-    """[(latency in ns, share of tokens that took no longer)]. A histogram knows that at the bounds of its buckets, a
-    quarter of an octave wide, and the slowest token is known besides."""
+    """Returns [(latency in ns, share of tokens that took no longer)]. A histogram gives the share at the bounds of its
+    buckets, which are a quarter of an octave wide; the slowest token is known too."""
     counts = buckets_of(runs)
     total = sum(counts.values())
     if total == 0:
@@ -37,7 +37,7 @@ def distribution(runs):
     below = 0
     for bound in sorted(counts):
         below += counts[bound]
-        # Of n tokens the slowest stands for the last 1/n: half of it is below.
+        # The slowest of n tokens stands for the last 1/n, half of which is below it.
         points.append((min(bound, slowest), below / total if below < total else 1 - 0.5 / total))
     if len(runs) == 1:
         latency = runs[0].report["phases"]["measured"]["latency"]
@@ -59,7 +59,7 @@ def draw(options):
         raise fig.BadInput("no token was decoded in any of the runs")
     ordered = sorted(groups.items(), key=lambda group: p99_of(group[1]))
     more = len(ordered) - options.most
-    if more > 0:  # the best and the worst tell most
+    if more > 0:  # the best and the worst are the most telling
         best = (options.most + 1) // 2
         ordered = ordered[:best] + ordered[best + more:]
     figure = fig.new_figure(3.7)
@@ -85,7 +85,7 @@ def draw(options):
 
 
 def finish(axes, top, fastest_p99):
-    # A token that reads nothing and computes nothing takes no time, which is far to the left of all others.
+    # A token that reads and computes nothing takes no time, which lies far to the left of all others.
     times = [time for line in axes.lines for time in line.get_xdata()]
     least, most = max(min(times), fastest_p99 / 1000), max(times)
     if most > 6 * least > 0:
@@ -105,7 +105,7 @@ def finish(axes, top, fastest_p99):
 
 
 def add_options(parser):
-    parser.add_argument("--most", type=int, default=6, help="lines to draw at most (default: 6)")
+    parser.add_argument("--most", type=int, default=6, help="largest number of lines to draw (default: 6)")
 
 
 if __name__ == "__main__":

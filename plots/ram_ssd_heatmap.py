@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Tokens per second for each amount of RAM and each speed of the drive, with the lines along which they stay the same.
-Reads a plan, or reports or the points of a sweep in which both vary; of repetitions it draws the median."""
+"""Draws tokens per second for each amount of RAM and each speed of the drive, with lines of equal speed. Reads a plan,
+or reports or the points of a sweep in which both vary; repetitions are drawn as their median."""
 
 import math
 
-import figure as fig  # before matplotlib: it says what to install
+import figure as fig  # before matplotlib: this module says what to install
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 
 def grid_of(runs):
-    """(cache sizes, drive speeds, {(cache, speed): tok/s}), both ascending."""
+    """Returns (cache sizes, drive speeds, {(cache, speed): tok/s}), sizes and speeds ascending."""
     found = {}
     for run in runs:
         speed = run.report["gap"]["drive_bytes_per_s"]
@@ -19,8 +19,8 @@ def grid_of(runs):
     sizes = sorted({size for size, _ in found})
     speeds = sorted({speed for _, speed in found})
     if len(sizes) < 2 or len(speeds) < 2:
-        raise fig.BadInput(f"there are {len(sizes)} cache sizes and {len(speeds)} speeds of the drive in the runs; "
-                           "a heat map needs two of each")
+        raise fig.BadInput(f"the runs have {len(sizes)} cache sizes and {len(speeds)} speeds of the drive; "
+                           "a heat map needs at least two of each")
     return sizes, speeds, {where: fig.median(values) for where, values in found.items()}
 
 
@@ -28,7 +28,7 @@ def grid_of_plan(plan):
     sizes, speeds = plan["sweep"]["memory_bytes"], plan["sweep"]["drive_bandwidth_bytes_per_s"]
     values = iter(plan["sweep"]["tok_per_s"])
     rows = [[next(values) for _ in speeds] for _ in sizes]
-    # Memory beyond what holds everything, and too little for the model, are one row each.
+    # One row each is enough for memory that holds everything and for memory that is too small for the model.
     shown = [row for row in range(len(rows)) if not (row > 1 and rows[row] == rows[row - 1] == rows[row - 2])
              and not (row + 1 < len(rows) and max(rows[row + 1]) == 0)]
     found = {(sizes[row], speed): value for row in shown for speed, value in zip(speeds, rows[row]) if value > 0}
@@ -36,12 +36,13 @@ def grid_of_plan(plan):
 
 
 def nominal(bytes_per_s):
-    """Two digits of it: what a model of a drive delivers differs in the third from run to run."""
+    """Rounds to two digits, since the third digit of a simulated drive's speed differs from run to run."""
     return float(f"{bytes_per_s:.1e}")
 
 
 def levels(values):
-    """1, 2, 5, 10, … within the range, but of those that no value lies between only the first: their lines would be one."""
+    """Returns 1, 2, 5, 10, … within the range. If no value lies between two levels, only the first is kept: their lines
+    would coincide."""
     low, high = min(values), max(values)
     steps = [factor * 10.0**power for power in range(-3, 5) for factor in (1, 2, 5)]
     inside = [step for step in steps if low < step < high]
@@ -58,7 +59,7 @@ def draw(options):
     first = fig.read(options.inputs[0], ["plan", "report", "point"])
     is_plan = fig.schema_of(first).startswith("spillway.plan/")
     if is_plan and len(options.inputs) > 1:
-        raise fig.BadInput(f"{options.inputs[1]}: one plan at a time")
+        raise fig.BadInput(f"{options.inputs[1]}: only one plan can be drawn at a time")
     sizes, speeds, speed_at = grid_of_plan(first) if is_plan else grid_of(fig.runs(options.inputs))
     rows = [[speed_at.get((size, speed), math.nan) for speed in speeds] for size in sizes]
     known = [value for value in speed_at.values() if value > 0]
@@ -92,12 +93,12 @@ def size_text(size):
 
 
 def dark(value, norm):
-    """Whether this colour of the scale wants white on it."""
+    """Returns True if text on this colour of the scale should be white."""
     return norm(value) < 0.55
 
 
 def place(value, marks):
-    """Where a value stands between marks that are evenly spaced whatever they amount to."""
+    """Returns the position of a value between marks that are evenly spaced whatever their values."""
     for index, (low, high) in enumerate(zip(marks, marks[1:])):
         if low <= value <= high:
             return index + math.log(value / low) / math.log(high / low)
@@ -112,12 +113,12 @@ def mark_question(axes, plan, sizes, speeds):
 
 
 def same(row):
-    """Whether the drive makes no difference: all is in memory, or nothing runs."""
+    """Returns True if the drive makes no difference: everything is in memory, or nothing runs."""
     return len({value for value in row if not math.isnan(value)}) < 2
 
 
 def name_rows(axes, rows):
-    """What such rows mean: above and below them lies a step, through which no line can be drawn."""
+    """Labels the rows in which the drive makes no difference. Above and below them lies a step without lines."""
     middle = (len(rows[0]) - 1) / 2
     for y, row in enumerate(rows):
         if all(map(math.isnan, row)):
@@ -129,9 +130,9 @@ def name_rows(axes, rows):
 
 
 def add_lines(axes, rows, norm):
-    """Where a row or a column is not known, no line is drawn through it: it would be made up."""
+    """Draws the lines of equal speed. No line is drawn through an unknown row or column, where it would be invented."""
     known = [value for row in rows for value in row if value > 0]
-    names = []  # of each line, with the line itself
+    names = []  # each line's name and the line itself
     for level in levels(known) if known else []:
         style = {"levels": [level], "colors": ["#fefefe" if dark(level, norm) else "#000000"], "linewidths": 1.5}
         lines = axes.contour(rows, **style)
@@ -139,11 +140,11 @@ def add_lines(axes, rows, norm):
         written = axes.clabel(lines, fmt=lambda value, text=text: text, fontsize=10.5)
         names += [(name, style) for name in written or name_short_line(axes, lines, text, style["colors"][0])]
     for style in crowded(axes, names):
-        axes.contour(rows, **style)  # whole again, where it was broken by its name
+        axes.contour(rows, **style)  # restores the line where its name broke it
 
 
 def name_short_line(axes, lines, text, colour):
-    """A line too short to be broken by its name has it beside it."""
+    """Writes the name beside a line that is too short to be broken by it."""
     vertices = [vertex for path in lines.collections[0].get_paths() for vertex in path.vertices]
     if vertices:
         x, y = min(vertices, key=lambda vertex: vertex[1])
@@ -152,8 +153,8 @@ def name_short_line(axes, lines, text, colour):
 
 
 def crowded(axes, names):
-    """Takes away each name that would lie on another, or beside the picture: its neighbours tell what the line is. These
-    lines are returned."""
+    """Removes each name that overlaps another or lies outside the picture, since its neighbours identify the line.
+    Returns the lines without a name."""
     axes.figure.canvas.draw()
     picture = axes.get_window_extent()
     kept, nameless = [], []

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A figure of each point of a sweep, the best on top: for axes that are words and not amounts. Reads points or reports;
-of repetitions it draws the median and the range."""
+"""Draws one figure for each point of a sweep as bars, the best on top: for axes with words instead of amounts. Reads
+points or reports; repetitions are drawn as their median and range."""
 
-import figure as fig  # before matplotlib: it says what to install
+import figure as fig  # before matplotlib: this module says what to install
 
 ROW_IN = 0.36
 
@@ -39,8 +39,9 @@ def draw(options):
 
 
 def add_options(parser):
-    parser.add_argument("--y", default="tok_per_s", metavar="FIGURE", help=f"one of {', '.join(fig.METRICS)}")
-    parser.add_argument("--most", type=int, default=16, help="bars to draw at most (default: 16)")
+    parser.add_argument("--y", default="tok_per_s", metavar="FIGURE",
+                        help=f"the figure to draw: one of {', '.join(fig.METRICS)}")
+    parser.add_argument("--most", type=int, default=16, help="largest number of bars to draw (default: 16)")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Tokens per second against the size of the cache, a line for each backend or whatever else varies; with --x, --y and
---series any figure against any axis of a sweep. Reads reports, or the points of a sweep of runs or of plans; of
-repetitions it draws the median and the range."""
+"""Draws tokens per second against the size of the cache, with a line for each backend or other setting that varies.
+--x, --y and --series choose any figure and any axes of a sweep. Reads reports, or the points of a sweep of runs or of
+plans; repetitions are drawn as their median and range."""
 
 import math
 
-import figure as fig  # before matplotlib: it says what to install
+import figure as fig  # before matplotlib: this module says what to install
 from matplotlib.ticker import NullLocator
 
-# What a report is asked for where there are no axes.
+# The settings of a report that stand in for axes when there are none.
 CONFIG = ("backend", "device", "evict", "prefetch", "compute")
 
-WIDE_LETTERS, NARROW_LETTERS = 46, 20  # that have room side by side below an axis, alone and of two in a row
+WIDE_LETTERS, NARROW_LETTERS = 46, 20  # letters that fit side by side below an axis: of one panel, of two in a row
 MOST_LINES = 14  # in one plot; question 4 has 13 policies
 
 
@@ -26,7 +26,7 @@ def axes_of(runs):
 
 
 def series_of(runs, x, series, metric):
-    """The axes that vary beside x, and {their values: {x: [y, …]}}."""
+    """Returns the other axes that vary, and {their values: {x: [y, …]}}."""
     axes = [key for key in series or axes_of(runs) if key != x and len({value_of(run, key) for run in runs}) > 1]
     found = {}
     for run in runs:
@@ -40,8 +40,8 @@ def series_of(runs, x, series, metric):
 
 
 def places(texts):
-    """Where each value stands on the axis, and whether that is logarithmic. Sizes and numbers stand where they belong,
-    none of them an octave before the smallest; words stand side by side."""
+    """Returns the position of each value on the axis, and whether the axis is logarithmic. Sizes and numbers stand to
+    scale, with 0 an octave before the smallest; words stand side by side."""
     numbers = {text: fig.amount_of(text) for text in texts}
     if None in numbers.values():
         return {text: index for index, text in enumerate(texts)}, False
@@ -57,7 +57,7 @@ def draw(options):
     names, series = series_of(runs, options.x, options.series.split(",") if options.series else None, metric)
     texts = list(dict.fromkeys(value_of(run, options.x) for run in runs))
     texts.sort(key=lambda text: (fig.amount_of(text) is None, fig.amount_of(text) or 0))
-    # Too many lines for one plot are a plot for each value of all axes but the first.
+    # Too many lines for one plot are split: one plot for each value of all axes except the first.
     split = 1 if len(series) > MOST_LINES and len(names) > 1 else len(names)
     panels = {}
     for values, by_x in series.items():
@@ -69,7 +69,7 @@ def draw(options):
         all_axes = [figure.subplots()]
     else:
         figure, top, all_axes = panel_axes(len(panels), fig.legend_height_in(list(panels[0][1]), title))
-    # In the legend as in the plot: what ends on top comes first.
+    # The legend has the order of the plot: the line that ends on top comes first.
     order = sorted({name for _, lines in panels for name in lines}, key=lambda name: -last_of(name, panels, texts))
     for axes, (values, lines) in zip(all_axes, panels):
         draw_lines(axes, {name: lines[name] for name in order if name in lines}, order, texts,
@@ -89,7 +89,7 @@ def draw(options):
 
 
 def panel_axes(count, legend_in):
-    """Two in a row, below room for a legend."""
+    """Arranges the panels two in a row, below room for a legend."""
     rows = -(-count // 2)
     row_in = 2.1
     figure = fig.new_figure(legend_in + row_in * rows + 0.3)
@@ -106,7 +106,7 @@ def panel_axes(count, legend_in):
 
 
 def last_of(name, panels, texts):
-    """Where a line of the first panel that has it ends."""
+    """Returns the last value of a line in the first panel that has it."""
     by_x = next(lines[name] for _, lines in panels if name in lines)
     return fig.median(next(by_x[text] for text in reversed(texts) if text in by_x))
 
@@ -126,7 +126,7 @@ def draw_lines(axes, lines, order, texts, room):
 
 
 def label_x(axes, texts, at, logarithmic, room):
-    """A tick is left out where its text would lie on the one before; the last is always there."""
+    """Labels the x axis. A tick whose text would overlap the one before is left out; the last tick always stays."""
     along = {text: math.log(at[text]) if logarithmic else at[text] for text in texts}
     length = along[texts[-1]] - along[texts[0]] or 1
 
@@ -155,9 +155,12 @@ def tick_text(text):
 
 
 def add_options(parser):
-    parser.add_argument("--x", default="cache", metavar="AXIS", help="an axis of the sweep (default: cache)")
-    parser.add_argument("--y", default="tok_per_s", metavar="FIGURE", help=f"one of {', '.join(fig.METRICS)}")
-    parser.add_argument("--series", metavar="AXIS,…", help="a line for each value of these (default: all that vary)")
+    parser.add_argument("--x", default="cache", metavar="AXIS",
+                        help="the axis of the sweep to draw along x (default: cache)")
+    parser.add_argument("--y", default="tok_per_s", metavar="FIGURE",
+                        help=f"the figure to draw: one of {', '.join(fig.METRICS)}")
+    parser.add_argument("--series", metavar="AXIS,…",
+                        help="draw a line for each value of these axes (default: all that vary)")
 
 
 if __name__ == "__main__":

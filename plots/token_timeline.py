@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What happens during one token: the reads that are in flight, compute, and the time in which nothing can be computed
-for want of bytes. Reads a file that --timeline wrote; without --token it draws the token of median latency."""
+"""Draws what happens during one token: the reads in flight, the compute, and the stalls in which compute waits for
+bytes. Reads a file that --timeline wrote; without --token it draws the token of median latency."""
 
-import figure as fig  # before matplotlib: it says what to install
+import figure as fig  # before matplotlib: this module says what to install
 from matplotlib.patches import Patch
 
 COMPUTE, DEMAND, PREFETCH, STALL = fig.GREEN, fig.BLUE, fig.ORANGE, fig.VERMILION
 
 
 def tracks_of(events):
-    """track's name → its slices, [(start, duration, event)], in µs."""
+    """Returns {name of a track: its slices, [(start, duration, event)], in µs}."""
     names = {event["tid"]: event["args"]["name"] for event in events if event.get("name") == "thread_name"}
     tracks = {name: [] for name in names.values()}
     for event in events:
@@ -19,14 +19,14 @@ def tracks_of(events):
 
 
 def choose(tokens, wanted):
-    """The token that is to be drawn, as (start, duration, event)."""
+    """Returns the token to draw, as (start, duration, event)."""
     decoded = [token for token in tokens if token[2]["args"]["phase"] == "decode"]
     if not decoded:
-        raise fig.BadInput("no token of decode is in the timeline")
+        raise fig.BadInput("the timeline has no token of decode")
     if wanted is None:
         return sorted(decoded, key=lambda token: token[1])[len(decoded) // 2]
     if not 0 <= wanted < len(decoded):
-        raise fig.BadInput(f"--token {wanted}: there are tokens 0 to {len(decoded) - 1}")
+        raise fig.BadInput(f"--token {wanted}: the timeline has tokens 0 to {len(decoded) - 1}")
     return decoded[wanted]
 
 
@@ -79,7 +79,8 @@ def draw_row(axes, y, height, slices, start, scale, colour_of):
 
 
 def add_options(parser):
-    parser.add_argument("--token", type=int, help="the number of the token to draw, from 0")
+    parser.add_argument("--token", type=int,
+                        help="number of the token to draw, from 0 (default: the one of median latency)")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@
 namespace spillway {
 namespace {
 
-// The memory of a rate: long enough to be steady, short enough to notice that the text has changed.
+// The window of a rate: long enough to be steady, short enough to notice that the text has changed.
 constexpr uint32_t kWindow = 256;
 
-// What is expected weighs as much as this many proposals, or the first few would make up a prefetcher's mind.
+// The expectation weighs as much as this many proposals; otherwise the first few proposals would decide.
 constexpr uint32_t kPriorSamples = 4;
 
 }  // namespace
@@ -54,7 +54,7 @@ RankScorecard::RankScorecard(const ModelGeometry& geometry, double least)
                  least) {}
 
 void RankScorecard::propose(const Step& now, ExpertId expert, size_t rank, HintList& out) {
-  // A list longer than the layer, which only a recorded one can be, has its tail in one group.
+  // A list can be longer than the layer only if it was recorded; the tail of such a list is in one group.
   const size_t last = geometry_.experts_per_layer - 1;
   const size_t layer = geometry_.layer_of(expert);
   scorecard_.propose(now, expert, layer * geometry_.experts_per_layer + std::min(rank, last), out);

@@ -9,19 +9,19 @@
 namespace spillway {
 
 // Turns what a prefetcher knows of its proposals into confidence. Each proposal belongs to a group that the
-// prefetcher chooses (its rank, say); its confidence is the share of the group's earlier proposals that the
-// layer they were for then used.
+// prefetcher chooses, for example its rank. The confidence is the share of the group's earlier proposals that
+// their layer then used.
 class Scorecard {
  public:
-  // One group for each entry of `expected`, which is its confidence before there is evidence. Proposals with
-  // less confidence than `least` are scored but not made.
+  // Makes one group for each entry of `expected`, the group's confidence before there is evidence. Proposals
+  // with less confidence than `least` are scored but not made.
   Scorecard(const ModelGeometry& geometry, const std::vector<float>& expected, double least);
 
-  // Scores what was last proposed for the step's layer. A step of several tokens is no evidence: it may use
-  // nearly everything.
+  // Scores the last proposals for the step's layer. A step of several tokens is no evidence, since it may use
+  // nearly every expert.
   void observe(const Step& step);
 
-  // Appends `expert` to `out`; `now` is the step it is proposed at.
+  // Appends `expert` to `out`, as proposed at step `now`.
   void propose(const Step& now, ExpertId expert, size_t group, HintList& out);
 
  private:
@@ -34,7 +34,7 @@ class Scorecard {
     size_t group = 0;
   };
   struct Proposals {
-    uint64_t made_at = 0;  // index of the step; those of a later one replace them
+    uint64_t made_at = 0;  // index of the step; proposals of a later step replace these
     std::vector<Proposal> list;
   };
 
@@ -44,8 +44,8 @@ class Scorecard {
   std::vector<Rate> rates_;           // by group
 };
 
-// The groups of a prefetcher that knows nothing but an order: a group for each rank of each layer, expected
-// to be right as often as blind choice.
+// The groups of a prefetcher that knows only an order: one group for each rank of each layer, expected to be
+// right as often as a blind choice.
 class RankScorecard {
  public:
   RankScorecard(const ModelGeometry& geometry, double least);
@@ -58,8 +58,9 @@ class RankScorecard {
   Scorecard scorecard_;
 };
 
-// Appends the `count` experts of `layer` with the highest probability, best first and equal ones by number;
-// none with less than `least`, none with 0. `probability` has one entry for each expert of the layer.
+// Appends the `count` experts of `layer` with the highest probability, best first and equal ones by number.
+// Experts with a probability of 0 or below `least` are left out. `probability` has one entry for each
+// expert of the layer.
 void append_best(const ModelGeometry& geometry, uint32_t layer, std::span<const float> probability,
                  uint32_t count, double least, HintList& out);
 

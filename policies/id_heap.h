@@ -11,8 +11,8 @@
 
 namespace spillway {
 
-// Experts in a binary heap, the smallest key in front and equal keys by id, with each expert's place known so
-// that a key can change: O(log n) an operation, and none allocates.
+// Experts in a binary heap, with the smallest key in front and equal keys ordered by id. Each expert's place
+// is known, so that its key can change. An operation takes O(log n), and none allocates.
 template <class Key>
 class IdHeap {
  public:
@@ -46,7 +46,7 @@ class IdHeap {
     }
   }
 
-  // Gives each key its new value by `change`; O(n).
+  // Replaces each key by the result of `change`; O(n).
   template <class Change>
   void change_all(Change change) {
     for (Entry& entry : heap_) {
@@ -57,8 +57,8 @@ class IdHeap {
     }
   }
 
-  // The smallest that may go. Where an entry may, its descendants need no look: with r refusals in its way
-  // the search sees 2r + 1 entries at most.
+  // Returns the smallest entry that may go. The descendants of such an entry need no look: with r refusals on
+  // the way, the search sees at most 2r + 1 entries.
   std::optional<ExpertId> first(Evictable may_go) const {
     const Entry* best = nullptr;
     search(0, may_go, best);
@@ -86,7 +86,7 @@ class IdHeap {
     search(2 * at + 2, may_go, best);
   }
 
-  // Both return where the entry came to rest.
+  // Both functions return where the entry came to rest.
   size_t move_up(size_t at) {
     const Entry entry = heap_[at];
     for (; at > 0 && entry < heap_[(at - 1) / 2]; at = (at - 1) / 2) {

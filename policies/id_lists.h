@@ -10,8 +10,8 @@
 
 namespace spillway {
 
-// Doubly linked lists of experts, each expert in at most one of them. The links are a vector indexed by
-// ExpertId with one sentinel a list behind it, so that every operation is a few writes and none allocates.
+// Doubly linked lists of experts; each expert is in at most one of them. The links are a vector indexed by
+// ExpertId, followed by one sentinel for each list: every operation is a few writes, and none allocates.
 class IdLists {
  public:
   explicit IdLists(uint32_t experts, uint32_t lists = 1)
@@ -30,7 +30,7 @@ class IdLists {
     ++sizes_[list];
   }
 
-  // `list` is the one that `id` is in.
+  // `list` is the list that contains `id`.
   void erase(ExpertId id, uint32_t list = 0) {
     Expects(contains(id));
     unlink(id);
@@ -46,13 +46,13 @@ class IdLists {
 
   std::optional<ExpertId> front(uint32_t list = 0) const { return expert_at(links_[experts_ + list].next); }
 
-  // The one behind `id` in its list; nothing when it is the last.
+  // Returns the expert behind `id` in its list, or nothing when `id` is the last.
   std::optional<ExpertId> next(ExpertId id) const {
     Expects(contains(id));
     return expert_at(links_[index_of(id)].next);
   }
 
-  // The one nearest the front that may go.
+  // Returns the expert nearest the front that may go.
   std::optional<ExpertId> first(Evictable may_go, uint32_t list = 0) const {
     const uint32_t end = experts_ + list;
     for (uint32_t at = links_[end].next; at != end; at = links_[at].next) {
@@ -90,7 +90,7 @@ class IdLists {
   }
 
   uint32_t experts_;
-  std::vector<Link> links_;  // [experts] and then [lists] sentinels, each of which is its list's end
+  std::vector<Link> links_;  // [experts], then [lists] sentinels, each of which ends its list
   std::vector<uint32_t> sizes_;
 };
 

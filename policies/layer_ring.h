@@ -7,7 +7,7 @@
 
 namespace spillway {
 
-// The layers that have routed experts, in a ring: after the last comes the first, for the next token.
+// The layers that have routed experts, as a ring: the last is followed by the first, for the next token.
 class LayerRing {
  public:
   explicit LayerRing(const ModelGeometry& geometry) {
@@ -21,14 +21,14 @@ class LayerRing {
 
   uint32_t size() const { return uint32_t(layers_.size()); }
 
-  // The routed layer that comes `distance` routed layers after `layer`, which is one itself.
+  // Returns the routed layer that comes `distance` routed layers after the routed layer `layer`.
   uint32_t after(uint32_t layer, uint32_t distance = 1) const {
     return layers_[(places_[layer] + distance) % layers_.size()];
   }
 
  private:
-  std::vector<uint32_t> layers_;  // at least one, which every valid geometry has
-  std::vector<uint32_t> places_;  // in layers_, by layer; of no use where it is dense
+  std::vector<uint32_t> layers_;  // at least one layer, which every valid geometry has
+  std::vector<uint32_t> places_;  // index in layers_, by layer; unused for dense layers
 };
 
 }  // namespace spillway

@@ -4,7 +4,7 @@
 
 namespace spillway {
 
-// Each name here is a file of that name in eviction/ or prefetch/.
+// Each name here is that of a file in eviction/ or prefetch/.
 namespace eviction {
 EvictionPlugin lru(), fifo(), lfu(), layer_lru(), clock(), sieve(), s3fifo(), arc(), wtinylfu(),
     least_stale(), random(), belady();

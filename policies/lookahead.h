@@ -5,8 +5,8 @@
 
 namespace spillway {
 
-// Proposes what a step's look-ahead predicts for the next `ahead` layers, or for as many as it has when that
-// is 0. Its confidence in each rank is how often that was right.
+// Proposes the experts that a step's look-ahead predicts for the next `ahead` layers; 0 stands for all layers
+// that the look-ahead has. The confidence of each rank is how often that rank was right.
 class LookaheadPrefetcher final : public Prefetcher {
  public:
   LookaheadPrefetcher(const ModelGeometry& geometry, uint32_t ahead, double min_confidence)

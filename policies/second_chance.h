@@ -9,21 +9,21 @@
 
 namespace spillway {
 
-// Counts of uses, and the search for a victim among the experts of a queue that looks at its front: whoever
-// has a count there goes to the back with one less, and the first without a count is the victim. The search
-// only looks; it remembers whom it passed, and settle() does to them what the search implies once its victim
-// has really left. Experts that may not go are neither passed nor moved.
+// Counts uses and searches a queue for a victim from its front. An expert with a count goes to the back with
+// a count one lower, and the first expert without a count is the victim. The search only looks: it remembers
+// the experts that it passed, and settle() applies what the search implies once the victim has really left.
+// Experts that may not go are neither passed nor moved.
 //
-// A use costs O(1). The search sees each expert that it passes once, for which that expert was used before:
-// amortised O(1), and never more than one look at each, however large the counts.
+// A use costs O(1). The search sees each expert that it passes once, and each pass was paid for by a use:
+// amortised O(1). However large the counts, a search looks at each expert at most once.
 class SecondChance {
  public:
   struct Choice {
     ExpertId expert{};
-    uint32_t count = 0;  // what it has; 0 unless every expert that may go has one
+    uint32_t count = 0;  // the expert's count; 0 unless every expert that may go has one
   };
 
-  // Counts stop at `most`.
+  // Counts do not rise beyond `most`.
   SecondChance(uint32_t experts, uint32_t most) : most_(most), counts_(experts, 0) {
     passed_.reserve(experts);
   }
@@ -32,8 +32,8 @@ class SecondChance {
   void set_count(ExpertId id, uint32_t count) { counts_[index_of(id)] = count; }
   void use(ExpertId id) { counts_[index_of(id)] = std::min(counts_[index_of(id)] + 1, most_); }
 
-  // The one with the smallest count, of equals the one nearest the front: who is first at the front without a
-  // count after that many rounds.
+  // Returns the expert with the smallest count, and among equals the one nearest the front: after that many
+  // rounds it is the first at the front without a count.
   std::optional<Choice> choose(const SizedLists& lists, uint32_t queue, Evictable may_go) {
     passed_.clear();
     std::optional<Choice> best;
@@ -53,8 +53,8 @@ class SecondChance {
     return best;
   }
 
-  // What the latest choose() passed on the way to `choice`: everybody `count` times, and those in front of it
-  // once more. A choice that was not among them stands behind them all.
+  // The experts that the latest choose() passed on the way to `choice`: each of them `count` times, and those
+  // in front of `choice` once more. A choice that is not among them stands behind them all.
   void settle(SizedLists& lists, uint32_t queue, const Choice& choice) {
     bool in_front = true;
     for (const ExpertId id : passed_) {

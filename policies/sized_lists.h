@@ -11,20 +11,20 @@
 
 namespace spillway {
 
-// Bytes of the cache that a policy has to divide: a budget beyond what the model has is no use to it.
+// Returns the bytes of the cache that a policy has to divide: the budget, but no more than the model's size.
 inline uint64_t usable_bytes(const ModelGeometry& geometry, uint64_t capacity_bytes) {
   return std::min(capacity_bytes, geometry.total_bytes());
 }
 
-// `share` of `bytes`, 0 to 1, rounded down.
+// Returns the share `share` (0 to 1) of `bytes`, rounded down.
 inline uint64_t share_of(uint64_t bytes, double share) {
   const double part = share * double(bytes);
   return part >= double(bytes) ? bytes : uint64_t(part);
 }
 
-// IdLists that know in which list an expert is and how many bytes the experts of each list have together,
-// for policies that divide the cache's budget among several lists. Ghosts, which are remembered and have no
-// place in the cache, are members of a list like any other.
+// IdLists that also know which list an expert is in and how many bytes the experts of each list have
+// together. They are for policies that divide the cache's budget among several lists. Ghosts are remembered
+// experts that have no place in the cache; they are members of a list like any other.
 class SizedLists {
  public:
   // `geometry` must outlive the lists.
@@ -38,7 +38,7 @@ class SizedLists {
   uint32_t list_of(ExpertId id) const { return list_of_[index_of(id)]; }
   uint64_t bytes(uint32_t list) const { return bytes_[list]; }
 
-  // From wherever it is, which may be in no list.
+  // Moves the expert from wherever it is, which may be in no list.
   void move_to_back(ExpertId id, uint32_t list) {
     if (list_of(id) != kNowhere) {
       erase(id);
@@ -60,7 +60,7 @@ class SizedLists {
   std::optional<ExpertId> next(ExpertId id) const { return order_.next(id); }
   std::optional<ExpertId> first(Evictable may_go, uint32_t list) const { return order_.first(may_go, list); }
 
-  // Takes experts off the front until the rest of the list has `most` bytes or fewer.
+  // Takes experts off the front until at most `most` bytes remain in the list.
   void shrink(uint32_t list, uint64_t most) {
     while (bytes(list) > most) {
       erase(*front(list));

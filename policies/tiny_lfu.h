@@ -8,17 +8,17 @@
 
 namespace spillway {
 
-// How often each expert was used of late (TinyLFU: Einziger, Friedman, Manes, "TinyLFU: a highly efficient
-// cache admission policy", ACM Transactions on Storage 13(4), 2017). The first use since the latest ageing
-// only opens the expert's door, the others are counted; when a sample is full, all counts are halved, all
-// doors closed, and half of the sample is taken as seen.
+// Counts how often each expert was used of late (TinyLFU: Einziger, Friedman, Manes, "TinyLFU: a highly
+// efficient cache admission policy", ACM Transactions on Storage 13(4), 2017). The first use since the latest
+// ageing only opens the expert's door; further uses are counted. When a sample is full, all counts are
+// halved, all doors are closed, and half of the sample counts as seen.
 //
-// The paper approximates this histogram by a count-min sketch and the doors by a Bloom filter, for keys are
-// without number there. Experts are numbered densely and their exact histogram is smaller than a sketch with
-// that little error would be, so nothing is approximated.
+// The paper approximates this histogram by a count-min sketch and the doors by a Bloom filter, because its
+// keys are without number. Experts are numbered densely, and their exact histogram is smaller than a sketch
+// with as little error would be. So nothing is approximated here.
 class TinyLfu {
  public:
-  // A sample is `sample_bytes` of uses; counts stop at `most`.
+  // A sample is `sample_bytes` of uses. Counts do not rise beyond `most`.
   TinyLfu(uint32_t experts, uint64_t sample_bytes, uint32_t most)
       : sample_bytes_(sample_bytes), most_(most), counts_(experts, 0), doors_(experts, false) {}
 

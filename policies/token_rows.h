@@ -8,8 +8,8 @@
 
 namespace spillway {
 
-// The expert numbers that each token of a step chose, best first. Empty for a step of several tokens whose
-// source tells only which experts they use together.
+// The expert numbers that each token of a step chose, best first. There are no rows for a step of several
+// tokens whose source reports only the experts that the tokens use together.
 class TokenRows {
  public:
   void assign(const ModelGeometry& geometry, const Step& step) {

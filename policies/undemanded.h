@@ -6,11 +6,12 @@
 
 namespace spillway {
 
-// The admitted experts that were prefetched and not demanded since. To a policy that tells experts used once
-// from those used again, a prefetch stands for the use it was made for: the demand that follows is that same
-// use and not a second one, and a prefetch that nobody ever demanded was no use at all: it leaves no ghost.
-// What its arrival changed is not put back, though. ARC and S3-FIFO have taken up the ghost that it found,
-// ARC has moved its target, and W-TinyLFU's sketch, which cannot forget one use, keeps it until it is halved.
+// The admitted experts that were prefetched and have not been demanded since. For a policy that distinguishes
+// experts used once from those used again, a prefetch stands for the use it was made for: the demand that
+// follows is that same use, not a second one. A prefetch that is never demanded was no use at all and leaves
+// no ghost. The changes that its arrival made are not undone, however: ARC and S3-FIFO have taken up the
+// ghost they found, ARC has moved its target, and W-TinyLFU's sketch, which cannot forget a single use, keeps
+// it until the counts are halved.
 class Undemanded {
  public:
   explicit Undemanded(uint32_t experts) : undemanded_(experts, false) {}
@@ -20,7 +21,7 @@ class Undemanded {
   }
   bool contains(ExpertId id) const { return undemanded_[index_of(id)]; }
 
-  // True when this demand is the one that `id` was prefetched for.
+  // Returns true when this demand is the use that `id` was prefetched for.
   bool take(ExpertId id) {
     const bool was = contains(id);
     undemanded_[index_of(id)] = false;

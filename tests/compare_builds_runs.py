@@ -9,13 +9,14 @@ TRACE = "tiny-moe.trace.bin"
 
 @dataclasses.dataclass
 class Run:
-    """`shows` is what stdout is: table, figures that were computed; help, words; output, bytes that count."""
+    """A run of the program. `shows` is the kind of its stdout: a table of computed figures, help in words, or output
+    whose bytes count."""
     name: str
     words: str
     shows: str = "table"
     measured: bool = False
     status: int = 0
-    inputs: dict = dataclasses.field(default_factory=dict)  # files to write before it runs
+    inputs: dict = dataclasses.field(default_factory=dict)  # files to write before the run
 
     def argv(self):
         return self.words.replace("\n", " ").split()
@@ -29,7 +30,7 @@ COMMANDS = ["", "replay", "record", "perplexity", "simulate", "gap", "calibrate"
             "trace synth", "trace preload"]
 FAMILIES = ["backends", "policies", "prefetchers", "devices", "models", "machines", "drives", "runtimes", "locality"]
 
-# Four layers of 16 experts in two cache sizes under two policies, each twice.
+# Four layers of 16 experts with two cache sizes and two policies, each twice.
 EXPERIMENT = """{
   "schema": "spillway.experiment/1",
   "question": "Which policy hits more?",
@@ -42,7 +43,7 @@ EXPERIMENT = """{
   "plot": {"kind": "bars", "x": "cache", "y": ["hit_ratio"], "series": "evict"}
 }
 """
-# Of a mixture whose experts differ in size from layer to layer; a token of prefill, two of decode.
+# A mixture whose experts differ in size from layer to layer: one token of prefill, two of decode.
 BIGMOE = """# route_trace v1
 # model=mixture.gguf arch=qwen3moe n_layer=2 n_expert=4 n_expert_used=2
 # layer=0 expert_bytes=40960 dense_bytes=1000
@@ -66,7 +67,7 @@ turn,phase,step,layer,slot,expert,weight,residency,expert_bytes
 def trace_runs():
     yield Run("trace-info", f"trace info ../inputs/{TRACE} --layers")
     yield Run("trace-info-json", f"trace info ../inputs/{TRACE} --json info.json")
-    # 1536 experts of 12 kB: not a multiple of a block, and 19 MB in all.
+    # 1536 experts of 12 kB, which is not a multiple of a block: 19 MB in all.
     yield Run("cut", f"trace cut ../inputs/{TRACE} --tokens 40 --expert-bytes 12KB -o trace.bin")
     yield Run("cut-ranges", f"trace cut ../inputs/{TRACE} --passes 300:700 --sequences 0:1 -o trace.bin")
     yield Run("export", "trace export ../cut/trace.bin -o trace.csv")
@@ -141,7 +142,7 @@ def plan_runs():
 
 
 def replay_runs():
-    # Without prefetch: what that fetches in time, the clock decides.
+    # Without prefetch, since the clock decides which prefetches arrive in time.
     trace = "../cut/trace.bin"
     to = "--no-probe --json report.json"
     backends = {"null": "null", "uring": "uring", "uring-chunked": "uring:depth=4,chunk=8KiB,fixed=0", "pread": "pread",
@@ -152,7 +153,7 @@ def replay_runs():
     yield Run("replay-no-cache", f"replay {trace} --backend pread --cache 0 --store ../store {to}", measured=True)
     yield Run("replay-policies", f"replay {trace} --backend uring --cache 4MB --evict arc --store ../store --warm-up 4 "
               f"--tokens 30 --compute 50us --pages small --seed 9 {to}", measured=True)
-    # In the cache folder, with three reads an expert.
+    # In the cache folder, with three reads per expert.
     yield Run("replay-ranges", f"replay {trace} --backend uring --cache 5MB --ranges 3 --verify all {to}",
               measured=True)
     yield Run("pack", f"pack --model ../inputs/{MODEL} -o model.store --json made.json")

@@ -11,9 +11,9 @@
 #include "traces/format.h"
 #include "traces/recency.h"
 
-// Steps to the payload of a block and back. The payload is a directory of section sizes and then the
-// sections, one per column (and per byte of wider ones), each compressed for itself: unlike bytes never share
-// a table, and a column that is not wanted is not even decompressed.
+// Converts steps to the payload of a block and back. The payload is a directory of section sizes followed by
+// the sections: one for each column, and one for each byte of wider columns. Each section is compressed for
+// itself, so that unlike bytes never share a table and an unwanted column is not even decompressed.
 //
 // Encoder and decoder carry the recency lists and the last step's fields from block to block, which makes
 // small blocks nearly free. In exchange blocks can only be read in order.
@@ -21,7 +21,7 @@ namespace spillway {
 
 enum class Section : uint8_t {
   flags,      // per step: which fields differ from the predicted ones
-  fields,     // those fields
+  fields,     // the fields that differ
   ranks_low,  // per choice: position in the layer's recency list, less the choice's place within its token
   ranks_high,
   weights0,  // per choice: the four bytes of the gate weight, low to high
@@ -34,12 +34,12 @@ enum class Section : uint8_t {
 };
 inline constexpr size_t kSections = 11;
 
-// Whether a layer's expert numbers need two bytes.
+// Returns true if the layers' expert numbers need two bytes.
 inline bool is_wide(const ModelGeometry& geometry) {
   return geometry.experts_per_layer > 256;
 }
 
-// What a step is expected to look like after the one before: the next layer of the same pass.
+// The predicted fields of a step: those of the next layer of the same pass.
 struct StepPrediction {
   uint64_t pass = 0;
   uint32_t layer = 0;
@@ -56,13 +56,13 @@ class BlockEncoder {
   BlockEncoder(const ModelGeometry& geometry, TraceColumns columns);
   ~BlockEncoder();
 
-  // `step` must be one that check_step() finds nothing wrong with. Columns that are not recorded are ignored.
+  // `step` must have passed check_step(). Columns that are not recorded are ignored.
   void add(const Step& step);
 
   uint32_t steps() const { return steps_; }
   size_t raw_bytes() const;
 
-  // The payload of all steps since the last seal.
+  // Returns the payload of all steps since the last seal.
   Buffer seal();
 
  private:
@@ -78,7 +78,7 @@ class BlockEncoder {
 
   ModelGeometry geometry_;
   TraceColumns columns_;
-  RecencyLists<uint8_t> narrow_;  // one of the two is used
+  RecencyLists<uint8_t> narrow_;  // narrow_ or the wide list is used, never both
   RecencyLists<uint16_t> wide_;
   StepPrediction predicted_;
   uint32_t steps_ = 0;
@@ -88,19 +88,20 @@ class BlockEncoder {
 
 class BlockDecoder {
  public:
-  // Of the columns that the file has, those not `wanted` are left out of the steps.
+  // The steps lack those of the file's columns that are not `wanted`.
   BlockDecoder(const ModelGeometry& geometry, TraceColumns columns, TraceColumns wanted);
   ~BlockDecoder();
 
-  // Takes over from the last block, all of whose steps were read. Allocates no more than `payload` can hold.
+  // Takes over from the last block, all of whose steps must have been read. Allocates no more than
+  // `payload` can hold.
   Result<void> load(std::span<const uint8_t> payload, uint32_t steps);
 
   uint32_t steps_left() const { return steps_left_; }
 
-  // Fills all of `step` but its index. Only while there are steps left.
+  // Fills every field of `step` except its index. Call this only while steps are left.
   Result<void> next(Step& step);
 
-  // Bytes of each section in all blocks so far, as stored.
+  // Returns the stored bytes of each section in all blocks so far.
   const std::array<uint64_t, kSections>& stored_bytes() const { return stored_bytes_; }
 
  private:
@@ -119,7 +120,7 @@ class BlockDecoder {
 
   ModelGeometry geometry_;
   TraceColumns wanted_;
-  RecencyLists<uint8_t> narrow_;  // one of the two is used
+  RecencyLists<uint8_t> narrow_;  // narrow_ or the wide list is used, never both
   RecencyLists<uint16_t> wide_;
   StepPrediction predicted_;
   uint32_t steps_left_ = 0;

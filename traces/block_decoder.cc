@@ -10,8 +10,8 @@
 namespace spillway {
 namespace {
 
-// The most that a byte of zstd can stand for: a block of 128 KiB takes at least 4 bytes. What claims more is
-// lying, and is found out before anything is allocated for it.
+// The most bytes that a byte of zstd can stand for: a block of 128 KiB takes at least 4 bytes. A section that
+// claims more is damaged, and is refused before memory is allocated for it.
 constexpr uint64_t kMaxExpansion = 32768;
 
 bool wants(TraceColumns columns, size_t section) {
@@ -255,7 +255,7 @@ void BlockDecoder::read_token_ids(Step& step, uint8_t flags) {
   if (flags & kNoTokenIds) {
     return;
   }
-  if (predicted_.token_ids.size() != step.tokens) {  // repeats those of another number of tokens
+  if (predicted_.token_ids.size() != step.tokens) {  // would repeat the ids of another number of tokens
     ids.fail();
     return;
   }

@@ -112,7 +112,8 @@ uint8_t BlockEncoder::add_token_ids(const Step& step) {
 }
 
 void BlockEncoder::add_choice(uint32_t layer, uint16_t expert, uint32_t place) {
-  // The `place` experts that the token chose before are at the front of the list and none is chosen twice.
+  // The `place` experts that the token chose before are at the front of the list, and no expert
+  // is chosen twice.
   if (is_wide(geometry_)) {
     const uint32_t rank = wide_.position_of(layer, expert) - place;
     section(Section::ranks_low).push_back(uint8_t(rank));

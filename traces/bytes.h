@@ -5,7 +5,7 @@
 
 #include "traces/format.h"
 
-// Little helpers of the block codec: variable-length integers and a reader that cannot run off its end.
+// Helpers of the block codec: variable-length integers and a reader that cannot run beyond its end.
 namespace spillway {
 
 inline void put_varint(Buffer& out, uint64_t value) {
@@ -16,7 +16,7 @@ inline void put_varint(Buffer& out, uint64_t value) {
   out.push_back(uint8_t(value));
 }
 
-// Differences of either sign as small unsigned numbers: 0, -1, 1, -2 … → 0, 1, 2, 3 …
+// Maps differences of either sign to small unsigned numbers: 0, -1, 1, -2 … → 0, 1, 2, 3 …
 constexpr uint64_t zigzag(int64_t value) {
   return (uint64_t(value) << 1) ^ uint64_t(value >> 63);
 }
@@ -24,8 +24,8 @@ constexpr int64_t unzigzag(uint64_t value) {
   return int64_t(value >> 1) ^ -int64_t(value & 1);
 }
 
-// Once it was asked for more than there is, it stays !ok() and yields zeros, so that callers check at the end
-// of a step and not at every byte.
+// Reads bytes from front to back. After a request for more bytes than are left the cursor stays !ok() and
+// yields zeros, so that callers check at the end of a step and not at every byte.
 class ByteCursor {
  public:
   ByteCursor() = default;
@@ -56,7 +56,7 @@ class ByteCursor {
     return 0;
   }
 
-  // The next `count` bytes, or nullptr (and !ok()) when there are fewer.
+  // Returns the next `count` bytes, or nullptr (and !ok()) when fewer are left.
   const uint8_t* take(size_t count) {
     if (count > left()) [[unlikely]] {
       ok_ = false;

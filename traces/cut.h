@@ -6,7 +6,7 @@
 
 namespace spillway {
 
-// Passes and sequences from first to last, both included.
+// A range of passes or sequences, both ends included.
 struct CutRange {
   uint64_t first = 0;
   uint64_t last = UINT64_MAX;
@@ -14,8 +14,8 @@ struct CutRange {
   bool contains(uint64_t value) const { return value >= first && value <= last; }
 };
 
-// The steps of `inner`, which outlives it, that lie in both ranges. They keep their pass and sequence
-// numbers, so that a cut can be found in what it was cut from, and are counted anew.
+// The steps of `inner` that lie in both ranges. They keep their pass and sequence numbers, so that they can
+// be found in the original trace, but get new indices. `inner` must outlive this object.
 class CutSource final : public StepSource {
  public:
   CutSource(StepSource& inner, CutRange passes, CutRange sequences)

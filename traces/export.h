@@ -8,14 +8,14 @@
 #include "traces/format.h"
 #include "traces/memory_trace.h"
 
-// Traces for other programs. What is exported goes to `out` piece by piece, from front to back.
+// Exports traces for other programs. The text or the records go to `out` piece by piece, from front to back.
 namespace spillway {
 
 using ByteSink = FunctionRef<Result<void>(std::span<const uint8_t> bytes)>;
 
-// The first line of an exported CSV is this and the trace's JSON header; with it `trace import` gets back
-// every step. What rows have no place for is lost: the token ids of a step that knows only which experts were
-// chosen, and where one such step ends and the next begins when both are of one pass and layer.
+// The first line of an exported CSV is this word and the trace's JSON header, with which `trace import`
+// restores every step. Rows have no place for two things, which are lost: the token ids of a step that knows
+// only which experts were chosen, and the boundary between two such steps of the same pass and layer.
 inline constexpr std::string_view kCsvFirstWord = "# spillway.trace.csv/1 ";
 
 // The second line. One row per routing decision. Cells that do not apply are empty:
@@ -27,8 +27,8 @@ inline constexpr std::string_view kCsvColumns =
 
 Result<void> export_csv(StepSource& source, const TraceHeader& header, ByteSink out);
 
-// One record of oracle_general.h per distinct expert of a step; its time is the number of the step. Fails on
-// what the format cannot hold.
+// Writes one record of oracle_general.h for each distinct expert of a step, with the number of the step as
+// its time. Fails on numbers that the format cannot hold.
 Result<void> export_oracle_general(const MemoryTrace& trace, ByteSink out);
 
 }  // namespace spillway

@@ -13,7 +13,7 @@ void append_time(std::string& text, const std::optional<Nanoseconds>& time) {
   }
 }
 
-// The cells that speak of the whole step.
+// Appends the cells that describe the whole step.
 void append_step_cells(std::string& text, const ModelGeometry& geometry, const Step& step) {
   text.push_back(',');
   append_time(text, step.attention_time);

@@ -11,10 +11,10 @@
 namespace spillway {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the format is written as memory lies");
+static_assert(std::endian::native == std::endian::little, "the format has the byte order of memory");
 
 constexpr std::string_view kTraceSchema = "spillway.trace/1";
-// The line ending in it shows a transfer in text mode, the high bit one that was not 8-bit clean.
+// The line ending reveals a transfer in text mode, the high bit a transfer that was not 8-bit clean.
 constexpr std::string_view kMagic = "\xffSPWTR\r\n";
 static_assert(kMagic.size() == 8);
 constexpr size_t kHashedFileHeadBytes = 16;
@@ -32,7 +32,7 @@ T take(const uint8_t* at) {
   return value;
 }
 
-// The unsigned number `key` of `object` if it is one and at most `most`.
+// Returns the field `key` of `object`, which must be an unsigned number of at most `most`.
 Result<uint64_t> unsigned_field(const Json& object, const char* key, uint64_t most) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number_unsigned() || found->get<uint64_t>() > most) {
@@ -60,7 +60,7 @@ Result<ModelGeometry> geometry_from_json(const Json& object) {
   }
   for (const Json& entry : *bytes) {
     if (!entry.is_number_unsigned()) {
-      return failed("header: 'expert_bytes' holds something that is not a size");
+      return failed("header: 'expert_bytes' holds an entry that is not a size");
     }
     geometry.expert_bytes.push_back(entry.get<uint64_t>());
   }

@@ -22,18 +22,19 @@
 //   block head  u32 kind  u32 payload_bytes  u32 steps  u32 number  u64 first_step  u64 payload_hash
 //               u64 head_hash
 //
-// Every hash is XXH3-64. It is ours and not zstd's content checksum because it is checked before a decoder
-// sees the bytes, and because it covers the head: with a head that is proven intact, a payload that ends
-// early is a recording that was cut off, and anything else is damage. Block hashes are seeded with the
-// header's, so a block of another file, or of an older recording under this one, is never taken for ours.
+// Every hash is XXH3-64. These hashes replace zstd's content checksum for two reasons: they are checked
+// before a decoder sees the bytes, and they cover the head. With a head that is proven intact, a payload
+// that ends early is a recording that was cut off, and any other mismatch is damage. The header's hash
+// is the seed of the block hashes, so a block of another file, or of an older recording under this name,
+// is never accepted.
 namespace spillway {
 
-// The columns that a trace may lack. Phase, sequence, pass and token counts are always there: they cost
+// The columns that a trace may lack. Phase, sequence, pass and token counts are always recorded: they cost
 // nothing while they do not change.
 struct TraceColumns {
   bool weights = false;    // the gate weight of each choice
   bool times = false;      // attention and experts, per layer
-  bool lookahead = false;  // what a predictor expected
+  bool lookahead = false;  // a predictor's expectations
   bool token_ids = false;
 
   bool operator==(const TraceColumns&) const = default;
@@ -43,7 +44,7 @@ struct TraceHeader {
   ModelGeometry geometry;
   std::string model;
   TraceColumns columns;
-  std::vector<std::pair<std::string, std::string>> provenance;  // free-form, in order: who made it, from what
+  std::vector<std::pair<std::string, std::string>> provenance;  // free-form, in order: recorder, model …
   std::vector<std::pair<std::string, uint64_t>> seeds;          // every seed that the steps depend on
 
   bool operator==(const TraceHeader&) const = default;
@@ -61,7 +62,7 @@ inline constexpr size_t kFileHeadBytes = 24;
 inline constexpr size_t kBlockHeadBytes = 40;
 inline constexpr uint32_t kMaxHeaderBytes = 16U << 20;
 inline constexpr uint32_t kMaxPayloadBytes = 64U
-                                             << 20;  // a writer makes no larger block, a reader takes none
+                                             << 20;  // a writer makes no larger block, a reader accepts none
 
 enum class BlockKind : uint32_t { steps = 0x4b425053, end = 0x444e5053 };  // "SPBK", "SPND"
 
@@ -69,7 +70,7 @@ struct BlockHead {
   BlockKind kind = BlockKind::steps;
   uint32_t payload_bytes = 0;
   uint32_t steps = 0;
-  uint32_t number = 0;      // of the block, from 0
+  uint32_t number = 0;      // number of the block, from 0
   uint64_t first_step = 0;  // end mark: the number of steps in the file
   uint64_t payload_hash = 0;
 };
@@ -83,18 +84,19 @@ using Buffer = std::vector<uint8_t>;
 
 uint64_t trace_hash(std::span<const uint8_t> bytes, uint64_t seed);
 
-// The file head and the header after it; `hash` becomes the seed of the block hashes. Fails when the header
-// is larger than a reader would take.
+// Encodes the file head and the header; `hash` becomes the seed of the block hashes. Fails when the header is
+// larger than a reader would accept.
 Result<Buffer> encode_file_head(const TraceHeader& header, uint64_t& hash);
-// Fails when these are not the first bytes of a trace file of a version we know.
+// Fails unless these are the first bytes of a trace file of a known version.
 Result<FileHead> decode_file_head(std::span<const uint8_t, kFileHeadBytes> bytes);
 bool header_is_intact(std::span<const uint8_t, kFileHeadBytes> head, std::span<const uint8_t> json);
 
 std::array<uint8_t, kBlockHeadBytes> encode_block_head(const BlockHead& head, uint64_t seed);
-// Fails when the hash does not fit or a field is out of its bounds.
+// Fails when the hash does not match or a field is out of its bounds.
 Result<BlockHead> decode_block_head(std::span<const uint8_t, kBlockHeadBytes> bytes, uint64_t seed);
 
-// Whether a file that starts so is a trace file: to tell it from the formats that are imported.
+// Returns true if a file with this start is a trace file, as opposed to one of the formats that
+// can be imported.
 bool looks_like_trace(std::string_view start);
 
 }  // namespace spillway

@@ -4,8 +4,8 @@
 
 namespace spillway {
 
-// The first `decode_passes` decode passes of `inner`, which outlives it, with every prefill pass before the
-// last of them.
+// The first `decode_passes` decode passes of `inner`, with every prefill pass before the last of them.
+// `inner` must outlive this object.
 class LimitedSource final : public StepSource {
  public:
   LimitedSource(StepSource& inner, uint64_t decode_passes) : inner_(inner), passes_left_(decode_passes) {}

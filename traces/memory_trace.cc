@@ -122,7 +122,7 @@ Result<MemoryTrace> MemoryTrace::load(StepSource& source) {
 
 Result<void> MemoryTrace::add(const Step& step) {
   if (step.pass > UINT32_MAX || records_.size() >= kNever) {
-    return failed("step {} of pass {}: the trace is too long to be held in memory; cut it first",
+    return failed("step {} of pass {}: the trace is too long for memory; shorten it with `trace cut` first",
                   records_.size(), step.pass);
   }
   Record record;
@@ -142,7 +142,7 @@ Result<void> MemoryTrace::add(const Step& step) {
     choices_.insert(choices_.end(), step.choices.begin(), step.choices.end());
   }
   if (!step.weights.empty() || !weight_counts_.empty()) {
-    weight_counts_.resize(records_.size());  // none in the steps before the first that has some
+    weight_counts_.resize(records_.size());  // the steps before the first one with weights have none
     weight_counts_.push_back(uint32_t(step.weights.size()));
     weights_.insert(weights_.end(), step.weights.begin(), step.weights.end());
   }
@@ -161,7 +161,7 @@ Result<void> MemoryTrace::add(const Step& step) {
   return {};
 }
 
-// Every layer of a pass has the same token ids, so they are kept once.
+// Keeps one copy of the token ids, since every layer of a pass has the same.
 void MemoryTrace::add_token_ids(const Step& step, Record& record) {
   if (step.token_ids.size() != step.tokens) {
     record.token_ids = kNone;

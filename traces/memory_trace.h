@@ -8,21 +8,21 @@
 
 namespace spillway {
 
-// A whole trace in memory, about 20 bytes per step and 2 per choice, for whoever reads it more than once.
+// A whole trace in memory, about 20 bytes per step and 2 per choice, for readers that need it more than once.
 class MemoryTrace final : public StepSeries {
  public:
   // Reads `source` to its end.
   static Result<MemoryTrace> load(StepSource& source);
 
-  // Fills in next_use of every step, which then has_next_use() promises.
+  // Fills in next_use of every step; has_next_use() returns true from then on.
   void annotate_next_use();
 
   const SourceInfo& info() const { return info_; }
   uint64_t steps() const { return records_.size(); }
   uint64_t decode_passes() const { return decode_passes_; }
 
-  // Reads the trace from its start. Cheap; any number may exist at once, in any threads, while the trace
-  // outlives them and is not annotated meanwhile.
+  // Reads the trace from its start. Cursors are cheap. Any number of them may exist at once, in any threads,
+  // while the trace outlives them and is not being annotated.
   std::unique_ptr<StepSource> cursor() const override;
 
  private:
@@ -41,7 +41,8 @@ class MemoryTrace final : public StepSeries {
   };
   enum TokenIds : uint32_t { kNone, kSameAsBefore, kInPool };
 
-  // Where a step's entries begin in each pool. A step's follow the last one's, so no record stores them.
+  // The start of a step's entries in each pool. They follow those of the step before, so no record
+  // stores the position.
   struct Position {
     size_t experts = 0;
     size_t choices = 0;

@@ -5,15 +5,15 @@
 #include <cstring>
 #include <span>
 
-// The record of libCacheSim's oracleGeneral format: 24 bytes, packed, little-endian. Nothing stands around
-// the records, so a file is as many of them as its size says.
+// A record of libCacheSim's oracleGeneral format: 24 bytes, packed, little-endian. The file has nothing but
+// records, so its size gives their number.
 namespace spillway {
 
 struct OracleRecord {
   uint32_t time = 0;
   uint64_t object = 0;
   uint32_t bytes = 0;
-  int64_t next = -1;  // 1-based index of the next request for this object, -1 if there is none
+  int64_t next = -1;  // 1-based index of the next request for this object, -1 without one
 };
 
 inline constexpr size_t kOracleRecordBytes = 24;

@@ -52,7 +52,8 @@ bool PreloadSource::next_to_load(Step& step) {
   step.layer = layer_;
   step.phase = Phase::prefill;
   step.experts = experts_[layer_];
-  // A token uses no more than top_k; that it is several tokens keeps predictors from learning by it.
+  // One token uses no more than top_k experts. A step of several tokens keeps predictors from learning
+  // from the preload.
   const uint32_t top_k = inner_.info().geometry.used_top_k;
   step.tokens = std::max(2U, (uint32_t(step.experts.size()) + top_k - 1) / top_k);
   ++layer_;

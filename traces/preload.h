@@ -8,14 +8,15 @@
 
 namespace spillway {
 
-// The experts that were chosen most often, of any layer, as many as `bytes` hold: one that is too large for
-// what is left is passed over for less popular ones that are not. By layer, the most popular first. What was
-// never chosen is not among them. Of experts equally popular those of lower layers and numbers come first.
+// Returns the experts, of any layer, that were chosen most often and together fit in `bytes`, by layer and
+// with the most popular first. An expert that is too large for the remaining bytes is passed over in favour
+// of smaller, less popular ones. Experts that were never chosen are left out. Among equally popular experts,
+// those of lower layers and with lower numbers come first.
 std::vector<std::vector<ExpertId>> most_popular(const ModelGeometry& geometry, const StatsCollector& seen,
                                                 uint64_t bytes);
 
-// The steps of `inner`, which outlives it, behind a prefill pass that asks for the `experts` of each layer
-// once: what a runtime would do that fills its cache before it begins. Passes are counted anew.
+// The steps of `inner` behind a prefill pass that asks once for the `experts` of each layer, like a runtime
+// that fills its cache before it begins. The passes get new numbers. `inner` must outlive this object.
 class PreloadSource final : public StepSource {
  public:
   PreloadSource(StepSource& inner, std::vector<std::vector<ExpertId>> experts);
@@ -28,7 +29,7 @@ class PreloadSource final : public StepSource {
 
   StepSource& inner_;
   std::vector<std::vector<ExpertId>> experts_;  // by layer
-  uint32_t layer_ = 0;                          // of the next step that loads
+  uint32_t layer_ = 0;                          // layer of the next preloading step
   uint64_t steps_ = 0;
   uint64_t passes_before_ = 0;
 };

@@ -16,8 +16,7 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path, 
     return propagate(got);
   }
   if (*got < kFileHeadBytes) {
-    return failed("{}: {} bytes are too few for a trace; it was cut off at offset {}, or never was one", path,
-                  *got, *got);
+    return failed("{}: not a trace, or cut off at offset {}: the file has only {} bytes", path, *got, *got);
   }
   Result<FileHead> head = decode_file_head(head_bytes);
   if (!head) {
@@ -75,7 +74,7 @@ Result<bool> TraceReader::next(Step& step) {
   return true;
 }
 
-// False at the end, whichever kind of end it is.
+// Returns false at the end of the recording, whether it was finished or cut off.
 Result<bool> TraceReader::load_block() {
   block_offset_ = offset_;
   std::array<uint8_t, kBlockHeadBytes> head_bytes{};
@@ -91,7 +90,7 @@ Result<bool> TraceReader::load_block() {
     return damaged(head.error().message);
   }
   if (head->number != blocks_read_ || head->first_step != steps_read_) {
-    return damaged(fmt::format("it is number {} and starts at step {}, not at {}", head->number,
+    return damaged(fmt::format("it has number {} and starts at step {}, not at {}", head->number,
                                head->first_step, steps_read_));
   }
   const uint64_t there = file_.size() - std::min(file_.size(), offset_ + kBlockHeadBytes);

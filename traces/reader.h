@@ -10,14 +10,14 @@
 
 namespace spillway {
 
-// Reads a trace from front to back. A recording that was cut off is read up to its last whole block and ends
-// there as if it had been finished; truncated() tells the difference. Damage is an error that names block and
-// offset; the steps delivered before it are good.
+// Reads a trace from front to back. A recording that was cut off is read up to its last whole block, as if it
+// had been finished there; truncated() tells the difference. Damage is an error that names block and offset;
+// the steps delivered before the damage are good.
 class TraceReader final : public StepSource {
  public:
   static constexpr TraceColumns kAllColumns{true, true, true, true};
 
-  // Columns that are not `wanted` are not decompressed and not in the steps.
+  // Columns that are not `wanted` are not decompressed, and the steps lack them.
   static Result<std::unique_ptr<TraceReader>> open(const std::string& path,
                                                    TraceColumns wanted = kAllColumns);
 
@@ -27,12 +27,12 @@ class TraceReader final : public StepSource {
 
   // Valid once next() returned false.
   bool truncated() const { return !truncation_.empty(); }
-  const std::string& truncation() const { return truncation_; }  // where it was cut off; empty: it was not
+  const std::string& truncation() const { return truncation_; }  // where it was cut off; empty: nowhere
 
   uint64_t steps_read() const { return steps_read_; }
   uint32_t blocks_read() const { return blocks_read_; }
   uint64_t file_bytes() const { return file_.size(); }
-  // As stored, of the blocks read so far.
+  // Returns the stored bytes of `section` in the blocks read so far.
   uint64_t section_bytes(Section section) const { return decoder_.stored_bytes()[size_t(section)]; }
 
  private:
@@ -47,8 +47,8 @@ class TraceReader final : public StepSource {
   SourceInfo info_;
   uint64_t hash_seed_;
   BlockDecoder decoder_;
-  uint64_t offset_;        // of the next block
-  uint64_t block_offset_;  // of the one being read
+  uint64_t offset_;        // offset of the next block
+  uint64_t block_offset_;  // offset of the block being read
   uint64_t steps_read_ = 0;
   uint32_t blocks_read_ = 0;
   bool ended_ = false;

@@ -60,7 +60,7 @@ void StatsCollector::observe(const Step& step) {
   }
 }
 
-// Which token chose what is not known, so the next one has none before it that it could be compared with.
+// The tokens' own choices are unknown here, so the next token has no predecessor to be compared with.
 void StatsCollector::observe_batch(Layer& layer, const Step& step) {
   layer.batched.resize(geometry_.experts_per_layer);
   for (const ExpertId id : step.experts) {

@@ -16,48 +16,48 @@ inline constexpr uint32_t kMaxLag = 64;
 
 struct LayerStats {
   uint64_t choices = 0;
-  uint32_t distinct = 0;    // experts chosen at least once, by whomever
-  double entropy_bits = 0;  // of the choices, order 0: log2 of how many equally likely experts it feels like
-  double top_tenth_share = 0;  // of the choices that go to the most popular tenth of the experts (rounded up)
-  double lag1_reuse = 0;       // all tokens
+  uint32_t distinct = 0;       // experts chosen at least once, by any token
+  double entropy_bits = 0;     // order 0: log2 of the equivalent number of equally likely experts
+  double top_tenth_share = 0;  // share of the choices: the most popular tenth of the experts (rounded up)
+  double lag1_reuse = 0;       // of all tokens
 };
 
-// What a trace is like. "Reuse at lag n" is the mean share of a token's experts in a layer that the token n
-// places before it chose in the same layer too. Published figures count every token, prefill included; the
-// one of decode tokens alone (whatever was n places before them) is what a decode run lives on. A batch that
-// lists its experts without saying which token chose them counts among
-// passes, tokens, accesses and distinct experts only.
+// Statistics of a trace. "Reuse at lag n" is the mean share of a token's experts in a layer that the token n
+// places before it chose in the same layer too. Published figures count every token, prefill included. The
+// figure for decode tokens alone (whichever token came n places before them) is the one that matters to a
+// decode run. A batch that lists its experts without their tokens counts only among passes, tokens, accesses
+// and distinct experts.
 struct TraceStats {
   uint64_t steps = 0;
   uint64_t prefill_passes = 0;
   uint64_t decode_passes = 0;
   uint64_t prefill_tokens = 0;  // of the largest step of each prefill pass: last layers are often pruned
   uint64_t decode_tokens = 0;
-  uint32_t sequences = 0;               // times that the sequence changed, plus one
+  uint32_t sequences = 0;               // number of changes of the sequence, plus one
   uint64_t choices = 0;                 // routing decisions: one per token, layer and place
-  uint64_t accesses = 0;                // distinct experts of each step, summed: what a cache is asked for
+  uint64_t accesses = 0;                // distinct experts of each step, summed: the requests to a cache
   std::array<double, kMaxLag> reuse{};  // [lag - 1], all tokens
   std::array<double, kMaxLag> reuse_decode{};  // [lag - 1]
   std::vector<LayerStats> layers;
 
-  double mean_distinct = 0;  // per layer that has experts
+  double mean_distinct = 0;  // per layer with experts
   double entropy_bits = 0;   // per choice
   double entropy_share = 0;  // of log2(experts per layer): 1 is uniform
   double top_tenth_share = 0;
 };
 
-// Fed with every step in order.
+// Takes every step, in order.
 class StatsCollector {
  public:
   explicit StatsCollector(const ModelGeometry& geometry);
 
   void observe(const Step& step);
-  // Every step of `steps`, to their end.
+  // Observes every step of `steps`.
   Result<void> observe_all(StepSource& steps);
   TraceStats finish() const;
 
-  // How often each expert of `layer` was chosen, once by each batch that only lists its experts; empty where
-  // it had no step.
+  // Returns how often each expert of `layer` was chosen. A batch that only lists its experts counts as one
+  // choice of each. The result is empty if the layer had no step.
   std::vector<uint64_t> popularity(uint32_t layer) const;
 
  private:
@@ -75,9 +75,9 @@ class StatsCollector {
   };
   struct Layer {
     std::vector<uint64_t> counts;   // of choices
-    std::vector<uint64_t> batched;  // of batches that list their experts; empty: there was none
+    std::vector<uint64_t> batched;  // of batches that list their experts; empty without such a batch
     std::vector<History> history;
-    uint64_t tokens = 0;  // since the last such batch
+    uint64_t tokens = 0;  // tokens since the last such batch
     LagCounts all;
     LagCounts decode;
   };
@@ -91,7 +91,7 @@ class StatsCollector {
   TraceStats totals_;
   uint64_t pass_ = 0;
   uint32_t sequence_ = 0;
-  uint32_t pass_tokens_ = 0;  // of its largest step so far
+  uint32_t pass_tokens_ = 0;  // tokens of the pass's largest step so far
   std::vector<uint16_t> listed_;
 };
 

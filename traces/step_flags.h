@@ -2,7 +2,7 @@
 
 #include "core/step.h"
 
-// What encoder and decoder of a block must agree on, step by step.
+// The step flags on which encoder and decoder of a block must agree.
 namespace spillway {
 
 // Bits of Section::flags. The fields follow in this order.
@@ -15,7 +15,7 @@ inline constexpr uint8_t kExpertsListed = 32;  // the step knows its experts but
 inline constexpr uint8_t kNewTokenIds = 64;
 inline constexpr uint8_t kNoTokenIds = 128;
 
-// Predictors mostly look at the next layer, so counted from there an expert is a small number.
+// Predictors mostly look at the next layer, so an expert counted from there is a small number.
 inline uint32_t relative_to_next_layer(const ModelGeometry& geometry, uint32_t layer, ExpertId id) {
   const uint32_t first = (layer + 1) % geometry.layers * geometry.experts_per_layer;
   return (index_of(id) + geometry.expert_count() - first) % geometry.expert_count();

@@ -9,7 +9,7 @@
 namespace spillway {
 namespace {
 
-constexpr int kMostAttempts = 32;  // to draw an expert that the token has not chosen yet
+constexpr int kMostAttempts = 32;  // attempts to draw an expert that the token has not chosen yet
 
 }  // namespace
 
@@ -43,7 +43,7 @@ Result<bool> SynthSource::next(Step& step) {
     return false;
   }
   const bool prefill = prefill_tokens_ != 0 && pass_ == 0;
-  std::vector<ExpertId> experts = std::move(step.experts);  // their memory, for the next step
+  std::vector<ExpertId> experts = std::move(step.experts);  // reuses their memory for the next step
   std::vector<uint16_t> choices = std::move(step.choices);
   step = Step{};
   step.experts = std::move(experts);
@@ -112,7 +112,8 @@ uint16_t SynthSource::draw(Layer& layer, const std::vector<double>& odds) {
     std::partial_sum(odds.begin(), odds.end(), layer.cumulative.begin());
   }
   uint32_t expert = 0;
-  // A favourite comes up again and again; when most are taken, going on from there ends the search.
+  // Favourites are drawn again and again. When most of them are taken, a walk from the last draw
+  // ends the search.
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     const double dice = rng_.uniform() * layer.cumulative.back();
     const auto found = std::upper_bound(layer.cumulative.begin(), layer.cumulative.end(), dice);
@@ -130,7 +131,7 @@ uint16_t SynthSource::deal(Layer& layer, const std::vector<double>& odds) {
     layer.deck.clear();
     layer.dealt = 0;
     for (size_t expert = 0; expert < odds.size(); ++expert) {
-      // Rounded by chance, so that an expert due 0.7 cards is in seven decks of ten.
+      // Rounds at random, so that an expert due 0.7 cards is in seven decks of ten.
       const double due = odds[expert] / total * double(model_.deck) + rng_.uniform();
       layer.deck.insert(layer.deck.end(), size_t(due), uint16_t(expert));
     }

@@ -4,20 +4,20 @@
 
 #include "traces/synth.h"
 
-// Models are fitted by trial: a trace is made, measured, and the model moved towards what was asked for. The
-// trials have seeds of their own, so a fit depends on nothing but its inputs.
+// Models are fitted by trial: a trace is made and measured, and the model is moved towards the target. The
+// trials have seeds of their own, so a fit depends only on its inputs.
 namespace spillway {
 namespace {
 
 constexpr int kRounds = 24;
-constexpr uint64_t kTrialChoices = 400'000;  // enough that a reuse share is known to about 0.1 points
+constexpr uint64_t kTrialChoices = 400'000;  // enough to know a share of reuse to about 0.1 points
 constexpr double kMostCopied = 0.95;
 
 struct Target {
   ReuseProfile reuse{};
-  std::array<bool, kOctaves> wanted{};  // the octaves to be matched; no copies from the others
-  double choices_per_layer = 0;         // of the trace to be like: its length deals the deck once; 0: no deck
-  std::vector<std::vector<double>> popularity;  // share of the choices per layer; empty: as it comes
+  std::array<bool, kOctaves> wanted{};  // the octaves to be matched; the others get no copies
+  double choices_per_layer = 0;         // of the original trace: its length deals the deck once; 0: no deck
+  std::vector<std::vector<double>> popularity;  // share of the choices per layer; empty: not fitted
 };
 
 StatsCollector try_out(const ModelGeometry& geometry, const RouterModel& model, int round) {
@@ -45,7 +45,8 @@ void move_copies(const Target& target, const ReuseProfile& measured, RouterModel
   }
 }
 
-// A token chooses no expert twice, so favourites are chosen less often than their odds say: raise the odds.
+// Raises the odds of favourites, since a token chooses no expert twice: favourites are chosen less often
+// than their odds say.
 void move_popularity(const Target& target, const StatsCollector& trial, RouterModel& model) {
   for (uint32_t layer = 0; layer < target.popularity.size(); ++layer) {
     const std::vector<uint64_t> counts = trial.popularity(layer);
@@ -63,7 +64,7 @@ void move_popularity(const Target& target, const StatsCollector& trial, RouterMo
   }
 }
 
-// The best of kRounds trials. `error` is how far its octaves are off at most.
+// Returns the best of kRounds trials. `error` becomes the largest deviation of its octaves.
 RouterModel fit(const ModelGeometry& geometry, const Target& target, RouterModel model, double& error) {
   RouterModel best = model;
   error = 1;
@@ -74,7 +75,7 @@ RouterModel fit(const ModelGeometry& geometry, const Target& target, RouterModel
     for (size_t i = 0; i < kOctaves; ++i) {
       off = std::max(off, target.wanted[i] ? std::abs(target.reuse[i] - measured[i]) : 0);
     }
-    // Popularity settles during the first half; only then are two trials alike in it.
+    // Popularity settles during the first half; only later trials are alike in it and can be compared.
     if (round == 0 || off < error || round == kRounds / 2) {
       error = off;
       best = model;
@@ -130,8 +131,8 @@ Result<RouterModel> make_router_model(const ModelGeometry& geometry, double skew
   model = fit(geometry, target, std::move(model), error);
   if (error > 0.01) {
     return wrong_usage(
-        "reuse {:.3f} cannot be had at skew {}: popularity alone gives {:.3f}, copies at most {:.3f}", reuse,
-        skew, by_popularity, reuse > by_popularity ? reuse - error : 1.0);
+        "reuse {:.3f} is not possible at skew {}: popularity alone gives {:.3f}, copies at most {:.3f}",
+        reuse, skew, by_popularity, reuse > by_popularity ? reuse - error : 1.0);
   }
   return model;
 }
@@ -150,7 +151,7 @@ Result<RouterModel> fit_router_model(const ModelGeometry& geometry, const StatsC
       continue;
     }
     if (uses == 0) {
-      return failed("layer {} has experts but no steps to be fitted to", layer);
+      return failed("layer {} has experts, but the trace has no steps of it to fit the model to", layer);
     }
     std::vector<double> shares(counts.size());
     std::transform(counts.begin(), counts.end(), shares.begin(),
@@ -163,7 +164,7 @@ Result<RouterModel> fit_router_model(const ModelGeometry& geometry, const StatsC
   target.choices_per_layer = std::min(double(stats.choices) / layers, 1e6);
   model.deck = uint32_t(target.choices_per_layer);
   for (size_t octave = 0; octave < kOctaves; ++octave) {
-    // An octave that the trace is too short to know has no reuse to be matched.
+    // An octave beyond the length of the trace has no reuse to match.
     target.wanted[octave] = target.reuse[octave] > 0;
   }
   double error = 0;

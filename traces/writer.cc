@@ -44,7 +44,7 @@ TraceWriter::TraceWriter(OutputFile file, const TraceHeader& header, const Trace
 
 TraceWriter::~TraceWriter() {
   if (options_.place == OutputFile::Place::in_place && !broken_) {
-    // Best effort: whoever wanted to know whether it worked has called finish().
+    // Best effort: a caller that needs to know the outcome has called finish().
     static_cast<void>(flush());
   }
 }
@@ -87,7 +87,7 @@ Result<void> TraceWriter::check(const Step& step) {
   }
   if (step.attention_time.value_or(Nanoseconds(0)).count() < 0 ||
       step.experts_time.value_or(Nanoseconds(0)).count() < 0) {
-    return failed("layer {} took less than no time", step.layer);
+    return failed("layer {} has a negative time", step.layer);
   }
   for (const ExpertId id : step.lookahead) {
     if (columns_.lookahead && index_of(id) >= geometry_.expert_count()) {
@@ -109,7 +109,7 @@ Result<void> TraceWriter::check(const Step& step) {
 
 Result<void> TraceWriter::check_distinct(std::span<const uint16_t> experts, uint32_t group) {
   for (size_t i = 0; i < experts.size(); ++i) {
-    if (i % group == 0 && ++token_number_ == 0) {  // the numbers wrapped: forget who chose what
+    if (i % group == 0 && ++token_number_ == 0) {  // the numbers wrapped: forget all choices
       std::fill(chosen_by_.begin(), chosen_by_.end(), 0);
       token_number_ = 1;
     }
@@ -163,7 +163,7 @@ Result<void> TraceWriter::finish() {
   if (Result<void> ended = write_block(BlockKind::end, 0, {}); !ended) {
     return ended;
   }
-  broken_ = true;  // the end is the end
+  broken_ = true;  // nothing can be appended after the end
   return file_.finish();
 }
 

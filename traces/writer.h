@@ -13,16 +13,16 @@ namespace spillway {
 
 struct TraceWriterOptions {
   OutputFile::Place place = OutputFile::Place::rename_when_done;
-  bool replace = false;             // whether an existing file may go
-  uint32_t block_steps = 1U << 16;  // a block is written when it has this many steps,
-  // or this many bytes before compression. A block is what a cut or a crash can cost, and larger ones are
-  // hardly smaller in sum.
+  bool replace = false;             // whether an existing file may be replaced
+  uint32_t block_steps = 1U << 16;  // a block is written when it has this many steps
+  // … or this many bytes before compression. A cut or a crash costs at most one block. Larger blocks make
+  // hardly a smaller file.
   size_t block_bytes = 64U << 10;
 };
 
 // Writes a trace. Each block reaches the kernel when it is full and at flush(), so that a recording whose
-// process is killed keeps all but the current block. Destroyed without finish(), a file in place keeps its
-// blocks (and goes away if it has none); one to be renamed leaves nothing.
+// process is killed keeps all but the current block. Without finish(), the destructor leaves a file in place
+// with its blocks, or removes it if there are none; a file that was to be renamed is removed.
 class TraceWriter {
  public:
   // Fails when the geometry is not valid or the file cannot be made.
@@ -32,17 +32,18 @@ class TraceWriter {
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
 
-  // Appends one step; its index must not be set, steps are numbered as they come. With choices, its experts
-  // are derived from them; a source that knows no choices lists experts alone. Columns that the header does
-  // not announce are left out; announced weights must be there for each choice, announced token ids for each
-  // token or not at all. Fails on a step that the geometry does not allow, which is then not in the file, and
-  // on a full disk, after which nothing more can be appended.
+  // Appends one step; its index must not be set, since steps are numbered in the order of the calls. With
+  // choices, its experts are derived from them; a source without choices lists its experts. Columns that the
+  // header does not announce are left out. Announced weights are required for each choice, and announced
+  // token ids for each token or for none. Fails on a step that the geometry does not allow; the file does not
+  // get that step. Fails on a full disk as well; nothing more can be appended then.
   Result<void> append(const Step& step);
 
-  // Writes what was appended so far.
+  // Writes the steps appended so far.
   Result<void> flush();
 
-  // Flushes, and marks the end so that a reader can tell a finished recording from one that was cut off.
+  // Flushes, and writes the end mark by which a reader distinguishes a finished recording from one
+  // that was cut off.
   Result<void> finish();
 
   uint64_t steps() const { return flushed_steps_ + encoder_.steps(); }

@@ -7,18 +7,20 @@
 namespace spillway::eviction {
 namespace {
 
-// The paper's T1, T2, B1 and B2: experts used once and those used again, as they are in the cache, and the
-// ghosts of those that were.
+// The paper's T1 and T2, the cached experts used once and those used again, and B1 and B2,
+// the ghosts of each.
 enum List : uint32_t { kOnce, kAgain, kOnceGhosts, kAgainGhosts, kLists };
 
-// Two LRU lists whose shares learn from what was evicted too early (Megiddo and Modha, "ARC: a self-tuning,
-// low overhead replacement cache", FAST 2003, figure 4): an expert that returns while its ghost is remembered
-// gives the list it left a larger share. The paper counts pages, here everything is bytes: c is the cache's
-// budget, and a returning expert moves the target by its own size times the ratio of the ghosts' bytes. An
-// expert that is held is passed over; when all of the list that should give are held, the other one gives.
+// Two LRU lists whose shares learn from what was evicted too early (Megiddo and Modha, "ARC: a
+// self-tuning, low overhead replacement cache", FAST 2003, figure 4). An expert that returns while its
+// ghost is remembered gives the list it left a larger share. The paper counts pages; this policy counts
+// bytes. So c is the cache's budget, and a returning expert moves the target by its own size times the
+// ratio of the ghosts' bytes. Held experts are passed over; when every expert of the list that should give
+// is held, the other list gives.
 //
-// A victim becomes a ghost before it is known for whom it went, so the ghosts are trimmed when that expert
-// arrives, and the target learns from their sizes before the eviction: with pages that is the paper's order.
+// A victim becomes a ghost before the expert that replaces it is known. So the ghosts are trimmed when
+// that expert arrives, and the target learns from their sizes before the eviction: with pages this is
+// the paper's order.
 class Arc final : public EvictionPolicy {
  public:
   Arc(const ModelGeometry& geometry, uint64_t capacity_bytes)
@@ -59,7 +61,7 @@ class Arc final : public EvictionPolicy {
   }
 
  private:
-  // The target once `incoming` is there: the paper's cases II and III.
+  // Returns the target once `incoming` has arrived: the paper's cases II and III.
   double target_for(ExpertId incoming) const {
     const double size = double(geometry_.bytes_of(incoming));
     if (lists_.in(incoming, kOnceGhosts)) {
@@ -75,8 +77,8 @@ class Arc final : public EvictionPolicy {
     return others <= own || own == 0 ? 1.0 : double(others) / double(own);
   }
 
-  // Once and its ghosts together have the cache's size at most, all four lists twice that: what case IV keeps
-  // up.
+  // Keeps the two limits of the paper's case IV: the experts used once and their ghosts have no more bytes
+  // than the cache, and all four lists no more than twice that.
   void trim_ghosts() {
     const uint64_t once = lists_.bytes(kOnce);
     lists_.shrink(kOnceGhosts, capacity_bytes_ - std::min(once, capacity_bytes_));
@@ -92,7 +94,7 @@ class Arc final : public EvictionPolicy {
   SizedLists lists_;
   Undemanded undemanded_;
   double target_ = 0;          // bytes that the experts used once should have; the paper's p
-  uint64_t once_ghosts_ = 0;   // bytes of the ghosts after the latest arrival, without whom was evicted since
+  uint64_t once_ghosts_ = 0;   // bytes of the ghosts after the latest arrival, before any eviction since
   uint64_t again_ghosts_ = 0;  // the same
 };
 
@@ -103,7 +105,7 @@ Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& 
 }  // namespace
 
 EvictionPlugin arc() {
-  return plugin("arc", "experts used once and experts used again share the cache as their ghosts teach",
+  return plugin("arc", "experts used once and experts used again share the cache as their ghosts suggest",
                 make);
 }
 

@@ -4,9 +4,10 @@
 namespace spillway::eviction {
 namespace {
 
-// The farthest next use first: no policy that must make room for every miss misses less often (Belady, "A
-// study of replacement algorithms for a virtual-storage computer", IBM Systems Journal 5(2), 1966; Mattson et
-// al., 1970). That holds for experts of one size and without prefetch.
+// Evicts the expert with the farthest next use. Among policies that must make room for every miss, none
+// misses less often (Belady, "A study of replacement algorithms for a virtual-storage computer", IBM
+// Systems Journal 5(2), 1966; Mattson et al., 1970), provided that all experts have the same size and
+// none is prefetched.
 class Belady final : public EvictionPolicy {
  public:
   explicit Belady(const ModelGeometry& geometry)
@@ -18,8 +19,9 @@ class Belady final : public EvictionPolicy {
   std::optional<ExpertId> victim(const Access&, Evictable may_go) override { return order_.first(may_go); }
 
  private:
-  // The heap has the smallest key in front. A prefetch tells no next use, but the demand before it did; an
-  // expert never demanded so far counts as wanted at once, for there must be a reason to fetch it.
+  // The heap has the smallest key in front. A prefetch brings no next use, so the one of the expert's
+  // last demand stays. An expert that was never demanded counts as wanted at once: somebody had a
+  // reason to fetch it.
   uint64_t key(const Access& access) {
     uint64_t& next_use = next_uses_[index_of(access.expert)];
     const bool demanded = access.next_use > access.step;
@@ -30,14 +32,14 @@ class Belady final : public EvictionPolicy {
   }
 
   IdHeap<uint64_t> order_;
-  std::vector<uint64_t> next_uses_;  // by expert, as its last demand said
+  std::vector<uint64_t> next_uses_;  // by expert, as of its last demand
 };
 
 Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& env) {
   if (!env.source->has_next_use) {
     return wrong_usage(
-        "belady needs to know the next use of every expert, which this source of steps does not tell; "
-        "it can be had for a recorded trace only");
+        "belady needs to know the next use of every expert, which only a recorded trace has: "
+        "replay or simulate a trace with it");
   }
   return std::make_unique<Belady>(env.source->geometry);
 }

@@ -13,18 +13,19 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("bits", bits, "of each expert's count of uses, 1 to 16; 1: used or not");
-    v("initial", initial, "count of an expert on arrival; 0: it has to be used again to be spared");
+    v("bits", bits, "size of each expert's use count in bits, 1 to 16; 1: used or not");
+    v("initial", initial,
+      "use count of an expert on arrival; 0: the expert is spared only once it is used again");
   }
 };
 
-// The hand goes round the experts, takes one off each count and stops at the first that has none left
+// A hand goes round the experts, takes one off each count and stops at the first expert whose count is 0
 // (Corbató, "A paging experiment with the Multics system", MIT Project MAC memo 384, 1968, with one bit;
 // Smith, "Sequentiality and prefetching in database systems", ACM TODS 3(3), 1978, and Nicola, Dan, Dias,
 // "Analysis of the generalized clock buffer replacement scheme for database transaction processing",
-// SIGMETRICS 1992, with counts). Written as the queue that begins at the hand, where an expert that is passed
-// goes to the back and one that arrives stands behind all others. The hand waits for experts that are held
-// and leaves their counts alone. Sizes play no part: the hand goes on until there is room.
+// SIGMETRICS 1992, with counts). The ring is written as a queue that begins at the hand: an expert that the
+// hand passes goes to the back, and so does a new one. The hand waits for held experts and leaves their
+// counts alone. Sizes play no part: the hand goes on until there is room.
 class Clock final : public EvictionPolicy {
  public:
   Clock(const Options& options, const ModelGeometry& geometry)
@@ -74,7 +75,7 @@ Result<std::unique_ptr<EvictionPolicy>> make(const Options& options, const Polic
   }
   const uint32_t most = (1U << options.bits) - 1;
   if (options.initial > most) {
-    return wrong_usage("clock: initial is {}, but a count of {} bits is {} at most", options.initial,
+    return wrong_usage("clock: initial is {}, but a count of {} bits goes up to {} only", options.initial,
                        options.bits, most);
   }
   return std::make_unique<Clock>(options, env.source->geometry);

@@ -4,7 +4,7 @@
 namespace spillway::eviction {
 namespace {
 
-// Oldest arrival first, whatever happened since.
+// Evicts the expert that arrived first, whatever happened since.
 class Fifo final : public EvictionPolicy {
  public:
   explicit Fifo(const ModelGeometry& geometry) : by_arrival_(geometry.expert_count()) {}

@@ -6,7 +6,7 @@
 namespace spillway::eviction {
 namespace {
 
-// As many experts of each layer as fit when every layer holds equally many.
+// Returns how many experts of each layer fit when every layer holds equally many.
 uint32_t layer_share(const ModelGeometry& geometry, uint64_t capacity_bytes) {
   uint64_t one_of_each = 0;
   for (const uint64_t bytes : geometry.expert_bytes) {
@@ -16,8 +16,8 @@ uint32_t layer_share(const ModelGeometry& geometry, uint64_t capacity_bytes) {
   return uint32_t(std::clamp<uint64_t>(fit, 1, geometry.experts_per_layer));
 }
 
-// LRU within a layer, and a share of the cache for each layer. One global order lets the layers that are
-// computed between two uses of an expert push it out; here a layer competes with itself only, once every
+// LRU within a layer, with a share of the cache for each layer. In one global order, the layers computed
+// between two uses of an expert push that expert out. Here a layer competes only with itself once every
 // layer has its share.
 class LayerLru final : public EvictionPolicy {
  public:
@@ -45,8 +45,8 @@ class LayerLru final : public EvictionPolicy {
  private:
   uint32_t layer_of(ExpertId id) const { return geometry_.layer_of(id); }
 
-  // From the layer that holds most; of layers with equally many, from the one whose turn is farthest away:
-  // the one just before `own`.
+  // Takes from the layer that holds most experts. Among layers with equally many, the layer whose turn is
+  // farthest away gives: the nearest one before `own`.
   std::optional<ExpertId> from_largest(uint32_t own, Evictable may_go) const {
     std::optional<ExpertId> best;
     uint32_t best_size = 0;

@@ -8,16 +8,16 @@ namespace spillway::eviction {
 namespace {
 
 // Least-Stale (Hoang, Jaiswal, Samragh, Cho, "SpecMD: a comprehensive study on speculative expert
-// prefetching", arXiv 2602.03921, 2026). A forward pass goes through the layers in order, so an expert that
-// the current pass has used is not needed before the next one, and neither is a left-over of an earlier pass
-// whose layer has gone by. Experts that the current pass has not used are stale and go before those it has,
-// and within both the lowest layer goes first.
+// prefetching", arXiv 2602.03921, 2026). A forward pass goes through the layers in order. An expert that the
+// current pass has used is therefore not needed before the next pass, and neither is a left-over of an
+// earlier pass whose layer has gone by. Experts that the current pass has not used are stale and go before
+// those that it has used; within both groups the lowest layer goes first.
 //
-// The paper's code is not public and its text was not to be had here: this is the rule as those describe it
-// who reproduced it (two queues, stale before current, each first in, first out by the position of the
-// layer). What they leave open is decided so: within a layer the least recently used goes first; and an
-// expert that is prefetched belongs to the pass it is prefetched for, which is the next one when its layer is
-// not still to come. A pass begins when the layer that is asked for is not behind the one before.
+// The paper's code is not public, and its text was not available here. This is the rule as others describe it
+// who reproduced it: two queues, stale before current, each first in, first out by the position of the layer.
+// Their descriptions leave two points open. Within a layer, the least recently used expert goes first here. A
+// prefetched expert belongs to the pass that it is prefetched for, which is the next pass unless its layer is
+// still to come. A pass begins when the layer asked for is not behind the previous one.
 class LeastStale final : public EvictionPolicy {
  public:
   explicit LeastStale(const ModelGeometry& geometry)
@@ -50,7 +50,8 @@ class LeastStale final : public EvictionPolicy {
     const uint64_t pass = pass_ + (demand && begins_pass(incoming) ? 1 : 0);
     const auto left_over = [&](ExpertId id) { return passes_[index_of(id)] < pass && may_go(id); };
     const std::optional<ExpertId> stale = stale_.first(may_go);
-    // The first demand of a pass comes before anybody has told of it: the pass that ends is stale already.
+    // The first demand of a pass comes before the policy knows of the pass: the pass that
+    // ends is already stale.
     const std::optional<ExpertId> just_stale = pass == pass_ ? std::nullopt : current_.first(left_over);
     if (stale && just_stale) {
       return stale_.key_of(*stale) < current_.key_of(*just_stale) ? stale : just_stale;
@@ -88,7 +89,7 @@ class LeastStale final : public EvictionPolicy {
   const ModelGeometry& geometry_;
   IdHeap<Key> stale_;
   IdHeap<Key> current_;
-  std::vector<uint64_t> passes_;  // by expert: the latest that used it, or that it was prefetched for
+  std::vector<uint64_t> passes_;  // by expert: the latest pass that used it, or that it was prefetched for
   uint64_t pass_ = 0;
   uint64_t step_ = 0;
   uint32_t layer_ = 0;

@@ -14,16 +14,16 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("halve_every", halve_every, "steps after which all counts are halved; 0: never");
-    v("keep", keep, "an expert that returns finds the count it left with");
+    v("halve_every", halve_every, "number of steps after which all use counts are halved; 0: never");
+    v("keep", keep, "an expert that returns to the cache keeps the use count it had when it left");
   }
 };
 
-// Fewest uses first, the least recently used of those with equally many. By default counts outlive eviction,
-// which Breslau et al. call perfect LFU, against in-cache LFU ("Web caching and Zipf-like distributions",
-// INFOCOM 1999); it is the rule of BigMoeOnEdge's published curves (docs/CLAIMS.md). Halving lets an expert that was
-// popular once leave in the end (the ageing of Robinson and Devarakonda, "Data cache management using
-// frequency-based replacement", SIGMETRICS 1990).
+// Evicts the expert with the fewest uses, and among equals the least recently used one. By default counts
+// outlive eviction: Breslau et al. call this perfect LFU, as opposed to in-cache LFU ("Web caching and
+// Zipf-like distributions", INFOCOM 1999). It is the rule of BigMoeOnEdge's published curves
+// (docs/CLAIMS.md). Halving lets an expert that was popular once leave in the end (the ageing of Robinson and
+// Devarakonda, "Data cache management using frequency-based replacement", SIGMETRICS 1990).
 class Lfu final : public EvictionPolicy {
  public:
   Lfu(const Options& options, const ModelGeometry& geometry)

@@ -4,7 +4,8 @@
 namespace spillway::eviction {
 namespace {
 
-// Oldest use first. Worth nothing on a cycle longer than the cache, which is what one token after another is.
+// Evicts the expert whose last use is oldest. That is worth nothing on a cycle longer than the cache, and a
+// sequence of tokens is such a cycle.
 class Lru final : public EvictionPolicy {
  public:
   explicit Lru(const ModelGeometry& geometry) : by_use_(geometry.expert_count()) {}

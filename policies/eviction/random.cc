@@ -7,7 +7,7 @@
 namespace spillway::eviction {
 namespace {
 
-// Whichever the dice say: what a policy has to beat.
+// Evicts a random expert: the least that any other policy has to beat.
 class Random final : public EvictionPolicy {
  public:
   Random(const ModelGeometry& geometry, uint64_t seed)
@@ -33,7 +33,8 @@ class Random final : public EvictionPolicy {
     dice_.next();
   }
 
-  // The dice are a copy, for asking twice must give the same answer; they move on in removed().
+  // Draws from a copy of the generator, since two calls must give the same answer; removed()
+  // moves the generator on.
   std::optional<ExpertId> victim(const Access&, Evictable may_go) override {
     Rng dice = dice_;
     uint64_t at = 0;
@@ -43,7 +44,7 @@ class Random final : public EvictionPolicy {
         return admitted_[at];
       }
     }
-    // Nearly everything is held: whatever comes next after the last draw.
+    // Nearly every expert is held: takes the first evictable one after the last draw.
     for (size_t i = 0; i < admitted_.size(); ++i) {
       const ExpertId id = admitted_[(at + i) % admitted_.size()];
       if (may_go(id)) {

@@ -16,21 +16,23 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("small", small, "share of the cache for experts on probation, 0 to 1");
-    v("ghost", ghost, "how much of what left probation is remembered: a share of the cache, 0 to 1");
-    v("promote", promote, "uses on probation that move an expert on, 1 to 3");
+    v("small", small, "share of the cache for new arrivals (the probation queue), 0 to 1");
+    v("ghost", ghost,
+      "bytes of experts to remember after they left probation, as a share of the cache, 0 to 1");
+    v("promote", promote, "number of uses on probation that move an expert to the main queue, 1 to 3");
   }
 };
 
 // Three queues (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023, algorithm 1).
-// Arrivals wait in a small one; whoever was used there moves on to the main one when it comes to the front,
-// the others leave and are remembered as ghosts, who go to the main queue at once when they return. The main
+// Arrivals wait in a small queue. At its front, experts that were used there move on to the main queue; the
+// others leave and are remembered as ghosts. A ghost that returns goes to the main queue at once. The main
 // queue is a clock with counts of two bits. Shares are of the cache's bytes.
 //
-// Two departures. The algorithm's lines 25 and 26 evict from a main queue that a promotion has made too large
-// and then evict from the small one as well; as in the authors' own simulator (libCacheSim), a promotion
-// evicts nobody, and the next eviction finds the small queue below its share and takes from the main one. And
-// experts that are held stay where they are, with their counts.
+// This policy departs from the paper twice. The algorithm's lines 25 and 26 evict from a main queue
+// that a promotion has made too large and then evict from the small queue as well. Here, as in the
+// authors' own simulator (libCacheSim), a promotion evicts nothing: the next eviction finds the small
+// queue below its share and takes from the main one. The second departure: held experts stay where they
+// are, with their counts.
 class S3Fifo final : public EvictionPolicy {
  public:
   S3Fifo(const Options& options, const ModelGeometry& geometry, uint64_t capacity_bytes)
@@ -70,7 +72,7 @@ class S3Fifo final : public EvictionPolicy {
     }
   }
 
-  // Only looks; promotions and lost counts are settled when the victim leaves.
+  // Only looks; promotions and lower counts are settled when the victim leaves.
   std::optional<ExpertId> victim(const Access&, Evictable may_go) override {
     promoted_.clear();
     if (double(lists_.bytes(kSmall)) >= small_bytes_) {
@@ -85,8 +87,9 @@ class S3Fifo final : public EvictionPolicy {
   }
 
  private:
-  // The first on probation without the uses it takes to move on. When all of them move on, the main queue has
-  // them at its back, without counts, and gives up its first without one.
+  // Returns the first expert on probation that has fewer uses than a promotion takes. When all of them would
+  // move on, they join the back of the main queue without counts, and the main queue gives up its first
+  // expert without one.
   std::optional<SecondChance::Choice> from_small(Evictable may_go) {
     for (std::optional<ExpertId> at = lists_.front(kSmall); at; at = lists_.next(*at)) {
       if (!may_go(*at)) {
@@ -121,7 +124,7 @@ class S3Fifo final : public EvictionPolicy {
   SecondChance uses_;  // since the expert entered its queue, less what the main queue took
   Undemanded undemanded_;
   std::optional<SecondChance::Choice> choice_;  // the latest answer, while nothing has happened since
-  std::vector<ExpertId> promoted_;              // who would move on before it
+  std::vector<ExpertId> promoted_;              // the experts in front of the choice, which move on first
 };
 
 Result<std::unique_ptr<EvictionPolicy>> make(const Options& options, const PolicyEnv& env) {

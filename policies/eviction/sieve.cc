@@ -6,10 +6,11 @@ namespace spillway::eviction {
 namespace {
 
 // A clock whose survivors stay where they are (Zhang et al., "SIEVE is simpler than LRU", NSDI 2024,
-// algorithm 1): the hand goes from the oldest expert to the newest and begins again, clears the mark of each
-// expert that was used since it last came by, and stops at the first without a mark; arrivals queue up behind
-// the newest. What the hand left behind therefore stays apart from what has yet to prove itself. Experts that
-// are held are stepped over and keep their marks. Sizes play no part: the hand goes on until there is room.
+// algorithm 1). The hand goes from the oldest expert to the newest and begins again. It clears the mark of
+// each expert that was used since it last came by, and stops at the first without a mark. Arrivals queue up
+// behind the newest. The survivors behind the hand therefore stay apart from experts that have yet to prove
+// themselves. Held experts are stepped over and keep their marks. Sizes play no part: the hand goes on
+// until there is room.
 class Sieve final : public EvictionPolicy {
  public:
   explicit Sieve(const ModelGeometry& geometry)
@@ -46,8 +47,8 @@ class Sieve final : public EvictionPolicy {
     by_arrival_.erase(expert);
   }
 
-  // Only looks; what the hand does on its way is done when the victim leaves. With a mark on everybody, the
-  // first to be cleared is the first to be found without.
+  // Only looks; the marks that the hand clears on its way are cleared when the victim leaves. If every expert
+  // has a mark, the first whose mark is cleared is the first found without.
   std::optional<ExpertId> victim(const Access&, Evictable may_go) override {
     passed_.clear();
     choice_.reset();
@@ -72,10 +73,10 @@ class Sieve final : public EvictionPolicy {
  private:
   IdLists by_arrival_;
   std::vector<bool> visited_;     // by expert: used since the hand last came by
-  std::optional<ExpertId> hand_;  // who is looked at next; nothing: the oldest
+  std::optional<ExpertId> hand_;  // the expert looked at next; nothing: the oldest
   Undemanded undemanded_;
   std::optional<ExpertId> choice_;  // the latest answer, while nothing has happened since
-  std::vector<ExpertId> passed_;    // whom the hand would clear on its way to it
+  std::vector<ExpertId> passed_;    // the experts whose marks the hand clears on its way to choice_
 };
 
 Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& env) {

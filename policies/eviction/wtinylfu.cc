@@ -19,23 +19,22 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("window", window,
-      "share of the cache for arrivals, 0 to 1, but a token's experts of one layer at least");
-    v("protect", protect, "share of the rest for experts used again there, 0 to 1");
-    v("sample", sample, "uses after which counts are halved, in cachefuls, and where counts stop");
+    v("window", window, "share of the cache for arrivals, 0 to 1; at least a token's experts of one layer");
+    v("protect", protect, "share of the main part for experts that were used again there, 0 to 1");
+    v("sample", sample, "number of uses after which counts are halved, in cachefuls; also the highest count");
   }
 };
 
 // W-TinyLFU (Einziger, Friedman, Manes, ACM Transactions on Storage 13(4), 2017, section 4; the counts are in
-// policies/tiny_lfu.h). Arrivals stay in a small LRU window; who falls out of it is compared with who would
-// fall out of the main part, and the one with fewer recent uses leaves, the newcomer if they are equal. The
-// main part is a segmented LRU: a use there takes an expert from probation to the protected segment, whose
-// overflow goes back on probation. Shares are of bytes, and a sample is so many times the cache's bytes. A
-// use is counted once it has been served.
+// policies/tiny_lfu.h). Arrivals stay in a small LRU window. An expert that falls out of the window is
+// compared with the next victim of the main part: the one with fewer recent uses leaves, or the newcomer if
+// they are equal. The main part is a segmented LRU: a use there takes an expert from probation to the
+// protected segment, whose overflow goes back on probation. Shares are of bytes. The length of a sample is a
+// multiple of the cache's bytes. A use is counted once it has been served.
 //
-// An expert that is held is passed over by whoever ranks next. A step holds its own arrivals, so a window
-// that has no room for all of a token's would never have one to give up, and nobody would ever be turned
-// away: a window is that large at least.
+// A held expert is passed over by the one that ranks next. A step holds its own arrivals, so a window too
+// small for a token's experts would never have an expert to give up, and no newcomer would ever be turned
+// away. The window therefore always has room for them.
 class WTinyLfu final : public EvictionPolicy {
  public:
   WTinyLfu(const Options& options, const ModelGeometry& geometry, uint64_t capacity_bytes)
@@ -111,8 +110,8 @@ Result<std::unique_ptr<EvictionPolicy>> make(const Options& options, const Polic
 }  // namespace
 
 EvictionPlugin wtinylfu() {
-  return plugin("wtinylfu", "arrivals stay only where they were used more than whom they would replace",
-                make);
+  return plugin("wtinylfu",
+                "a newcomer stays only if it was used more often than the expert it would replace", make);
 }
 
 }  // namespace spillway::eviction

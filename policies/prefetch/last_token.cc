@@ -12,13 +12,13 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("ahead", ahead, "layers to propose for");
-    v("min_confidence", min_confidence, "leaves out ranks that were right less often than this, 0 to 1");
+    v("ahead", ahead, "number of layers ahead to propose experts for");
+    v("min_confidence", min_confidence, "leave out ranks that were right less often than this, 0 to 1");
   }
 };
 
-// What the token before used in the layers to come: neighbouring tokens share experts more often than chance
-// has it.
+// Proposes the experts that the previous token used in the layers to come: neighbouring tokens share experts
+// more often than chance would have them.
 class LastToken final : public Prefetcher {
  public:
   LastToken(const Options& options, const ModelGeometry& geometry)
@@ -76,7 +76,7 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin last_token() {
-  return plugin("last-token", "what the token before used in the next layers", make);
+  return plugin("last-token", "proposes the experts that the previous token used in the next layers", make);
 }
 
 }  // namespace spillway::prefetch

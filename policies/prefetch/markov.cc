@@ -17,13 +17,13 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("count", count, "experts to propose; 0: as many as a token uses");
-    v("window", window, "uses of an expert after which what was learnt about it counts half");
-    v("min_confidence", min_confidence, "leaves out experts that are less likely than this, 0 to 1");
+    v("count", count, "number of experts to propose; 0: as many as a token uses");
+    v("window", window, "number of uses of an expert after which the statistics about it are halved");
+    v("min_confidence", min_confidence, "leave out experts that are less likely than this, 0 to 1");
   }
 };
 
-// Proposals are grouped by their estimated probability into this many classes.
+// The number of classes into which proposals are grouped by their estimated probability.
 constexpr size_t kClasses = 16;
 
 size_t class_of(float probability) {
@@ -38,11 +38,11 @@ std::vector<float> middle_of_each_class() {
   return middles;
 }
 
-// Learns which experts of the next layer the tokens use that use a given expert of this one. The estimate for
-// a proposal is the mean, over the token's experts here, of the share of their tokens that used it there. It
-// ranks well but is too modest, since experts that agree are more than their mean: on the traces of two
-// models what was estimated at 0.45 came true in 0.62 and 0.69 of all cases. So the confidence is what
-// proposals of about that estimate were worth.
+// Learns, for each expert of a layer, which experts of the next layer the same tokens use. The estimate for a
+// proposal is a mean over the token's experts in this layer: the share of their tokens that used the proposed
+// expert in the next. The estimate ranks well but is too modest, since experts that agree are more than their
+// mean: on the traces of two models, proposals estimated at 0.45 came true in 0.62 and 0.69 of all cases. So
+// the confidence is the share of earlier proposals with about the same estimate that came true.
 class Markov final : public Prefetcher {
  public:
   Markov(const Options& options, const ModelGeometry& geometry)
@@ -73,13 +73,13 @@ class Markov final : public Prefetcher {
       learn(before_.rows.back(), here_.rows.front());
       return;
     }
-    // A prompt's last layer often has its last tokens alone.
+    // The last layer of a prompt often has only the prompt's last tokens.
     for (uint32_t back = std::min(before_.rows.size(), here_.rows.size()); back > 0; --back) {
       learn(before_.rows[before_.rows.size() - back], here_.rows[here_.rows.size() - back]);
     }
   }
 
-  // When the step carries several tokens it is the last of them that is followed.
+  // When the step carries several tokens, the proposals follow from the last of them.
   void propose(const Step& now, HintList& out) override {
     if (here_.rows.empty()) {
       return;
@@ -88,7 +88,7 @@ class Markov final : public Prefetcher {
     const std::span<const uint16_t> experts = here_.rows.back();
     for (const uint16_t number : experts) {
       const uint32_t from = index_of(geometry_.id(now.layer, number));
-      // One use more than were seen: a single one makes nothing certain.
+      // Adds one use to those seen, so that a single use makes nothing certain.
       const float share = 1.0F / (float(experts.size()) * (float(uses_[from]) + 1.0F));
       const std::span<const uint16_t> row = of_expert(from);
       for (size_t to = 0; to < row.size(); ++to) {
@@ -110,7 +110,7 @@ class Markov final : public Prefetcher {
     uint32_t sequence = 0;
   };
 
-  // `from` are experts of before_.layer, `to` of the layer after it, used by the same token.
+  // `from` are experts of before_.layer and `to` experts of the layer after it, all used by the same token.
   void learn(std::span<const uint16_t> from, std::span<const uint16_t> to) {
     for (const uint16_t number : from) {
       const uint32_t expert = index_of(geometry_.id(before_.layer, number));
@@ -164,7 +164,8 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin markov() {
-  return plugin("markov", "what the experts of this layer were followed by in the next", make);
+  return plugin("markov",
+                "proposes the experts that most often followed this layer's experts in the next layer", make);
 }
 
 }  // namespace spillway::prefetch

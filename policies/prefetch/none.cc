@@ -3,7 +3,7 @@
 namespace spillway::prefetch {
 namespace {
 
-// Proposes nothing: the baseline of every other.
+// Proposes nothing: the baseline of all prefetchers.
 class None final : public Prefetcher {
  public:
   void observe(const Step&) override {}

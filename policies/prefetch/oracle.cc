@@ -14,19 +14,19 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("precision", precision, "share of its proposals that come true, above 0 to 1");
-    v("recall", recall, "share of what will be used that it proposes, 0 to 1");
-    v("ahead", ahead, "layers before their use at which experts are proposed");
+    v("precision", precision, "share of the proposals that come true, above 0 to 1");
+    v("recall", recall, "share of the experts about to be used that are proposed, 0 to 1");
+    v("ahead", ahead, "number of layers before their use at which experts are proposed");
   }
 };
 
-// Knows what comes and tells it as badly as it is asked to: what a predictor of that precision, recall and
-// lead time would be worth, before anybody has built one. Each expert of the step to come is proposed with
-// the probability `recall`; for each that is, (1 − precision) / precision others of its layer are, in the
-// mean, any of them as likely. Right and wrong ones are mixed, and all are given the precision as their
-// confidence, which is all that a well calibrated predictor could say. Where a layer has too few experts to
-// be that wrong, all of them are proposed. A prompt's steps, which may use nearly everything, are not
-// foretold.
+// Knows the steps to come and predicts them as badly as it is asked to: what a predictor of that precision,
+// recall and lead time would be worth, before anybody has built one. Each expert of the step to come is
+// proposed with the probability `recall`. For each proposed expert, a mean of (1 − precision) / precision
+// wrong experts of its layer are proposed as well, each wrong one equally likely. Right and wrong proposals
+// are mixed, and all have the precision as their confidence: a well calibrated predictor could say no more.
+// Where a layer has too few experts to be that wrong, all of them are proposed. The steps of a prompt, which
+// may use nearly every expert, are not predicted.
 class Oracle final : public Prefetcher {
  public:
   Oracle(const Options& options, const PolicyEnv& env)
@@ -76,7 +76,7 @@ class Oracle final : public Prefetcher {
     }
   }
 
-  // Moves `count` of the wrong ones over, each choice as likely as any other.
+  // Moves `count` of the wrong experts over, each choice equally likely.
   void choose(size_t count) {
     for (size_t i = 0; i < count; ++i) {
       std::swap(wrong_[i], wrong_[i + rng_.below(wrong_.size() - i)]);
@@ -87,7 +87,7 @@ class Oracle final : public Prefetcher {
   Options options_;
   const ModelGeometry& geometry_;
   std::unique_ptr<StepSource> future_;
-  Step coming_;  // where future_ stands
+  Step coming_;  // the step at which future_ stands
   bool begun_ = false;
   bool ended_ = false;
   Rng rng_;
@@ -98,7 +98,7 @@ class Oracle final : public Prefetcher {
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
   if (env.future == nullptr) {
     return wrong_usage(
-        "oracle needs steps that are known beforehand: those of a trace, not of a model that runs");
+        "oracle needs steps that are known beforehand: use a trace instead of a running model");
   }
   if (options.precision <= 0 || options.precision > 1) {
     return wrong_usage("oracle: precision={} is not above 0 and at most 1", options.precision);
@@ -116,7 +116,8 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin oracle() {
-  return plugin("oracle", "what the trace will use, told as precisely, completely and early as asked", make);
+  return plugin("oracle", "proposes what the trace will use, with the given precision, recall and lead",
+                make);
 }
 
 }  // namespace spillway::prefetch

@@ -16,15 +16,15 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("ahead", ahead, "layers to propose for");
-    v("count", count, "experts to propose for each of them; 0: as many as a token uses");
-    v("window", window, "tokens over which the frequency is averaged");
-    v("min_confidence", min_confidence, "leaves out experts that are used less often than this, 0 to 1");
+    v("ahead", ahead, "number of layers ahead to propose experts for");
+    v("count", count, "number of experts to propose for each layer; 0: as many as a token uses");
+    v("window", window, "number of tokens over which the frequency is averaged");
+    v("min_confidence", min_confidence, "leave out experts that are used less often than this, 0 to 1");
   }
 };
 
-// What tokens used most often of late in the layers to come. Its confidence is that frequency: the mean of
-// all tokens so far, and once they fill the window a running mean that forgets.
+// Proposes the experts that tokens used most often of late in the layers to come. The confidence is that
+// frequency: a mean of all tokens so far and, once they fill the window, a running mean that forgets.
 class Popular final : public Prefetcher {
  public:
   Popular(const Options& options, const ModelGeometry& geometry)
@@ -71,7 +71,7 @@ class Popular final : public Prefetcher {
   LayerRing ring_;
   TokenRows rows_;
   std::vector<float> frequency_;  // [layer][expert], the share of tokens that use it
-  std::vector<uint32_t> tokens_;  // by layer, seen so far, up to the window
+  std::vector<uint32_t> tokens_;  // by layer: tokens seen so far, up to the window
 };
 
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
@@ -80,7 +80,7 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
     return wrong_usage("popular: ahead={} is not between 1 and the model's {} layers", options.ahead, most);
   }
   if (options.window == 0) {
-    return wrong_usage("popular: window=0 would learn from nothing");
+    return wrong_usage("popular: window=0 would learn from nothing; give at least 1");
   }
   return std::make_unique<Popular>(options, geometry);
 }
@@ -88,7 +88,7 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin popular() {
-  return plugin("popular", "what was used most often of late in the next layers", make);
+  return plugin("popular", "proposes the experts used most often of late in the next layers", make);
 }
 
 }  // namespace spillway::prefetch

@@ -9,14 +9,15 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("min_confidence", min_confidence, "leaves out ranks that were right less often than this, 0 to 1");
+    v("min_confidence", min_confidence, "leave out ranks that were right less often than this, 0 to 1");
   }
 };
 
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
   if (!env.source->has_lookahead) {
     return wrong_usage(
-        "recorded needs the predictions of a trace's look-ahead column, which this source lacks");
+        "recorded needs a trace with a look-ahead column, which this one lacks; record --lookahead writes "
+        "it");
   }
   return std::make_unique<LookaheadPrefetcher>(env.source->geometry, 0, options.min_confidence);
 }
@@ -24,7 +25,7 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin recorded() {
-  return plugin("recorded", "what the trace's own look-ahead column predicts", make);
+  return plugin("recorded", "proposes the predictions in the trace's own look-ahead column", make);
 }
 
 }  // namespace spillway::prefetch

@@ -10,20 +10,20 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("ahead", ahead, "layers whose routers are asked, from 1");
-    v("min_confidence", min_confidence, "leaves out ranks that were right less often than this, 0 to 1");
+    v("ahead", ahead, "number of layers ahead whose routers are asked, from 1");
+    v("min_confidence", min_confidence, "leave out ranks that were right less often than this, 0 to 1");
   }
 };
 
-// A live model asks its own routers; a trace has what they said when it was recorded.
+// A live model asks its own routers; a trace has the answers that they gave during the recording.
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
   constexpr uint32_t kMostLayers = 1024;
   if (options.ahead == 0 || options.ahead > kMostLayers) {
-    return wrong_usage("router: ahead={} is not a number of layers from 1 to {}", options.ahead, kMostLayers);
+    return wrong_usage("router: ahead={} is not between 1 and {} layers", options.ahead, kMostLayers);
   }
   if (!env.source->has_lookahead) {
     return wrong_usage(
-        "router needs a model that runs (spillway record), or a trace with a look-ahead column "
+        "router needs a running model (spillway record), or a trace with a look-ahead column "
         "(record --lookahead {})",
         options.ahead);
   }
@@ -33,7 +33,8 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin router() {
-  return plugin("router", "what the next layers' routers make of this layer's hidden state", make);
+  return plugin("router", "proposes what the next layers' routers choose from this layer's hidden state",
+                make);
 }
 
 }  // namespace spillway::prefetch

@@ -28,7 +28,7 @@ Step step_of(const ModelGeometry& geometry, uint32_t layer, std::vector<uint16_t
   return step;
 }
 
-// The experts of a layer as they lie on disk.
+// Returns the experts of a layer in their order on disk.
 std::vector<uint32_t> order(const SlotTable& slots, uint32_t layer, uint32_t experts) {
   std::vector<uint32_t> list(experts, ~0U);
   for (uint32_t expert = 0; expert < experts; ++expert) {
@@ -81,7 +81,7 @@ TEST(Coactivation, LinksPairsInFallingOrderOfTheirCount) {
   use(2, 5, 1);  // joins the chains, after 0-2 which has lower numbers
   const SlotTable slots = counts->slots();
   EXPECT_EQ(order(slots, 1, 6), (Order{0, 2, 5, 4, 1, 3}));
-  EXPECT_EQ(order(slots, 0, 6), (Order{0, 1, 2, 3, 4, 5})) << "another layer is not concerned";
+  EXPECT_EQ(order(slots, 0, 6), (Order{0, 1, 2, 3, 4, 5})) << "another layer's order changed";
 }
 
 TEST(Coactivation, EqualCountsGoByTheLowerNumbersWhateverTheOrderOfTheSteps) {
@@ -136,7 +136,8 @@ TEST(Coactivation, RefusesAShapeWithTooManyPairsToCount) {
   EXPECT_NE(refused.error().message.find("--layout id"), std::string::npos) << refused.error().message;
 }
 
-// Groups that are always used whole, scattered over the numbers: on disk each must become one run.
+// Groups of experts that are always used together, with scattered numbers: on disk each group
+// must become one run.
 TEST(Coactivation, MakesOneRunOfExpertsThatAreAlwaysUsedTogether) {
   const ModelGeometry geometry = shape(2, 32, 4);
   std::vector<Step> steps;

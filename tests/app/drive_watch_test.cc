@@ -24,13 +24,15 @@ TEST(ReadSizes, are_those_of_the_experts_where_these_are_aligned) {
   EXPECT_EQ(sizes_of({2304}, 1), Sizes{2304});
 }
 
-// The first lies in bytes 0 to 2399, the second in 2400 to 4799: from 0 to 2559 and from 2048 to 5119.
+// The first expert lies in bytes 0 to 2399, the second in 2400 to 4799. With blocks of 512 bytes their reads
+// span bytes 0 to 2559 and 2048 to 5119.
 TEST(ReadSizes, have_what_alignment_adds_by_where_each_expert_lies) {
   EXPECT_EQ(sizes_of({2400}, 512), (Sizes{2560, 3072}));
   EXPECT_EQ(sizes_of({2400}, 4096), (Sizes{4096, 8192}));
 }
 
-// From bytes 0 to 1,003,519 and from 1,002,496 to 2,007,039; then much more.
+// The first case reads bytes 0 to 1,003,519 and 1,002,496 to 2,007,039. In the last case the sizes
+// differ much more.
 TEST(ReadSizes, are_one_where_all_are_much_the_same) {
   EXPECT_EQ(sizes_of({1'003'000}, 4096), Sizes{1'003'520});
   EXPECT_EQ(sizes_of({65536, 65536 + 4096}, 4096), Sizes{65536});

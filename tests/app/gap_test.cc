@@ -5,10 +5,10 @@
 namespace spillway {
 namespace {
 
-// A drive of 2 GB/s. A token uses 1 GB, the policy reads 300 MB, the best would read 100 MB. At random the
-// drive does 1.5 GB/s: 200 ms; with the barrier 220, really 230 by the direct path of which 5 are slow
-// moments, 300 by the backend that was asked for; 350 with 120 ms of compute; 340 with prefetch, which reads
-// 15 MB for nothing.
+// A drive of 2 GB/s. A token uses 1 GB; the policy reads 300 MB of it, the best policy would read 100 MB.
+// Random reads reach 1.5 GB/s, so the policy's take 200 ms. They take 220 ms with the barrier, 230 ms in a
+// direct run (5 ms of it slow moments), 300 ms with the chosen backend, 350 ms with 120 ms of compute, and
+// 340 ms with prefetch, which reads 15 MB in vain.
 GapEvidence by_hand() {
   GapEvidence evidence;
   evidence.achieved_s = 0.345;
@@ -58,8 +58,8 @@ TEST(Gap, gives_each_cause_the_time_that_goes_when_it_is_taken_away) {
 }
 
 TEST(Gap, leaves_as_residual_what_the_bars_do_not_explain) {
-  // The direct path took 230 where the simulation, management and tail make 227; the run with prefetch took
-  // 345 live and 340 when repeated: 3 + 5.
+  // The direct path took 230 ms where simulation, management and tail make 227; the run with prefetch took
+  // 345 ms live and 340 ms when repeated: 3 + 5.
   EXPECT_NEAR(explain(by_hand()).residual_s_per_token(), 0.008, 1e-12);
 }
 
@@ -73,8 +73,8 @@ TEST(Gap, has_a_bar_for_what_a_live_model_waited_beyond_its_replay) {
   EXPECT_NEAR(gap.residual_s_per_token(), without - 0.003, 1e-12);
 }
 
-// A drive that takes 1.1 times what was expected: 1.2 times is within what is usual, 3 times is not, and what
-// reads nothing has nothing to do with it.
+// The drive usually takes 1.1 times the expected time: 1.2 times is within the usual, 3 times is not. A token
+// without reads does not count.
 TEST(SlowMoments, are_all_that_a_slow_token_took_beyond_the_usual) {
   const std::vector<TokenReads> tokens = {{0.11, 0.1}, {0.22, 0.2}, {0.12, 0.1},
                                           {0.3, 0.1},  {0.11, 0.1}, {5, 0}};
@@ -95,7 +95,7 @@ TEST(Gap, has_no_bar_for_a_cause_that_is_not_there) {
   }
 }
 
-// Nothing was run for them: virtual time has neither.
+// No run measured them, and virtual time has neither.
 TEST(Gap, of_a_simulation_has_no_bars_of_management_and_tail) {
   GapEvidence evidence = by_hand();
   evidence.simulated = true;

@@ -5,7 +5,7 @@
 namespace spillway {
 namespace {
 
-// Runs of a second from which so much is stolen, one after another.
+// Runs of a second each, with the given stolen times, one after another.
 Result<LeastDisturbed> of(std::vector<std::optional<double>> stolen_s) {
   size_t next = 0;
   return least_disturbed([&]() -> Result<Report> {

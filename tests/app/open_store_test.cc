@@ -125,7 +125,7 @@ TEST_F(StoreOrigin, AStoreOfAnotherModelIsRefusedNamingBoth) {
   std::string bytes = tiny_moe().bytes();
   const Result<Gguf> model = Gguf::open(directory_.write(bytes));
   const std::string store = packed(*model, "model.store");
-  // As large, with the same keys and the same table: only weights differ.
+  // A file of the same size with the same keys and the same table: only weights differ.
   for (size_t at = tiny_moe().data_begin(); at < bytes.size(); ++at) {
     bytes[at] = char(bytes[at] ^ 1);
   }

@@ -77,7 +77,8 @@ std::string read(const ExpertStore& store, ExpertId id) {
   return bytes;
 }
 
-// Every expert has the bytes of the GGUF; returns how many are not in the place of their number.
+// Expects the bytes of the GGUF in every expert. Returns how many experts do not lie in the place
+// of their number.
 size_t expect_same_experts(const std::string& model, const std::string& path) {
   const Shape shape = shape_of(model);
   const auto in_place = open_expert_store({model}, shape.geometry);
@@ -122,7 +123,7 @@ TEST(PackCommand, BothLayoutsHoldEveryExpertOfTheModelsThatShip) {
     EXPECT_EQ(expect_same_experts(model, store), 0U);
     made = pack({"--model", model, "-o", store, "--force", "--layout", "coactivation", "--trace", trace});
     ASSERT_TRUE(made) << made.error().message;
-    EXPECT_GT(expect_same_experts(model, store), 0U) << "the trace moved nobody";
+    EXPECT_GT(expect_same_experts(model, store), 0U) << "no expert was moved";
   }
 }
 

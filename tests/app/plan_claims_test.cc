@@ -16,7 +16,7 @@ TEST(PlanClaims, MostPublishedFiguresAreMetWithinAFifth) {
   EXPECT_GE(4 * claims->within(0.15), 3 * claims->covered.size());
 }
 
-// An interval that holds everything would tell nothing.
+// Intervals that hold every figure would be too wide to say anything.
 TEST(PlanClaims, IntervalsHoldMostFiguresAndAreNotWide) {
   const Result<Claims> claims = check_claims();
   ASSERT_TRUE(claims) << claims.error().message;
@@ -39,13 +39,13 @@ TEST(PlanClaims, SpeedFallsWithContextAsItDidOnTheM1Ultra) {
     }
   }
   ASSERT_EQ(rows.size(), 8U);
-  const double published = rows.back()->published / rows.front()->published;  // 0.40 of it is left at 250k
+  const double published = rows.back()->published / rows.front()->published;  // 40 % is left at 250k
   const double planned = rows.back()->forecast.central / rows.front()->forecast.central;
   EXPECT_NEAR(planned, published, 0.1);
 }
 
-// Some constants came from these very systems, among others. Each row is planned again with what was measured
-// elsewhere alone; the numbers are in the presets' sources.
+// Some constants were derived from these very systems, among others. Each row is planned again with constants
+// that were measured elsewhere; the presets' sources give the numbers.
 TEST(PlanClaims, RowsHoldWithConstantsThatOweNothingToTheirOwnSystem) {
   const Result<Claims> claims = check_claims();
   ASSERT_TRUE(claims) << claims.error().message;

@@ -29,7 +29,7 @@ TEST(PlanPresets, EveryModelsParametersAddUpToThePublishedOnes) {
   }
 }
 
-// Some count the embedding, of which a token reads one row, as active; most names round.
+// Some publishers count the embedding, of which a token reads one row, as active; most names round.
 TEST(PlanPresets, EveryModelsActiveParametersAreAboutThePublishedOnes) {
   for (const std::string& name : kModels) {
     const Result<ModelShapePreset> model = load_model_shape(name);

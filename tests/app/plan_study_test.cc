@@ -29,7 +29,7 @@ std::string error_of(const PlanRequest& request) {
   return study ? "" : study.error().message;
 }
 
-// The command line of the issue.
+// The command line of the issue that asked for the planner.
 TEST(PlanStudy, AnswersWhatWasAskedOfA36GBMac) {
   PlanRequest request = request_for("qwen3.5-122b-a10b");
   request.bits = "2";
@@ -103,7 +103,7 @@ TEST(PlanStudy, ADriveIsWhatCalibrateMeasured) {
   EXPECT_EQ(study.question.drive.bandwidth, 3.1e9);
   EXPECT_DOUBLE_EQ(study.question.drive.latency_s, 75e-6);
   ASSERT_TRUE(study.purchases.front().likely);
-  EXPECT_EQ(study.purchases.front().likely->drive.name, request.device);  // it need not be bought
+  EXPECT_EQ(study.purchases.front().likely->drive.name, request.device);  // no need to buy it
   std::ofstream(scratch / "nvme.json") << "{}";
   EXPECT_NE(error_of(request).find("nvme.json"), std::string::npos);
 }
@@ -151,7 +151,7 @@ TEST(PlanStudy, AModelFilesBytesAreItsTensors) {
   EXPECT_EQ(model->moe_layers, 12U);
   EXPECT_EQ(model->experts_per_layer, 128U);
   EXPECT_EQ(model->expert, 6912U);
-  // All of the file but its head.
+  // The whole file except its head.
   const auto file = std::filesystem::file_size(path);
   EXPECT_LT(model->on_disk(), file);
   EXPECT_GT(double(model->on_disk()), 0.9 * double(file));

@@ -27,10 +27,10 @@ std::string file_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-// A model of which only names, shapes and values matter: F32, between -1 and 1.
+// A model of which only the names, shapes and values matter: F32, between -1 and 1.
 class SmallModel {
  public:
-  // Different values for each `seed`.
+  // Adds a tensor with different values for each `seed`.
   void add(const std::string& name, const std::vector<uint64_t>& dims, uint64_t seed = 0) {
     builder_.tensor(name, dims, TensorType::f32);
     uint64_t count = 1;
@@ -59,7 +59,8 @@ class SmallModel {
   std::string data_;
 };
 
-// Three blocks, the middle one's experts in a slice and a half of values, and a row that is no K block's.
+// Three blocks. The middle one's experts have a slice and a half of values, and one row does not
+// divide into K blocks.
 SmallModel three_blocks() {
   SmallModel model;
   model.keys().text("general.architecture", "qwen3moe").number("general.file_type", uint32_t(0));

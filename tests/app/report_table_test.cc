@@ -26,7 +26,7 @@ TEST(ReportTable, SaysWhatAGigabyteCostsTheProcessorOnlyWhereThatMeansSomething)
 TEST(ReportTable, SaysWhereTheHostHeldTheProcessorsBack) {
   Report report = report_of(99'000'000);
   report.io.wall = Nanoseconds(10'000'000'000);
-  EXPECT_EQ(to_table(report).find("stolen"), std::string::npos);  // the kernel does not tell
+  EXPECT_EQ(to_table(report).find("stolen"), std::string::npos);  // the kernel does not report it
   report.io.stolen_cpu_s = 0.19;
   EXPECT_EQ(to_table(report).find("stolen"), std::string::npos);  // within the tolerance
   report.io.stolen_cpu_s = 0.5;

@@ -15,14 +15,14 @@
 #include "host/sudden_end.h"
 #include "tests/support/program.h"
 
-// What signals do to the program. Each test has a process of its own, since a wish to end cannot be taken
-// back.
+// The program's reactions to signals. Each test has a process of its own, since a request to end
+// cannot be taken back.
 namespace spillway {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The status of a process that `run`s with a half-made file, and returns what it exits with.
+// Calls `run` in a process with a half-made file, and returns the exit status of that process.
 template <class Run>
 test::Ran in_a_process(const std::string& half, Run run) {
   std::ofstream(half) << "half";
@@ -38,7 +38,8 @@ test::Ran in_a_process(const std::string& half, Run run) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), {}, {}};
 }
 
-// Nobody has the signal yet: no sanitizer, and no shell that started us in the background.
+// Returns true if the signal has no handler yet, neither a sanitizer's nor that of a shell that started the
+// tests in the background.
 bool is_free(int number) {
   struct sigaction action = {};
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
@@ -57,7 +58,7 @@ TEST(Signals, AskForTheEndOnce) {
       return !before && interrupted() ? 3 : 4;
     });
     EXPECT_EQ(ran.status, 3);
-    EXPECT_TRUE(fs::exists(directory / "half")) << "that is the destructors' to do";
+    EXPECT_TRUE(fs::exists(directory / "half")) << "the signal removed the file; the destructors should";
   }
 }
 
@@ -67,7 +68,7 @@ TEST(Signals, ASecondOneEndsAtOnceAndStillCleansUp) {
     ::signal(SIGTERM, SIG_DFL);
     catch_interrupts();
     ::raise(SIGTERM);
-    ::raise(SIGTERM);  // the same wish, as `timeout` sends it
+    ::raise(SIGTERM);  // the same request, as `timeout` sends it
     std::this_thread::sleep_for(std::chrono::milliseconds(350));
     ::raise(SIGTERM);
     return 3;

@@ -57,7 +57,7 @@ TEST(StorePlan, AStandInHasNoNameAndCanBeReadByItsPath) {
   for (const std::string& file : stand_in->files()) {
     EXPECT_EQ(fs::file_size(file), 4U << 20);
   }
-  EXPECT_FALSE(StandIn::make({"/proc"})) << "where no file can be made there is none";
+  EXPECT_FALSE(StandIn::make({"/proc"})) << "no file can be made there";
 }
 
 TEST(DescribeFiles, NamesEachFileSystemAndDriveOnce) {

@@ -6,7 +6,7 @@
 #include "app/sweep/points.h"
 #include "tests/support/program.h"
 
-// Which runs an experiment file comes to.
+// The runs that an experiment file expands to.
 namespace spillway {
 namespace {
 
@@ -17,7 +17,7 @@ class SweepPoints : public testing::Test {
     return scratch_ / name;
   }
 
-  // An experiment of what `more` says beside the schema and a question.
+  // Reads an experiment with a schema, a question and the members in `more`.
   Experiment read(const std::string& more, const ExperimentOverrides& overrides = {}) const {
     const std::string file =
         write(R"({"schema": "spillway.experiment/1", "question": "Why?", )" + more + "}");
@@ -34,7 +34,7 @@ class SweepPoints : public testing::Test {
 
   std::vector<PlannedRun> plan(const std::string& more) const { return plan(read(more)); }
 
-  // The values of one option in the order of the runs.
+  // Returns the values of one option in the order of the runs.
   static std::vector<std::string> words(const std::vector<PlannedRun>& runs, const std::string& option) {
     std::vector<std::string> list;
     for (const PlannedRun& run : runs) {
@@ -82,9 +82,9 @@ TEST_F(SweepPoints, FillInTheWordsThatTheExperimentDefines) {
               "base": {"command": "replay", "backend": "uring:depth={depth}", "store": "{where}.bin"},
               "sweep": {"depth": [1, 8]})");
   EXPECT_EQ(words(runs, "backend"), (Words{"uring:depth=1", "uring:depth=8"}));
-  EXPECT_EQ(words(runs, "store")[0], "{made}/x.bin") << "where that is only the machine knows";
+  EXPECT_EQ(words(runs, "store")[0], "{made}/x.bin") << "only the machine knows the place of {made}";
   EXPECT_EQ(words(runs, "depth")[0], "-") << "a word is no option";
-  EXPECT_EQ(*fill_in("{a}{b}c{", {{"a", "{b}"}, {"b", "2"}}), "{b}2c{") << "what is filled in stays as it is";
+  EXPECT_EQ(*fill_in("{a}{b}c{", {{"a", "{b}"}, {"b", "2"}}), "{b}2c{") << "a value is not filled in again";
   EXPECT_FALSE(fill_in("{nobody}", {}));
 }
 
@@ -109,7 +109,7 @@ TEST_F(SweepPoints, TakeTurnsUnlessToldOtherwise) {
     keys_of_shuffled.insert(shuffled[i].key);
     keys_in_turns.insert(in_turns[i].key);
   }
-  EXPECT_EQ(keys_of_shuffled, keys_in_turns) << "the same runs whatever their order";
+  EXPECT_EQ(keys_of_shuffled, keys_in_turns) << "the runs differ with their order";
 }
 
 TEST_F(SweepPoints, ShuffleEachRoundAnew) {
@@ -142,7 +142,7 @@ TEST_F(SweepPoints, HaveNamesThatDependOnWhatIsRunAndNotOnWhere) {
   EXPECT_FALSE(keys.contains(more[1].key));
   const std::vector<PlannedRun> made =
       plan(std::string(kTwoAxes) + R"(, "make": [{"command": "trace synth", "tokens": 3}])");
-  EXPECT_FALSE(keys.contains(made[0].key)) << "of other inputs";
+  EXPECT_FALSE(keys.contains(made[0].key)) << "the runs have other inputs";
 }
 
 TEST_F(SweepPoints, AreTheSameWithWordsWrittenOut) {
@@ -190,7 +190,7 @@ TEST_F(SweepPoints, AreSharedOutEvenlyWholeAndNotAlongAnAxis) {
     EXPECT_EQ(keys.size(), runs.size());
     EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), runs.size());
   }
-  // Every other run would be all of lru on one machine and all of lfu on the other.
+  // If each machine took every other run, one would have all runs of lru and the other all of lfu.
   const Words policies = words(part_of(runs, {1, 2}), "evict");
   EXPECT_GT(std::count(policies.begin(), policies.end(), "lru"), 4);
   EXPECT_GT(std::count(policies.begin(), policies.end(), "lfu"), 4);

@@ -44,7 +44,7 @@ TEST_F(TimelineFile, HasATrackForEachRequestThatIsInFlightAtATimeAndNoMore) {
   constexpr size_t kDepth = 5;
   Rng rng(3);
   const std::unique_ptr<Timeline> timeline = create();
-  std::vector<int64_t> flying;  // when each began
+  std::vector<int64_t> flying;  // start of each read in flight
   int64_t now = 0;
   for (int i = 0; i < 2000; ++i) {
     now += int64_t(rng.below(3));
@@ -80,12 +80,13 @@ TEST_F(TimelineFile, LacksNothingButItsBracketWhenTheRunIsKilled) {
           {.kind = EventKind::pass, .tokens = 1, .start = Nanoseconds(10 * i), .duration = Nanoseconds(10)});
     }
     timeline->on({.kind = EventKind::stall, .start = Nanoseconds(30), .duration = Nanoseconds(5)});
-    // What is in memory is lost: nothing of it was written by now.
+    // Nothing has been written yet, so the events in memory are lost.
     const Json events = Json::parse(read_file(path_) + "]", nullptr, false);
     ASSERT_TRUE(events.is_array()) << read_file(path_);
     EXPECT_EQ(events.back()["name"], "token 2");
   }
-  EXPECT_TRUE(Json::parse(read_file(path_) + "]", nullptr, false).is_array()) << "gone with its object";
+  EXPECT_TRUE(Json::parse(read_file(path_) + "]", nullptr, false).is_array())
+      << "the destructor ends the file";
 }
 
 TEST_F(TimelineFile, CountsTheBytesInTheCacheAtTheEndOfEachStep) {

@@ -9,8 +9,8 @@
 #include "stores/generated_content.h"
 #include "tests/support/store_fixture.h"
 
-// What ports.h promises of every backend, run over every entry of the list and over the options that change
-// how an entry works.
+// The promises that ports.h makes for every backend, tested on every entry of the list and with the options
+// that change how an entry works.
 namespace spillway {
 namespace {
 
@@ -55,7 +55,7 @@ class BackendContract : public ::testing::TestWithParam<std::string> {
     return {.tag = tag, .range = {file, begin, end - begin}, .destination = destination};
   }
 
-  // Submits everything, reaping whenever the backend is full; every tag comes back once.
+  // Submits every request, reaping whenever the backend is full; every tag comes back once.
   std::map<uint64_t, IoDone> run(std::span<const IoRequest> requests, size_t reap_at_a_time = 4) {
     std::map<uint64_t, IoDone> done;
     size_t submitted = 0;
@@ -239,7 +239,7 @@ TEST_P(BackendContract, names_the_file_that_is_not_there) {
 
 TEST_P(BackendContract, reports_a_file_that_has_shrunk_as_an_error) {
   if (!backend_->caps().carries_bytes || GetParam() == "hugepage:stage=1") {
-    GTEST_SKIP() << "the backend does not read the file any more";
+    GTEST_SKIP() << "this backend does not read the file after opening it";
   }
   std::filesystem::resize_file(paths_[0], 1 * kMiB);
   const std::vector<IoRequest> requests = {request(1, 0, 2 * kMiB, 1 * kMiB), request(2, 0, 0, 65536),

@@ -16,7 +16,8 @@
 namespace spillway {
 namespace {
 
-// Pages of [begin, end) that this process has mapped; nothing where the kernel does not tell.
+// Returns how many pages of [begin, end) this process has mapped, or nothing where the kernel
+// does not report it.
 std::optional<uint64_t> mapped_pages(const std::byte* begin, const std::byte* end) {
   const auto first = reinterpret_cast<uint64_t>(begin) / kSmallPageBytes;
   const auto last = reinterpret_cast<uint64_t>(end) / kSmallPageBytes;
@@ -32,7 +33,7 @@ std::optional<uint64_t> mapped_pages(const std::byte* begin, const std::byte* en
   return uint64_t(std::ranges::count_if(entries, [](uint64_t entry) { return (entry >> 63) != 0; }));
 }
 
-// Of a file that was just written all is in the page cache, and a fault finds neighbours to map.
+// A file that was just written is in the page cache as a whole, so a fault finds neighbours to map.
 class MappedFilesRelease : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -56,7 +57,7 @@ class MappedFilesRelease : public ::testing::Test {
 
 TEST_F(MappedFilesRelease, LeavesNothingMappedOfALargeRangeAndAroundIt) {
   constexpr uint64_t kWindow = 64 * kKiB;
-  // The second begins in the last page of a window, of which a fault maps the rest.
+  // The second range begins in the last page of a window; a fault maps the rest of the window.
   for (const ByteRange& range : {ByteRange{0, 100'000, 200'000}, {0, 65'436, 70'000}}) {
     SCOPED_TRACE(range.bytes);
     const std::byte* const begin = at(range.offset / kWindow * kWindow);
@@ -75,7 +76,7 @@ TEST_F(MappedFilesRelease, LeavesTheNeighboursOfASmallRangeMapped) {
   ASSERT_EQ(mapped_->touch(range), 0);
   const uint64_t before = *mapped_pages(at(0), at(kMiB));
   mapped_->release(range);
-  // From 102,400 to 106,495.
+  // Bytes 102,400 to 106,495 are released.
   EXPECT_EQ(*mapped_pages(at(0), at(kMiB)), before - 1);
 }
 

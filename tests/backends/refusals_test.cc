@@ -16,7 +16,7 @@ TEST(Refusals, a_registration_of_memory_that_is_refused_goes_on_without_and_says
   testing::write_file(files[0], filled(64 * kKiB));
   auto backend = make_plugin(backends(), "backend", "uring", BackendEnv{files});
   SKIP_IF_UNAVAILABLE(backend);
-  // Root has no lock limit, but an address with nothing behind it is refused whoever asks.
+  // Root has no lock limit, but an unmapped address is refused for any user.
   Result<PageMemory> memory = PageMemory::allocate(2 * kMiB, std::nullopt);
   ASSERT_TRUE(memory);
   const std::span<std::byte> nowhere(reinterpret_cast<std::byte*>(uint64_t(1) << 21), 4096);

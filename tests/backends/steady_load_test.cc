@@ -14,8 +14,8 @@
 namespace spillway {
 namespace {
 
-// Takes a millisecond for 256 KiB of a read: of one after the other, or of all in turn; and tells of each, or
-// only of all that it has.
+// Takes a millisecond for 256 KiB of a read. Depending on `Way`, it finishes one read after the other or
+// serves all in turn, and reports each read when it is done or all of them at once.
 class SlowDrive final : public Backend {
  public:
   enum class Way { one_by_one, in_turn, all_told_at_once };
@@ -71,7 +71,7 @@ TEST(SteadyLoad, TakesADriveForOneThatTellsOfEachReadWhereItCannotSee) {
   EXPECT_FALSE(seen(SlowDrive::Way::all_told_at_once, 8, 100 * kKiB));
 }
 
-// As experts do: many drives are slower to places within a page.
+// Experts are read to whole pages too, and many drives are slower when a read ends within a page.
 TEST(SteadyLoad, ReadsToWholePagesWhateverTheBlock) {
   fake::FaultBackend drive({}, 16, 512, 1);
   std::vector<std::byte> memory(256 * kKiB);

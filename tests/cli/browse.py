@@ -1,9 +1,9 @@
-"""Opens a page in a headless Chromium as phones and desktops do, light and dark, and says what a visitor would meet:
+"""Opens a page in a headless Chromium as phones and desktops do, light and dark, and reports what a visitor would see:
 browse.py PAGE.html [SCREENSHOTS]
 
-Prints one JSON object: the requests that were not for the page itself, what went to the console, and for each screen
-how far the page reaches beyond it and which texts of figures lie on each other. With SCREENSHOTS, a folder, there is a
-picture of each screen in it. Ends with 77 where there is no Chromium.
+Prints one JSON object: the requests other than for the page itself, the messages on the console, and for each screen
+how far the page reaches beyond it and which texts of figures overlap. If SCREENSHOTS, a folder, is given, it gets a
+picture of each screen. Exits with 77 if there is no Chromium.
 """
 
 import base64
@@ -19,8 +19,8 @@ import tempfile
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREENS = {"phone": (360, 740, 2, True), "desktop": (1280, 900, 1, False)}
 
-# Texts of one figure whose boxes share more than a sliver. A box is as high as the tallest letter there could be, so a
-# quarter of its height is left out.
+# Finds texts of one figure whose boxes overlap by more than a sliver. A box is as high as the tallest possible letter,
+# so a quarter of its height is left out.
 OVERLAPS = """
 (() => {
   const found = [];
@@ -39,7 +39,7 @@ OVERLAPS = """
 })()
 """
 
-# The smallest letters of any figure, in CSS pixels.
+# Finds the size of the smallest letters in any figure, in CSS pixels.
 SMALLEST = """
 Math.min(...[...document.querySelectorAll('figure svg text')].map(text =>
   parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)), 1e9)
@@ -47,7 +47,7 @@ Math.min(...[...document.querySelectorAll('figure svg text')].map(text =>
 
 
 class Browser:
-    """A Chromium that is spoken to through a pair of pipes: JSON, with a zero byte behind each message."""
+    """A Chromium controlled through a pair of pipes: JSON, with a zero byte after each message."""
 
     def __init__(self, program, profile):
         theirs_in, self.out = os.pipe()

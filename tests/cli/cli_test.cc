@@ -9,7 +9,7 @@
 namespace spillway::test {
 namespace {
 
-// A small trace, and a store that fits beside it: 4 layers of 16 experts of 64 KiB, top-4.
+// A small trace, and a store that fits it: 4 layers of 16 experts of 64 KiB, top-4.
 class Cli : public testing::Test {
  protected:
   void SetUp() override {
@@ -130,7 +130,7 @@ TEST_F(Cli, RefusesStdoutForWhatIsBinaryAndMakesNoFileOfThatName) {
   expect_one_line(run_there("simulate " + trace_ + " --cache 1MiB --timeline -"), 2,
                   {"--timeline -", "name a file"});
   EXPECT_TRUE(std::filesystem::is_empty(empty));
-  EXPECT_GT(run_there("trace export " + trace_ + " -o -").out.size(), 1000U) << "text still goes there";
+  EXPECT_GT(run_there("trace export " + trace_ + " -o -").out.size(), 1000U) << "text to stdout was refused";
 }
 
 TEST_F(Cli, AThrottledDriveGivesNoMoreThanItsRate) {
@@ -141,7 +141,7 @@ TEST_F(Cli, AThrottledDriveGivesNoMoreThanItsRate) {
   ASSERT_EQ(ran.status, 0) << ran.err;
   const Json report = Json::parse(ran.out);
   const double seconds = report["io"]["wall_ns"].get<double>() / 1e9;
-  // The kernel lets the reads of a first tenth of a second go at once.
+  // The kernel does not delay the reads of the first tenth of a second.
   EXPECT_LE(report["io"]["read_bytes"].get<double>(), 20e6 * (seconds + 0.2));
   EXPECT_EQ(report["config"]["throttle_bytes_per_s"], "20000000");
 }
@@ -183,7 +183,7 @@ TEST_F(Cli, RefusesOptionsOfATraceThatAFileContradicts) {
                     {given.front(), "--like"});
   }
   EXPECT_FALSE(std::filesystem::exists(made));
-  // What the file does not say can be said.
+  // Options supply the facts that the file lacks.
   EXPECT_EQ(
       spillway({"trace", "import", csv, "-o", made, "--native-top-k", "8", "--expert-bytes", "1MB"}).status,
       0);

@@ -38,7 +38,7 @@ class Compare : public SweepLab {
     return {};
   }
 
-  // A report with these tok/s, as if measured.
+  // Writes a report with these tok/s, as if measured.
   void measured(const std::string& path, double tok_per_s) const {
     Json report = Json::parse(read_file(simulate("template.json", {})));
     report["clock"] = "steady";
@@ -73,7 +73,7 @@ TEST_F(Compare, TellsAnExactDifferenceOfSimulations) {
   const Json speed = figure(compare({slow, fast})["points"][0], "tok_per_s");
   EXPECT_EQ(speed["verdict"], "higher");
   EXPECT_EQ(speed["kind"], "ratio");
-  EXPECT_NEAR(speed["difference"].get<double>(), 1.0, 0.01) << "nothing but the drive takes time here";
+  EXPECT_NEAR(speed["difference"].get<double>(), 1.0, 0.01) << "only the drive takes time here";
   EXPECT_EQ(figure(compare({fast, slow})["points"][0], "tok_per_s")["verdict"], "lower");
   const Ran table = spillway({"compare", slow, fast, "--figures", "tok_per_s"});
   EXPECT_NE(table.out.find("B is higher"), std::string::npos) << table.out;
@@ -106,7 +106,7 @@ TEST_F(Compare, CallsNoiseNoise) {
   EXPECT_EQ(doubled["verdict"], "higher");
   EXPECT_NEAR(doubled["difference"].get<double>(), 1.0, 0.05);
   EXPECT_GT(doubled["low"].get<double>(), 0.7);
-  // What stands beside the difference is what it is the difference of.
+  // The means beside the difference are geometric too, since the difference compares geometric means.
   const Json wide =
       figure(compare({folder_of("d", {1.0, 100.0}), folder_of("e", {10.0, 10.0})})["points"][0], "tok_per_s");
   EXPECT_NEAR(wide["a"]["mean"].get<double>(), 10, 1e-9);
@@ -142,7 +142,7 @@ TEST_F(Compare, PairsThePointsOfTwoSweepsAndOfTwoPartsOfOne) {
     EXPECT_EQ(hits["a"]["runs"], 2);
     EXPECT_EQ(hits["kind"], "absolute");
     const bool scatters = point["point"] == "evict=random";
-    EXPECT_EQ(hits["method"], scatters ? "paired" : "exact") << "they took turns";
+    EXPECT_EQ(hits["method"], scatters ? "paired" : "exact") << "the runs took turns";
   }
 }
 

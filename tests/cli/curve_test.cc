@@ -5,7 +5,8 @@
 #include "core/json.h"
 #include "tests/support/program.h"
 
-// What `spillway curve` says beside the hit ratios that cli_test.cc and published_curves_test.cc look at.
+// The output of `spillway curve` other than the hit ratios, which cli_test.cc and
+// published_curves_test.cc check.
 namespace spillway::test {
 namespace {
 
@@ -49,7 +50,7 @@ TEST_F(Curve, HasLruAtEverySizeAsItsPointsHaveIt) {
   }
 }
 
-// With `halve_every` beyond the trace's end it is the same policy, but one that the pager has to run.
+// With `halve_every` beyond the trace's end, the policy decides the same, but only the pager can run it.
 TEST_F(Curve, CountsTheSameOnBothWays) {
   for (const char* semantics : {"step", "request"}) {
     const Json json = curve(

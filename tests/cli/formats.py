@@ -1,8 +1,8 @@
 """Reads and writes Spillway's files as docs/FORMATS.md describes them, with none of Spillway's code.
 
 formats.py copy TRACE COPY    writes the steps of TRACE to COPY, and as CSV to stdout
-formats.py check STORE...     compares the bytes of a store, in one file or several, with what its header says
-Ends with 77 where the library of zstd or of xxHash is missing.
+formats.py check STORE...     compares the bytes of a store, in one file or several, with its header
+Exits with 77 if the library of zstd or of xxHash is missing.
 """
 
 import ctypes
@@ -81,7 +81,7 @@ FLAGS, FIELDS, LOW, HIGH, WEIGHTS, TIMES, LOOKAHEAD, IDS, SECTIONS = 0, 1, 2, 3,
 
 
 class Coding:
-    """What runs through the whole file: the prediction, the last token ids, the recency lists."""
+    """The state that runs through the whole file: the prediction, the last token ids, the recency lists."""
 
     def __init__(self, header):
         geometry = header["geometry"]
@@ -95,7 +95,7 @@ class Coding:
         last = step.layer + 1 == self.layers
         self.number, self.layer = step.number + last, 0 if last else step.layer + 1
         self.tokens, self.phase, self.sequence = step.tokens, step.phase, step.sequence
-        # Look-ahead counts from the first expert of the next layer.
+        # Look-ahead experts are counted from the first expert of the next layer.
         self.first, self.total = (step.layer + 1) % self.layers * self.experts, self.layers * self.experts
 
     def decode(self, section):
@@ -197,7 +197,7 @@ def read_trace(path):
 
 
 def write_trace(path, header, steps):
-    """Compresses nothing and makes blocks of other sizes than Spillway, both of which a writer may."""
+    """Compresses nothing and makes blocks of other sizes than Spillway does; a writer may do both."""
     text = header.encode()
     head = MAGIC + struct.pack("<II", 1, len(text))
     seed = xxh3(text, xxh3(head))
@@ -221,7 +221,7 @@ def write_trace(path, header, steps):
 
 
 def shortest(value):
-    """The shortest decimal that reads back as the same f32."""
+    """Returns the shortest decimal that reads back as the same f32."""
     texts = (f"{value:.{digits}g}" for digits in range(1, 10))
     return next(text for text in texts if struct.pack("<f", float(text)) == struct.pack("<f", value))
 
@@ -289,7 +289,7 @@ def check_packed(data, header):
 
 def check_generated(data, header):
     key = mix64(mix64(header["content"]["generated"]) + header["piece"]["index"] & M64)
-    places = range(1 << 21, tables_of(header)[1], 8 * 251)  # all words would take Python seconds
+    places = range(1 << 21, tables_of(header)[1], 8 * 251)  # Python would take seconds for all words
     assert header["schema"] == "spillway.store/1" and len(data) == tables_of(header)[1]
     assert all(struct.unpack_from("<Q", data, at)[0] == mix64(key + at & M64) for at in places)
     print(f"{len(places)} words")

@@ -9,7 +9,7 @@ namespace {
 // that changes without its page fails here.
 class Formats : public testing::Test {
  protected:
-  // Skips where the script lacks the libraries it reads with.
+  // Skips if the libraries that the script reads with are missing.
   void run_script(std::vector<std::string> arguments, Ran& ran) {
     arguments.insert(arguments.begin(),
                      {"/usr/bin/env", "python3", SPILLWAY_SOURCE_DIR "/tests/cli/formats.py"});

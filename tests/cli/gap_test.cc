@@ -68,7 +68,7 @@ TEST_F(LiveGapCli, RefusesAReportOfAnotherRunBeforeItRunsAnything) {
   EXPECT_TRUE(spillway({"gap", trace_, "--live", live_, "--warm-up", "4", "--cache", "1MB", "--compute",
                         "recorded", "--store", scratch_ / "none"})
                   .err.find("cache_bytes") != std::string::npos)
-      << "the store is not looked for";
+      << "the store was looked for";
 }
 
 TEST_F(LiveGapCli, HeadsItsTableWithTheLiveSpeedAndSaysWhoseTheRestIs) {

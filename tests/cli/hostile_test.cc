@@ -10,7 +10,8 @@
 #include "core/json.h"
 #include "tests/support/program.h"
 
-// Wrong input and rough ends: one line each, the exit status the design names, and nothing left behind.
+// Wrong input and sudden ends: the program writes one line, exits with the status that the design gives, and
+// leaves nothing behind.
 namespace spillway::test {
 namespace {
 
@@ -24,7 +25,7 @@ class Hostile : public testing::Test {
     ASSERT_EQ(made.status, 0) << made.err;
   }
 
-  // 4 layers of 16 experts, top-4, 40 tokens, unless `more` says otherwise.
+  // The trace has 4 layers of 16 experts, top-4, 40 tokens, unless `more` says otherwise.
   static Ran synth(const std::string& path, std::vector<std::string> more) {
     std::vector<std::string> arguments = {"trace", "synth", "-o", path};
     for (const auto& [option, value] : {std::pair("--layers", "4"),
@@ -56,7 +57,7 @@ size_t entries(const std::string& directory) {
   return size_t(std::distance(fs::directory_iterator(directory), {}));
 }
 
-// How many files there are whose names begin like that of `path`.
+// Returns how many files have names that begin like that of `path`.
 size_t names_like(const std::string& path) {
   const fs::directory_iterator files(fs::path(path).parent_path());
   return size_t(std::count_if(begin(files), end(files), [&](const fs::directory_entry& entry) {
@@ -64,7 +65,7 @@ size_t names_like(const std::string& path) {
   }));
 }
 
-// Through a shell, for what only it can set up.
+// Runs `line` in a shell, for redirections and limits that only a shell can set up.
 Ran shell(const std::string& line) {
   return Program({"/bin/sh", "-c", line}).wait();
 }
@@ -91,7 +92,7 @@ TEST_F(Hostile, RefusalsComeBeforeABigStoreIsMade) {
   ASSERT_EQ(
       synth(big, {"--layers", "64", "--experts", "512", "--expert-bytes", "60GB", "--tokens", "1"}).status,
       0);
-  // The store would be 2 PB: only a refusal that does not begin to make it can be this one.
+  // The store would be 2 PB, so the refusal must have come before any of it was written.
   const auto refused = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments = {"replay", big, "--store", stores_};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -189,7 +190,7 @@ TEST_F(Hostile, JsonReplacesAnOlderFileWholeOrNotAtAll) {
   std::ofstream(report) << "older";
   ASSERT_EQ(replay({"--backend", "null", "--json", report}).status, 0);
   EXPECT_EQ(Json::parse(read_file(report))["schema"], "spillway.report/1");
-  // A limit of 512 bytes on files is a full disk that is the same everywhere.
+  // A limit of 512 bytes per file acts like a full disk and is the same everywhere.
   std::ofstream(report) << "older";
   for (const std::string command : {"replay --backend null --cache 1MiB", "curve", "trace info"}) {
     SCOPED_TRACE(command);
@@ -255,7 +256,7 @@ TEST_F(Hostile, NoSignalLeavesHalfAStoreBehind) {
   EXPECT_TRUE(fs::is_empty(stores_));
 }
 
-// A reader that never comes keeps the program where no flag is looked at.
+// A pipe whose reader never comes blocks the program where it checks no flag.
 TEST_F(Hostile, ASignalEndsTheWaitForAReaderAndACrashThereCleansUp) {
   const std::string pipe = scratch_ / "pipe";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
@@ -269,7 +270,7 @@ TEST_F(Hostile, ASignalEndsTheWaitForAReaderAndACrashThereCleansUp) {
     program.signal(number);
     const Ran ran = program.wait();
     if (ran.status == 77) {
-      GTEST_SKIP() << "no right to make cgroups: " << ran.err;
+      GTEST_SKIP() << "this user may not make cgroups: " << ran.err;
     }
     EXPECT_EQ(ran.status, number == SIGABRT ? 128 + SIGABRT : 1) << ran.err;
     for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/blkio"}) {
@@ -292,7 +293,7 @@ TEST_F(Hostile, AnExportIsInterruptedWhereverItGoes) {
     return program.wait();
   };
   expect_one_line(interrupted("--force -o " + pipe), 1, {pipe});
-  // A reader that takes nothing: the pipe is full after its first page.
+  // The reader takes nothing, so the pipe is full after its first page.
   const int reader = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_GE(::fcntl(reader, F_SETPIPE_SZ, 4096), 4096);
   for (const std::string format : {"csv", "oraclegeneral"}) {
@@ -339,7 +340,7 @@ TEST_F(Hostile, ALinkForAnOutputStaysAndWhatItLeadsToIsReplacedOnlyByTheWhole) {
   EXPECT_EQ(replay({"--backend", "null", "--json", link}).status, 0);
   EXPECT_EQ(Json::parse(read_file(target))["schema"], "spillway.report/1");
   EXPECT_TRUE(fs::is_symlink(link));
-  // Both, into one file that stdout was sent to.
+  // Both outputs go into the file that stdout is redirected to.
   const std::string both = scratch_ / "both";
   EXPECT_EQ(
       shell(SPILLWAY_BINARY " replay " + trace_ + " --backend null --cache 1MiB --json /dev/stdout > " + both)
@@ -389,19 +390,19 @@ TEST_F(Hostile, WhatIsNoTraceIsRefusedAndNotWaitedFor) {
 
 TEST_F(Hostile, AnOutputNobodyReadsIsAnError) {
   const std::string program = SPILLWAY_BINARY;
-  // Files of at most 512 bytes are a full disk that is the same everywhere.
+  // A limit of 512 bytes per file acts like a full disk and is the same everywhere.
   for (const std::string& command :
        {std::string(" list"), std::string(" --help"), std::string(" replay --help")}) {
     expect_one_line(shell("ulimit -f 1; exec " + program + command + " > " + (scratch_ / "full")), 1,
                     {"output"});
   }
   expect_one_line(shell(program + " trace info " + trace_ + " >&-"), 1, {"output"});
-  // Without a stdout of its own the trace must not be where the message goes.
+  // With stdout closed, the trace must not get the descriptor that messages go to.
   const std::string out = scratch_ / "out.bin";
   shell(program + " trace synth --layers 1 --experts 16 --top-k 4 --expert-bytes 1MB -o " + out +
         " >&- 2>&- <&-");
   EXPECT_EQ(spillway({"trace", "info", out}).status, 0);
-  // The report of minutes of work outlives the reader of its table.
+  // The report of minutes of work must outlive the reader of the table.
   const std::string report = scratch_ / "r.json";
   shell(program + " replay " + trace_ + " --backend null --cache 1MiB --json " + report + " | true");
   EXPECT_EQ(Json::parse(read_file(report))["schema"], "spillway.report/1");

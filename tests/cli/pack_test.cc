@@ -9,7 +9,7 @@
 namespace spillway::test {
 namespace {
 
-// A model whose experts are all of one size, packed; and a made-up trace of its shape.
+// A packed model whose experts all have one size, and a synthetic trace of its shape.
 class PackCli : public testing::Test {
  protected:
   void SetUp() override {
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(every, PackCliOfEachBackend, testing::Values("pread", "
 
 TEST_F(PackCli, ReplayNamesTheExpertAndTheFileWhereAByteWasFlipped) {
   std::fstream file(store_, std::ios::in | std::ios::out | std::ios::binary);
-  // The same byte of every expert of the first layer, so that whichever comes first is hit.
+  // Flips the same byte in every expert of the first layer, so that the first one read is damaged.
   const auto slot = int64_t((geometry_["expert_bytes"][0].get<uint64_t>() + 4095) / 4096 * 4096);
   for (int64_t expert = 0; expert < geometry_["experts_per_layer"].get<int64_t>(); ++expert) {
     const int64_t at = (int64_t(2) << 20) + expert * slot + 12'345;

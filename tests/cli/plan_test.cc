@@ -83,7 +83,7 @@ TEST(PlanCommand, RefusesWhatMakesNoSense) {
   }
 }
 
-// The bytes behind a number like `28.7 GB`.
+// Returns the bytes that a number like `28.7 GB` stands for.
 double bytes_in(const std::string& line) {
   std::istringstream words(line.substr(28));
   double value = 0;

@@ -4,7 +4,7 @@
 #include "tests/support/program.h"
 #include "tests/support/python.h"
 
-// The scripts of plots/, on results that are made here.
+// The scripts of plots/ on results that these tests make.
 namespace spillway::test {
 namespace {
 
@@ -23,7 +23,7 @@ class Plots : public testing::Test {
     ASSERT_EQ(made.status, 0) << made.err;
   }
 
-  // The JSON of a command that ran, in a file of that name.
+  // Runs a command and returns the path of its JSON output, a file named `name`.
   std::string result(const std::string& name, std::vector<std::string> arguments) {
     const std::string path = scratch_ / name;
     arguments.insert(arguments.end(), {"--json", path});
@@ -48,7 +48,7 @@ class Plots : public testing::Test {
     return Program(arguments).wait();
   }
 
-  // The SVG that `script` makes, which must hold `words`.
+  // Returns the SVG that `script` makes, and expects `words` in it.
   std::string expect_svg(const std::string& script, const std::vector<std::string>& inputs,
                          const std::vector<std::string>& words,
                          const std::vector<std::string>& options = {}) {
@@ -99,7 +99,7 @@ TEST_F(Plots, LatenciesOfManyRunsAreThoseOfTheBestAndTheWorst) {
     runs.push_back(scratch_ / ("run" + std::to_string(i) + ".json"));
     Json other = report;
     Json& latency = other["phases"]["measured"]["latency"];
-    // The first token of each hits all it needs and takes no time.
+    // The first token of each run hits every expert and takes no time.
     latency["histogram"] = {{{"upper_bound_ns", 1}, {"count", 1}},
                             {{"upper_bound_ns", 90'000'000}, {"count", 9}}};
     latency["max_ns"] = 90'000'000;
@@ -108,7 +108,7 @@ TEST_F(Plots, LatenciesOfManyRunsAreThoseOfTheBestAndTheWorst) {
   }
   const std::string svg =
       expect_svg("latency_cdf", runs, {"3 more, with p99 between these, are not shown", ">0.1<"});
-  EXPECT_EQ(svg.find("1e-"), std::string::npos) << "ticks for what takes no time";
+  EXPECT_EQ(svg.find("1e-"), std::string::npos) << "the axis has ticks for tokens that take no time";
   for (const int i : {0, 7, 5, 6, 4, 2}) {  // 0, 1, 2, 6, 7 and 8 × 4 mod 9
     EXPECT_NE(svg.find("run" + std::to_string(i)), std::string::npos) << i;
   }
@@ -189,7 +189,7 @@ TEST_F(Plots, BreakEvenIsAgainstTheSameRunWithoutPrefetch) {
     }
   }
   const std::string svg = expect_svg("break_even", runs, {"precision (%)", "recall (%)", "1 layer ahead"});
-  EXPECT_EQ(svg.find("compute"), std::string::npos) << "is the same in all";
+  EXPECT_EQ(svg.find("compute"), std::string::npos) << "an option that all runs share is shown";
   std::vector<std::string> others = runs;
   for (const std::string& run : runs) {
     Json report = Json::parse(read_file(run));
@@ -198,7 +198,7 @@ TEST_F(Plots, BreakEvenIsAgainstTheSameRunWithoutPrefetch) {
     std::ofstream(others.back()) << report.dump();
   }
   expect_svg("break_even", others, {"compute 300000ns", "compute 9ms"});
-  // One recall is a row of its own height, and no line can be drawn through it.
+  // A single recall makes one row of its own height, through which no line can be drawn.
   std::erase_if(runs, [](const std::string& run) { return run.find("r0.5") != std::string::npos; });
   EXPECT_EQ(expect_svg("break_even", runs, {"precision (%)"}).find("nan"), std::string::npos);
   runs.erase(runs.begin());

@@ -9,8 +9,8 @@
 namespace spillway::test {
 namespace {
 
-// The recording project's own replays of its two traces: hit percentages by policy and cache size, which
-// nobody here wrote. Our pager with the same policies has to come to the same.
+// The recording project's own replays of its two traces: hit percentages by policy and cache size, computed
+// by an independent implementation. Spillway's pager must reach the same with the same policies.
 struct Published {
   uint64_t cache_bytes = 0;
   std::string policy;
@@ -54,9 +54,9 @@ void expect_published_curve(const std::string& model) {
   const Json points = Json::parse(ran.out)["points"];
   ASSERT_EQ(points.size(), rows.size());
   for (const Published& row : rows) {
-    // All come out to the last printed digit but two: LFU and Belady on Gemma at 250 MiB, where a prefill
-    // step's experts do not fit (264.7 MiB). The publisher lets the cache grow beyond its budget for that
-    // step; we read the surplus without keeping it, and the policy does not hear of it.
+    // All figures match to the last printed digit except two: LFU and Belady on Gemma at 250 MiB, where a
+    // prefill step's experts do not fit (264.7 MiB). The publisher lets the cache grow beyond its budget for
+    // that step. Spillway reads the surplus without keeping it, and its policy does not see those experts.
     const bool surplus = model == "gemma" && row.policy != "lru" && row.cache_bytes == 250U << 20;
     const double tolerance = surplus ? 0.01 : 0.00051;
     bool found = false;

@@ -55,7 +55,7 @@ TEST_F(QuantizeCli, SaysWhatBecameOfEachGroup) {
   EXPECT_EQ(ran.err.find('\033'), std::string::npos) << "a progress bar without a terminal";
 }
 
-// The bundled model's rows are 128 and 32 wide.
+// The bundled model's rows are 128 and 32 values wide.
 TEST_F(QuantizeCli, SaysWhichBitsCouldNotBeHad) {
   const Ran ran = quantize({});
   ASSERT_EQ(ran.status, 0) << ran.err;
@@ -83,7 +83,7 @@ TEST_F(QuantizeCli, CopiesWhatNeedsNoChangeByteForByte) {
   ASSERT_EQ(spillway({"quantize", model_, output_, "--rule", "static:8,8"}).status, 0);
   const std::string before = read_file(model_);
   const std::string after = read_file(output_);
-  // The head has two keys more.
+  // The head of the output has two more keys.
   constexpr size_t kTail = 4'000'000;
   ASSERT_GT(before.size(), kTail);
   EXPECT_TRUE(before.substr(before.size() - kTail) == after.substr(after.size() - kTail));
@@ -119,10 +119,10 @@ TEST_F(QuantizeCli, ShowsAnExample) {
   EXPECT_NE(ran.out.find("--rule static:2,4"), std::string::npos) << ran.out;
 }
 
-// One block of experts, of which only the head is on disk: the values are zero.
+// A model with one block of experts, of which only the head is on disk: all values read as zero.
 class QuantizeCliMadeModel : public QuantizeCli {
  protected:
-  // False where the file system has no files that large, be there holes in them.
+  // Returns false where the file system has no sparse files that large.
   bool make(uint64_t columns, uint64_t rows, uint64_t experts, uint32_t type) {
     GgufBuilder builder;
     builder.text("general.architecture", "qwen3moe");
@@ -175,7 +175,7 @@ TEST_F(QuantizeCliMadeModel, RefusesATypeItCannotReadByName) {
 }
 
 TEST_F(QuantizeCliMadeModel, SeesAFullDiskBeforeItWrites) {
-  // 13 TB, which would become 1.9.
+  // 13 TB of values, which would become 1.9 TB.
   constexpr uint64_t kEnough = 1'500'000'000'000;
   if (std::filesystem::space(scratch_.path()).available > kEnough || !make(1 << 18, 1 << 13, 512, 0)) {
     GTEST_SKIP() << "this file system has too much room, or no files that large";

@@ -65,7 +65,7 @@ class Streaming : public testing::Test {
   TemporaryDirectory scratch_;
   std::string model_;
   std::string tokens_ = scratch_ / "tokens";
-  std::string resident_;  // the logits when everything stays in memory once it was read
+  std::string resident_;  // the logits when every expert stays in memory once read
 };
 
 using ModelAndBackend = std::tuple<std::string, const char*>;
@@ -102,13 +102,13 @@ class StreamingOfEachModel : public Streaming, public testing::WithParamInterfac
 
 TEST_P(StreamingOfEachModel, GivesTheLogitsOfTheResidentModelWithEveryPolicyAndPrefetcher) {
   for (const std::string& policy : names("policies")) {
-    if (policy != "belady") {  // knows the future
+    if (policy != "belady") {  // needs to know the future
       expect_the_same({"--cache", "1MB", "--evict", policy});
     }
   }
   for (const std::string& prefetcher : names("prefetchers")) {
     if (prefetcher == "oracle") {
-      continue;  // knows the future
+      continue;  // needs to know the future
     }
     const bool from_trace = prefetcher == "recorded";
     expect_the_same({"--cache", "1MB", "--prefetch", prefetcher, "--lookahead", from_trace ? "2" : "0"});
@@ -147,7 +147,7 @@ TEST(Record, WritesATraceWhoseReplayHitsAsOftenAsTheModelDid) {
   const Json live = Json::parse(read_file(scratch / "live.json"));
   const Json again = Json::parse(replayed.out);
   EXPECT_EQ(live["digest"], again["digest"]);
-  EXPECT_EQ(live["phases"]["measured"]["tokens"], 38);  // the last token of each reply is not fed
+  EXPECT_EQ(live["phases"]["measured"]["tokens"], 38);  // the last token of each reply is not an input
   EXPECT_EQ(live["phases"]["measured"]["hits"], again["phases"]["measured"]["hits"]);
   EXPECT_EQ(live["live"]["generated_tokens"], 40);
   EXPECT_GT(live["live"]["lookahead"][0]["recall"], 0.3);  // top-8 of 128: 0.06 by chance
@@ -176,7 +176,7 @@ TEST(Record, LeavesATraceThatOpensWhenItIsKilled) {
   const std::string trace = scratch / "trace.bin";
   Program program({SPILLWAY_BINARY, "record", "--model", kBundled, "--prompt", "x", "-n", "100000",
                    "--ignore-eos", "-o", trace, "--no-probe", "--threads", "1"});
-  // Until a few blocks are there.
+  // Waits until a few blocks are written.
   for (int tries = 0; tries < 1500; ++tries) {
     std::error_code none;
     if (const auto size = std::filesystem::file_size(trace, none); !none && size > 200'000) {
@@ -206,7 +206,7 @@ TEST(Record, RefusesAContextThatNoMemoryHereCouldHold) {
     more.insert(more.begin(), {"record", "--model", kBundled, "-p", "x", "--no-trace", "--no-probe", "--kv"});
     return spillway(more);
   };
-  // What is not going to be used is none the worse for being large.
+  // A large context does no harm, since its memory is taken only as it is used.
   EXPECT_EQ(with({"f32", "--context", "16777216", "-n", "1"}).status, 0);
   uint64_t kilobytes = 0;
   std::istringstream(read_file("/proc/meminfo").substr(std::string("MemTotal:").size())) >> kilobytes;
@@ -231,7 +231,7 @@ TEST(Record, RefusesInOneLineWhatCannotWork) {
       {2, good},                                                // neither -o nor --no-trace
       {2, with({"--no-trace", "-o", scratch / "t"})},           // both
       {2, {"record", "--model", kBundled, "--no-trace"}},       // no prompt
-      {2, with({"--no-trace", "--logits", scratch / "l"})},     // logits of what
+      {2, with({"--no-trace", "--logits", scratch / "l"})},     // logits without token ids
       {2, with({"--no-trace", "--context", "4"})},              // too short
       {2, with({"--no-trace", "--experts-per-token", "129"})},  // more than there are
       {2, with({"--no-trace", "--evict", "belady"})},           // a live model knows no future
@@ -273,7 +273,7 @@ std::string sha256_of(const std::string& file) {
   return pipe != nullptr && pclose(pipe) == 0 && read ? sum : "none";
 }
 
-// `file` is the model that perplexity.json calls `name`.
+// Expects `file`, the model that perplexity.json calls `name`, to have llama.cpp's perplexity.
 void expect_llamas_perplexity(const std::string& file, const std::string& name) {
   const Json truth = Json::parse(read_file(SPILLWAY_SOURCE_DIR "/tests/oracle/perplexity.json"));
   const auto& references = truth["references"];
@@ -281,7 +281,7 @@ void expect_llamas_perplexity(const std::string& file, const std::string& name) 
     return candidate["model"].get<std::string>().ends_with(name);
   });
   ASSERT_NE(reference, references.end()) << "perplexity.json has no figure for " << name;
-  ASSERT_EQ(sha256_of(file), (*reference)["model_sha256"]) << "not the file that llama.cpp was asked about";
+  ASSERT_EQ(sha256_of(file), (*reference)["model_sha256"]) << "llama.cpp measured another file";
   const Ran ran =
       spillway({"perplexity", "--model", file, "--file", SPILLWAY_SOURCE_DIR "/tests/oracle/perplexity.txt",
                 "--kv", "f32", "--no-probe", "--json", "-"});
@@ -298,8 +298,9 @@ TEST(Perplexity, AgreesWithLlamaCpp) {
   expect_llamas_perplexity(kBundled, "tiny-moe-q4_0.gguf");
 }
 
-// What shows that llama.cpp reads such files, and the same numbers from them. The bundled model's rows become
-// Q4_0; the experts of the other, which are of twelve types, Q4_K and Q2_K unless they had fewer bits.
+// Shows that llama.cpp reads the files that `quantize` writes, and computes the same numbers from them. The
+// bundled model's rows become Q4_0; the experts of the other model, which have twelve types, become Q4_K and
+// Q2_K unless they had fewer bits.
 class PerplexityOfWhatQuantizeMade : public testing::TestWithParam<std::string> {};
 
 TEST_P(PerplexityOfWhatQuantizeMade, AgreesWithLlamaCpp) {

@@ -6,7 +6,7 @@
 #include "tests/support/program.h"
 #include "tests/support/python.h"
 
-// `spillway report`: a page of everything that other commands write.
+// `spillway report`: one page with the results of all other commands.
 namespace spillway::test {
 namespace {
 
@@ -33,7 +33,7 @@ class ReportCommand : public testing::Test {
     ASSERT_EQ(ran.status, 0) << ran.err;
   }
 
-  // One of everything.
+  // Makes one result of every kind.
   void make_all() {
     make({"simulate", trace_, "--cache", "1MiB", "--compute", "300us", "--json", results_ + "/run.json",
           "--timeline", results_ + "/timeline.json"});
@@ -56,7 +56,7 @@ class ReportCommand : public testing::Test {
     return spillway(arguments);
   }
 
-  // Scripts in the place of those that draw: `latency_cdf` and the others do what `body` says.
+  // Makes scripts in the place of the real plots: `latency_cdf` and the others do what `body` says.
   std::string fake_plots(const std::string& body) {
     const std::string folder = scratch_ / "plots";
     std::filesystem::create_directory(folder);
@@ -85,11 +85,11 @@ TEST_F(ReportCommand, HasAQuestionAnAnswerATableAndTheCommandForEverything) {
   }
   EXPECT_EQ(count(html, "<h2>"), 6U);
   EXPECT_EQ(count(html, "<p class=\"answer\">"), 6U);
-  EXPECT_EQ(count(html, "</table>"), 5U) << "all but the timeline";
+  EXPECT_EQ(count(html, "</table>"), 5U) << "every part but the timeline has a table";
   EXPECT_NE(html.find("spillway simulate " + trace_ + " --cache 1MiB --compute 300us --json"),
             std::string::npos);
-  EXPECT_EQ(count(html, "--evict lfu"), 3U) << "repeated commands once, the others all";
-  EXPECT_EQ(html.find("experiment.json:"), std::string::npos) << "nothing of ours was left out";
+  EXPECT_EQ(count(html, "--evict lfu"), 3U) << "a repeated command is shown once";
+  EXPECT_EQ(html.find("experiment.json:"), std::string::npos) << "the experiment was left out";
   if (!python_with_matplotlib().empty()) {
     EXPECT_EQ(count(html, "<figure><svg"), 6U) << ran.err;
     EXPECT_EQ(ran.err, "");

@@ -1,4 +1,4 @@
-// simulate, calibrate and gap as a user runs them.
+// Tests simulate, calibrate and gap as a user runs them.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -78,7 +78,8 @@ class SimulateCli : public testing::Test {
 };
 
 TEST_F(SimulateCli, runs_on_a_profile_as_on_the_drive_it_describes) {
-  // 400 kB: 100 µs + 400 µs, one after another. A linear drive without latency and 0.8 GB/s does the same.
+  // 400 kB take 100 µs + 400 µs, one read after another. A linear drive without latency at 0.8
+  // GB/s takes as long.
   const double table = tok_per_s(serial_profile());
   const double same = tok_per_s("linear:bandwidth=800MB/s,latency=0ns");
   EXPECT_NEAR(table / same, 1, 0.03);
@@ -95,13 +96,14 @@ TEST_F(SimulateCli, computes_nothing_before_a_drive_that_tells_of_all_reads_at_o
   };
   const auto time = [](const Json& report) { return 1 / double(report["phases"]["measured"]["tok_per_s"]); };
   EXPECT_DOUBLE_EQ(time(simulated(late, "none")), time(simulated(usual, "none")));
-  // Of an expert's 400 us each, computing takes half: hidden but for the last of a layer, or not at all.
+  // Computing takes half of each expert's 400 us. It is hidden except for the last expert of a
+  // layer, or not at all.
   EXPECT_GT(time(simulated(late, "1ms")), 1.05 * time(simulated(usual, "1ms")));
   EXPECT_NE(simulated(late, "1ms")["config"].dump().find("told of when all are read"), std::string::npos);
 }
 
 TEST_F(SimulateCli, runs_on_the_model_that_was_fitted_to_a_profile) {
-  // But for what rounding to the profile's alignment adds.
+  // The two agree except for the bytes that rounding to the profile's alignment adds.
   EXPECT_NEAR(tok_per_s("linear@" + serial_profile()) / tok_per_s("linear:bandwidth=1GB/s,latency=100us"), 1,
               0.01);
 }
@@ -144,7 +146,7 @@ TEST_F(SimulateCli, says_what_is_wrong_with_a_device) {
 }
 
 TEST_F(SimulateCli, paces_attention_before_the_experts_are_known_and_their_compute_after) {
-  // Without a cache and with a drive that takes no time, a layer is its compute: 6 × (1 + 2) ms.
+  // Without a cache and with a drive that takes no time, a layer takes its compute time: 6 × (1 + 2) ms.
   const Json report = run({"simulate", trace_, "--device", "linear:bandwidth=100000GB/s,latency=0ns",
                            "--cache", "8MB", "--compute", "1ms+2ms"});
   EXPECT_NEAR(double(report["phases"]["measured"]["tok_per_s"]), 1000.0 / 18, 0.01);
@@ -200,7 +202,7 @@ TEST_F(SimulateCli, explains_the_run_that_simulate_makes_of_the_same_drive) {
                   {"--throttle", "bucket:bandwidth=1GB/s"});
 }
 
-// The trace's 38 MB of experts fit into the page cache, and each is read from the drive but once.
+// The trace's 38 MB of experts fit into the page cache, and each expert is read from the drive only once.
 TEST_F(SimulateCli, says_why_a_run_behind_a_page_cache_is_faster_than_its_ceilings) {
   const std::string drive = "linear:bandwidth=500MB/s,latency=100us";
   for (const char* command : {"simulate", "gap"}) {
@@ -221,7 +223,7 @@ TEST_F(SimulateCli, says_why_a_run_behind_a_page_cache_is_faster_than_its_ceilin
         << table;
     EXPECT_NE(table.find("NOT COLD: asked for"), std::string::npos) << table;
 
-    // What is read ahead comes from the drive as well, and may be more than RAM serves.
+    // Read-ahead bytes come from the drive as well, and may exceed the bytes that RAM serves.
     words.insert(words.end(), {"--read-ahead", "16MiB", "--tokens", "2"});
     EXPECT_NE(run(words)["warnings"].dump().find("the ceilings are of the drive alone"), std::string::npos);
   }
@@ -256,7 +258,7 @@ TEST_F(SimulateCli, calibrates_a_drive_into_a_profile_that_simulate_takes) {
     EXPECT_GT(double(point["mean_latency_ns"]), 0);
   }
   EXPECT_GT(tok_per_s(profile), 0);
-  // What it made to read from is gone.
+  // The file that the command made for its reads is gone.
   for (const auto& entry : std::filesystem::directory_iterator(scratch_.path())) {
     EXPECT_NE(entry.path().extension(), ".store") << entry.path();
   }
@@ -279,8 +281,9 @@ TEST_F(SimulateCli, refuses_to_calibrate_what_is_not_there_or_makes_no_sense) {
   refused({trace_, "--method", "floppy"}, "floppy");
 }
 
-// Two published runs on a phone: from its hot flash's published rate and the published compute time, divided
-// as the bytes of attention and experts are, which the trace's header has. Nothing is fitted.
+// Two published runs on a phone, simulated from the published rate of its hot flash and the published compute
+// time. The compute time is divided in proportion to the bytes of attention and experts in the trace's
+// header. Nothing is fitted.
 TEST(Phones, are_simulated_within_fifteen_percent) {
   const TemporaryDirectory scratch;
   struct Phone {

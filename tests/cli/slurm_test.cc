@@ -5,7 +5,7 @@ namespace {
 
 class Slurm : public SweepLab {};
 
-// On a Slurm of one node that the script starts and stops.
+// Runs on a Slurm cluster of one node, which the script starts and stops.
 TEST_F(Slurm, ArrayOfShardsIsTheWholeSweep) {
   const std::string file = write(small_experiment());
   ASSERT_EQ(sweep(file, scratch_ / "whole").status, 0);

@@ -77,7 +77,7 @@ TEST_F(Sweep, WarnsOfResultsThatAnotherVersionMade) {
   EXPECT_NE(again.err.find("0123456789ab"), std::string::npos) << again.err;
 }
 
-// Killed whenever there are so many results, and started again.
+// The sweep is killed at each given number of results and started again.
 TEST_F(Sweep, ComesToTheSameResultsHoweverOftenItIsKilled) {
   const std::string file = write(small_experiment());
   ASSERT_EQ(sweep(file, scratch_ / "undisturbed").status, 0);
@@ -152,7 +152,7 @@ TEST_F(Sweep, RecordsAFailureAndGoesOn) {
   }
   EXPECT_EQ(failures, 4U);
   EXPECT_NE(ran.out.find("4 of 8 runs failed"), std::string::npos) << ran.out;
-  EXPECT_EQ(sweep(file, out_).err.find('['), std::string::npos) << "what failed was run again unasked";
+  EXPECT_EQ(sweep(file, out_).err.find('['), std::string::npos) << "a failed run was repeated unasked";
   const Ran retried = sweep(file, out_, {"--retry"});
   EXPECT_EQ(std::count(retried.err.begin(), retried.err.end(), '['), 4) << retried.err;
 }
@@ -164,7 +164,7 @@ TEST_F(Sweep, RecordsWhatIsNotAvailableAsThat) {
                         {"backend", "pread:direct=0"},
                         {"cache", "1MiB"},
                         {"no-probe", true}};
-  // No drive is below memory whose reads could be limited.
+  // /dev/shm is memory: it has no drive whose reads could be limited.
   experiment["sweep"] = {{"throttle", {"1GB/s"}}, {"store", {"/dev/shm"}}};
   experiment["repetitions"] = 1;
   const Ran none = sweep(write(experiment), out_);
@@ -212,7 +212,7 @@ TEST_F(Sweep, HasAQuickSizeAndTakesOtherValues) {
   ASSERT_EQ(sweep(file, out_, {"--quick"}).status, 0);
   EXPECT_EQ(count_results(out_), 2U);
   EXPECT_EQ(Json::parse(read_file(out_ + "/experiment.json"))["size"], "quick");
-  // The same runs, had otherwise.
+  // The same runs, made under other circumstances.
   const Ran again =
       sweep(file, out_, {"--set", "evict=lru", "--set", "cache=large", "--set", "tokens=40", "--quick"});
   EXPECT_EQ(again.status, 2) << "one of the two results is not of these runs";
@@ -231,7 +231,7 @@ TEST_F(Sweep, RefusesAFolderWithResultsOfOtherRuns) {
   Json other = small_experiment();
   other["let"]["tokens"] = 41;  // makes another trace, so that every result is another
   expect_one_line(sweep(write(other), out_), 2, {out_, "2 results", "another folder"});
-  // More of the same is welcome.
+  // More runs of the same experiment are welcome.
   Json more = small_experiment();
   more["sweep"]["evict"] = {"lru", "fifo"};
   EXPECT_EQ(sweep(write(more), out_).status, 0);
@@ -247,7 +247,7 @@ TEST_F(Sweep, PutsSeveralExperimentsIntoAFolderEach) {
   const Ran ran = spillway({"sweep", two, one, "--quick", "-o", out_});
   EXPECT_EQ(ran.status, 1) << "the second cannot be made";
   EXPECT_NE(ran.err.find("two.json"), std::string::npos) << ran.err;
-  EXPECT_EQ(count_results(out_ + "/one"), 2U) << "one that cannot run is no reason to leave out the others";
+  EXPECT_EQ(count_results(out_ + "/one"), 2U) << "the runs after an impossible one were left out";
 }
 
 TEST_F(Sweep, PrintsTheCommandsAndRunsNone) {

@@ -8,7 +8,7 @@
 #include "core/json.h"
 #include "tests/support/program.h"
 
-// --timeline, against the report of the same run.
+// --timeline, compared with the report of the same run.
 namespace spillway::test {
 namespace {
 
@@ -21,7 +21,7 @@ int64_t nanoseconds(const Json& microseconds) {
   return std::llround(microseconds.get<double>() * 1000);
 }
 
-// Track's name → its slices, by start.
+// Maps the name of each track to its slices, ordered by start.
 std::map<std::string, std::vector<Slice>> tracks_of(const Json& events) {
   std::map<int, std::string> names;
   std::map<std::string, std::vector<Slice>> tracks;
@@ -59,7 +59,7 @@ void expect_no_overlap(const std::string& what, std::vector<Slice> slices) {
   }
 }
 
-// What is not stall and not compute, found by walking along the tokens.
+// Sums the time within the tokens that is neither stall nor compute, by walking along the tokens.
 int64_t time_between(const std::vector<Slice>& busy, const std::vector<Slice>& tokens) {
   int64_t gaps = 0;
   size_t next = 0;
@@ -81,7 +81,7 @@ void expect_agreement(const std::string& path, const Json& report) {
   for (const auto& [name, slices] : tracks) {
     expect_no_overlap(name, slices);
   }
-  // The one thread either computes or waits, and all of that is within a token.
+  // The single thread either computes or waits, always within a token.
   std::vector<Slice> busy = tracks.at("stall");
   if (tracks.contains("compute")) {
     busy.insert(busy.end(), tracks.at("compute").begin(), tracks.at("compute").end());
@@ -178,7 +178,7 @@ TEST_F(TimelineOption, ThatCannotBeWrittenCostsTheStatusAndNotTheReport) {
 TEST_F(TimelineOption, IsReadableWhenTheRunIsKilled) {
   Program replay({SPILLWAY_BINARY, "replay", trace_, "--store", scratch_.path(), "--no-probe", "--backend",
                   "pread", "--cache", "1MiB", "--compute", "20ms", "--timeline", timeline_});
-  // One token takes 80 ms at least, and is written when it is over.
+  // One token takes at least 80 ms and is written when it ends.
   const std::string status = "/proc/" + std::to_string(replay.pid()) + "/status";
   while (read_file(timeline_).find("token 2") == std::string::npos &&
          read_file(status).find("State:\tZ") == std::string::npos) {

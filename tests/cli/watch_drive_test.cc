@@ -42,7 +42,7 @@ TEST_F(WatchDrive, WritesAProfileOfTheDriveThatSimulateTakes) {
   ASSERT_EQ(simulated.status, 0) << simulated.err;
   const Json real = Json::parse(read_file(directory_ / "r.json"));
   EXPECT_EQ(Json::parse(simulated.out)["digest"], real["digest"]);
-  // What the looks read is no part of the run.
+  // The reads of the watch do not count as the run's.
   EXPECT_LE(real["io"]["device_bytes"].is_number() ? real["io"]["device_bytes"].get<uint64_t>() : 0,
             2 * real["io"]["read_bytes"].get<uint64_t>());
 }

@@ -39,7 +39,7 @@ TEST(ModelGeometry, RefusesShapesThatNoModelHas) {
   EXPECT_TRUE(broken([](ModelGeometry& g) { g.top_k = 129; }));
   EXPECT_TRUE(broken([](ModelGeometry& g) { g.expert_bytes.assign(48, 0); }));
   EXPECT_TRUE(broken([](ModelGeometry& g) { g.expert_bytes[3] = ~uint64_t(0); }));
-  // The largest that is known fits many times over; what a damaged header claims costs no memory.
+  // The largest known model is far below the limit; a damaged header's claims cost no memory.
   EXPECT_FALSE(broken([](ModelGeometry& g) {
     g.layers = 61;
     g.experts_per_layer = 384;

@@ -8,9 +8,9 @@
 #include "model/gguf/gguf_experts.h"
 #include "tests/model/gguf_builder.h"
 
-// libFuzzer target. The first byte says into how many files the rest is cut, one to three; each but the last
-// is preceded by its length in two bytes, low byte first. Whatever opens must keep the reader's promises, and
-// every look-up must come back.
+// libFuzzer target. The first byte gives the number of files, one to three, into which the rest is cut. Each
+// file except the last is preceded by its length in two bytes, low byte first. A model that opens must keep
+// the reader's promises, and every look-up must return.
 namespace {
 
 using spillway::Expects;

@@ -5,7 +5,7 @@
 
 #include "tests/model/gguf_builder.h"
 
-// Writes whole, small inputs for gguf_fuzz into a folder that exists: `gguf_seeds FOLDER`.
+// Writes small, whole inputs for gguf_fuzz into an existing folder: `gguf_seeds FOLDER`.
 namespace {
 
 using spillway::TensorType;

@@ -7,10 +7,10 @@
 #include "core/expects.h"
 #include "traces/reader.h"
 
-// libFuzzer target. Random bytes never get past a checksum, so the input is also taken as the JSON header and
-// the payloads of blocks whose heads and checksums are right: first byte 0 for a file as it is, else the
-// length of a header is in bytes 1 and 2 and each payload follows its own 2-byte length and 1-byte step
-// count.
+// libFuzzer target. Random bytes never get past a checksum, so the input can also be the JSON header and
+// the payloads of blocks whose heads and checksums are right. The first byte is 0 for a plain file.
+// Otherwise bytes 1 and 2 are the length of a header, and each payload follows its own 2-byte length and
+// 1-byte step count.
 namespace {
 
 using spillway::Buffer;

@@ -22,7 +22,7 @@ std::string text_of(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-// Writes `text` to `path`, replacing what is there.
+// Writes `text` to `path`, replacing the previous file.
 Result<void> replace(const std::string& path, const std::string& text, OutputFile::Place place = kWhenDone) {
   Result<OutputFile> file = OutputFile::create(path, place, true);
   if (!file) {
@@ -83,12 +83,12 @@ TEST(OutputFile, ReplacesWhatALinkLeadsToAndNotTheLink) {
   }
   fs::remove(target);
   ASSERT_TRUE(OutputFile::create(scratch.file("far"), kWhenDone, true));
-  EXPECT_TRUE(fs::is_empty(scratch.file("there"))) << "behind a link that leads nowhere";
+  EXPECT_TRUE(fs::is_empty(scratch.file("there"))) << "a file was made behind a dangling link";
   ASSERT_TRUE(replace(scratch.file("far"), "new"));
   EXPECT_EQ(text_of(target), "new");
 
   EXPECT_FALSE(OutputFile::create(scratch.file("near"), kWhenDone, false))
-      << "a link is something that exists";
+      << "a dangling link counts as existing";
   fs::create_symlink("round", scratch.file("round"));
   const Result<OutputFile> round = OutputFile::create(scratch.file("round"), kWhenDone, true);
   ASSERT_FALSE(round);
@@ -117,7 +117,7 @@ TEST(OutputFile, DoesNotReplaceAFileThatItsUserMayNotWrite) {
   write_text(path, "precious");
   ASSERT_EQ(::chmod(path.c_str(), 0444), 0);
   ASSERT_EQ(::chmod(fs::path(path).parent_path().c_str(), 0777), 0);
-  // In a child that is nobody: root may write everything.
+  // Runs as the user nobody in a child process, since root may write everything.
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
@@ -131,7 +131,7 @@ TEST(OutputFile, DoesNotReplaceAFileThatItsUserMayNotWrite) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-    GTEST_SKIP() << "root that cannot become anybody else";
+    GTEST_SKIP() << "root cannot become another user here";
   }
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   EXPECT_EQ(text_of(path), "precious");
@@ -172,7 +172,7 @@ TEST(SameFile, IsToldByTheFileAndNotByTheName) {
   EXPECT_TRUE(same_file(scratch.file("a"), scratch.file("hard")));
   EXPECT_FALSE(same_file(scratch.file("a"), scratch.file("b")));
   EXPECT_FALSE(same_file(scratch.file("a"), scratch.file("missing")));
-  // Two outputs of one name would be one file once they are there.
+  // Two outputs with the same name would be one file once both exist.
   EXPECT_TRUE(same_file(scratch.file("missing"), scratch.file("missing")));
   fs::create_directory(scratch.file("there"));
   EXPECT_TRUE(same_file(scratch.file("missing"), scratch.file("there/../missing")));

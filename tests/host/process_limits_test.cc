@@ -54,7 +54,7 @@ TEST(ProcessLimitsTest, refuses_what_leaves_no_room_beside_uncharged_memory) {
   EXPECT_EQ(limit.error().kind, ErrorKind::usage);
 }
 
-// Reads past the page cache `bytes` of the file at `path`, which is that long.
+// Reads `bytes`, the whole length of the file at `path`, past the page cache, and returns the time.
 std::chrono::nanoseconds time_to_read(const std::string& path, uint64_t bytes) {
   const Result<FileHandle> file = open_file(path, O_RDONLY | O_DIRECT);
   Result<PageMemory> piece = PageMemory::allocate(1 * kMiB, PageKind::small);
@@ -78,7 +78,7 @@ TEST(ProcessLimitsTest, slows_a_drive_down_beside_a_memory_limit_and_goes_away) 
     Result<std::unique_ptr<LimitedProcess>> limit =
         limit_process({.memory_bytes = kGiB, .read_bytes_per_s = 64 * kMiB, .files = {path, path}});
     SKIP_IF_UNAVAILABLE(limit);
-    // The kernel lets the reads of its first tenths of a second go at once.
+    // The kernel does not delay the reads of the first tenths of a second.
     EXPECT_GE(time_to_read(path, kBytes), std::chrono::milliseconds(600));
     for (const std::string& cage : (*limit)->directories()) {
       cages.push_back(cage);
@@ -94,7 +94,7 @@ TEST(ProcessLimitsTest, slows_a_drive_down_beside_a_memory_limit_and_goes_away) 
 TEST(ProcessLimitsTest, takes_the_place_of_a_cgroup_that_a_process_of_its_number_left_behind) {
   const std::optional<OwnCgroup> own = own_cgroup("memory");
   if (!own || ::mkdir(fmt::format("{}/spillway-{}", own->directory, ::getpid()).c_str(), 0755) != 0) {
-    GTEST_SKIP() << "no right to make cgroups";
+    GTEST_SKIP() << "this user may not make cgroups";
   }
   Result<std::unique_ptr<LimitedProcess>> limit = limit_process({.memory_bytes = kGiB});
   SKIP_IF_UNAVAILABLE(limit);
@@ -119,7 +119,7 @@ TEST(ProcessLimitsTest, finds_the_cgroup_in_every_arrangement) {
     const auto found = find_cgroup("memory", cgroup, mounts);
     return found ? fmt::format("{} {}", found->version, found->directory) : "none";
   };
-  // Version 2 alone, as systemd has it.
+  // Version 2 alone, as systemd mounts it.
   EXPECT_EQ(directory("0::/user.slice/run-1.scope\n",
                       "31 23 0:28 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"),
             "2 /sys/fs/cgroup/user.slice/run-1.scope");
@@ -131,7 +131,7 @@ TEST(ProcessLimitsTest, finds_the_cgroup_in_every_arrangement) {
   // Several controllers in one hierarchy; the process at its root.
   EXPECT_EQ(directory("4:cpu,memory:/\n", "35 31 0:32 / /cg rw shared:9 - cgroup none rw,cpu,memory\n"),
             "1 /cg");
-  // A container that sees a subtree, and one whose process is outside of what it sees.
+  // A container that sees a subtree, and a container whose process is outside that subtree.
   EXPECT_EQ(directory("4:memory:/docker/1/x\n", "35 31 0:32 /docker/1 /cg rw - cgroup c rw,memory\n"),
             "1 /cg/x");
   EXPECT_EQ(directory("4:memory:/docker/2\n", "35 31 0:32 /docker/1 /cg rw - cgroup c rw,memory\n"), "none");

@@ -24,7 +24,7 @@ void end_suddenly(int) {
   _exit(3);
 }
 
-// A process of its own that `prepare`s and then gets a signal.
+// Starts a process that calls `prepare` and then gets a signal.
 template <class Prepare>
 int status_after_signal(Prepare prepare) {
   const pid_t child = fork();
@@ -71,7 +71,7 @@ TEST(SuddenEnd, LeavesAloneWhatIsNoLongerWatched) {
   });
   EXPECT_EQ(status, 3);
   EXPECT_TRUE(fs::exists(kept));
-  EXPECT_FALSE(fs::exists(half)) << "forgotten when it was moved";
+  EXPECT_FALSE(fs::exists(half)) << "the step was forgotten when it was moved";
 }
 
 TEST(SuddenEnd, TakesTheStepsOfAsManyAsThereAre) {
@@ -90,7 +90,7 @@ TEST(SuddenEnd, TakesTheStepsOfAsManyAsThereAre) {
   EXPECT_TRUE(fs::is_empty(directory.path()));
 }
 
-// What a sanitizer has to say of it is the point.
+// Run with a sanitizer, which would report a race here.
 TEST(SuddenEnd, MayComeInAnotherThreadWhileStepsAreGivenUp) {
   std::atomic<bool> done = false;
   std::thread handler([&] {

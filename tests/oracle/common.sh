@@ -1,12 +1,12 @@
-# shellcheck shell=sh disable=SC2034  # those who read it use what it sets
-# Read by the scripts beside it: where things are, and how to give up. Needs $0 to be one of them.
+# shellcheck shell=sh disable=SC2034  # the scripts that source this file use the variables
+# Sourced by the scripts in this folder: sets the paths that they share, and how they give up. $0 must be such a script.
 
 here=$(cd "$(dirname "$0")" && pwd)
 shared=${SPILLWAY_SHARED_DIR:-$here/../../../shared}
 oracle=$shared/oracle
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/spillway/oracle
 
-# Exit status 77: this machine cannot do it; nothing is wrong with the request.
+# Exits with 77: this machine cannot do what was asked, and nothing is wrong with the request.
 unavailable() {
   echo "$(basename "$0"): $*" >&2
   exit 77
@@ -18,7 +18,7 @@ need() {
 
 need_oracle() {
   [ -f "$oracle/models.sha256" ] ||
-    unavailable "$oracle is not here; set SPILLWAY_SHARED_DIR to the folder that holds oracle/"
+    unavailable "$oracle does not exist; set SPILLWAY_SHARED_DIR to the folder that holds oracle/"
 }
 
 # A Python that has the modules named, which are installed if they are missing: its name on stdout.

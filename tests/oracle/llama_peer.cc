@@ -1,4 +1,4 @@
-// What llama.cpp says of a text or of tokens, through its public C API. Built and called by run_llama.
+// Asks llama.cpp about a text or tokens through its public C API. Built and called by run_llama.
 //
 //   llama_peer perplexity MODEL TEXT_FILE [N_CTX]
 //       the perplexity by the method of llama.cpp's own tool
@@ -12,7 +12,7 @@
 //
 // Each prints one JSON object.
 //
-// Threads: one, or as many as LLAMA_PEER_THREADS says; the figures are the same.
+// The program uses one thread, or LLAMA_PEER_THREADS threads; the figures are the same.
 #include <ggml-backend.h>
 #include <llama.h>
 
@@ -114,7 +114,7 @@ class Routers {
 };
 
 // A model and one sequence, with the settings under which engines can agree: F32 keys and values, no flash
-// attention, weights as they are in the file.
+// attention, weights as stored in the file.
 class Peer {
  public:
   // `routers` hears of every token's, and slows the model down.
@@ -153,7 +153,7 @@ class Peer {
 
   void forget() { llama_memory_clear(llama_get_memory(context_.get()), true); }
 
-  // Computes all of `tokens` in one batch, from position `at` on.
+  // Computes all of `tokens` in one batch, starting at position `at`.
   void feed(std::span<const llama_token> tokens, size_t at) {
     llama_batch batch = llama_batch_init(int32_t(tokens.size()), 0, 1);
     batch.n_tokens = int32_t(tokens.size());
@@ -171,7 +171,7 @@ class Peer {
     }
   }
 
-  // What it said to token `index` of the last feed().
+  // Returns the logits after token `index` of the last feed().
   std::span<const float> logits(size_t index) const {
     return {llama_get_logits_ith(context_.get(), int32_t(index)), vocabulary()};
   }
@@ -181,7 +181,7 @@ class Peer {
   std::unique_ptr<llama_context, Free> context_;
 };
 
-// −ln of the probability that `logits` give to `token`.
+// Returns −ln of the probability that `logits` give to `token`.
 double surprise(std::span<const float> logits, llama_token token) {
   const double most = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
@@ -197,24 +197,24 @@ std::string read_text(const char* path) {
     give_up(std::string(path) + " cannot be read");
   }
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  // As llama.cpp does with the file it is given: a last line's end is not text.
+  // Like llama.cpp's own tool, leaves out the end of the last line.
   if (!text.empty() && text.back() == '\n') {
     text.pop_back();
   }
   return text;
 }
 
-// Whole windows of n_ctx tokens, one after the other and none overlapping, the memory empty before each; what
-// is left over at the end is not used. A window's second half is scored, so that every scored token has at
-// least n_ctx/2 before it: the logits at n_ctx/2 … n_ctx-2, against the tokens that follow them. A model
-// whose tokenizer begins every text with a special token has it in the place of every window's first.
+// Scores whole windows of n_ctx tokens, one after the other without overlap and each with an empty memory. A
+// remainder at the end is not used. Only a window's second half is scored, so that every scored token has at
+// least n_ctx/2 tokens before it: the logits at n_ctx/2 … n_ctx-2, against the tokens that follow them. If
+// the tokenizer begins every text with a special token, that token replaces the first of each window.
 int perplexity(const char* model, const char* path, size_t n_ctx) {
   Peer peer(model, uint32_t(n_ctx));
   const Tokens tokens = tokenize(peer.vocab(), read_text(path), false);
   const size_t windows = tokens.size() / n_ctx;
   if (windows < 2) {
     give_up(std::string(path) + " has " + std::to_string(tokens.size()) +
-            " tokens; two windows are the least");
+            " tokens; at least two windows are needed");
   }
   const bool adds_bos = llama_vocab_get_add_bos(peer.vocab());
   double sum = 0;

@@ -12,7 +12,7 @@
 namespace spillway {
 namespace {
 
-// As a live model: it computes while it is asked for a step, and nobody pumps meanwhile.
+// Behaves like a live model: it computes while it is asked for a step, and nothing pumps meanwhile.
 class ThinkingSource final : public StepSource {
  public:
   ThinkingSource(StepSource& steps, VirtualClock& clock, Nanoseconds thought)
@@ -61,7 +61,7 @@ class PrefetchInVirtualTime : public testing::Test {
     return metrics.decode().wall;
   }
 
-  Nanoseconds idle_{0};  // the drive, in the last run
+  Nanoseconds idle_{0};  // idle time of the drive in the last run
 
   static constexpr uint64_t kCapacity = 300'000'000;
   ModelGeometry shape_ = fake::geometry(std::vector<uint64_t>(8, 1'700'000), 48, 6);
@@ -69,8 +69,8 @@ class PrefetchInVirtualTime : public testing::Test {
 };
 
 TEST_F(PrefetchInVirtualTime, HidesReadsBehindComputeWhenItIsRight) {
-  // The drive is busy for 97 % of the time without it, since the experts of a step are computed as they
-  // arrive: this is what there is to be had.
+  // Without prefetch the drive is already busy for 97 % of the time, since the experts of a step are computed
+  // as they arrive. Prefetching can gain no more than the rest.
   EXPECT_LT(seconds(wall(1.0, "1ms")), 0.96 * seconds(wall(-1, "1ms")));
 }
 
@@ -98,7 +98,7 @@ TEST_F(PrefetchInVirtualTime, ReadsForAsLongAsALiveModelThinksWithoutBeingAskedA
   const auto reading = [&](double accuracy) {
     return seconds(wall(accuracy, "none", thought)) - seconds(thought) * double(steps_.size());
   };
-  // All that a layer lacks takes the drive 0.7 ms on average.
+  // The missing experts of a layer take the drive 0.7 ms on average.
   EXPECT_LT(reading(1.0), 0.35 * reading(-1));
   EXPECT_LT(reading(0.0), 1.05 * reading(-1));
 }
@@ -107,7 +107,7 @@ TEST_F(PrefetchInVirtualTime, TheDriveIsIdleFromTheFirstReadOnWheneverNothingIsI
   const Nanoseconds reading = wall(-1, "none");
   EXPECT_EQ(idle_, Nanoseconds(0));
   const Nanoseconds thought = std::chrono::milliseconds(2);
-  // What is thought before the first read does not count, and what is after the last pass does.
+  // Compute before the first read does not count; compute after the last pass does.
   const Nanoseconds both = wall(-1, "none", thought);
   EXPECT_EQ(idle_, both - reading);
 }

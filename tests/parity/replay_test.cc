@@ -117,7 +117,7 @@ class Replays : public testing::TestWithParam<uint64_t> {
     return steps;
   }
 
-  // Nothing, less than one expert, less than a step, everything, and sizes between.
+  // Capacities of nothing, less than an expert, less than a step, everything, and sizes in between.
   std::vector<uint64_t> random_capacities(const ModelGeometry& shape) {
     const uint64_t expert = shape.largest_expert_bytes();
     std::vector<uint64_t> capacities = {0,
@@ -147,8 +147,8 @@ TEST_P(Replays, CountWhatThePagerCountsWithExpertsOfSeveralSizes) {
   expect_parity(shape, random_stream(shape), random_capacities(shape));
 }
 
-// The sizes at which others published the hit ratios of these traces, and two at which prefill steps do not
-// fit.
+// The sizes for which hit ratios of these traces are published, and two sizes at which prefill
+// steps do not fit.
 void expect_parity_on(const std::string& name) {
   SPILLWAY_NEEDS_RECORDED(name);
   const std::string path = test::recorded(name);

@@ -2,7 +2,7 @@
 
 #include "tests/policies/lab.h"
 
-// What every listed eviction policy promises, whatever its idea. A new policy is tested by being listed.
+// The promises of every listed eviction policy, whatever its idea. A new policy is tested by being listed.
 namespace spillway {
 namespace {
 
@@ -55,8 +55,8 @@ TEST_P(EveryEvictionPolicy, forgets_what_was_removed) {
   EXPECT_EQ(policy->victim({ExpertId{4}, kSlots}, [](ExpertId) { return true; }), ExpertId{3});
 }
 
-// Any order of calls that a pager can make: demands and prefetches, loads that fail, experts held for any
-// reason.
+// Makes any order of calls that a pager can make: demands and prefetches, failing loads, experts
+// held for any reason.
 TEST_P(EveryEvictionPolicy, offers_an_admitted_expert_that_may_go_whenever_there_is_one) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
@@ -70,7 +70,7 @@ TEST_P(EveryEvictionPolicy, offers_an_admitted_expert_that_may_go_whenever_there
       const Access access{id, step.index, prefetch ? step.index : step.next_use[0]};
       std::set<ExpertId> held;
       for (const ExpertId other : admitted) {
-        if (rng.below(8) < seed % 9) {  // from none to all of them
+        if (rng.below(8) < seed % 9) {  // from no expert to all of them
           held.insert(other);
         }
       }
@@ -126,7 +126,7 @@ TEST_P(EveryEvictionPolicy, hits_always_once_everything_fits) {
   EXPECT_TRUE(cache.victims.empty());
 }
 
-// A large expert may need the place of several small ones, and more than one policy divides the budget.
+// A large expert may need the place of several small experts, and more than one policy divides the budget.
 TEST_P(EveryEvictionPolicy, makes_room_where_experts_of_different_layers_differ_in_size) {
   lab.source.geometry.expert_bytes = {1, 7, 3, 5};
   for (uint64_t bytes = 14; bytes < 100; bytes += 17) {

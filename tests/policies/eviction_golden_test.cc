@@ -1,6 +1,6 @@
 #include "tests/policies/lab.h"
 
-// Numbers that others worked out.
+// Numbers from the literature.
 namespace spillway {
 namespace {
 
@@ -12,8 +12,8 @@ size_t faults(const std::string& spec, size_t frames, const std::vector<uint32_t
   return cache.misses;
 }
 
-// Silberschatz, Galvin, Gagne, "Operating System Concepts", the reference string of the chapter on page
-// replacement.
+// The reference string of the chapter on page replacement in Silberschatz, Galvin, Gagne, "Operating
+// System Concepts".
 TEST(TextbookPageReferences, cost_as_many_faults_as_the_textbook_counts) {
   const std::vector<uint32_t> pages = {7, 0, 1, 2, 0, 3, 0, 4, 2, 3, 0, 3, 2, 1, 2, 0, 1, 7, 0, 1};
   EXPECT_EQ(faults("belady", 3, pages), 9U);
@@ -54,8 +54,8 @@ TEST(TooLongCycle, never_hits_under_lru_and_fifo) {
   }
 }
 
-// The optimum gives up what it has just used and comes to miss it n uses later: one miss in n uses, n being
-// the slots, once they are full.
+// The optimum gives up the expert that it has just used, and misses that expert n uses later. Once the n
+// slots are full, it misses once in n uses.
 TEST(TooLongCycle, misses_once_in_as_many_uses_as_there_are_slots_under_belady) {
   const Lab lab(6, 4, 1);
   const auto policy = lab.eviction("belady", 5);

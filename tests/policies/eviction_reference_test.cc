@@ -3,8 +3,8 @@
 
 #include "tests/policies/lab.h"
 
-// Each policy against the obvious way to write it: all that is known of every admitted expert is looked
-// through for the one that ranks first.
+// Compares each policy with the obvious way to write it: a search through every admitted expert for the one
+// that ranks first.
 namespace spillway {
 namespace {
 
@@ -14,7 +14,7 @@ struct Record {
   uint64_t last_use = 0;
   uint64_t count = 0;
   uint64_t next_use = 0;
-  uint64_t step = 0;  // of the last use
+  uint64_t step = 0;  // step of the last use
 };
 
 class Obvious : public EvictionPolicy {
@@ -62,7 +62,7 @@ class Obvious : public EvictionPolicy {
 constexpr uint64_t kStreams = 20;
 constexpr size_t kSteps = 500;
 
-// Runs both over random streams of steps and caches of several sizes.
+// Runs both policies over random streams of steps with caches of several sizes.
 void expect_same(
     const std::string& spec,
     const std::function<std::unique_ptr<Obvious>(const Lab&, const std::vector<Step>&, size_t)>& obvious) {
@@ -102,7 +102,7 @@ TEST(Lfu, without_keep_takes_the_smallest_count_since_arrival_and_of_equals_the_
               }));
 }
 
-// The count is looked up in the history of the stream instead of being kept.
+// Looks up the count in the history of the stream instead of keeping it.
 TEST(Lfu, counts_the_uses_of_the_whole_past) {
   expect_same("lfu", [](const Lab&, const std::vector<Step>& steps, size_t) {
     return std::make_unique<Obvious>([&steps](const Record& r, const Access& incoming) {
@@ -169,8 +169,8 @@ TEST(Belady, takes_what_a_scan_of_the_future_finds_last) {
   });
 }
 
-// Ranks by layer first: the incoming one if it has its share, then the fullest, of equals the one that was
-// passed most recently.
+// Ranks by layer first: the incoming expert's layer if it has its share, then the fullest, and among equals
+// the layer that was passed most recently.
 class ObviousLayerLru final : public Obvious {
  public:
   ObviousLayerLru(const ModelGeometry& geometry, uint64_t share)

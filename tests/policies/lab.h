@@ -12,11 +12,11 @@
 #include "core/rng.h"
 #include "policies/list.h"
 
-// What the tests of policies share: a model whose experts are one byte each, streams of steps, and the
-// smallest cache that asks a policy for its victims.
+// The helpers that the tests of policies share: a model whose experts have one byte each, streams of steps,
+// and the smallest cache that asks a policy for its victims.
 namespace spillway {
 
-// Steps in a vector, for whoever reads them as a source.
+// A vector of steps that can be read as a source.
 class StepList final : public StepSeries {
  public:
   StepList() = default;
@@ -59,7 +59,7 @@ struct Lab {
   const ModelGeometry& geometry() const { return source.geometry; }
   PolicyEnv env(uint64_t slots, uint64_t seed = 1) const { return {&source, slots, seed, &future}; }
 
-  // What prefetchers that ask for the future will find in it.
+  // Sets the steps that prefetchers find when they ask for the future.
   void foretell(std::vector<Step> steps) { future = StepList(source, std::move(steps)); }
 
   std::unique_ptr<EvictionPolicy> eviction(const std::string& text, uint64_t slots, uint64_t seed = 1) const {
@@ -74,7 +74,7 @@ struct Lab {
     return std::move(made->port);
   }
 
-  // A decode step of one token.
+  // Returns a decode step of one token.
   Step step(uint64_t index, std::vector<uint32_t> experts) const {
     Step step;
     step.index = index;
@@ -97,14 +97,14 @@ std::vector<std::string> names_of(std::span<const Plugin> list) {
   return names;
 }
 
-// A plug-in's name as a test's: `layer-lru` becomes `layer_lru`.
+// Turns a plug-in's name into a test's: `layer-lru` becomes `layer_lru`.
 inline std::string test_name(const testing::TestParamInfo<std::string>& parameter) {
   std::string name = parameter.param;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 
-// A file that nobody listed is as wrong as a name listed twice.
+// An unlisted file is as wrong as a name that is listed twice.
 inline void expect_a_file_for_each(const std::vector<std::string>& listed, const std::string& folder) {
   std::set<std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(SPILLWAY_SOURCE_DIR "/" + folder)) {
@@ -116,7 +116,7 @@ inline void expect_a_file_for_each(const std::vector<std::string>& listed, const
   EXPECT_EQ(listed.size(), files.size());
 }
 
-// Writes the next uses into `steps`, from behind.
+// Writes the next uses into `steps`, from the last step to the first.
 inline void annotate_next_use(const ModelGeometry& geometry, std::vector<Step>& steps) {
   std::vector<uint64_t> next(geometry.expert_count(), kNeverUsedAgain);
   for (size_t i = steps.size(); i-- > 0;) {
@@ -130,7 +130,7 @@ inline void annotate_next_use(const ModelGeometry& geometry, std::vector<Step>& 
   }
 }
 
-// Token after token through all layers, each with top_k distinct experts, the low numbers more often.
+// Makes one token after another through all layers, each with top_k distinct experts, low numbers more often.
 inline std::vector<Step> random_steps(const Lab& lab, size_t count, Rng& rng) {
   std::vector<Step> steps;
   const ModelGeometry& geometry = lab.geometry();
@@ -149,7 +149,7 @@ inline std::vector<Step> random_steps(const Lab& lab, size_t count, Rng& rng) {
   return steps;
 }
 
-// The classic page-reference string: one layer, one page a step.
+// Makes the classic page-reference string: one layer, one page a step.
 inline std::vector<Step> page_references(const Lab& lab, const std::vector<uint32_t>& pages) {
   std::vector<Step> steps;
   for (const uint32_t page : pages) {
@@ -159,8 +159,8 @@ inline std::vector<Step> page_references(const Lab& lab, const std::vector<uint3
   return steps;
 }
 
-// A cache on demand only, of `slots` bytes: experts, where each has one byte. The experts of a step are held
-// until its end.
+// A cache without prefetch, of `slots` bytes, which is the number of experts if each has one byte. The
+// experts of a step are held until its end.
 class SlotCache {
  public:
   SlotCache(const Lab& lab, EvictionPolicy& policy, uint64_t slots)

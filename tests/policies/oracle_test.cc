@@ -1,6 +1,6 @@
 #include "tests/policies/lab.h"
 
-// The oracle is as good as it is asked to be, and no better.
+// The oracle is as good as requested, and no better.
 namespace spillway {
 namespace {
 
@@ -20,7 +20,7 @@ bool uses(const Step& step, ExpertId id) {
   return std::find(step.experts.begin(), step.experts.end(), id) != step.experts.end();
 }
 
-// What the prefetcher says of the steps that are `ahead` later.
+// Counts the prefetcher's proposals for the steps that come `ahead` layers later.
 Score score(Lab& lab, const std::string& prefetcher, uint32_t ahead, const std::vector<Step>& steps) {
   lab.foretell(steps);
   const auto oracle = lab.prefetcher(prefetcher);
@@ -30,7 +30,7 @@ Score score(Lab& lab, const std::string& prefetcher, uint32_t ahead, const std::
     oracle->observe(steps[i]);
     oracle->propose(steps[i], hints);
     if (i + ahead >= steps.size()) {
-      EXPECT_TRUE(hints.empty()) << "of what will not be";
+      EXPECT_TRUE(hints.empty()) << "the step does not exist";
       continue;
     }
     score.used += double(steps[i + ahead].experts.size());
@@ -91,7 +91,7 @@ TEST(Oracle, ProposesNoExpertTwiceAndKeepsNoOrderThatWouldTellRightFromWrong) {
   EXPECT_NEAR(right_at_front / fronts, 0.5, 0.03);
 }
 
-// Of 8 experts with 4 in use, 4 can be wrong: no less than half of the proposals can be right.
+// With 8 experts and 4 in use, only 4 can be wrong: at least half of the proposals are right.
 TEST(Oracle, ProposesWhatThereIsWhereItCannotBeWrongEnough) {
   Lab lab(2, 8, kTopK);
   Rng rng(5);
@@ -144,7 +144,7 @@ TEST(Oracle, IsRefusedWhereNobodyKnowsTheFuture) {
   };
   PolicyEnv live = lab.env(0);
   live.future = nullptr;
-  EXPECT_NE(refusal("oracle", live).find("not of a model that runs"), std::string::npos);
+  EXPECT_NE(refusal("oracle", live).find("use a trace instead of a running model"), std::string::npos);
   EXPECT_NE(refusal("oracle:precision=0", lab.env(0)), "");
   EXPECT_NE(refusal("oracle:precision=1.5", lab.env(0)), "");
   EXPECT_NE(refusal("oracle:recall=1.5", lab.env(0)), "");

@@ -35,35 +35,35 @@ TEST(TextbookPageReferences, CostTheClockAsManyFaultsAsTheTextbookCounts) {
 }
 
 TEST(Clock, SparesWhoHasTheLargerCount) {
-  // 1 was used three times and 2 once since they came: with one bit both are spared once, with two bits 1
-  // outlives 2.
+  // 1 was used three times and 2 once since they arrived: with one bit both are spared once, with two
+  // bits 1 outlives 2.
   const std::vector<uint32_t> pages = {1, 2, 1, 1, 1, 2, 3, 4, 5, 6, 7};
   EXPECT_EQ(outcome("clock:initial=0", 3, pages).victims, (Victims{3, 1, 2, 4}));
   EXPECT_EQ(outcome("clock:initial=0,bits=2", 3, pages).victims, (Victims{3, 2, 4, 5}));
 }
 
-// 3 leaves though it is the newest, for 1 and 2 were used. Later the hand clears 4 and goes on: 4 stays where
-// it is and outlives whoever the hand has yet to look at.
+// 3 leaves though it is the newest, for 1 and 2 were used. Later the hand clears 4 and goes on: 4 stays in
+// its place and outlives every expert that the hand has yet to reach.
 TEST(Sieve, LeavesTheExpertsItSparesWhereTheyAre) {
   const std::vector<uint32_t> pages = {1, 2, 3, 1, 2, 4, 5, 4, 6, 7, 8};
   EXPECT_EQ(outcome("sieve", 3, pages).victims, (Victims{3, 1, 2, 5, 6}));
 }
 
-// 1 and 2 are promoted, so 3 and 4 leave the small queue; 4 returns from the ghosts to the main queue, which
-// then has three and gives up 1. 1 was no ghost and starts anew.
+// 1 and 2 are promoted, so 3 and 4 leave the small queue. 4 returns from the ghosts to the main queue, which
+// then has three experts and gives up 1. 1 is not a ghost and starts anew.
 TEST(S3Fifo, PromotesWhoWasUsedAndRemembersWhoWasNot) {
   const std::vector<uint32_t> pages = {1, 2, 3, 4, 1, 1, 2, 2, 5, 6, 4, 7, 1};
   EXPECT_EQ(outcome("s3fifo:small=0.5,ghost=0.5", 4, pages).victims, (Victims{3, 4, 5, 1, 6}));
 }
 
-// All of the small queue moves on at once: the first of it to arrive in the main queue is its first without a
-// count, for 1 and 2 have been used there.
+// The whole small queue moves on at once. Its first expert to arrive in the main queue is the first one there
+// without a count, for 1 and 2 have been used there.
 TEST(S3Fifo, TakesFromTheMainQueueWhenAllOfTheSmallOneMovesOn) {
   const std::vector<uint32_t> pages = {1, 2, 3, 4, 1, 1, 2, 2, 5, 1, 2, 4, 4, 5, 5, 6};
   EXPECT_EQ(outcome("s3fifo:small=0.5", 4, pages).victims, (Victims{3, 4}));
 }
 
-// 3 and 4 return from the ghosts of those used once, which raises the target to 2 and costs 1 its place; 1
+// 3 and 4 return from the ghosts of experts used once, which raises the target to 2 and costs 1 its place. 1
 // returns from the other ghosts, lowers the target to 1, and takes the place of 5.
 TEST(Arc, MovesItsTargetTowardsTheListWhoseGhostsReturn) {
   const std::vector<uint32_t> pages = {1, 2, 3, 4, 1, 2, 5, 3, 4, 1, 6};
@@ -80,15 +80,16 @@ TEST(Arc, LetsAScanPassByWhatIsUsedAgain) {
   EXPECT_EQ(std::count_if(victims.begin(), victims.end(), [](uint32_t page) { return page < 3; }), 0);
 }
 
-// 3 falls out of the window against 2 with as many uses, then 4; when 3 has been used twice, 2 leaves for it.
+// 3 and then 4 fall out of the window and lose to 2, which has as many uses. Once 3 has been used twice,
+// 2 leaves for it.
 TEST(WTinyLfu, AdmitsWhoWasUsedMoreThanWhoWouldLeave) {
   const std::vector<uint32_t> pages = {1, 2, 3, 1, 4, 3, 5};
   EXPECT_EQ(outcome("wtinylfu", 3, pages).victims, (Victims{3, 4, 2}));
 }
 
-// Twenty experts in turn, two a step, in a cache of twelve: LRU never hits. Who is in the main part stays
-// there, for the newcomers were used no more often; so long as newcomers can be turned away at all, although
-// their own step holds them.
+// Twenty experts in turn, two a step, in a cache of twelve: LRU never hits. Experts in the main part stay
+// there, since the newcomers were used no more often. This holds only if newcomers can be turned away at all
+// although their own step holds them.
 TEST(WTinyLfu, KeepsItsMainPartOnACycleLongerThanTheCache) {
   const Lab lab(10, 8, 2);
   std::vector<Step> steps;
@@ -105,8 +106,8 @@ TEST(WTinyLfu, KeepsItsMainPartOnACycleLongerThanTheCache) {
   EXPECT_GT(hits("wtinylfu:sample=1000"), 49U * 9U);  // of 49 tokens, 20 lookups each
 }
 
-// Three layers, a token each row. In the third pass LRU gives up c0, unused for two passes; its layer is
-// still to come, and Least-Stale gives up b0, whose layer has another expert this time.
+// Three layers; each row is a token. In the third pass LRU gives up c0, unused for two passes, although its
+// layer is still to come. Least-Stale gives up b0, whose layer uses another expert this time.
 TEST(LeastStale, KeepsTheLayersThatAreStillToCome) {
   const Lab lab(3, 4, 1);
   const std::vector<uint32_t> tokens[] = {{0, 0, 0}, {1, 0, 1}, {1, 1, 0}};
@@ -141,7 +142,7 @@ TEST(LeastStale, TakesAPrefetchForTheNextPassAsCurrentInIt) {
   EXPECT_EQ(policy->victim({geometry.id(2, 2), 5, 8}, any), used);
 }
 
-// The experts that their caller holds do not pay for being in the way.
+// Held experts do not lose their counts for being in the way.
 TEST(Clock, TakesNoCountFromExpertsThatAreHeld) {
   const Lab lab(1, 20, 1);
   const auto policy = lab.eviction("clock:bits=2,initial=1", 4);
@@ -150,7 +151,7 @@ TEST(Clock, TakesNoCountFromExpertsThatAreHeld) {
   }
   const auto but_0 = [](ExpertId id) { return id != ExpertId{0}; };
   ASSERT_EQ(policy->victim({ExpertId{4}, 4}, but_0), ExpertId{1});
-  policy->removed(ExpertId{1});  // 2 and 3 have lost their counts, 0 has its own
+  policy->removed(ExpertId{1});  // 2 and 3 have lost their counts, 0 has kept its count
   const auto but_3 = [](ExpertId id) { return id != ExpertId{3}; };
   EXPECT_EQ(policy->victim({ExpertId{4}, 5}, but_3), ExpertId{2});
 }
@@ -160,7 +161,7 @@ class PoliciesThatTellFirstUses : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, PoliciesThatTellFirstUses,
                          testing::Values("clock", "sieve", "s3fifo", "arc", "wtinylfu", "lfu"), test_name);
 
-// Tells the policy of each miss as of a prefetch that the demand follows at once.
+// Reports each miss to the policy as a prefetch that a demand follows at once.
 class ForesightfulPolicy final : public EvictionPolicy {
  public:
   explicit ForesightfulPolicy(EvictionPolicy& policy) : policy_(policy) {}
@@ -213,8 +214,8 @@ class PoliciesWithGhosts : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, PoliciesWithGhosts, testing::Values("s3fifo:small=0.5", "arc"),
                          [](const auto& parameter) { return parameter.param.substr(0, 3); });
 
-// 1 leaves and returns: had it a ghost, it would come back as one that is used again and 2 would go before
-// it.
+// 1 leaves and returns. With a ghost it would come back as an expert that is used again, and 2 would
+// leave before it.
 TEST_P(PoliciesWithGhosts, RememberNoPrefetchThatNobodyDemanded) {
   const Lab lab(1, 20, 1);
   const auto any = [](ExpertId) { return true; };

@@ -9,12 +9,12 @@
 #include <set>
 #include <vector>
 
-// The policies that come from papers step by step as the papers have them: pages of
-// one size, one request at a time, and no thought of speed.
+// The papers' policies, step by step as the papers describe them: pages of one size, one request at a time,
+// and no thought of speed.
 namespace spillway {
 
 using Page = uint32_t;
-using Pages = std::list<Page>;  // LRU or oldest in front, unless it says otherwise
+using Pages = std::list<Page>;  // LRU or oldest in front, unless noted otherwise
 
 inline bool holds(const Pages& pages, Page page) {
   return std::find(pages.begin(), pages.end(), page) != pages.end();
@@ -30,7 +30,7 @@ inline Page take_front(Pages& pages) {
   return page;
 }
 
-// Requests a page; true when it was there.
+// Requests a page; returns true when the page was there.
 struct Paper {
   virtual ~Paper() = default;
   virtual bool request(Page page) = 0;
@@ -75,7 +75,7 @@ class PaperClock final : public Paper {
   std::vector<Frame> buffer_;
 };
 
-// Algorithm 1 of the SIEVE paper. The list's head, where pages arrive, is its front here.
+// Algorithm 1 of the SIEVE paper. The head of the paper's list, where pages arrive, is the front here.
 class PaperSieve final : public Paper {
  public:
   explicit PaperSieve(size_t size) : size_(size) {}
@@ -115,7 +115,8 @@ class PaperSieve final : public Paper {
   std::optional<std::list<Object>::iterator> hand_;
 };
 
-// Algorithm 1 of the S3-FIFO paper without its lines 25 and 26 (see s3fifo.cc). Tails are fronts here.
+// Algorithm 1 of the S3-FIFO paper without its lines 25 and 26 (see s3fifo.cc). The paper's tails
+// are fronts here.
 class PaperS3Fifo final : public Paper {
  public:
   PaperS3Fifo(size_t size, double small, double ghost)
@@ -255,8 +256,8 @@ class PaperArc final : public Paper {
   Pages t1_, t2_, b1_, b2_;
 };
 
-// W-TinyLFU with an exact histogram: a door that the first use opens, counts up to W/C, and every count
-// halved when a sample of W uses is full.
+// W-TinyLFU with an exact histogram: the first use opens a door, further uses are counted up to W/C, and
+// every count is halved when a sample of W uses is full.
 class PaperWTinyLfu final : public Paper {
  public:
   PaperWTinyLfu(size_t c, double window, double protect, int sample)

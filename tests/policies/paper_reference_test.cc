@@ -3,12 +3,12 @@
 #include "tests/policies/lab.h"
 #include "tests/policies/paper_policies.h"
 
-// The policies that come from papers hit where the papers' own algorithms do.
+// The policies from papers hit where the papers' own algorithms do.
 namespace spillway {
 namespace {
 
-// Requests by Zipf's law, whose favourites change places now and then, with a scan through everything in
-// between: so that each list of each policy has something to do.
+// Requests by Zipf's law whose favourites change places now and then, with scans through all pages in
+// between: every list of every policy is put to use.
 std::vector<uint32_t> zipf_requests(uint32_t pages, double exponent, size_t count, Rng& rng) {
   std::vector<double> cumulative;
   for (uint32_t rank = 1; rank <= pages; ++rank) {
@@ -32,7 +32,7 @@ std::vector<uint32_t> zipf_requests(uint32_t pages, double exponent, size_t coun
   return requests;
 }
 
-// Every request finds its page in the one exactly when it does in the other.
+// Expects every request to find its page in one cache exactly when it does in the other.
 template <class MakePaper>
 void expect_hits_of_the_paper(const std::string& spec, MakePaper make_paper) {
   for (uint64_t seed = 0; seed < 12; ++seed) {

@@ -1,6 +1,6 @@
 #include "tests/policies/lab.h"
 
-// What every listed prefetcher promises, whatever its idea. A new one is tested by being listed.
+// The promises of every listed prefetcher, whatever its idea. A new prefetcher is tested by being listed.
 namespace spillway {
 namespace {
 
@@ -8,8 +8,8 @@ class EveryPrefetcher : public testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(Listed, EveryPrefetcher, testing::ValuesIn(names_of(prefetchers())), test_name);
 
-// Prompts of many tokens with and without their choices, single tokens, changes of sequence, look-ahead from
-// nothing to everything.
+// Makes prompts of many tokens with and without their choices, single tokens, changes of sequence, and
+// look-ahead from no layer to all.
 std::vector<Step> conversation(const Lab& lab, size_t passes, Rng& rng) {
   const ModelGeometry& geometry = lab.geometry();
   std::vector<Step> steps;

@@ -5,7 +5,7 @@ namespace {
 
 using Numbers = std::vector<uint32_t>;
 
-// The experts proposed, as numbers within `layer`; fails on one of another layer.
+// Returns the proposed experts as numbers within `layer`; fails on an expert of another layer.
 Numbers numbers(const Lab& lab, const HintList& hints, uint32_t layer) {
   Numbers numbers;
   for (const Hint& hint : hints) {
@@ -22,7 +22,7 @@ HintList hints_after(Prefetcher& prefetcher, const Step& step) {
   return hints;
 }
 
-// A prompt's step: the choices of its tokens, two each.
+// Makes a prompt's step from the choices of its tokens, two each.
 Step prompt(const Lab& lab, uint32_t layer, std::vector<uint16_t> choices) {
   Step step;
   step.index = layer;
@@ -127,7 +127,7 @@ TEST(LastToken, is_as_confident_of_each_rank_as_it_was_right) {
   picky->observe(lab.step(0, {0, 1}));
   hints = hints_after(*last, lab.step(1, {0, 1}));
   ASSERT_EQ(hints.size(), 2U);
-  EXPECT_FLOAT_EQ(hints[0].confidence, 2.0F / 16.0F);  // what blind choice would hit
+  EXPECT_FLOAT_EQ(hints[0].confidence, 2.0F / 16.0F);  // the hits of blind choice
   HintList picked;
   for (uint64_t i = 2; i < 400; ++i) {
     const Step step = lab.step(i, {0, uint32_t(1 + i / 2 % 15)});
@@ -198,8 +198,8 @@ TEST(Popular, forgets_what_lies_behind_its_window) {
   EXPECT_NE(refusal(lab, "popular:window=0"), "");
 }
 
-// What layer 1 uses follows from what layer 0 used, and nothing else tells it.
-// The last layer of a prompt often has its last token alone.
+// The experts of layer 1 follow only from those of layer 0. The last layer of a prompt often has
+// only its last token.
 TEST(Markov, follows_the_last_token_into_a_layer_that_has_no_other) {
   const Lab lab(2, 8, 2);
   const auto markov = lab.prefetcher("markov");
@@ -232,7 +232,7 @@ TEST(Markov, learns_which_experts_follow_which_and_that_it_is_right) {
   }
   EXPECT_EQ(proposed, 400U);
   EXPECT_EQ(right, proposed);
-  // Each of the two experts vouches for its own follower only, half of the mean; but that was always enough.
+  // Each of the two experts vouches only for its own follower, half of the mean; but that was always enough.
   EXPECT_GT(confidence / 200, 0.95);
 }
 
@@ -289,7 +289,7 @@ TEST(Markov, unlearns_when_the_window_has_passed) {
   EXPECT_NE(refusal(lab, "markov:window=1"), "");
 }
 
-// Layer 1 follows layer 0 in one case of four, else it is anything.
+// Layer 1 follows layer 0 in one of four cases and is arbitrary in the others.
 TEST(Markov, leaves_out_what_it_is_not_confident_of) {
   const Lab lab(2, 16, 1);
   const auto markov = lab.prefetcher("markov");

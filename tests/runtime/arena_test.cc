@@ -16,7 +16,7 @@ struct Held {
 };
 
 const auto all_movable = [](ExpertId) { return true; };
-const auto nobody_moves = [](ExpertId, std::byte*) { FAIL() << "nothing was to move"; };
+const auto nobody_moves = [](ExpertId, std::byte*) { FAIL() << "an expert was moved in vain"; };
 
 TEST(SlotArena, GivesOutAllOfItsMemoryWhenPlacesAreEqual) {
   std::vector<std::byte> memory(10 * 4096);

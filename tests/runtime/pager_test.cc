@@ -10,8 +10,7 @@ namespace {
 
 using Kind = PagerCommand::Kind;
 
-// One layer-step after the other over one layer of ten experts of 10 bytes (more layers where a test needs
-// them).
+// Steps over one layer of ten experts of 10 bytes, one after the other; some tests add layers.
 class PagerTest : public testing::Test {
  protected:
   void make(uint64_t capacity, uint32_t layers = 1, uint32_t prefetches = 4) {
@@ -38,7 +37,7 @@ class PagerTest : public testing::Test {
     pager_->end();
   }
 
-  // Carries out what is asked; loads arrive at once.
+  // Carries out the pager's commands; loads arrive at once.
   std::vector<PagerCommand> obey() {
     std::vector<PagerCommand> commands;
     pager_->take_commands([&](const PagerCommand& command) {
@@ -132,7 +131,7 @@ TEST_F(PagerTest, AdmitsAHintThatIsNotThereYet) {
   step(0, {1});
   pager_->hint({{shape_.id(1, 7), 0.9F}, {shape_.id(0, 1), 0.9F}});
   EXPECT_TRUE(pager_->start_prefetch());
-  EXPECT_FALSE(pager_->start_prefetch()) << "what is resident needs no prefetch";
+  EXPECT_FALSE(pager_->start_prefetch()) << "a resident expert was prefetched";
   const std::vector<PagerCommand> commands = obey();
   ASSERT_EQ(commands.size(), 1U);
   EXPECT_TRUE(commands[0].prefetch);
@@ -172,7 +171,7 @@ TEST_F(PagerTest, AbandonsAPrefetchWhoseLayerCameWithoutIt) {
   EXPECT_EQ(commands[0].kind, Kind::abandon);
   EXPECT_EQ(commands[0].expert, shape_.id(1, 7));
   EXPECT_EQ(commands[1].kind, Kind::load);
-  EXPECT_FALSE(pager_->start_prefetch()) << "the other hint was for the same layer and is stale";
+  EXPECT_FALSE(pager_->start_prefetch()) << "the other hint, for the same layer, is stale";
   kinds();
   pager_->failed(shape_.id(1, 7));
   EXPECT_EQ(kinds(), (std::vector{EventKind::prefetch_wasted, EventKind::evict}));
@@ -214,7 +213,7 @@ TEST_F(PagerTest, StopsPrefetchingWhatNobodyUsesAndTriesAgainNowAndThen) {
       }
     }
     step(1, {round % 9});
-    // Make it absent again, so that the next hint is worth something.
+    // Makes the expert absent again, so that the next hint is worth something.
     for (uint32_t flush = 0; flush < 9; ++flush) {
       step(0, {flush});
     }
@@ -223,7 +222,7 @@ TEST_F(PagerTest, StopsPrefetchingWhatNobodyUsesAndTriesAgainNowAndThen) {
   EXPECT_LT(started, 1000U);
 }
 
-// The pager by the book, for demand only: a list of residents in the order of use.
+// The obvious pager, for demand only: a list of residents in the order of use.
 struct Model {
   const ModelGeometry& shape;
   uint64_t capacity;

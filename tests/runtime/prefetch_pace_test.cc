@@ -15,10 +15,10 @@ constexpr double kHalf = 0.5;
 
 class Pace : public testing::Test {
  protected:
-  // Has a drive that takes `piece` for each, one by one, read as many pieces as fit into `idle`, and looks
-  // when that is over. Then a demand of four pieces is read, behind those that are left, and waited for.
-  // Where the drive tells only of all that it has, nothing is seen before. Returns how many pieces of
-  // prefetch there were.
+  // Simulates a drive that takes `piece` for each piece, one by one. It reads as many pieces as fit into
+  // `idle`, and the pace sees the result at the end. Then a demand of four pieces is read behind the
+  // remaining prefetches and waited for. A drive that reports only once it is idle shows nothing before.
+  // Returns the number of prefetched pieces.
   uint32_t window(Nanoseconds idle, Nanoseconds piece, bool tells_of_all_only, double useful = kHalf) {
     const uint32_t pieces = pace_.pieces_that_fit(idle, useful);
     if (pieces > 0) {
@@ -86,8 +86,8 @@ TEST_F(Pace, LeavesItToThePagerToTryWhereMoreThanHalfAPieceFits) {
   EXPECT_EQ(settled(microseconds(900), microseconds(1500), true, 0.1), 1U);
 }
 
-// As in a replay that waits for its compute: somebody looks whenever a piece is complete. The drive reads one
-// after the other, and tells of each 80 us later.
+// Like a replay that waits for its compute: every completed piece is seen at once. The drive reads one piece
+// after the other and reports each 80 us later.
 TEST_F(Pace, KeepsADriveBusyThatIsWatched) {
   const Nanoseconds piece = microseconds(150);
   const Nanoseconds way = microseconds(80);
@@ -105,7 +105,7 @@ TEST_F(Pace, KeepsADriveBusyThatIsWatched) {
       }
       now_ = due.empty() ? end : due.front();
       if (!due.empty()) {
-        EXPECT_LE(due.front(), end + piece) << "a demand waits for a piece at most";
+        EXPECT_LE(due.front(), end + piece) << "a demand waits for more than a piece";
         due.erase(due.begin());
         pace_.looked(now_, kPiece, due.empty(), false);
       }
@@ -115,7 +115,7 @@ TEST_F(Pace, KeepsADriveBusyThatIsWatched) {
       pace_.looked(now_, due.size() * kPiece, true, false);
     }
   }
-  // Six fit into each of the 25 windows.
+  // Six pieces fit into each of the 25 windows.
   EXPECT_GE(pieces, 125U);
   EXPECT_LE(pieces, 175U);
 }
@@ -131,7 +131,7 @@ TEST_F(Pace, IsNotEndedByOneSlowPiece) {
 }
 
 TEST_F(Pace, GivesADriveThatWasThroughBeforeAnyoneLookedMoreNextTime) {
-  // No demand ever shows how fast it is.
+  // No demand ever shows how fast the drive is.
   uint32_t pieces = 0;
   for (int i = 0; i < 400; ++i) {
     pieces = pace_.pieces_that_fit(microseconds(2000), kHalf);

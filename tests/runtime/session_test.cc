@@ -14,11 +14,11 @@ struct Rig {
   ModelGeometry shape = fake::geometry({700, 1000, 400, 900}, 16, 3);
   std::vector<Step> steps;
   uint64_t capacity = 9000;
-  uint64_t fewer_holes = 0;  // bytes that the arena is smaller than it would be made
+  uint64_t fewer_holes = 0;  // bytes by which the arena is smaller than usual
   uint32_t ranges = 3;
   fake::Faults faults;
   uint64_t alignment = 64;
-  uint64_t granule = 0;  // the arena's, where it is more than the alignment
+  uint64_t granule = 0;  // the arena's granule, where it exceeds the alignment
   uint32_t depth = 8;
   double prefetch_accuracy = -1;  // negative: none
   Verify verify = Verify::all;
@@ -130,7 +130,7 @@ TEST(Session, MovesExpertsTogetherWhileTheDriveReadsRatherThanBeforeARead) {
   EXPECT_EQ(outcome.computed, accesses(rig.steps));
   EXPECT_EQ(outcome.wrong, 0U);
   EXPECT_GT(outcome.moved_bytes, 0U);
-  // A tick each, and 96 without room made in time.
+  // A move takes a tick; without room made in time there would be 96 moves.
   EXPECT_LT(outcome.counts.moving / Nanoseconds(1000), 50);
 }
 

@@ -41,7 +41,7 @@ class PackStore : public ::testing::Test {
     shape_.expert_bytes = {32'345, 7'999, 0};
   }
 
-  // What the model's files have for an expert.
+  // Returns an expert's bytes from the model's files.
   std::string original(uint32_t layer, uint32_t expert) const {
     std::string bytes;
     for (const ExpertTable& part : tables_.layers[layer]) {
@@ -176,7 +176,7 @@ TEST_F(PackStore, AFileCutOffAnywhereIsRefusedByName) {
   const uint64_t entries = 3 * kExperts * sizeof(PackedEntry);
   const uint64_t end = round_down(whole.size() - 1, kPackedAlignment) + entries;
   write_file(cut, whole.substr(0, end));
-  EXPECT_TRUE(open_store({cut}, shape_)) << "what is behind the entries is padding";
+  EXPECT_TRUE(open_store({cut}, shape_)) << "the bytes behind the entries are padding";
   for (uint64_t length = end - 1; length + entries + 10 > end; --length) {
     std::filesystem::resize_file(cut, length);
     EXPECT_TRUE(mentions(refusal(cut), "cut off")) << length;
@@ -204,7 +204,7 @@ TEST_F(PackStore, AFlippedBitInHeaderOrEntriesIsRefused) {
   EXPECT_EQ(refusal(plan_.path), "opened");
 }
 
-// Headers whose own checksum is right, but which lie.
+// Headers with a correct checksum and false contents.
 TEST_F(PackStore, AHeaderThatContradictsItselfIsRefused) {
   ASSERT_NE(packed(), nullptr);
   const auto file = open_file(plan_.path, O_RDONLY);
@@ -309,7 +309,7 @@ TEST_F(PackStore, AModelThatEndsTooEarlyIsNamedWithTheOffset) {
 TEST_F(PackStore, AFullDiskIsSeenBeforeAnythingIsWritten) {
   const TestDirectory small;
   if (::mount("tmpfs", small.path().c_str(), "tmpfs", 0, "size=8m") != 0) {
-    GTEST_SKIP() << "may not mount a small tmpfs to fill: " << error_text(errno);
+    GTEST_SKIP() << "this user may not mount the small tmpfs that the test fills: " << error_text(errno);
   }
   plan_.path = small.file("model.store");
   bool reported = false;
@@ -335,7 +335,8 @@ TEST_F(PackStore, AStoreOfAnotherShapeIsRefusedShowingBoth) {
       << message;
 }
 
-// Stores of gigabytes lie in people's caches: this is the header of one as programs before wrote it.
+// Users keep stores of gigabytes in their caches: this is the header of a store that an
+// earlier version wrote.
 TEST(PackedFormat, ScratchStoresOfBeforeAreStillTheSame) {
   const std::string text =
       R"({"alignment":4096,"content":{"generated":1},"data_offset":2097152,"geometry":{"expert_bytes":[8192,)"

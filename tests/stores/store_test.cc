@@ -234,7 +234,7 @@ TEST(ScratchStoreErrors, what_a_killed_run_left_is_overwritten) {
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(1, 2, 4096);
   const std::string path = scratch_store_paths(shape, options)[0];
-  // Its header is not there yet, its content in part.
+  // The header has not been written yet, and the content only in part.
   testing::write_file(path + ".partial", std::string(4096, '\0') + std::string(1'000'000, 'x'));
   ASSERT_TRUE(make_scratch_store(shape, options, kKeepMaking));
   EXPECT_TRUE(open_store({path}, shape));
@@ -271,7 +271,7 @@ TEST(ScratchStoreErrors, progress_ends_at_the_total) {
 }
 
 TEST(ScratchStoreErrors, a_directory_that_cannot_be_written_is_named) {
-  // Root may write anywhere but into /proc.
+  // Root may write anywhere except /proc.
   const TestDirectory directory;
   const std::string place = ::geteuid() == 0 ? "/proc" : directory.path();
   ::chmod(directory.path().c_str(), 0500);
@@ -286,7 +286,7 @@ TEST(ScratchStoreErrors, a_directory_that_cannot_be_written_is_named) {
 TEST(ScratchStoreErrors, a_full_disk_is_seen_before_anything_is_written) {
   const TestDirectory directory;
   if (::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=8m") != 0) {
-    GTEST_SKIP() << "may not mount a small tmpfs to fill: " << error_text(errno);
+    GTEST_SKIP() << "this user may not mount the small tmpfs that the test fills: " << error_text(errno);
   }
   ScratchOptions options;
   options.directories = {directory.path() + "/made/for/it"};

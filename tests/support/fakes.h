@@ -14,7 +14,7 @@
 #include "core/ports.h"
 #include "core/rng.h"
 
-// Small, obvious implementations of the ports, for tests of what uses them.
+// Small, obvious implementations of the ports, for tests of the code that uses them.
 namespace spillway::fake {
 
 inline ModelGeometry geometry(std::vector<uint64_t> expert_bytes, uint32_t experts_per_layer,
@@ -27,7 +27,7 @@ inline ModelGeometry geometry(std::vector<uint64_t> expert_bytes, uint32_t exper
   return made;
 }
 
-// Steps from a list.
+// A source of steps from a list.
 class ListSource final : public StepSource {
  public:
   ListSource(ModelGeometry shape, std::vector<Step> steps) : steps_(std::move(steps)) {
@@ -49,8 +49,8 @@ class ListSource final : public StepSource {
   size_t next_ = 0;
 };
 
-// A prefill of `prompt` tokens, then `tokens` decode passes. Each choice repeats the same layer's of the
-// token before with probability `reuse`; the rest is uniform.
+// Makes a prefill of `prompt` tokens, then `tokens` decode passes. A choice repeats one of the previous
+// token's in the same layer with probability `reuse`; the other choices are uniform.
 inline std::vector<Step> random_steps(const ModelGeometry& shape, uint32_t prompt, uint32_t tokens,
                                       double reuse, uint64_t seed) {
   Rng rng(seed);
@@ -91,7 +91,7 @@ inline std::vector<Step> random_steps(const ModelGeometry& shape, uint32_t promp
   return steps;
 }
 
-// Evicts the least recently admitted or touched, found by looking at all of them.
+// Evicts the expert that was admitted or touched least recently, found by looking at all experts.
 class SlowLru final : public EvictionPolicy {
  public:
   void admitted(const Access& access) override { stamps_[access.expert] = ++now_; }
@@ -112,7 +112,7 @@ class SlowLru final : public EvictionPolicy {
   uint64_t now_ = 0;
 };
 
-// Proposes the experts that the steps to come really use, of which a share is replaced by wrong ones.
+// Proposes the experts that the steps to come really use, a share of them replaced by wrong ones.
 class Oracle final : public Prefetcher {
  public:
   Oracle(std::vector<Step> steps, const ModelGeometry& shape, double accuracy, uint64_t seed)
@@ -142,7 +142,7 @@ class NoPrefetch final : public Prefetcher {
   void propose(const Step&, HintList&) override {}
 };
 
-// Each byte of each file tells where it is.
+// Returns a byte that depends on its file and its place there.
 inline std::byte byte_at(uint32_t file, uint64_t offset) {
   return std::byte(mix64((uint64_t(file) << 48) ^ offset) & 0xff);
 }
@@ -191,11 +191,11 @@ struct Faults {
   double corrupt = 0;                       // share that deliver a wrong byte
   std::optional<uint64_t> bad_offset = {};  // requests that cover it always fail with EIO
   bool out_of_order = false;
-  uint32_t delay_polls = 0;  // polls that find nothing before one that does
+  uint32_t delay_polls = 0;  // number of polls that find nothing before a poll that does
 };
 
-// A store's bytes delivered as badly as a drive can. Fills memory only at completion and scribbles over it
-// before, so that whoever looks too early sees it.
+// Delivers a store's bytes as badly as a drive can. It fills memory only at completion and scribbles over it
+// before, so that a test notices code that reads too early.
 class FaultBackend final : public Backend {
  public:
   FaultBackend(const Faults& faults, uint32_t depth, uint64_t alignment, uint64_t seed)
@@ -244,7 +244,7 @@ class FaultBackend final : public Backend {
 
   size_t most_in_flight = 0;
   uint64_t failures = 0;
-  uint64_t bits_of_destinations = 0;  // those set in the offset of any of them in the memory
+  uint64_t bits_of_destinations = 0;  // all bits set in any destination's offset in the memory
 
  private:
   IoDone complete(const IoRequest& request) {
@@ -275,7 +275,7 @@ class FaultBackend final : public Backend {
   uint32_t polls_ = 0;
 };
 
-// Each look at it takes a microsecond.
+// A clock that advances by a microsecond at each look.
 class TickClock final : public Clock {
  public:
   Nanoseconds now() const override { return now_ += Nanoseconds(1000); }
@@ -285,7 +285,7 @@ class TickClock final : public Clock {
   mutable Nanoseconds now_{0};
 };
 
-// Takes a fixed time and checks that the bytes it is given are the expert's.
+// Takes a fixed time and checks that the given bytes are the expert's.
 class CheckingCompute final : public Compute {
  public:
   CheckingCompute(const ExpertStore& store, Nanoseconds per_expert)

@@ -6,7 +6,7 @@
 
 namespace spillway {
 
-// Where the experts of a model would lie in one packed file, for a device that is not here either.
+// The places that a model's experts would have in one packed file, for a device that is simulated too.
 class ImaginedStore final : public ExpertStore {
  public:
   explicit ImaginedStore(const ModelGeometry& geometry) : geometry_(geometry) {

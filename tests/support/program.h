@@ -25,7 +25,7 @@ struct Ran {
   std::string err;
 };
 
-// A directory of its own that is gone at the end of the scope.
+// A temporary directory that is removed at the end of the scope.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -53,7 +53,7 @@ inline std::string read_file(const std::string& path) {
   return text.str();
 }
 
-// A program under way, its output going to files.
+// A running program whose output goes to files.
 class Program {
  public:
   explicit Program(const std::vector<std::string>& arguments) {
@@ -69,7 +69,8 @@ class Program {
       std::abort();
     }
     if (pid_ == 0) {
-      // Whoever started the tests in the background had these ignored, and the program would keep to it.
+      // A shell that starts the tests in the background has these signals ignored, and the program
+      // would inherit that.
       for (const int number : {SIGINT, SIGQUIT, SIGHUP}) {
         ::signal(number, SIG_DFL);
       }
@@ -84,7 +85,7 @@ class Program {
 
   void signal(int number) const { kill(pid_, number); }
 
-  // Comes back when the program has a handler for the signal, or is gone.
+  // Returns once the program has a handler for the signal, or has ended.
   void wait_until_it_catches(int number) const {
     const std::string status = "/proc/" + std::to_string(pid_) + "/status";
     for (uint64_t caught = 0; (caught >> (number - 1) & 1) == 0;) {
@@ -134,7 +135,7 @@ inline Ran spillway(std::vector<std::string> arguments) {
   return Program(arguments).wait();
 }
 
-// Ctrl-C as soon as there is a file in `folder`.
+// Sends Ctrl-C as soon as `folder` has a file.
 inline Ran interrupt_once_it_writes(Program& program, const std::string& folder) {
   for (int i = 0; i < 500 && std::filesystem::is_empty(folder); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -143,7 +144,7 @@ inline Ran interrupt_once_it_writes(Program& program, const std::string& folder)
   return program.wait();
 }
 
-// A refusal: its exit status and one line of error that names each of `mentions`.
+// Expects a refusal: its exit status and one line of error that contains each of `mentions`.
 inline void expect_one_line(const Ran& ran, int status, const std::vector<std::string>& mentions) {
   EXPECT_EQ(ran.status, status) << ran.err;
   EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;

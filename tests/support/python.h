@@ -5,7 +5,7 @@
 
 namespace spillway::test {
 
-// A Python that can draw: the one in the path, or the system's behind it. Empty: there is none.
+// Returns a Python that has matplotlib: the one in the path, or else the system's. Empty without any.
 inline std::string python_with_matplotlib() {
   for (const std::string python : {"python3", "/usr/bin/python3"}) {
     if (std::system((python + " -c 'import matplotlib' 2>/dev/null").c_str()) == 0) {

@@ -17,12 +17,12 @@ namespace spillway::testing {
 
 using test::mentions;
 
-// Where many small files are written fastest.
+// Returns the directory where many small files are written fastest.
 inline std::string memory_directory() {
   return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string();
 }
 
-// A directory of the test's own, gone with it.
+// A directory of the test's own, removed with this object.
 class TestDirectory {
  public:
   explicit TestDirectory(const std::string& parent = std::filesystem::temp_directory_path()) {
@@ -66,7 +66,7 @@ inline void flip_byte(const std::string& path, uint64_t offset) {
   file.put(byte);
 }
 
-// Bytes that nothing compresses.
+// Returns bytes that do not compress.
 inline std::string filled(uint64_t bytes) {
   std::string text(bytes, '\0');
   GeneratedContent(1, 0).fill(0, std::as_writable_bytes(std::span(text)));
@@ -83,7 +83,7 @@ inline ModelGeometry geometry(uint32_t layers, uint32_t experts, uint64_t bytes)
 
 }  // namespace spillway::testing
 
-// Ends the test as skipped, with the reason, when `result` says that this machine refuses.
+// Skips the test, with the reason, when `result` says that this machine refuses.
 #define SKIP_IF_UNAVAILABLE(result)                                               \
   if (!(result) && (result).error().kind == ::spillway::ErrorKind::unavailable) { \
     GTEST_SKIP() << (result).error().message;                                     \

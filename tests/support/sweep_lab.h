@@ -11,13 +11,13 @@
 #include "core/json.h"
 #include "tests/support/program.h"
 
-// Small experiments to sweep, and what their results have in common with those of another time.
+// Small experiments to sweep, and helpers to compare their results with those of another time.
 namespace spillway::test {
 
 class SweepLab : public testing::Test {
  protected:
-  // 4 layers of 16 experts of 64 KiB, top-4: two cache sizes × two policies, each twice, 8 runs in virtual
-  // time.
+  // 4 layers of 16 experts of 64 KiB, top-4, with two cache sizes × two policies, each twice: 8 runs
+  // in virtual time.
   static Json small_experiment() {
     return Json::parse(R"({
       "schema": "spillway.experiment/1",
@@ -46,7 +46,7 @@ class SweepLab : public testing::Test {
     return spillway(arguments);
   }
 
-  // The results of a folder by name.
+  // Returns the results of a folder by name.
   static std::map<std::string, Json> results_in(const std::string& directory) {
     std::map<std::string, Json> results;
     for (const auto& entry : std::filesystem::directory_iterator(directory + "/points")) {
@@ -56,7 +56,7 @@ class SweepLab : public testing::Test {
     return results;
   }
 
-  // Without what another day or another folder changes.
+  // Removes everything that differs on another day or in another folder.
   static std::map<std::string, Json> lasting(std::map<std::string, Json> results) {
     for (auto& [name, result] : results) {
       for (const char* key : {"command", "date", "host", "shard", "wall_s"}) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-// Rules of the house that a compiler does not check.
+// Rules for the source code that a compiler does not check.
 namespace {
 
 namespace fs = std::filesystem;
@@ -18,7 +18,7 @@ const std::vector<std::string> kFolders = {"core",     "host",    "sim",   "trac
                                            "policies", "runtime", "model", "app",    "tests",    "bench"};
 
 struct SourceFile {
-  std::string path;  // from the root
+  std::string path;  // relative to the root
   std::string folder;
   std::vector<std::string> lines;
 };
@@ -72,8 +72,8 @@ TEST(Tidy, FoldersIncludeOnlyWhatTheyMay) {
   }
 }
 
-// The rooms of app/ lie on floors: a room includes its own files and those of rooms before it, never of one
-// behind it.
+// The rooms of app/ lie on floors. A room includes only its own files and those of the rooms
+// before it in the list.
 TEST(Tidy, RoomsOfTheProgramIncludeOnlyThoseBelow) {
   const std::vector<std::string> floors = {"cli", "report", "presets", "calibrate", "run",  "curve",
                                            "gap", "plan",   "pack",    "sweep",     "page", "commands"};
@@ -125,7 +125,7 @@ TEST(Tidy, NoFolderIsCrowded) {
   }
 }
 
-// `library` is known to these folders alone.
+// `library` may be included only by these folders.
 TEST(Tidy, EachLibraryIsKnownToItsFolderAlone) {
   const std::map<std::string, std::set<std::string>> known_to = {
       {"liburing.h", {"backends"}},       {"utf8proc.h", {"model"}}, {"zstd.h", {"traces", "tests"}},
@@ -141,7 +141,7 @@ TEST(Tidy, EachLibraryIsKnownToItsFolderAlone) {
   }
 }
 
-// They take longer to compile than most of our files.
+// CLI11 and JSON take longer to compile than most source files.
 TEST(Tidy, NoHeaderIncludesCli11OrJson) {
   for (const SourceFile& file : sources()) {
     if (!file.path.ends_with(".h") || file.folder == "tests" || file.path.ends_with("core/json.h")) {
@@ -154,7 +154,7 @@ TEST(Tidy, NoHeaderIncludesCli11OrJson) {
   }
 }
 
-// Characters, as the formatter counts them: a continuation byte of UTF-8 is none.
+// Counts characters as the formatter does: the continuation bytes of UTF-8 are left out.
 size_t characters(const std::string& line) {
   return size_t(std::count_if(line.begin(), line.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
 }

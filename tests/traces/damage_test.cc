@@ -4,7 +4,7 @@
 #include "traces/block_codec.h"
 #include "traces/step_flags.h"
 
-// What a reader makes of files that are not what a writer finished.
+// The reader's answers to files that are not as a writer finished them.
 namespace spillway::testing {
 namespace {
 
@@ -25,7 +25,7 @@ class DamagedTrace : public ::testing::Test {
 
   std::string path() const { return scratch_.file("t.bin"); }
 
-  // Steps that are delivered must be the original ones, however the file ends. Returns how many were.
+  // Expects the delivered steps to be the original ones, however the file ends. Returns how many there were.
   size_t check_delivered(TraceReader& reader, std::string& error) {
     const std::vector<Step> delivered = drain(reader, &error);
     EXPECT_LE(delivered.size(), steps_.size());
@@ -140,11 +140,11 @@ TEST_F(DamagedTrace, SaysWhatAForeignFileIs) {
   EXPECT_NE(reader.error().message.find(path()), std::string::npos);
   EXPECT_FALSE(TraceReader::open(scratch_.file("absent.bin")));
   write_text(path(), "");
-  EXPECT_NE(TraceReader::open(path()).error().message.find("0 bytes are too few"), std::string::npos);
-  EXPECT_FALSE(TraceReader::open("/dev/zero")) << "has no size to hold claims against";
+  EXPECT_NE(TraceReader::open(path()).error().message.find("the file has only 0 bytes"), std::string::npos);
+  EXPECT_FALSE(TraceReader::open("/dev/zero")) << "there is no size to check claims against";
 }
 
-// Heads and directories whose checksums fit but whose counts lie, as only malice makes them.
+// Heads and directories with matching checksums and false counts, which no accident makes.
 class LyingBlock : public DamagedTrace {
  protected:
   void write_block(BlockHead head, const Buffer& payload) {
@@ -206,7 +206,7 @@ Buffer payload_of(const std::array<Buffer, kSections>& sections) {
   return payload;
 }
 
-// A step of one token and its id, then one of three tokens that claims to have the same ids.
+// A step of one token with its id, then a step of three tokens that claims to have the same ids.
 TEST_F(LyingBlock, CannotRepeatTokenIdsForAnotherNumberOfTokens) {
   header_.columns = {false, false, false, true};
   std::array<Buffer, kSections> sections;
@@ -222,7 +222,7 @@ TEST_F(LyingBlock, CannotRepeatTokenIdsForAnotherNumberOfTokens) {
   EXPECT_NE(error.find("do not fit"), std::string::npos) << error;
 }
 
-// Layer 0 is the one that is expected first, so no flag says so.
+// Layer 0 is the layer expected first, so no flag is set for it.
 TEST_F(LyingBlock, CannotHaveAnExpectedStepInALayerWithoutExperts) {
   header_.columns = {};
   header_.geometry.expert_bytes[0] = 0;
@@ -233,7 +233,7 @@ TEST_F(LyingBlock, CannotHaveAnExpectedStepInALayerWithoutExperts) {
   EXPECT_NE(error_of_reading().find("no experts"), std::string::npos);
 }
 
-// What is not wanted is not even decompressed, whatever column it is.
+// An unwanted column is not even decompressed, whichever it is.
 TEST_F(LyingBlock, IsReadWithoutTheTokenIdsThatNobodyWants) {
   header_.columns = {false, false, false, true};
   std::array<Buffer, kSections> sections;
@@ -251,7 +251,7 @@ TEST_F(LyingBlock, IsReadWithoutTheTokenIdsThatNobodyWants) {
 }
 
 TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
-  // Seeded noise behind a plausible directory: every section stored as it is.
+  // Puts seeded noise behind a plausible directory in which every section is stored as it is.
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);

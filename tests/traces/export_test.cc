@@ -10,7 +10,7 @@ namespace {
 
 class Export : public ::testing::Test {
  protected:
-  // What an exporter writes, in `out`.
+  // Returns a sink that collects an exporter's output in `out`.
   auto sink() {
     return [this](std::span<const uint8_t> bytes) -> Result<void> {
       out_.insert(out_.end(), bytes.begin(), bytes.end());
@@ -96,7 +96,7 @@ TEST_F(Export, CsvComesBackWhole) {
     std::vector<Step> steps = random_steps(header.geometry, header.columns, 200, rng);
     for (Step& step : steps) {
       if (step.choices.empty()) {
-        step.token_ids.clear();  // rows of a step that knows no tokens have no place for them
+        step.token_ids.clear();  // rows of a step without known tokens have no place for ids
       }
     }
     write_trace(scratch_.file("t.bin"), header, steps);
@@ -133,7 +133,7 @@ TEST_F(Export, CsvSaysInWhichLineItIsWrong) {
     write_text(scratch_.file("t.csv"), bad);
     const Imported got = import_all(scratch_.file("t.csv"));
     std::string error = got.error;
-    if (error.empty()) {  // what only the writer can see
+    if (error.empty()) {  // an error that only the writer can detect
       auto writer = TraceWriter::create(scratch_.file("t.bin"), got.header);
       for (const Step& step : got.steps) {
         if (const Result<void> appended = (*writer)->append(step); !appended) {

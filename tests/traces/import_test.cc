@@ -41,7 +41,7 @@ class Import : public ::testing::Test {
     return scratch_.file("in");
   }
 
-  // Replaces the first `from` in `text` by `to`.
+  // Returns `text` with the first `from` replaced by `to`.
   static std::string changed(std::string_view text, std::string_view from, std::string_view to) {
     std::string result(text);
     const size_t at = result.find(from);
@@ -87,7 +87,7 @@ TEST_F(Import, GivesLayersWithoutExpertsNoneForOneSize) {
                                     "# layer=2 expert_bytes=0 dense_bytes=1\n# layer=1");
   const std::vector<uint64_t> expected = {1000, 1000, 0};
   EXPECT_EQ(import_all(put(dense), options).header.geometry.expert_bytes, expected);
-  // What the file says nothing of may have experts.
+  // A layer that the file does not mention may have experts.
   const std::string silent = changed(kBigMoe, "# layer=1 expert_bytes=8192 dense_bytes=1\n", "");
   EXPECT_EQ(import_all(put(silent), options).header.geometry.expert_bytes,
             (std::vector<uint64_t>{1000, 1000}));
@@ -212,7 +212,7 @@ TEST_F(Import, ReadsOracleGeneralAndGroupsItIntoSteps) {
   EXPECT_EQ(got.header.geometry, (ModelGeometry{2, 4, 2, 2, {512, 1024}}));
   ASSERT_EQ(got.steps.size(), 4U);
   EXPECT_EQ(got.steps[0].phase, Phase::prefill);
-  EXPECT_EQ(got.steps[1].phase, Phase::prefill) << "the batch's other layer is of the batch too";
+  EXPECT_EQ(got.steps[1].phase, Phase::prefill) << "the batch's other layer belongs to the batch too";
   EXPECT_TRUE(got.steps[0].choices.empty());
   EXPECT_EQ(got.steps[0].experts, (std::vector<ExpertId>{ExpertId{0}, ExpertId{1}, ExpertId{2}}));
   EXPECT_EQ(got.steps[3].phase, Phase::decode);

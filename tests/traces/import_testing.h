@@ -11,7 +11,7 @@ struct Imported {
   std::string error;
 };
 
-// Imports with the importer that recognises the file, or the named one.
+// Imports with the named importer, or with the one that recognises the file.
 inline Imported import_all(const std::string& path, const ImportOptions& options = {},
                            const std::string& format = {}) {
   Imported imported;
@@ -36,8 +36,8 @@ inline Imported import_all(const std::string& path, const ImportOptions& options
   return imported;
 }
 
-// As `spillway trace import` does it: through a trace file, so that experts are filled in. Empty when the
-// file is not there.
+// Imports as `spillway trace import` does: through a trace file, so that experts are filled in. Returns
+// nullptr when the file is not there.
 inline std::unique_ptr<TraceReader> import_to_reader(const ScratchDirectory& scratch, const std::string& path,
                                                      const ImportOptions& options = {}) {
   const Imported imported = import_all(path, options);

@@ -5,8 +5,8 @@
 namespace spillway::testing {
 namespace {
 
-// Experts of 4096 bytes: 5 of layer 0 is used three times, 1 of layer 0 and 2 of layer 1 twice, 7 of layer 1
-// once.
+// Experts of 4096 bytes: 5 of layer 0 is used three times, 1 of layer 0 and 2 of layer 1 twice, 7
+// of layer 1 once.
 std::vector<Step> some_steps(const ModelGeometry& geometry) {
   std::vector<Step> steps;
   const auto use = [&](uint64_t pass, uint32_t layer, std::vector<uint16_t> choices) {
@@ -45,7 +45,7 @@ TEST(Preload, TakesTheMostPopularExpertsThatFit) {
   EXPECT_EQ(most_popular(geometry, seen, 3 * 4096 + 1), (Experts{{id(0, 5), id(0, 1)}, {id(1, 2)}}));
   const Experts all = most_popular(geometry, seen, 1 << 30);
   EXPECT_EQ(all[0].size(), 3U);
-  EXPECT_EQ(all[1].size(), 3U) << "what was never used is not popular";
+  EXPECT_EQ(all[1].size(), 3U) << "an unused expert is not popular";
 }
 
 TEST(Preload, PassesOverLayersThatHadNoStep) {
@@ -58,7 +58,7 @@ TEST(Preload, FillsWhatAnExpertTooLargeLeavesWithSmallerOnes) {
   ModelGeometry geometry = small_geometry(2);
   geometry.expert_bytes = {4096, 1024};
   const StatsCollector seen = collect(geometry);
-  // 5 of layer 0 is there, its 1 would be too large; 2, 3 and 7 of layer 1 follow.
+  // 5 of layer 0 is preloaded, 1 of layer 0 would be too large; 2, 3 and 7 of layer 1 follow.
   EXPECT_EQ(most_popular(geometry, seen, 4096 + 2 * 1024),
             (Experts{{geometry.id(0, 5)}, {geometry.id(1, 2), geometry.id(1, 3)}}));
 }
@@ -78,7 +78,7 @@ TEST(Preload, PutsOnePassThatAsksForThemInFront) {
     EXPECT_EQ(steps[layer].experts, experts[layer]);
     EXPECT_EQ(steps[layer].phase, Phase::prefill);
     EXPECT_EQ(steps[layer].pass, 0U);
-    EXPECT_GT(steps[layer].tokens, 1U) << "a predictor would take it for a token";
+    EXPECT_GT(steps[layer].tokens, 1U) << "a predictor would take the preload for a token";
   }
   for (size_t i = 0; i < steps.size(); ++i) {
     EXPECT_EQ(steps[i].index, i);
@@ -101,7 +101,7 @@ TEST(Preload, LeavesOutLayersWithoutAny) {
   VectorSource again(geometry, some_steps(geometry));
   PreloadSource nothing(again, {{}, {}});
   ASSERT_TRUE(*nothing.next(step));
-  EXPECT_EQ(step.pass, 0U) << "nothing in front";
+  EXPECT_EQ(step.pass, 0U) << "a pass was put in front";
 }
 
 TEST(Preload, IsATraceThatCanBeWrittenAndRead) {

@@ -34,15 +34,15 @@ TEST(Stats, AgreeWithASmallExampleWorkedByHand) {
   EXPECT_EQ(stats.decode_tokens, 2U);
   EXPECT_EQ(stats.choices, 8U);
   EXPECT_EQ(stats.accesses, 7U);
-  // Tokens {0,1} {0,2} {0,3} {3,2}: one of two comes back each time.
+  // Tokens {0,1} {0,2} {0,3} {3,2}: one of two experts comes back each time.
   EXPECT_DOUBLE_EQ(stats.reuse[0], 0.5);
   EXPECT_DOUBLE_EQ(stats.reuse_decode[0], 0.5);
-  // Two back: {0,3} has 0 of {0,1}; {3,2} has 2 of {0,2}.
+  // Two tokens back: {0,3} has 0 of {0,1}; {3,2} has 2 of {0,2}.
   EXPECT_DOUBLE_EQ(stats.reuse[1], 0.5);
-  // Three back: {3,2} has nothing of {0,1}.
+  // Three tokens back: {3,2} has nothing of {0,1}.
   EXPECT_DOUBLE_EQ(stats.reuse[2], 0.0);
   EXPECT_DOUBLE_EQ(stats.mean_distinct, 4);
-  // Counts 3, 1, 2, 2 of 8.
+  // The counts are 3, 1, 2 and 2 of 8.
   const double entropy =
       -(3 / 8.0 * std::log2(3 / 8.0) + 1 / 8.0 * std::log2(1 / 8.0) + 0.5 * std::log2(0.25));
   EXPECT_NEAR(stats.entropy_bits, entropy, 1e-12);
@@ -50,7 +50,7 @@ TEST(Stats, AgreeWithASmallExampleWorkedByHand) {
   EXPECT_DOUBLE_EQ(stats.top_tenth_share, 3 / 8.0);
 }
 
-// A batch that only lists its experts: how often each was chosen, and by which token, is not known.
+// A batch that only lists its experts: their counts and their tokens are unknown.
 TEST(Stats, TakeABatchThatListsItsExpertsForNoToken) {
   const ModelGeometry geometry = small_geometry(1);
   StatsCollector collector(geometry);
@@ -64,7 +64,7 @@ TEST(Stats, TakeABatchThatListsItsExpertsForNoToken) {
   EXPECT_EQ(stats.accesses, 10U);
   EXPECT_EQ(stats.choices, 6U);
   EXPECT_EQ(stats.prefill_tokens, 2U);
-  // Only the last token has one before it: half of it comes back.
+  // Only the last token has a predecessor: half of its experts come back.
   EXPECT_DOUBLE_EQ(stats.reuse[0], 0.5);
   EXPECT_DOUBLE_EQ(stats.reuse[1], 0);
   EXPECT_EQ(stats.layers[0].choices, 6U);

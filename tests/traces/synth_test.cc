@@ -67,7 +67,7 @@ TEST(Synth, WorksAtTheEdgesOfGeometry) {
   }
 }
 
-// Share of decode's accesses that hit in a cache of `capacity` experts that keeps the most recently used.
+// Returns the share of decode's accesses that hit in an LRU cache of `capacity` experts.
 double lru_hit_ratio(StepSource& source, size_t capacity) {
   std::list<ExpertId> order;
   std::unordered_map<uint32_t, std::list<ExpertId>::iterator> where;
@@ -91,7 +91,7 @@ double lru_hit_ratio(StepSource& source, size_t capacity) {
   return double(hits) / double(accesses);
 }
 
-// Half the summed difference of two distributions: the share of choices that would have to move.
+// Returns half the summed difference of two distributions: the share of choices that would have to move.
 double popularity_distance(const StatsCollector& a, const StatsCollector& b, uint32_t layer) {
   const auto share = [layer](const StatsCollector& c, size_t expert) {
     double total = 0;
@@ -118,7 +118,7 @@ TEST(SynthLike, HasTheReusePopularityAndLruBehaviourOfTheRealTrace) {
   const Result<RouterModel> model = fit_router_model(geometry, observed);
   ASSERT_TRUE(model) << model.error().message;
 
-  // A long trace shows what was fitted, without the noise of a short one.
+  // A long trace shows the fitted model without the noise of a short trace.
   SynthSource source(geometry, *model, 0, 4000, 5);
   const StatsCollector made = observe_all(source);
   const ReuseProfile want = octave_means(observed.finish().reuse);

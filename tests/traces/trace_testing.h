@@ -15,7 +15,8 @@
 #include "traces/reader.h"
 #include "traces/writer.h"
 
-// What the tests of this folder share: scratch files, random steps, and reading and writing whole traces.
+// The helpers that this folder's tests share: scratch files, random steps, and reading and
+// writing whole traces.
 namespace spillway::testing {
 
 // A directory that goes away with the test.
@@ -103,8 +104,8 @@ inline void choose_at_random(const ModelGeometry& geometry, Rng& rng, Step& step
   collect_distinct(geometry, seen, step);
 }
 
-// Steps as odd as the format allows: batches, skipped layers, jumps of pass and sequence, experts that are
-// only listed, columns that come and go.
+// Makes steps as odd as the format allows: batches, skipped layers, jumps of pass and sequence, experts that
+// are only listed, columns that come and go.
 inline std::vector<Step> random_steps(const ModelGeometry& geometry, TraceColumns columns, size_t count,
                                       Rng& rng) {
   std::vector<Step> steps;
@@ -151,7 +152,7 @@ inline std::vector<Step> random_steps(const ModelGeometry& geometry, TraceColumn
   return steps;
 }
 
-// Every field, so that a failure names the step; gtest prints the rest.
+// Compares every field, so that a failure names the step; gtest prints the rest.
 inline void expect_same(const Step& got, const Step& want) {
   EXPECT_EQ(got.index, want.index);
   EXPECT_EQ(got.pass, want.pass) << "step " << want.index;
@@ -169,7 +170,7 @@ inline void expect_same(const Step& got, const Step& want) {
   EXPECT_EQ(got.experts_time, want.experts_time) << "step " << want.index;
 }
 
-// The steps of `source` up to its end or the first error, which is then in `error`.
+// Returns the steps of `source` up to its end or the first error; `error` gets its message.
 inline std::vector<Step> drain(StepSource& source, std::string* error = nullptr) {
   std::vector<Step> steps;
   Step step;

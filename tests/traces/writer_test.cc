@@ -117,7 +117,7 @@ TEST(TraceWriter, SaysWhereItCannotWrite) {
 TEST(TraceWriter, KeepsTheWholeBlocksWhenTheDiskIsFull) {
   const ScratchDirectory scratch;
   const std::string path = scratch.file("t.bin");
-  // In a child, because the limit cannot be taken back.
+  // Runs in a child, because the limit cannot be lifted again.
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
