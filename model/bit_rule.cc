@@ -15,7 +15,7 @@ namespace {
 struct BitType {
   uint32_t bits = 0;
   TensorType type{};
-  TensorType otherwise{};  // where rows are no multiple of 256
+  TensorType otherwise{};  // for rows that are not a multiple of 256 values
 };
 
 constexpr std::array<BitType, 7> kBitTypes = {{
@@ -41,8 +41,8 @@ std::optional<uint32_t> read_bits(std::string_view text) {
   return whole && bit_type(bits) != nullptr ? std::optional(bits) : std::nullopt;
 }
 
-// What is a matrix by its shape but no matrix product: a recurrence, a convolution, a table of positions.
-// Engines expect them as they are.
+// Returns whether a tensor stays as it is: a vector, or a matrix that takes part in no matrix product (a
+// recurrence, a convolution, a table of positions). Engines expect these unchanged.
 bool is_small(const GgufTensor& tensor, std::string_view rest) {
   const bool matrix = tensor.dims[1] > 1 || tensor.dims[2] > 1 || tensor.dims[3] > 1;
   const bool recurrence =
@@ -58,7 +58,8 @@ bool is_fewer_bits(TensorType one, TensorType other) {
   return uint64_t(a.block_bytes) * b.block_elements < uint64_t(b.block_bytes) * a.block_elements;
 }
 
-// The type for so many bits, where it is of fewer than the tensor has now.
+// Chooses the type for `bits` bits if that has fewer bits than the tensor has now; otherwise
+// the tensor keeps its type.
 WeightChoice choose(const GgufTensor& tensor, WeightGroup group, uint32_t bits) {
   WeightChoice choice = {&tensor, group, tensor.type, tensor.bytes, Shortfall::none};
   const BitType* wanted = bit_type(bits);
@@ -111,7 +112,7 @@ std::string_view name_of(WeightGroup group) {
     case WeightGroup::router:
       return "router";
     case WeightGroup::small:
-      return "norms and what is small";
+      return "norms and other small tensors";
   }
   return "";
 }
@@ -150,14 +151,14 @@ Result<BitRule> BitRule::parse(const std::string& text) {
     const std::optional<uint32_t> low = read_bits(numbers.substr(0, comma));
     const std::optional<uint32_t> high = read_bits(numbers.substr(comma + 1));
     if (low && high && *low > *high) {
-      return wrong_usage("'{}': the first number is that of the routed experts, which is not the larger one",
-                         text);
+      return wrong_usage(
+          "'{}': the first number, the bits of the routed experts, must not be larger than the second", text);
     }
     if (low && high) {
       return BitRule{*low, *high};
     }
   }
-  return wrong_usage("'{}' is no rule; write static:LOW,HIGH with bits of 2, 3, 4, 5, 6, 8 or 16", text);
+  return wrong_usage("'{}' is not a rule; write static:LOW,HIGH with bits of 2, 3, 4, 5, 6, 8 or 16", text);
 }
 
 Result<std::vector<WeightChoice>> choose_types(const Gguf& gguf, uint32_t layers, const BitRule& rule) {
@@ -171,7 +172,7 @@ Result<std::vector<WeightChoice>> choose_types(const Gguf& gguf, uint32_t layers
     choices.push_back(choose(tensor, group, group == WeightGroup::routed_experts ? rule.low : rule.high));
     if (choices.back().changes() && !can_multiply(tensor.type)) {
       return failed(
-          "{}: tensor {} is of type {}, which this program cannot read; begin from the model in BF16, F16 or "
+          "{}: tensor {} is of type {}, which this program cannot read; start from the model in BF16, F16 or "
           "Q8_0",
           gguf.files()[tensor.file], tensor.name, tensor_type_info(tensor.type).name);
     }

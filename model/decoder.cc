@@ -9,10 +9,11 @@
 namespace spillway {
 namespace {
 
-// Where the chosen experts' probabilities sum to less, they are divided by this instead.
+// The least sum that the chosen experts' probabilities are divided by, so that none
+// is divided by almost zero.
 constexpr float kLeastSum = 6.103515625e-5F;
 
-// The head is as large as hundreds of experts: it is read once for so many tokens.
+// The output head is as large as hundreds of experts: it is read once for this many tokens.
 constexpr uint32_t kLogitsTogether = 16;
 
 }  // namespace
@@ -22,8 +23,9 @@ uint64_t working_bytes(const Model& model, uint32_t tokens) {
   for (const Layer& layer : model.layers) {
     mixer = std::max(mixer, layer.mixer->scratch_bytes(tokens));
   }
-  // The residual stream, what is mixed into it, its norm with a quantized form, one expert's and the shared
-  // one's results; then each choice's result, and what the router makes of every expert.
+  // The residual stream, the mixer's and the experts' contribution to it, its norm with a quantized
+  // form, the results of one expert and of the shared one; then the result of each choice, and the
+  // router's value for every expert.
   const uint64_t values =
       (6 + uint64_t{model.geometry.used_top_k}) * model.width + model.geometry.experts_per_layer;
   return mixer + (tokens * values + uint64_t{kLogitsTogether} * model.vocabulary) * sizeof(float);
@@ -81,7 +83,7 @@ Result<bool> Decoder::next(Step& step) {
   return true;
 }
 
-// All of it was done in next(), when the experts were not known yet.
+// Has no work left: next() computed the attention, since the router needs its result to choose the experts.
 Nanoseconds Decoder::attention(const Step& /*step*/, Nanoseconds /*began*/) {
   return clock_.now();
 }
@@ -119,7 +121,7 @@ Result<void> Decoder::begin_pass() {
   for (uint32_t token = 0; token < tokens; ++token) {
     const TokenId id = batch_.tokens[token];
     if (id < 0 || uint32_t(id) >= model_.vocabulary) {
-      return failed("token {} is none of the model's {}", id, model_.vocabulary);
+      return failed("token {} is not in the model's vocabulary of {} tokens", id, model_.vocabulary);
     }
     const Matrix& table = model_.embedding;
     dequantize(table.type, table.data + uint64_t(id) * table.row_bytes, {residual(token), model_.width});
@@ -147,7 +149,8 @@ void Decoder::mix(Layer& layer) {
   }
 }
 
-// Softmax over all experts; the most probable are chosen, of equals the one that comes first.
+// Applies the router: a softmax over all experts. The most probable are chosen; of equally
+// probable ones the lowest number.
 Result<void> Decoder::route(const Layer& layer) {
   const uint32_t experts = model_.geometry.experts_per_layer;
   const uint32_t chosen = model_.geometry.used_top_k;
@@ -159,7 +162,7 @@ Result<void> Decoder::route(const Layer& layer) {
     float* p = probability_.data() + size_t{token} * experts;
     if (!choose(p)) {
       return failed(
-          "layer {}: the router's values are not finite: the model is damaged or not computed right",
+          "layer {}: the router's values are not finite: the model is damaged or was computed wrongly",
           step_.layer);
     }
     float sum = 0;
@@ -176,13 +179,13 @@ Result<void> Decoder::route(const Layer& layer) {
   return {};
 }
 
-// Makes `p` of logits, [experts], probabilities, and puts the chosen experts first in order_. False when
-// there is no telling.
+// Turns the logits `p`, [experts], into probabilities and puts the chosen experts first in order_. Returns
+// false when the probabilities are not finite.
 bool Decoder::choose(float* p) {
   const uint32_t experts = model_.geometry.experts_per_layer;
   engine_.k().softmax(p, experts);
   if (!std::isfinite(p[0])) {
-    return false;  // one value that is not a number makes all of them so
+    return false;  // one NaN among the logits makes every probability NaN
   }
   order_.resize(experts);
   std::iota(order_.begin(), order_.end(), uint16_t{0});
@@ -191,8 +194,8 @@ bool Decoder::choose(float* p) {
   return true;
 }
 
-// The residual stream changes little from layer to layer: what the next layers' routers make of it now is
-// close to what they will choose when it is their turn.
+// Records what the next layers' routers would choose from this layer's residual stream. The stream changes
+// little from layer to layer, so these choices are close to the real ones.
 void Decoder::look_ahead() {
   step_.lookahead.clear();
   if (step_.tokens != 1) {
@@ -205,7 +208,7 @@ void Decoder::look_ahead() {
     engine_.k().rms_norm(residual(0), layer.ffn_norm.data(), model_.epsilon, ahead_.row(0), model_.width);
     engine_.multiply(layer.router, ahead_, probability_.data(), model_.geometry.experts_per_layer);
     if (!choose(probability_.data())) {
-      return;  // its own turn will tell
+      return;  // route() reports the error when this layer's turn comes
     }
     for (uint32_t i = 0; i < model_.geometry.used_top_k; ++i) {
       step_.lookahead.push_back(model_.geometry.id(number, order_[i]));

@@ -16,41 +16,42 @@ struct Batch {
   std::vector<TokenId> tokens;
   uint32_t sequence = 0;
   Phase phase = Phase::decode;
-  bool begins_sequence = false;  // forget what was before
-  // The tokens from here on have their logits handed on; the last one always has.
+  bool begins_sequence = false;  // the layers forget all earlier tokens first
+  // Index of the first token whose logits are handed on. The last token's always are.
   uint32_t first_logits = kLastAlone;
   static constexpr uint32_t kLastAlone = ~uint32_t{0};
 };
 
-// Says what to compute and takes the results; the decoder's other end.
+// The decoder's other end: says which tokens to compute and receives the logits.
 struct TokenFeed {
   virtual ~TokenFeed() = default;
   // Fills `batch` with at least one token and returns true; false at the end.
   virtual Result<bool> next(Batch& batch) = 0;
-  // The logits, [vocabulary], of token `index` of the batch that was just computed.
+  // Receives the logits, [vocabulary], of token `index` of the batch that was just computed.
   virtual Result<void> logits(uint32_t index, std::span<const float> values) = 0;
 };
 
 struct DecoderOptions {
-  uint32_t context = 0;  // what the model was built for
-  // Layers ahead whose routers are shown what this layer's router sees. What they would choose, in steps of
-  // one token, is the step's look-ahead: the nearest layer's first, the likeliest of a layer first.
+  uint32_t context = 0;  // tokens that the model was built for
+  // The number of following layers whose routers are applied already in this layer, to what its own router
+  // sees. Their choices become the look-ahead of steps of one token: the nearest layer first, within a layer
+  // the most probable expert first.
   uint32_t lookahead = 0;
 };
 
-// Memory for a pass of so many tokens, about: what a decoder works in beside the model and its context.
+// Estimates the memory that a pass of `tokens` tokens works in, beside the model and its context.
 uint64_t working_bytes(const Model& model, uint32_t tokens);
 
-// A model that is really computing, behind the ports that a trace is replayed through: its router is the
-// source of steps, its arithmetic the compute. One layer of one forward pass is one step; the experts' bytes
-// come from whoever runs the steps. The results of a token's experts are added in the order of the router's
-// choice, so that the text does not depend on when which expert was there.
+// A model that computes live, behind the same ports through which a trace is replayed: its router is the
+// source of steps, its arithmetic the compute. One layer of one forward pass is one step. The experts' bytes
+// come from the caller that runs the steps. A token's expert results are added in the order of the router's
+// choice, so that the generated text does not depend on the order in which experts arrive.
 class Decoder final : public StepSource, public Compute {
  public:
-  // Takes each step when its experts are computed, with the times it took.
+  // Called with each step once its experts are computed and its times are known.
   using Recorder = std::function<Result<void>(const Step&)>;
 
-  // References must outlive this.
+  // All references must outlive the decoder.
   Decoder(Model& model, Engine& engine, TokenFeed& feed, const Clock& clock, const DecoderOptions& options,
           Recorder recorder);
 
@@ -87,20 +88,20 @@ class Decoder final : public StepSource, public Compute {
   bool shared_is_there_ = false;
   uint64_t next_step_ = 0;
   uint64_t next_pass_ = 0;
-  uint32_t next_layer_ = 0;  // of the pass; 0: a pass begins
+  uint32_t next_layer_ = 0;  // of the pass; 0: a new pass begins
   Step step_;                // the one being computed
   Nanoseconds experts_time_{0};
   std::vector<bool> seen_;
   std::vector<float> residual_;     // [tokens][width]
   std::vector<float> mixed_;        // [tokens][width]
   std::vector<float> probability_;  // [tokens][experts]
-  std::vector<float> results_;      // [tokens][top_k][width], what each chosen expert gave
+  std::vector<float> results_;      // [tokens][top_k][width], the result of each chosen expert
   std::vector<float> expert_out_;   // [rows][width]
-  std::vector<float> shared_out_;   // [tokens][width], not yet gated
+  std::vector<float> shared_out_;   // [tokens][width], before the gate
   std::vector<float> logits_;       // [kLogitsTogether][vocabulary]
   MixerScratch mixer_scratch_;
-  std::vector<uint32_t> rows_;   // tokens that chose an expert
-  std::vector<uint32_t> slots_;  // and which of its choices it was: an index of results_
+  std::vector<uint32_t> rows_;   // tokens that chose the current expert
+  std::vector<uint32_t> slots_;  // and for each the index in results_ of that choice
   std::vector<uint16_t> order_;  // a token's experts, the chosen ones first
   Activations normed_;
   Activations last_;

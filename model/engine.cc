@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::align_val_t kBufferAlignment{64};
 
-// Rows of a matrix are dealt out in multiples of this: kernels work on several at once.
+// Threads get rows of a matrix in multiples of this, since kernels work on several rows at once.
 constexpr uint32_t kRowsTogether = 8;
 
 }  // namespace
@@ -21,7 +21,7 @@ void AlignedBytes::Free::operator()(std::byte* memory) const {
 
 void AlignedBytes::resize(size_t bytes) {
   if (bytes > bytes_) {
-    data_.reset();  // before there is more, so that never both are held
+    data_.reset();  // first, so that the old and the new memory are never held together
     bytes_ = 0;
     data_.reset(static_cast<std::byte*>(::operator new[](bytes, kBufferAlignment)));
     bytes_ = bytes;

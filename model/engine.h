@@ -13,10 +13,10 @@
 
 namespace spillway {
 
-// Memory for values that kernels read: 64-byte aligned, not initialised.
+// Memory for the values that kernels read: 64-byte aligned, not initialised.
 class AlignedBytes {
  public:
-  void resize(size_t bytes);  // what was in it is lost when it grows
+  void resize(size_t bytes);  // growing loses the contents
   std::byte* data() { return data_.get(); }
   float* floats() { return reinterpret_cast<float*>(data_.get()); }
 
@@ -30,11 +30,11 @@ class AlignedBytes {
 
 class Engine;
 
-// The rows that a matrix is multiplied with, [tokens][columns], and those of their quantized forms that were
-// asked for.
+// The rows that a matrix is multiplied with, [tokens][columns], and their quantized forms. A form is made
+// when it is first asked for.
 class Activations {
  public:
-  // Sets the shape; the values are whatever they were. Write all rows before asking for a form.
+  // Sets the shape and leaves the values undefined. Write all rows before asking for a form.
   void reshape(uint32_t tokens, uint32_t columns);
 
   uint32_t tokens() const { return tokens_; }
@@ -54,7 +54,7 @@ class Activations {
 // out[t * out_stride + r] = weights row r · activations t
 struct Product {
   const Matrix* weights = nullptr;
-  const std::byte* activations = nullptr;  // in the weight type's partner
+  const std::byte* activations = nullptr;  // in the form that activation_type() names for the weights
   float* out = nullptr;
   size_t out_stride = 0;
 };
@@ -67,13 +67,14 @@ class Engine {
   const Kernels& k() const { return kernels_; }
   unsigned threads() const { return pool_.size(); }
 
-  // All products at once: one meeting of the threads, not one for each. `tokens` rows of activations each.
+  // Computes all products together, so that the threads meet once, not once for each. Each product has
+  // `tokens` rows of activations.
   void multiply(std::span<const Product> products, uint32_t tokens);
 
-  // One matrix.
+  // Computes one product.
   void multiply(const Matrix& weights, Activations& x, float* out, size_t out_stride);
 
-  // task(i) for each i in [0, count), in any order and in parallel.
+  // Calls task(i) for each i in [0, count), in any order and in parallel.
   void each(uint32_t count, FunctionRef<void(uint32_t)> task);
 
   ThreadPool& pool() { return pool_; }

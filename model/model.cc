@@ -9,7 +9,7 @@
 namespace spillway {
 namespace {
 
-// The middle of the tensor's name.
+// Returns the middle of the name of the tensor that holds this part.
 std::string_view tensor_of(ExpertPart part) {
   switch (part) {
     case ExpertPart::gate:
@@ -62,7 +62,8 @@ Result<float> ModelBuilder::real(std::string_view key, std::optional<float> othe
   return float(*value);
 }
 
-// What is known to be so in every architecture here, and would change the result were it otherwise.
+// Checks properties of the router that every supported architecture has: with others,
+// the results would be wrong.
 Result<void> ModelBuilder::check_routing(const ModelGeometry& geometry) const {
   constexpr uint32_t kSoftmax = 1;
   const std::string used_key = *gguf.metadata().arch_key("expert_used_count");
@@ -76,7 +77,7 @@ Result<void> ModelBuilder::check_routing(const ModelGeometry& geometry) const {
   }
   if (std::any_of(used->begin(), used->begin() + geometry.layers,
                   [&](uint32_t count) { return count != geometry.top_k; })) {
-    return failed("{}: {} differs from layer to layer, which is not known here", gguf.path(), used_key);
+    return failed("{}: {} differs from layer to layer, which is not supported", gguf.path(), used_key);
   }
   const Result<uint32_t> gating = size("expert_gating_func", kSoftmax);
   const Result<float> scale = real("expert_weights_scale", 1.0F);
@@ -84,7 +85,7 @@ Result<void> ModelBuilder::check_routing(const ModelGeometry& geometry) const {
     return Unexpected(*error);
   }
   if (*gating != kSoftmax || *scale != 1.0F) {
-    return failed("{}: a router with gating function {} and weights scaled by {} is not known here",
+    return failed("{}: a router with gating function {} and weights scaled by {} is not supported",
                   gguf.path(), *gating, *scale);
   }
   return {};
@@ -114,7 +115,7 @@ Result<Model> ModelBuilder::trunk() {
   model.vocabulary = uint32_t(embedding->dims[1]);
   Result<Matrix> table = weights.matrix("token_embd.weight", model.width, model.vocabulary);
   Result<std::span<const float>> norm = weights.vector("output_norm.weight", model.width);
-  // A model without a head of its own uses the embedding both ways.
+  // A model without a head of its own uses the embedding for both.
   Result<Matrix> head =
       weights.has("output.weight") ? weights.matrix("output.weight", model.width, model.vocabulary) : table;
   if (std::optional<Error> error = first_error(table, norm, head)) {
@@ -131,7 +132,7 @@ Result<ExpertLayout> ModelBuilder::expert_layout(const Model& model, uint32_t in
   bool fused = false;
   const std::vector<GgufExpertTensor>& parts = experts.layers[index];
   if (parts.empty()) {
-    return failed("{}: block {} has no routed experts, which no known architecture is", gguf.path(), index);
+    return failed("{}: block {} has no routed experts, which is not supported", gguf.path(), index);
   }
   const GgufTensor* down = gguf.find(name(index, "ffn_down_exps"));
   const uint64_t hidden = down == nullptr ? 0 : down->dims[0];
@@ -218,20 +219,19 @@ Result<AttentionShape> ModelBuilder::attention_shape() const {
   if (std::optional<Error> error = first_error(value_size, rotated)) {
     return Unexpected(*error);
   }
-  constexpr uint64_t kWidest = 1U << 20;  // of all heads together: the largest known model has 16384
+  constexpr uint64_t kWidest = 1U << 20;  // all heads together; the largest known model has 16384
   if (uint64_t{*heads} * *head_size > kWidest || *heads % *kv_heads != 0 || *value_size != *head_size ||
       *rotated > *head_size || *rotated % 2 != 0) {
     return failed(
         "{}: attention with {} heads, {} key heads, keys of {}, values of {} and {} rotated values is not "
-        "known "
-        "here",
+        "supported",
         gguf.path(), *heads, *kv_heads, *head_size, *value_size, *rotated);
   }
   if (Result<std::string> key = gguf.metadata().arch_key("rope.scaling.type");
       key && gguf.metadata().has(*key)) {
     Result<std::string_view> scaling = gguf.metadata().text(*key);
     if (!scaling || *scaling != "none") {
-      return failed("{}: {} asks for stretched positions, which are not implemented", gguf.path(), *key);
+      return failed("{}: {} asks for a scaling of positions, which is not supported", gguf.path(), *key);
     }
   }
   return AttentionShape{.heads = *heads,
@@ -265,7 +265,7 @@ uint64_t kv_bytes_per_token(const Gguf& gguf, uint32_t layers, KvType kv) {
   for (uint32_t block = 0; block < layers; ++block) {
     for (const char* part : {"attn_k", "attn_v"}) {
       const GgufTensor* projection = gguf.find(ModelBuilder::name(block, part));
-      values += projection == nullptr ? 0 : projection->dims[1];  // a recurrent layer has none
+      values += projection == nullptr ? 0 : projection->dims[1];  // nullptr in a recurrent layer
     }
   }
   return values * value_bytes(kv);

@@ -17,23 +17,23 @@
 
 namespace spillway {
 
-// x += mixer(rms(x; mixer_norm)), then x += experts(rms(x; ffn_norm)), the shared one among them.
+// x += mixer(rms(x; mixer_norm)), then x += experts(rms(x; ffn_norm)); the shared expert is one of them.
 struct Layer {
   std::span<const float> mixer_norm;
   std::unique_ptr<Mixer> mixer;
   std::span<const float> ffn_norm;
   Matrix router;         // experts × width
-  ExpertLayout experts;  // of the routed ones, which are elsewhere
+  ExpertLayout experts;  // of the routed experts, whose bytes the caller provides
   std::optional<SharedExpert> shared;
 };
 
-// A model without its routed experts, and with the memory of one sequence.
+// A model without the bytes of its routed experts, and with the memory of one sequence.
 struct Model {
   ModelGeometry geometry;
   uint32_t width = 0;       // of the residual stream
   uint32_t vocabulary = 0;  // rows of the embedding
   float epsilon = 1e-6F;    // of every RMS norm
-  // Whether the weights of a token's experts are scaled to the sum 1.
+  // True: the weights of a token's experts are scaled to the sum 1.
   bool normalise_weights = true;
   Matrix embedding;
   std::span<const float> output_norm;
@@ -44,11 +44,12 @@ struct Model {
 };
 
 struct SequenceOptions {
-  uint32_t context = 4096;  // tokens of a sequence at most
+  uint32_t context = 4096;  // the most tokens of a sequence
   KvType kv = KvType::f16;
 };
 
-// What an architecture is built from: look-ups in the file, and the parts that all of them share.
+// The material that an architecture is built from: look-ups in the file, and the parts that
+// all architectures share.
 class ModelBuilder {
  public:
   ModelBuilder(const Gguf& file, const GgufExperts& tables, ResidentWeights& loaded,
@@ -60,24 +61,27 @@ class ModelBuilder {
   ResidentWeights& weights;
   const SequenceOptions& options;
 
-  // An integer or real key of the architecture: `embedding_length` is qwen3moe.embedding_length.
+  // Look up an integer or real key of the architecture: for `embedding_length` that is
+  // qwen3moe.embedding_length.
   Result<uint32_t> size(std::string_view key, std::optional<uint32_t> otherwise = std::nullopt) const;
   Result<float> real(std::string_view key, std::optional<float> otherwise = std::nullopt) const;
 
-  // Fills in what is special about a layer: its mixer, and a shared expert if it has one.
+  // Fills in the parts of a layer that only this architecture has: its mixer, and a
+  // shared expert if there is one.
   using Specialise = FunctionRef<Result<void>(const Model&, uint32_t block, Layer&)>;
 
-  // The model: embedding, head, and layers of norms, routers and expert shapes; `ffn_norm` is what the norm
-  // before the experts is called.
+  // Builds the model: embedding, head, and layers of norms, routers and expert shapes. `ffn_norm` is the name
+  // of the norm before the experts.
   Result<Model> build(std::string_view ffn_norm, Specialise specialise);
 
-  // What the keys say of attention; the rest is what most architectures share.
+  // Reads the shape of attention from the keys, and fills in the values that most architectures share.
   Result<AttentionShape> attention_shape() const;
 
-  // The attention of a block: attn_q, attn_k, attn_v, attn_output, attn_q_norm, attn_k_norm.
+  // Builds the attention of a block from its attn_q, attn_k, attn_v, attn_output,
+  // attn_q_norm and attn_k_norm.
   Result<std::unique_ptr<Mixer>> attention(const Model& model, const AttentionShape& shape, uint32_t block);
 
-  // `attn_q` of block 3 is blk.3.attn_q.weight.
+  // Returns the name of a tensor: that of `attn_q` in block 3 is blk.3.attn_q.weight.
   static std::string name(uint32_t block, std::string_view part);
 
  private:
@@ -87,7 +91,7 @@ class ModelBuilder {
   Result<ExpertLayout> expert_layout(const Model& model, uint32_t block) const;
 };
 
-// Of several look-ups the first that failed.
+// Returns the first error among several look-ups.
 template <class... T>
 std::optional<Error> first_error(const Result<T>&... results) {
   std::optional<Error> error;
@@ -95,11 +99,11 @@ std::optional<Error> first_error(const Result<T>&... results) {
   return error;
 }
 
-// Keys and values of one token in all layers, which is what a context grows by: known from the head of the
-// file, before a weight is read.
+// Returns the bytes by which a context grows with each token: its keys and values in all layers. The head of
+// the file is enough for that; no weight is read.
 uint64_t kv_bytes_per_token(const Gguf& gguf, uint32_t layers, KvType kv);
 
-// Puts together the model that a file describes. `weights` must outlive it.
+// Builds the model that a file describes. `weights` must outlive it.
 Result<Model> build_model(const Gguf& gguf, const GgufExperts& experts, ResidentWeights& weights,
                           const SequenceOptions& options);
 

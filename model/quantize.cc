@@ -11,7 +11,7 @@ bool can_quantize(TensorType type) {
 
 std::optional<size_t> first_unfit(std::span<const float> values) {
   for (size_t i = 0; i < values.size(); ++i) {
-    // Written so that it is true of what is no number.
+    // This form of the condition is true for NaN as well.
     if (!(values[i] <= kLargestQuantized && values[i] >= -kLargestQuantized)) {
       return i;
     }

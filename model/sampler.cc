@@ -11,8 +11,8 @@ namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
-// The most likely token, the lowest id of several. All samplers begin here: it is also where useless logits
-// are found.
+// Returns the most likely token; of equally likely ones the lowest id. Every choice begins here, so that
+// unusable logits are always reported.
 Result<TokenId> most_likely(std::span<const float> logits) {
   size_t best = 0;
   for (size_t id = 0; id < logits.size(); ++id) {
@@ -23,7 +23,7 @@ Result<TokenId> most_likely(std::span<const float> logits) {
     best = logits[id] > logits[best] ? id : best;
   }
   if (logits[best] == kForbidden) {
-    return failed("the model forbids all of the {} tokens: its weights are damaged or were read wrongly",
+    return failed("the model forbids all {} tokens: its weights are damaged or were read wrongly",
                   logits.size());
   }
   return TokenId(best);
@@ -32,7 +32,7 @@ Result<TokenId> most_likely(std::span<const float> logits) {
 }  // namespace
 
 Result<Sampler> Sampler::make(const SamplerOptions& options) {
-  // Written so that NaN fails each of them.
+  // The conditions are written so that NaN fails each of them.
   if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
     return wrong_usage("a temperature of {} makes no sense; give 0 (always the likeliest token) or more",
                        options.temperature);
@@ -69,7 +69,7 @@ bool Sampler::is_likelier(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-// Leaves the candidates sorted when it or top-p needs that; the others do not care.
+// Leaves the candidates sorted when top-k or top-p needs that; the other limits accept any order.
 void Sampler::keep_top_k() {
   const size_t wanted = options_.top_k == 0 ? candidates_.size() : options_.top_k;
   if (wanted < candidates_.size()) {

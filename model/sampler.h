@@ -11,12 +11,12 @@
 
 namespace spillway {
 
-// Which of the likely tokens may follow, in the order in which the limits are applied: each works on the
-// probabilities of what the one before has left, and only the draw sees the temperature.
+// The limits on the tokens that may follow, in the order in which they are applied. Each limit works on the
+// probabilities of the tokens that the one before has left. The temperature changes only the final draw.
 struct SamplerOptions {
   uint32_t top_k = 40;       // keep the k most likely tokens; 0: all
-  double top_p = 0.95;       // of these the fewest that reach this probability together; 1: all
-  double min_p = 0.05;       // of these the ones at least that likely, relative to the most likely; 0: all
+  double top_p = 0.95;       // keep the fewest that reach this probability together; 1: all
+  double min_p = 0.05;       // keep those at least this likely, relative to the most likely; 0: all
   double temperature = 0.8;  // divides the logits before the draw; 0: always the most likely token
   uint64_t seed = 0;
 };
@@ -25,12 +25,12 @@ struct SamplerOptions {
 // exp() and log() agree.
 class Sampler {
  public:
-  // Fails on a number that is out of range or not a number.
+  // Fails when an option is out of range or NaN.
   static Result<Sampler> make(const SamplerOptions& options);
 
-  // `logits` is not empty, one value for each token; minus infinity forbids a token. Fails when there is
-  // nothing to choose from: a logit that is NaN or plus infinity, or none that is finite. Of equally likely
-  // tokens the lowest id counts as the likelier.
+  // Chooses the next token. `logits` is not empty and has one value for each token; minus infinity forbids a
+  // token. Of equally likely tokens the lowest id counts as the likelier. Fails when a logit is NaN or plus
+  // infinity, or when no logit is finite.
   Result<TokenId> sample(std::span<const float> logits);
 
  private:
@@ -48,12 +48,12 @@ class Sampler {
 
   SamplerOptions options_;
   Rng rng_;
-  std::vector<Candidate> candidates_;  // of the token being chosen; here to be allocated once
+  std::vector<Candidate> candidates_;  // for the token being chosen; a member to be allocated once
   std::vector<double> weights_;        // of each candidate, not normalised
 };
 
-// The natural logarithm of the probability that a softmax of `logits` gives to `id`, which is one of theirs.
-// NaN when a logit is.
+// Returns the natural logarithm of the probability that a softmax of `logits` gives to `id`, an index of
+// `logits`. NaN when a logit is.
 double log_probability(std::span<const float> logits, TokenId id);
 
 }  // namespace spillway

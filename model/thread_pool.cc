@@ -24,14 +24,16 @@ void relax() {
 #endif
 }
 
-// Longer than what lies between two matrices, norms and a router among it.
+// How long a waiting thread spins without yielding: longer than the work between two matrices, which includes
+// norms and a router.
 constexpr std::chrono::microseconds kPatience{200};
-// As long as the drive takes for a layer's experts. Until then whoever waits keeps its core from sleeping,
-// though it yields to other threads there: a virtual machine's core that slept computes the next layer half
-// as fast.
+// How long a waiting thread stays awake before it sleeps: as long as the drive takes for a layer's experts.
+// It yields its core to other threads meanwhile, but keeps the core from sleeping: on a virtual machine, a
+// core that slept computes the next layer half as fast.
 constexpr std::chrono::milliseconds kWakefulness{5};
 
-// Returns when `value` is no longer `old`, having seen what was written before it changed.
+// Waits until `value` differs from `old` and returns the new value. All writes before the
+// change are then visible.
 uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
   constexpr int kSpinsBetweenLooks = 64;
   const auto begin = std::chrono::steady_clock::now();
@@ -61,7 +63,7 @@ ThreadPool::ThreadPool(unsigned threads) : workers_(threads), state_(kClosed) {
     try {
       threads_.emplace_back([this, worker] { work(worker); });
     } catch (const std::system_error&) {
-      return;  // this machine gives no more; whoever is there takes the others' pieces
+      return;  // the system gives no more threads; those that exist do all pieces
     }
   }
 }
@@ -108,7 +110,7 @@ void ThreadPool::take_pieces(unsigned worker) {
   }
 }
 
-// Joins the round that is open, if there is one that was not `seen`.
+// Joins the open round. Returns false if there is none or it is the `seen` one.
 bool ThreadPool::join(uint32_t& seen) {
   uint64_t state = state_.load(std::memory_order_acquire);
   while (round_of(state) != seen && (state & kClosed) == 0) {
@@ -123,7 +125,7 @@ bool ThreadPool::join(uint32_t& seen) {
 
 void ThreadPool::work(unsigned worker) {
   uint32_t joined = 0;
-  uint32_t seen = 0;  // of round_, which may be behind or ahead of the one joined
+  uint32_t seen = 0;  // the last value of round_, which may be behind or ahead of the joined round
   for (;;) {
     seen = wait_while(round_, seen);
     if (stop_.load(std::memory_order_acquire)) {

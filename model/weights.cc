@@ -94,7 +94,7 @@ Result<const std::byte*> ResidentWeights::use(const GgufTensor& tensor) {
   used_.insert(tensor.name);
   const auto place = loaded_.find(tensor.name);
   if (place == loaded_.end()) {
-    return failed("{}: tensor {} is not one of those that stay in memory", gguf_->path(), tensor.name);
+    return failed("{}: tensor {} is not among the tensors that stay in memory", gguf_->path(), tensor.name);
   }
   return place->second;
 }
@@ -126,7 +126,7 @@ Result<std::span<const float>> ResidentWeights::vector(const std::string& name, 
     return failed("{}: tensor {} is missing", gguf_->path(), name);
   }
   if (tensor->type != TensorType::f32 || tensor->bytes != count * sizeof(float)) {
-    return failed("{}: tensor {} is {} {}, {} values of F32 are wanted", gguf_->path(), name,
+    return failed("{}: tensor {} is {} {}; {} values of F32 are wanted", gguf_->path(), name,
                   describe_dims(tensor->dims), tensor_type_info(tensor->type).name, count);
   }
   Result<const std::byte*> data = use(*tensor);
@@ -140,9 +140,9 @@ Result<void> ResidentWeights::complain_of_unused() const {
   for (const auto& [name, place] : loaded_) {
     if (!used_.contains(name)) {
       return failed(
-          "{}: tensor {} is no part of this architecture as it is known here; without it the model would "
-          "compute "
-          "something else than it was trained to",
+          "{}: tensor {} is not used by this program's version of the architecture; without it the model "
+          "would "
+          "compute something else than it was trained to",
           gguf_->path(), name);
     }
   }

@@ -15,24 +15,27 @@
 
 namespace spillway {
 
-// The tensors that stay in memory: all but the routed experts and what decoding never runs. Looked up by name
-// and shape while a model is put together; complain_of_unused() then tells whether the file has tensors that
-// nobody asked for, without which the model would compute something else than it was trained to.
+// The tensors that stay in memory: all but the routed experts and the blocks that decoding never runs. They
+// are looked up by name and shape while a model is built. Then complain_of_unused() checks that every tensor
+// was used: without one of them the model would compute something else than it was trained to.
 class ResidentWeights {
  public:
-  // What load() needs. `layers`: blocks behind these are not run (multi-token prediction) and not loaded.
+  // Returns the memory that load() needs. Blocks from number `layers` on are not run (multi-token
+  // prediction) and not loaded.
   static uint64_t bytes_needed(const Gguf& gguf, uint32_t layers);
 
-  // Reads them into `memory`, which is at least so large, 64-byte aligned, and outlives this.
+  // Reads the tensors into `memory`, which has at least bytes_needed() bytes, is 64-byte aligned, and must
+  // outlive this object.
   static Result<ResidentWeights> load(const Gguf& gguf, uint32_t layers, std::span<std::byte> memory);
 
   bool has(std::string_view name) const { return gguf_->find(name) != nullptr; }
 
-  // {columns, rows} as the file has it: y = W x takes `columns` values and gives `rows`. Fails when the
-  // tensor is missing, has another shape, or is of a type that the kernels do not know.
+  // Returns a matrix of the shape {columns, rows}, in the file's order: y = W x takes `columns`
+  // values and gives `rows`. Fails when the tensor is missing, has another shape, or has a type that
+  // the kernels do not support.
   Result<Matrix> matrix(const std::string& name, uint32_t columns, uint32_t rows);
 
-  // F32 alone: norms, biases, small filters.
+  // Returns a vector of type F32: a norm, a bias, a small filter.
   Result<std::span<const float>> vector(const std::string& name, uint64_t count);
 
   Result<void> complain_of_unused() const;

@@ -26,8 +26,8 @@ struct FreeGsl {
 template <class T>
 using Gsl = std::unique_ptr<T, FreeGsl>;
 
-// GSL's own handler ends the program on any error, a fit that did not settle among them; the results say
-// enough.
+// Switches off GSL's own handler, which ends the program on any error, even for a fit that did not converge.
+// The results of the functions are enough to go by.
 class QuietGsl {
  public:
   QuietGsl() : before_(gsl_set_error_handler_off()) {}
@@ -59,8 +59,8 @@ double median_error(const std::string& spec, const AccessMethod& method) {
   return median_of(errors);
 }
 
-// Where a line through latency against size at depth 1 begins. Errors grow with the latency, so each point is
-// weighted by its inverse.
+// Returns the intercept of a line through latency against size at depth 1. Errors grow with the latency, so
+// each point is weighted by its inverse.
 Result<double> latency_at_zero(const AccessMethod& method) {
   std::vector<const LoadPoint*> alone;
   for (const LoadPoint& point : method.random) {
@@ -69,7 +69,7 @@ Result<double> latency_at_zero(const AccessMethod& method) {
     }
   }
   if (alone.size() < 3) {
-    return failed("'{}' has {} sizes at depth 1, and a fit needs three", method.name, alone.size());
+    return failed("'{}' has {} sizes at depth 1, but a fit needs three", method.name, alone.size());
   }
   const QuietGsl quiet;
   const Gsl<gsl_matrix> terms(gsl_matrix_alloc(alone.size(), 2));
@@ -84,8 +84,8 @@ Result<double> latency_at_zero(const AccessMethod& method) {
   const Gsl<gsl_matrix> covariance(gsl_matrix_alloc(2, 2));
   const Gsl<gsl_multifit_robust_workspace> work(
       gsl_multifit_robust_alloc(gsl_multifit_robust_bisquare, alone.size(), 2));
-  // It reports when it has not settled after a hundred rounds; what it has then is still the best line so
-  // far.
+  // The function reports a fit that has not converged after a hundred rounds. Its line is then still the best
+  // so far, so the report is ignored.
   gsl_multifit_robust(terms.get(), latency.get(), found.get(), covariance.get(), work.get());
   return std::max(0.0, gsl_vector_get(found.get(), 0));
 }
@@ -114,7 +114,7 @@ struct QueueingSearch {
         channels, unit, value(0, 1, 1e9), value(1, 1e6, 1e12), value(2, 1e6, 1e12), value(3, 1, 1e9));
   }
 
-  // Mean of squared log ratios: twice as fast counts as much as half as fast.
+  // Returns the mean of the squared log ratios: twice as fast counts as much as half as fast.
   static double error(const gsl_vector* logs, void* self) {
     const auto& search = *static_cast<const QueueingSearch*>(self);
     const std::string text = search.spec(logs);
@@ -211,7 +211,7 @@ double steady_bandwidth(DeviceModel& device, uint64_t block, uint32_t depth, uin
     in_flight.push_back(device.finish({i, {0, rng.below(kPlaces) * block, block}, nullptr}, now));
     std::push_heap(in_flight.begin(), in_flight.end(), std::greater<>());
   }
-  // Between the two instants one read fewer has completed than was submitted from the first on.
+  // From the first instant to the second, one read fewer completes than is submitted.
   return double((counted - 1) * block) / std::max(1e-9, seconds(now - settled));
 }
 

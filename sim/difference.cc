@@ -29,14 +29,15 @@ Moments moments_of(std::span<const double> values) {
   }
   const bool all_equal =
       std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); });
-  if (all_equal) {  // and not almost so, by rounding
+  if (all_equal) {  // rounding above would make the mean differ a little from the values
     moments.mean = values.front();
     moments.squares = 0;
   }
   return moments;
 }
 
-// Where the error of the estimate has this standard deviation, estimated with so many degrees of freedom.
+// Returns the interval around an estimate whose error has the standard deviation `deviation`, itself
+// estimated with `freedom` degrees of freedom.
 Interval around(double estimate, double deviation, double freedom, double confidence) {
   const double reach = deviation == 0 ? 0 : deviation * gsl_cdf_tdist_Pinv(0.5 + confidence / 2, freedom);
   return {estimate - reach, estimate + reach};
@@ -51,7 +52,7 @@ Interval paired_interval(std::span<const double> a, std::span<const double> b, d
   return around(moments.mean, std::sqrt(moments.variance() / moments.count), moments.count - 1, confidence);
 }
 
-// The degrees of freedom are Satterthwaite's.
+// Returns Welch's interval; the degrees of freedom are Satterthwaite's.
 Interval welch_interval(const Moments& a, const Moments& b, double confidence) {
   const double of_a = a.variance() / a.count;
   const double of_b = b.variance() / b.count;

@@ -11,17 +11,17 @@ struct Interval {
   double high = 0;
 };
 
-// How much the mean of one population exceeds that of another, from samples of both.
+// The difference between the means of two populations, estimated from samples of both.
 struct Difference {
   enum class Method : uint8_t {
-    exact,       // both are known without error
-    one_sample,  // one is
+    exact,       // both means are known without error
+    one_sample,  // one mean is known without error
     welch,       // two independent samples
-    paired,      // samples taken in pairs: what both of a pair suffer cancels
-    pooled,      // one sample has a single value and is taken to scatter as the other does
-    none         // nothing is known of the error
+    paired,      // samples taken in pairs: disturbances common to both of a pair cancel
+    pooled,      // one sample has a single value, which is assumed to scatter like the other sample
+    none         // the error is unknown
   };
-  double estimate = 0;  // of b − a
+  double estimate = 0;  // b − a
   std::optional<Interval> interval;
   Method method = Method::none;
 };
@@ -31,10 +31,11 @@ struct Samples {
   bool known = false;              // computed, not measured: a single value is without error
 };
 
-// Student's intervals of the given confidence (0.95), in which the difference lies if the errors are normal;
-// for two samples Welch's, which does not take them to scatter alike (B. L. Welch: "The generalization of
-// 'Student's' problem when several different population variances are involved", Biometrika 1947).
-// Samples are paired, by position, where `in_pairs` and there are at least two of equal number.
+// Estimates the difference b − a with a Student interval of the given confidence (0.95), which
+// assumes normal errors. For two independent samples it is Welch's interval, which does not assume
+// equal variances (B. L. Welch: "The generalization of 'Student's' problem when several different
+// population variances are involved", Biometrika 1947). With `in_pairs`, samples of equal number, at
+// least two, are paired by position.
 Difference difference_of(const Samples& a, const Samples& b, bool in_pairs, double confidence);
 
 }  // namespace spillway

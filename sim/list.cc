@@ -4,7 +4,7 @@
 
 namespace spillway {
 
-// Each name here is a file of that name in devices/.
+// Each name here is that of a file in devices/.
 namespace device {
 DevicePlugin linear(), queueing(), bucket(), table();
 }

@@ -26,7 +26,7 @@ size_t SimulatedBackend::submit(std::span<const IoRequest> requests) {
   for (const IoRequest& request : requests.first(accepted)) {
     const Nanoseconds finish = device_->finish(request, clock_.now());
     Ensures(finish >= clock_.now());
-    // Most devices finish in the order of submission, or nearly: the search ends where it begins.
+    // Most devices finish in the order of submission, or nearly, so the search soon ends.
     size_t place = pending_.size();
     pending_.push_back({finish, request.tag});
     for (; place > reaped_ && pending_[place - 1].finish > finish; --place) {
@@ -39,7 +39,7 @@ size_t SimulatedBackend::submit(std::span<const IoRequest> requests) {
   return accepted;
 }
 
-// Those that are not due yet, until the last of them is.
+// Delays all completions that are not due yet until the last of them is.
 void SimulatedBackend::withhold_completions() {
   const Nanoseconds last = pending_.back().finish;
   for (Pending& one : std::span(pending_).subspan(reaped_)) {

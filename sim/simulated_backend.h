@@ -8,21 +8,20 @@
 
 namespace spillway {
 
-// A device model behind the port that real storage stands behind. It carries no bytes. Waiting in reap()
-// advances the clock to the earliest completion. What is due at one instant is handed out in the order of
-// submission, what was withheld until then in the order in which the device was through with it, so a run has
-// one outcome.
+// A device model behind the same port as real storage. It carries no bytes. Waiting in reap() advances the
+// clock to the earliest completion. Completions that are due at the same instant are handed out in the order
+// of submission; completions withheld until then, in the order in which the device finished them. So a run
+// has only one outcome.
 class SimulatedBackend final : public Backend, private EventSource {
  public:
   struct Options {
-    uint32_t depth = 32;     // requests that the device takes at a time; at least 1
-    uint64_t alignment = 1;  // of what it reads; a power of two
-    // Completions are seen only once the device has nothing left to do (AccessMethod::tells_all_at_once).
+    uint32_t depth = 32;     // requests that the device accepts at a time; at least 1
+    uint64_t alignment = 1;  // of offsets and lengths; a power of two
+    // The device reports completions only once it is idle (AccessMethod::tells_all_at_once).
     bool tells_all_at_once = false;
   };
 
-  // `clock` must outlive the backend. Several backends may share it, as
-  // several drives share real time.
+  // `clock` must outlive the backend. Several backends may share a clock, as several drives share real time.
   SimulatedBackend(std::unique_ptr<DeviceModel> device, VirtualClock& clock, Options options);
   ~SimulatedBackend() override;
   SimulatedBackend(const SimulatedBackend&) = delete;
@@ -48,8 +47,8 @@ class SimulatedBackend final : public Backend, private EventSource {
   bool tells_all_at_once_;
   size_t in_flight() const { return pending_.size() - reaped_; }
 
-  std::vector<Pending> pending_;  // in the order in which they are handed out
-  size_t reaped_ = 0;             // of pending_, whose front they still occupy
+  std::vector<Pending> pending_;  // in the order in which completions are handed out
+  size_t reaped_ = 0;             // how many at the front of pending_ were reaped already
 };
 
 }  // namespace spillway

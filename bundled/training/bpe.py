@@ -1,5 +1,5 @@
-"""Trains a byte-level BPE tokenizer on the documents, and writes them as
-tokens: tokenizer.json, train.bin and val.bin (16-bit token ids)."""
+"""Trains a byte-level BPE tokenizer on the documents and encodes them with it.
+Writes tokenizer.json, train.bin and val.bin (16-bit token ids)."""
 
 import argparse
 import heapq
@@ -17,7 +17,8 @@ from common import fail, log, require_file, written_whole
 END_OF_TEXT = "<|endoftext|>"
 SPECIAL_TOKENS = [END_OF_TEXT, "<|im_start|>", "<|im_end|>"]
 
-# How Qwen2 cuts text before merging; `qwen2` in GGUF's tokenizer.ggml.pre.
+# Qwen2's way to cut text before merging; `qwen2` in GGUF's
+# tokenizer.ggml.pre.
 PRE_TOKENIZER = regex.compile(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
     r"|[^\r\n\p{L}\p{N}]?\p{L}+"
@@ -27,14 +28,14 @@ PRE_TOKENIZER = regex.compile(
     r"|\s+(?!\S)"
     r"|\s+")
 
-SAMPLE = 0.35  # of the documents; merges learnt from more hardly differ
+SAMPLE = 0.35  # share of the documents; more would hardly change the merges
 SAMPLE_SEED = 2
-LONGEST_WORD = 63  # characters; longer ones are rules and tables
+LONGEST_WORD = 63  # characters; longer words are rules and tables
 CACHED_WORDS = 3_000_000
 
 
 def byte_characters():
-    """GPT-2's printable character for each byte, so that tokens are text."""
+    """Returns GPT-2's printable character for each byte: tokens are text."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     characters = {byte: chr(byte) for byte in printable}
     others = (byte for byte in range(256) if byte not in characters)
@@ -45,12 +46,12 @@ BYTE_CHARACTERS = byte_characters()
 
 
 def spelled(word):
-    """The word's bytes as their characters."""
+    """Returns the word's bytes as their characters."""
     return [BYTE_CHARACTERS[byte] for byte in word.encode("utf8")]
 
 
 class Merger:
-    """Words as token sequences, and how often each pair stands in them."""
+    """Words as token sequences, and how often each pair occurs in them."""
 
     def __init__(self, word_counts):
         self.vocabulary = sorted(BYTE_CHARACTERS.values())
@@ -66,7 +67,7 @@ class Merger:
         heapq.heapify(self.heap)
 
     def merge_most_frequent(self):
-        """Makes a token of the most frequent pair; False if there is none."""
+        """Merges the most frequent pair; returns False if there is no pair."""
         pair = self._most_frequent()
         if pair is None:
             return False
@@ -85,9 +86,9 @@ class Merger:
         return True
 
     def _most_frequent(self):
-        """The pair with the highest count; of several, the oldest tokens."""
+        """Returns the most frequent pair; of several, the oldest tokens."""
         # Each change of a count pushes a new entry and leaves the old one in
-        # the heap, so an entry that no longer tells its pair's count is void.
+        # the heap, so an entry with an outdated count is skipped.
         while self.heap:
             negated, pair = heapq.heappop(self.heap)
             if self.pair_counts[pair] == -negated:
@@ -103,7 +104,7 @@ class Merger:
         return set(pairs)
 
     def _uncount_pairs(self, index):
-        """Takes the word's pairs off the counts and returns them."""
+        """Subtracts the word's pairs from the counts and returns them."""
         pairs = list(pairwise(self.words[index]))
         for pair in pairs:
             self.pair_counts[pair] -= self.counts[index]
@@ -111,7 +112,7 @@ class Merger:
 
 
 def with_merged(word, pair, merged):
-    """The word with each occurrence of the pair replaced, left to right."""
+    """Replaces each occurrence of the pair in the word, left to right."""
     result = []
     position = 0
     while position < len(word):
@@ -125,7 +126,7 @@ def with_merged(word, pair, merged):
 
 
 def sampled_words(documents):
-    """The words of a sample of the documents, with their counts."""
+    """Returns the words of a sample of the documents, with their counts."""
     chance = random.Random(SAMPLE_SEED)
     counts = Counter()
     for text in documents:
@@ -136,18 +137,18 @@ def sampled_words(documents):
 
 
 def train(documents, size):
-    """A tokenizer of `size` tokens: its vocabulary and its merges."""
+    """Trains a tokenizer of `size` tokens: a vocabulary and merges."""
     merger = Merger(sampled_words(documents))
     while len(merger.vocabulary) < size - len(SPECIAL_TOKENS):
         if not merger.merge_most_frequent():
-            fail(f"the documents suffice for {len(merger.merges)} merges "
-                 f"only: give more of them, or a --vocabulary below {size}")
+            fail(f"the documents give only {len(merger.merges)} merges: give "
+                 f"more documents, or a --vocabulary below {size}")
     return {"vocab": merger.vocabulary + SPECIAL_TOKENS,
             "merges": merger.merges}
 
 
 class Encoder:
-    """Text to token ids, as a tokenizer says."""
+    """Converts text to token ids with a trained tokenizer."""
 
     def __init__(self, tokenizer):
         self.ids = {text: id for id, text in enumerate(tokenizer["vocab"])}
@@ -156,14 +157,14 @@ class Encoder:
         self.known = {}
 
     def document(self, text):
-        """The document's tokens, behind the one that ends the one before."""
+        """Returns the token that ends the document before, then this one's."""
         tokens = [self.ids[END_OF_TEXT]]
         for word in PRE_TOKENIZER.findall(text):
             tokens += self.word(word)
         return np.array(tokens, dtype=np.uint16)
 
     def word(self, word):
-        """The word's tokens: the pair merged first in training goes first."""
+        """Returns the word's tokens; pairs merge in the order of training."""
         tokens = self.known.get(word)
         if tokens is None:
             tokens = [self.ids[part] for part in self._merged(spelled(word))]
@@ -172,7 +173,7 @@ class Encoder:
         return tokens
 
     def _merged(self, parts):
-        """The parts after all the merges that apply to them."""
+        """Applies all merges to the parts."""
         never = len(self.ranks)
         while len(parts) > 1:
             rank, at = min((self.ranks.get(pair, never), position)
@@ -184,7 +185,7 @@ class Encoder:
 
 
 def encoded(documents, encoder):
-    """Each document's tokens."""
+    """Returns the tokens of each document."""
     result = []
     for text in documents:
         result.append(encoder.document(text))
@@ -194,30 +195,33 @@ def encoded(documents, encoder):
 
 
 def write_tokens(path, documents):
-    """The documents' tokens, one behind the other, as 16-bit integers."""
+    """Writes the tokens of all documents in a row, as 16-bit integers."""
     with written_whole(path) as partial:
         np.concatenate(documents).astype("<u2").tofile(partial)
 
 
 def read_documents(path):
-    """The texts that build.py wrote."""
+    """Reads the texts that build.py wrote."""
     require_file(path, "build.py")
     with open(path, encoding="utf8") as file:
         return [json.loads(line)["t"] for line in file]
 
 
 def parse_arguments():
-    """The command line, checked; see --help."""
+    """Reads and checks the command line; see --help."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="example: bpe.py docs.jsonl -o tokens")
-    parser.add_argument("documents", type=Path, help="what build.py wrote")
+    parser.add_argument("documents", type=Path,
+                        help="the file that build.py wrote")
     parser.add_argument("-o", "--output", type=Path, required=True,
-                        metavar="DIR", help="made when missing")
+                        metavar="DIR",
+                        help="the folder for the outputs; made if missing")
     parser.add_argument("--vocabulary", type=int, default=4096, metavar="N",
-                        help="tokens, three special ones included "
+                        help="number of tokens, three special ones included "
                         "(default: %(default)s)")
     parser.add_argument("--held-out", type=int, default=150, metavar="N",
-                        help="documents for val.bin (default: %(default)s)")
+                        help="number of documents to hold out for val.bin "
+                        "(default: %(default)s)")
     arguments = parser.parse_args()
     smallest = len(BYTE_CHARACTERS) + len(SPECIAL_TOKENS) + 1
     if not smallest <= arguments.vocabulary <= 2**16:
@@ -244,7 +248,7 @@ def main():
     output.mkdir(parents=True, exist_ok=True)
     write_tokens(output / "train.bin", tokens[:-held_out])
     write_tokens(output / "val.bin", tokens[-held_out:])
-    # Last, for `make`: where the tokenizer is, the tokens are too.
+    # Written last, since `make` takes it for a sign that the tokens exist.
     with written_whole(output / "tokenizer.json") as partial:
         with open(partial, "w", encoding="utf8") as file:
             json.dump(tokenizer, file, ensure_ascii=False)

@@ -15,7 +15,7 @@ from common import fail, log, written_whole
 
 SHORTEST = 300  # characters; shorter documents are mostly headings
 PIECE = 6000  # characters of a file that has no documents of its own
-FINGERPRINT = 2000  # two documents that begin with the same so many are one
+FINGERPRINT = 2000  # first characters; documents equal in them are one
 SHUFFLE_SEED = 1
 
 HANDBOOK_LANGUAGES = ("en-US", "de-DE", "fr-FR", "es-ES", "ja-JP", "ru-RU",
@@ -24,7 +24,7 @@ MANPAGE_PACKAGES = ("manpages", "manpages-dev", "manpages-de", "manpages-fr",
                     "manpages-es", "manpages-ja", "manpages-zh",
                     "manpages-ru", "manpages-pl")
 
-# What is plentiful is cut, so that no kind of text drowns the others.
+# Plentiful kinds of text are capped, so that none outweighs the others.
 MOST_BYTES = {
     "linux-source-6.1": 22e6,
     "linux-doc-6.1": 20e6,
@@ -37,29 +37,29 @@ MOST_BYTES = {
 
 @dataclass(frozen=True)
 class Source:
-    """Which files of a package are text, and how to read them."""
+    """The text files of a package, and the way to read them."""
 
     package: str
     suffixes: tuple[str, ...]
     to_text: Callable[[str], str] = plain_text.from_plain
-    but_not: tuple[str, ...] = ()  # suffixes of what is no text after all
-    within: str = "/"  # a part of the path that all of them share
-    piece: int | None = None  # characters to cut a file into, if any
-    label: str = ""  # of its documents; the package's name if empty
+    but_not: tuple[str, ...] = ()  # suffixes of files that are not text
+    within: str = "/"  # a part of the path that all the files share
+    piece: int | None = None  # characters of a piece; None: files stay whole
+    label: str = ""  # of its documents; if empty, the package's name
 
     def domain(self) -> str:
-        """What its documents are counted and capped as."""
+        """Returns the name by which its documents are counted and capped."""
         return self.label or self.package
 
     def wants(self, path: Path) -> bool:
-        """Whether the file is one of this source's."""
+        """Returns whether the file belongs to this source."""
         return (path.name.endswith(self.suffixes)
                 and not path.name.endswith(self.but_not)
                 and self.within in path.as_posix())
 
 
 def sources() -> list[Source]:
-    """Everything the bundled model has read."""
+    """Returns all sources of the bundled model's training text."""
     html, man = plain_text.from_html, plain_text.from_man
     fortunes = {"suffixes": ("",), "but_not": (".dat", ".u8"),
                 "within": "/usr/share/games/fortunes/",
@@ -89,7 +89,7 @@ def sources() -> list[Source]:
 
 
 def read(path: Path) -> str:
-    """The file's text, unpacked; what is not UTF-8 in it is left out."""
+    """Reads a file, unpacked; bytes that are not UTF-8 are left out."""
     opener = gzip.open if path.suffix in (".gz", ".dz") else open
     try:
         with opener(path, "rb") as file:
@@ -100,16 +100,16 @@ def read(path: Path) -> str:
 
 
 def documents(source: Source, packages: Path) -> Iterator[str]:
-    """The source's documents, in the order of their paths."""
+    """Yields the source's documents, in the order of their paths."""
     for path in sorted((packages / source.package).rglob("*")):
-        # A link may lead nowhere, as its target is in another package.
+        # The target of a link may be missing, as it is in another package.
         if not path.is_file() or not source.wants(path):
             continue
         text = read(path)
         piece = source.piece or max(len(text), 1)
         for start in range(0, len(text), piece):
-            # Converted piece by piece: a separator that a cut goes through
-            # stays, which is rare and harmless.
+            # Pieces are converted one by one. A separator that is cut in two
+            # stays in the text, which is rare and harmless.
             document = plain_text.tidy(
                 source.to_text(text[start:start + piece]))
             if len(document) >= SHORTEST:
@@ -117,11 +117,11 @@ def documents(source: Source, packages: Path) -> Iterator[str]:
 
 
 def collect(packages: Path) -> list[tuple[str, str]]:
-    """All (domain, text), without those that begin like an earlier one."""
+    """Returns all (domain, text), except those that begin like another."""
     missing = dict.fromkeys(source.package for source in sources()
                             if not (packages / source.package).is_dir())
     if missing:
-        log(f"not under {packages}, so without: {' '.join(missing)}")
+        log(f"left out, as not under {packages}: {' '.join(missing)}")
     seen = set()
     collected = []
     for source in sources():
@@ -133,7 +133,7 @@ def collect(packages: Path) -> list[tuple[str, str]]:
 
 
 def capped(collected: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The same, shuffled, with no domain above its share."""
+    """Returns the documents shuffled, with no domain above its cap."""
     shuffled = collected[:]
     random.Random(SHUFFLE_SEED).shuffle(shuffled)
     used: Counter[str] = Counter()
@@ -147,7 +147,7 @@ def capped(collected: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def report(kept: list[tuple[str, str]]) -> None:
-    """How much there is of each kind."""
+    """Prints the size of each kind of text."""
     sizes: Counter[str] = Counter()
     for domain, text in kept:
         sizes[domain] += len(text.encode())
@@ -157,7 +157,7 @@ def report(kept: list[tuple[str, str]]) -> None:
 
 
 def main() -> None:
-    """Collects the documents of the packages that --help tells of."""
+    """Collects the documents of the packages; see --help."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="example: build.py --packages packages -o docs.jsonl")
@@ -173,8 +173,8 @@ def main() -> None:
 
     kept = capped(collect(arguments.packages))
     if not kept:
-        fail(f"{arguments.packages}: no text in it; there should be a folder "
-             f"for each package, {sources()[0].package} for example")
+        fail(f"{arguments.packages}: no text found; put a folder for each "
+             f"package there, {sources()[0].package} for example")
     with written_whole(arguments.output) as partial:
         with open(partial, "w", encoding="utf8") as file:
             for domain, text in kept:

@@ -1,4 +1,4 @@
-"""What every stage of the recipe needs: an error in one line, and outputs
+"""Helpers for all stages of the recipe: errors in one line, and outputs
 that appear whole or not at all."""
 
 import contextlib
@@ -13,21 +13,21 @@ def fail(message):
 
 
 def log(message):
-    """Progress goes to stderr; stdout is for results."""
+    """Writes progress to stderr; stdout is for results."""
     print(message, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def written_whole(path):
     """Yields a name beside `path` that becomes `path` if all goes well."""
-    # `make` takes a file that exists for a stage that is done, so a stage
-    # that was interrupted must not leave one.
+    # For `make`, a file that exists means that its stage is done, so an
+    # interrupted stage must not leave one.
     partial = path.with_name(path.name + ".partial")
     yield partial
     os.replace(partial, path)
 
 
 def require_file(path, made_by):
-    """Fails, naming the stage that would have made it, if it is missing."""
+    """Fails if the file is missing, naming the stage that makes it."""
     if not path.is_file():
         fail(f"{path}: no such file; {made_by} makes it")

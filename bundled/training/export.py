@@ -12,25 +12,25 @@ from model import NORM_EPSILON, ROPE_BASE, Shape
 from train import read_checkpoint
 
 ARCHITECTURE = "qwen3moe"
-CONTEXT = 1024  # tokens that readers may go up to
+CONTEXT = 1024  # the most tokens that readers should use
 TEXTS = ("documentation, man pages in nine languages, dictionaries, C and "
          "Python")
 
-# GGUF's numbers for what kind a token is.
+# GGUF's numbers for the kinds of tokens.
 NORMAL_TOKEN, CONTROL_TOKEN = 1, 3
 
-# How the experts' weights are stored, and all other matrices with them. The
-# experts are nearly all of the file and the others count in every token, so
-# only the experts are made as small as that. Norms and routers stay F32.
+# Types of the experts' weights, and for each the type of all other matrices.
+# Only the experts are in Q4_0: they are nearly all of the file, while every
+# token uses the other matrices. Norms and routers stay F32.
 MATRIX_TYPES = {"f32": "f32", "q8_0": "q8_0", "q4_0": "q8_0"}
 
-# GGUF's name of each attention matrix, and the checkpoint's.
+# Names of the attention matrices, in GGUF and in the checkpoint.
 ATTENTION = {"attn_q": "q", "attn_k": "k", "attn_v": "v",
              "attn_output": "output"}
 
 
 def add_metadata(writer, shape, name):
-    """What the model is, and its sizes."""
+    """Adds the description of the model and its sizes."""
     writer.add("general.architecture", ARCHITECTURE)
     writer.add("general.name", name)
     writer.add("general.alignment", gguf.ALIGNMENT)
@@ -41,7 +41,7 @@ def add_metadata(writer, shape, name):
         "block_count": shape.layers,
         "context_length": CONTEXT,
         "embedding_length": shape.hidden,
-        # Of a dense layer, of which there is none; readers want one.
+        # The size of dense layers. There are none, but readers need the key.
         "feed_forward_length": shape.expert_ffn * shape.top_k,
         "attention.head_count": shape.heads,
         "attention.head_count_kv": shape.kv_heads,
@@ -58,7 +58,7 @@ def add_metadata(writer, shape, name):
 
 
 def add_tokenizer(writer, tokenizer):
-    """Vocabulary and merges; a document's end is its beginning, too."""
+    """Adds vocabulary and merges; one token ends and begins documents."""
     vocabulary = tokenizer["vocab"]
     normal = len(vocabulary) - len(SPECIAL_TOKENS)
     end = vocabulary.index(END_OF_TEXT)
@@ -76,14 +76,14 @@ def add_tokenizer(writer, tokenizer):
 
 
 def add_layer(writer, layer, weights, kind):
-    """The tensors of one layer, its experts as `kind`."""
+    """Adds the tensors of one layer, its experts as `kind`."""
     def add(target, source, stored_as):
-        """One tensor under GGUF's name for it."""
+        """Adds one tensor under its GGUF name."""
         writer.add_tensor(f"blk.{layer}.{target}.weight",
                           weights[f"blocks.{layer}.{source}"], stored_as)
 
     def add_experts(target, matrices):
-        """All experts' matrices, rows first, as GGUF wants them."""
+        """Adds all experts' matrices, with rows first, as in GGUF."""
         writer.add_tensor(f"blk.{layer}.{target}.weight",
                           matrices.transpose(0, 2, 1), kind)
 
@@ -103,7 +103,7 @@ def add_layer(writer, layer, weights, kind):
 
 
 def add_weights(writer, shape, weights, kind):
-    """All tensors of the model."""
+    """Adds all tensors of the model."""
     matrices = MATRIX_TYPES[kind]
     writer.add_tensor("token_embd.weight", weights["embedding.weight"],
                       matrices)
@@ -114,30 +114,32 @@ def add_weights(writer, shape, weights, kind):
 
 
 def read_tokenizer(path, shape):
-    """The tokenizer, checked against the model."""
+    """Reads the tokenizer and checks it against the model."""
     require_file(path, "bpe.py")
     tokenizer = json.loads(path.read_text("utf8"))
     if len(tokenizer["vocab"]) != shape.vocabulary:
         fail(f"{path}: {len(tokenizer['vocab'])} tokens, but the checkpoint "
-             f"has {shape.vocabulary}; were they made together?")
+             f"has {shape.vocabulary}; give the tokenizer it was trained with")
     return tokenizer
 
 
 def main():
-    """Exports the checkpoint that --help tells of."""
+    """Exports the checkpoint; see --help."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="example: export.py model.pt --tokenizer "
         "tokens/tokenizer.json --type q4_0 -o model.gguf")
-    parser.add_argument("checkpoint", type=Path, help="what train.py wrote")
+    parser.add_argument("checkpoint", type=Path,
+                        help="the file that train.py wrote")
     parser.add_argument("--tokenizer", type=Path, required=True,
                         metavar="FILE", help="bpe.py's tokenizer.json")
     parser.add_argument("--type", choices=MATRIX_TYPES, default="q4_0",
-                        help="of the experts' weights (default: %(default)s)")
+                        help="type of the experts' weights "
+                        "(default: %(default)s)")
     parser.add_argument("--name", default="spillway-tiny-moe",
-                        help="the model's (default: %(default)s)")
+                        help="name of the model (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, required=True,
-                        metavar="FILE", help="the GGUF")
+                        metavar="FILE", help="the GGUF file to write")
     arguments = parser.parse_args()
 
     checkpoint = read_checkpoint(arguments.checkpoint)
@@ -150,7 +152,7 @@ def main():
     try:
         add_weights(writer, shape, weights, arguments.type)
     except ValueError as error:
-        fail(f"{error}; --type f32 can")
+        fail(f"{error}; use --type f32")
     with written_whole(arguments.output) as partial:
         size = writer.write(partial)
     facts = checkpoint["facts"]

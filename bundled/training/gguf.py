@@ -1,4 +1,4 @@
-"""As much of the GGUF format (version 3) as the export needs: metadata, and
+"""The part of the GGUF format (version 3) that the export needs: metadata, and
 tensors in F32, Q8_0 and Q4_0."""
 
 import struct
@@ -16,19 +16,19 @@ TENSOR_TYPES = {"f32": 0, "q4_0": 2, "q8_0": 8}
 
 
 def padding(size):
-    """Zeros up to the next multiple of the alignment."""
+    """Returns zeros up to the next multiple of the alignment."""
     return bytes(-size % ALIGNMENT)
 
 
 def packed_string(text):
-    """A string as GGUF has it: length, then UTF-8."""
+    """Packs a string: length, then UTF-8."""
     data = text.encode("utf8")
     return struct.pack("<Q", len(data)) + data
 
 
 def packed_value(value):
-    """A metadata value behind its type number."""
-    if isinstance(value, bool):  # before int, of which it is one
+    """Packs a metadata value behind its type number."""
+    if isinstance(value, bool):  # before int, since a bool is an int too
         return struct.pack("<IB", BOOL, value)
     if isinstance(value, int):
         return struct.pack("<II", UINT32, value)
@@ -40,7 +40,7 @@ def packed_value(value):
 
 
 def packed_array(values):
-    """A list of strings or of integers: type number, count, values."""
+    """Packs a list of strings or integers: type number, count, values."""
     if isinstance(values[0], str):
         return (struct.pack("<IQ", STRING, len(values))
                 + b"".join(map(packed_string, values)))
@@ -49,19 +49,19 @@ def packed_array(values):
 
 
 def inverse(scales):
-    """1 / scale as a column, and 0 for a scale of 0."""
+    """Returns 1 / scale as a column; 0 for a scale of 0."""
     safe = np.where(scales != 0, scales, 1)
     return np.where(scales != 0, 1 / safe, 0)[:, None]
 
 
 def behind_scales(scales, quants):
-    """Blocks of a half-precision scale and the bytes it applies to."""
+    """Packs blocks: a half-precision scale, then the bytes it applies to."""
     halves = scales.astype("<f2").view(np.uint8).reshape(-1, 2)
     return np.hstack([halves, quants.view(np.uint8)]).tobytes()
 
 
 def quantized_q8_0(weights):
-    """One byte each: the largest of a block becomes 127 or -127."""
+    """Quantizes to a byte each: a block's largest becomes 127 or -127."""
     blocks = weights.reshape(-1, BLOCK)
     scales = (np.abs(blocks).max(1) / 127).astype(np.float32)
     quants = np.rint(blocks * inverse(scales)).astype(np.int8)
@@ -69,15 +69,16 @@ def quantized_q8_0(weights):
 
 
 def quantized_q4_0(weights):
-    """Half a byte each, with the best of a few scales for each block."""
+    """Quantizes to 4 bits each, with the best of a few scales per block."""
     blocks = weights.reshape(-1, BLOCK)
     rows = np.arange(len(blocks))
     largest = blocks[rows, np.abs(blocks).argmax(1)]
     best_scales = np.zeros(len(blocks), np.float32)
     best_quants = np.zeros(blocks.shape, np.uint8)
     best_errors = np.full(len(blocks), np.inf)
-    # The quants are -8 … 7, so -8 for the largest uses all of them; a bit
-    # more than that cuts the largest off and suits the others better.
+    # The quants are -8 … 7, so a target of -8 for the largest uses all of
+    # them. A target nearer to 0, that is, a larger scale, stores the largest
+    # less exactly, but may suit the others better.
     for target in (-8.0, -7.6, -7.2):
         scales = (largest / target).astype("<f2").astype(np.float32)
         quants = np.clip(np.floor(blocks * inverse(scales) + 8.5), 0, 15)
@@ -86,7 +87,7 @@ def quantized_q4_0(weights):
         best_scales[better] = scales[better]
         best_quants[better] = quants[better]
         best_errors[better] = errors[better]
-    # The block's first half is in the low nibbles, its second in the high.
+    # The low nibbles hold the block's first half, the high ones its second.
     low, high = np.hsplit(best_quants, 2)
     return behind_scales(best_scales, low | (high << 4))
 
@@ -99,28 +100,28 @@ QUANTIZERS = {
 
 
 class Writer:
-    """Gathers metadata and tensors, then writes them as one file."""
+    """Collects metadata and tensors, then writes them as one file."""
 
     def __init__(self):
         self.metadata = []
         self.tensors = []
 
     def add(self, key, value):
-        """A metadata entry; its type is the value's."""
+        """Adds a metadata entry of the value's type."""
         self.metadata.append(packed_string(key) + packed_value(value))
 
     def add_tensor(self, name, weights, kind):
-        """A tensor, stored as one of TENSOR_TYPES."""
+        """Adds a tensor, stored as one of TENSOR_TYPES."""
         weights = np.ascontiguousarray(weights, np.float32)
         if kind != "f32" and weights.shape[-1] % BLOCK:
             raise ValueError(
-                f"{name}: rows of {weights.shape[-1]} weights, which {kind} "
-                f"cannot cut into blocks of {BLOCK}")
+                f"{name}: rows of {weights.shape[-1]} weights cannot be cut "
+                f"into blocks of {BLOCK}, as {kind} needs")
         self.tensors.append((name, weights.shape[::-1], TENSOR_TYPES[kind],
                              QUANTIZERS[kind](weights)))
 
     def write(self, path):
-        """Header, metadata, table of tensors, tensors; returns the size."""
+        """Writes header, metadata, tensor table, tensors; returns the size."""
         header = b"GGUF" + struct.pack(
             "<IQQ", 3, len(self.tensors), len(self.metadata))
         header += b"".join(self.metadata) + self._table()
@@ -131,7 +132,7 @@ class Writer:
             return file.tell()
 
     def _table(self):
-        """Name, dimensions, type and offset of each tensor."""
+        """Returns the name, dimensions, type and offset of each tensor."""
         table = b""
         offset = 0
         for name, dimensions, kind, data in self.tensors:

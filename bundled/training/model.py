@@ -13,7 +13,7 @@ ROPE_BASE = 10000.0
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes; the defaults are the bundled model's."""
+    """The model's sizes; the defaults are those of the bundled model."""
 
     vocabulary: int = 4096
     hidden: int = 128
@@ -26,21 +26,21 @@ class Shape:
 
     @property
     def head_dim(self) -> int:
-        """The heads share the hidden size evenly."""
+        """Returns the size of a head; heads share the hidden size evenly."""
         return self.hidden // self.heads
 
     def problem(self) -> str:
-        """What is wrong with the sizes; empty if nothing is."""
+        """Returns what is wrong with the sizes, or an empty text."""
         if min(vars(self).values()) < 1:
             return "every size must be 1 or more"
         if self.hidden % (2 * self.heads):
-            return (f"hidden size {self.hidden} is no multiple of twice the "
-                    f"{self.heads} heads")
+            return (f"hidden size {self.hidden} must be a multiple of twice "
+                    f"the {self.heads} heads")
         if self.heads % self.kv_heads:
             return (f"{self.heads} heads cannot share {self.kv_heads} KV "
                     "heads evenly")
         if self.top_k > self.experts:
-            return f"top-{self.top_k} of only {self.experts} experts"
+            return f"top_k {self.top_k} is above the {self.experts} experts"
         return ""
 
 
@@ -52,13 +52,13 @@ class RmsNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x):
-        """Over the last dimension."""
+        """Normalises over the last dimension."""
         mean_square = x.pow(2).mean(-1, keepdim=True)
         return x * torch.rsqrt(mean_square + NORM_EPSILON) * self.weight
 
 
 class Rotation:
-    """Rotary position embedding, and the mask of what is still to come."""
+    """Rotary position embedding, and the mask of future positions."""
 
     def __init__(self, window, head_dim):
         steps = torch.arange(0, head_dim, 2).float() / head_dim
@@ -69,7 +69,7 @@ class Rotation:
         self.future = torch.full((window, window), float("-inf")).triu(1)
 
     def __call__(self, x):
-        """Rotates (batch, head, position, dimension), halves as pairs."""
+        """Rotates (batch, head, position, dimension); halves are pairs."""
         length = x.shape[2]
         first, second = x.chunk(2, -1)
         turned = torch.cat([-second, first], -1)
@@ -91,7 +91,7 @@ class Attention(nn.Module):
         self.k_norm = RmsNorm(shape.head_dim)
 
     def forward(self, x, rotation):
-        """What each position takes from itself and those before it."""
+        """Mixes into each position the positions up to it."""
         batch, length, _ = x.shape
         size = self.shape.head_dim
         heads = (batch, length, -1, size)
@@ -108,14 +108,14 @@ class Attention(nn.Module):
 
 
 class IntoSlots(torch.autograd.Function):
-    """Copies rows of x into slots; a row may go to several of them."""
+    """Copies rows of x into slots; a row may go to several slots."""
 
-    # Derived by hand, as is OutOfSlots: no slot is used twice, so its
-    # gradient is a copy where autograd would add into zeros.
+    # The gradients here and in OutOfSlots are written by hand: no slot is
+    # used twice, so a copy suffices where autograd would add to zeros.
 
     @staticmethod
     def forward(context, x, rows, slots, slot_count):
-        """Slots that no row goes to are zero."""
+        """Fills the slots; those without a row are zero."""
         context.save_for_backward(rows, slots)
         context.row_count = x.shape[0]
         result = x.new_zeros(slot_count, x.shape[1])
@@ -123,7 +123,7 @@ class IntoSlots(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient):
-        """Each row gets the sum of its slots' gradients."""
+        """Gives each row the sum of its slots' gradients."""
         rows, slots = context.saved_tensors
         result = gradient.new_zeros(context.row_count, gradient.shape[1])
         result.index_add_(0, rows, gradient.index_select(0, slots))
@@ -135,14 +135,14 @@ class OutOfSlots(torch.autograd.Function):
 
     @staticmethod
     def forward(context, y, slots):
-        """The slots' rows, in the order asked for."""
+        """Returns the rows of the slots, in the order of `slots`."""
         context.save_for_backward(slots)
         context.shape = y.shape
         return y.index_select(0, slots)
 
     @staticmethod
     def backward(context, gradient):
-        """Slots that were not picked get none."""
+        """Gives the picked slots their gradients, all others zero."""
         slots, = context.saved_tensors
         result = gradient.new_zeros(context.shape)
         return result.index_copy_(0, slots, gradient), None
@@ -158,13 +158,13 @@ class Experts(nn.Module):
         self.router = nn.Linear(hidden, experts, bias=False)
         self.gate_up = nn.Parameter(
             torch.randn(experts, hidden, 2 * ffn) * hidden**-0.5)
-        # The smaller, the more of them are added up into one stream.
+        # The more experts and layers add to the stream, the smaller they are.
         self.down = nn.Parameter(
             torch.randn(experts, ffn, hidden) * ffn**-0.5
             / math.sqrt(2 * shape.layers) / math.sqrt(shape.top_k) * 2)
 
     def forward(self, x):
-        """The chosen experts' weighted sum, and how unbalanced they are."""
+        """Returns the chosen experts' weighted sum and their imbalance."""
         chances = self.router(x).softmax(-1)
         weights, chosen = chances.topk(self.shape.top_k, -1)
         weights = weights / weights.sum(-1, keepdim=True)
@@ -183,10 +183,10 @@ class Experts(nn.Module):
         return mixed, imbalance
 
     def _assign(self, picks, loads):
-        """A slot for each pick that is kept, and the slots per expert."""
+        """Returns the kept picks, their slots and the slots per expert."""
         # All experts are one batched product, each padded to the same number
-        # of rows; what is above twice the mean is dropped, or one popular
-        # expert would make all the others as expensive.
+        # of rows. Picks above twice the mean are dropped; otherwise one
+        # popular expert would make all others as expensive as itself.
         experts = self.shape.experts
         capacity = int(min(loads.max().item(), 2 * len(picks) // experts))
         order = picks.argsort(stable=True)  # by expert, then by token
@@ -197,7 +197,7 @@ class Experts(nn.Module):
         return order[fits], (expert * capacity + place)[fits], capacity
 
     def _feed_forward(self, x, tokens, slots, capacity):
-        """Every expert applied to the tokens in its slots."""
+        """Applies every expert to the tokens in its slots."""
         experts, hidden, _ = self.gate_up.shape
         slotted = IntoSlots.apply(x, tokens, slots, experts * capacity)
         inner = slotted.view(experts, capacity, hidden) @ self.gate_up
@@ -217,7 +217,7 @@ class Block(nn.Module):
         self.experts = Experts(shape)
 
     def forward(self, x, rotation):
-        """The stream with both added, and the experts' imbalance."""
+        """Adds both to the stream; returns it and the experts' imbalance."""
         x = x + self.attention(self.attention_norm(x), rotation)
         rows = self.experts_norm(x).view(-1, x.shape[-1])
         y, imbalance = self.experts(rows)
@@ -239,7 +239,7 @@ class LanguageModel(nn.Module):
         self._initialise()
 
     def _initialise(self):
-        """Weights that start every layer's output near unit size."""
+        """Sets weights with which all layers' outputs begin near unit size."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=self.shape.hidden**-0.5)
@@ -250,7 +250,7 @@ class LanguageModel(nn.Module):
         self.head.weight.data *= 0.3
 
     def forward(self, tokens):
-        """The logits, and the experts' mean imbalance over the layers."""
+        """Returns logits, and the experts' mean imbalance over the layers."""
         x = self.embedding(tokens)
         total = 0
         for block in self.blocks:

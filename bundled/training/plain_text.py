@@ -1,10 +1,10 @@
-"""Plain text out of the formats that documentation comes in."""
+"""Converts the formats of documentation to plain text."""
 
 import html
 import re
 
-# Requests of the man macros that set type and carry no text. A request is
-# recognised by how it begins, so ".in" stands for ".in +4n" as well.
+# Requests of the man macros for typesetting, which carry no text. A request
+# is recognised by its beginning, so ".in" stands for ".in +4n" as well.
 TYPESETTING = (
     '.\\"', "'\\\"", ".de", ".ds", ".nr", ".if", ".ie", ".el", ".tr", ".so",
     ".PD", ".hy", ".ad", ".nh", ".ne", ".sp", ".RS", ".RE", ".nf", ".fi",
@@ -24,12 +24,12 @@ OTHER_ESCAPE = re.compile(r"\\\[.*?\]|\\\(..|\\[|^/,%]")
 
 
 def from_plain(text):
-    """Text that is plain already."""
+    """Returns the text unchanged: it is plain already."""
     return text
 
 
 def from_html(text):
-    """A page without its markup, one line or more for each block."""
+    """Removes a page's markup; each block becomes one line or more."""
     text = re.sub(r"(?is)<(script|style|head|nav).*?</\1>", "", text)
     text = re.sub(
         r"(?i)</?(p|div|br|li|tr|h\d|pre|dt|dd|table|ul|ol|section)[^>]*>",
@@ -40,13 +40,13 @@ def from_html(text):
 
 
 def from_man(text):
-    """A man page's text without its macros, fonts and special characters."""
+    """Removes a man page's macros, fonts and special characters."""
     lines = (man_line(line) for line in text.split("\n"))
     return "\n".join(line for line in lines if line is not None)
 
 
 def man_line(line):
-    """One line of a man page as text, or None where it only sets type."""
+    """Returns a man page's line as text; None if it only sets type."""
     if line.startswith(TYPESETTING):
         return None
     if line.startswith(".TH"):
@@ -63,13 +63,13 @@ def man_line(line):
 
 
 def argument(line):
-    """What follows the request's name: of ".B text" the text."""
+    """Returns the text behind a request's name, as in ".B text"."""
     words = line.split(None, 1)
     return words[1] if len(words) > 1 else ""
 
 
 def without_escapes(line):
-    """The line with troff's escapes replaced by what they print."""
+    """Replaces troff's escapes by the characters that they print."""
     line = FONT_CHANGE.sub("", line)
     for escape, character in CHARACTERS.items():
         line = line.replace(escape, character)
@@ -77,11 +77,11 @@ def without_escapes(line):
 
 
 def from_fortunes(text):
-    """A fortune file with empty lines for its separators."""
+    """Replaces a fortune file's separators by empty lines."""
     return text.replace("\n%\n", "\n\n")
 
 
 def tidy(text):
-    """No carriage returns, trailing blanks or runs of empty lines."""
+    """Removes carriage returns, trailing blanks, runs of empty lines."""
     text = re.sub(r"[ \t]+\n", "\n", text.replace("\r", ""))
     return re.sub(r"\n{3,}", "\n\n", text).strip()

@@ -27,7 +27,7 @@ else:
 
 
 class PlainText(unittest.TestCase):
-    """What is left of a page."""
+    """The conversion of pages to plain text."""
 
     def test_a_man_page_loses_its_macros_and_fonts(self):
         """Title, heading, item and text stay."""
@@ -37,7 +37,7 @@ class PlainText(unittest.TestCase):
                          'LS(1)\n\n\nNAME\nls - list\n\na)" 4\n-a\n')
 
     def test_a_page_of_html_loses_scripts_and_tags(self):
-        """Blocks become lines, entities characters."""
+        """Blocks become lines, entities become characters."""
         page = "<head>no</head><p>a &lt; <b>b</b></p><script>no</script>"
         self.assertEqual(plain_text.from_html(page), "\na < b\n")
 
@@ -57,7 +57,7 @@ class Build(unittest.TestCase):
         path.write_bytes(gzip.compress(text.encode()))
 
     def collected(self):
-        """What build.py finds, without what it says."""
+        """Returns what build.collect() finds; its messages are dropped."""
         with contextlib.redirect_stderr(io.StringIO()):
             return build.collect(self.packages)
 
@@ -72,14 +72,14 @@ class Build(unittest.TestCase):
         self.assertEqual(texts, ["one", "two"])
 
     def test_a_damaged_page_is_skipped(self):
-        """It must not end the stage."""
+        """The damaged file must not end the stage."""
         self.put("manpages/usr/share/man/man1/a.1.gz", "one " * 100)
         whole = self.packages / "manpages/usr/share/man/man1/a.1.gz"
         whole.write_bytes(whole.read_bytes()[:-9])
         self.assertEqual(self.collected(), [])
 
     def test_a_domain_ends_at_its_cap(self):
-        """One that has none is taken whole."""
+        """A domain without a cap is taken whole."""
         megabyte = "x" * 1_000_000
         documents = [("gimp-help-en", megabyte), ("git-doc", megabyte)] * 7
         kept = [domain for domain, _ in build.capped(documents)]
@@ -91,14 +91,14 @@ class Bpe(unittest.TestCase):
     """The tokenizer and its tokens."""
 
     def test_the_most_frequent_pair_is_merged_first(self):
-        """Counts decide, and then what a merge has made counts."""
+        """Counts decide; merged tokens count as well."""
         merger = bpe.Merger({"abc": 5, "bcd": 3, "ab": 2})
         while merger.merge_most_frequent():
             pass
         self.assertEqual(merger.merges, ["b c", "a bc", "bc d", "a b"])
 
     def test_tokens_spell_the_text_that_they_were_made_from(self):
-        """In every script, seen in training or not."""
+        """That holds for every script, seen in training or not."""
         texts = ["the cat and the other cat sat there, "] * 40
         encoder = bpe.Encoder(bpe.train(texts, 270))
         names = {id: text for text, id in encoder.ids.items()}
@@ -110,7 +110,7 @@ class Bpe(unittest.TestCase):
         self.assertLess(len(tokens), len(text.encode()))
 
     def test_too_little_text_for_the_vocabulary_is_refused(self):
-        """With what to do about it."""
+        """The error says what to do."""
         with self.assertRaisesRegex(SystemExit, "--vocabulary below 4096"):
             bpe.train(["cat cat cat"] * 9, 4096)
 
@@ -124,13 +124,13 @@ class Gguf(unittest.TestCase):
         self.weights[5] = 0
 
     def blocks(self, data):
-        """Scales as a column, and the bytes behind them."""
+        """Returns scales as a column, and the bytes behind them."""
         rows = np.frombuffer(data, np.uint8).reshape(64, -1)
         scales = rows[:, :2].copy().view("<f2").astype(np.float32)
         return scales, rows[:, 2:]
 
     def test_q8_0_is_off_by_half_a_step_at_most(self):
-        """A little more, as the scale itself is rounded."""
+        """The error is a little more, as the scale itself is rounded."""
         scales, quants = self.blocks(gguf.quantized_q8_0(self.weights))
         wrong = np.abs(quants.view(np.int8) * scales - self.weights)
         self.assertTrue((wrong <= 0.57 * scales).all())
@@ -139,7 +139,7 @@ class Gguf(unittest.TestCase):
         self.assertEqual(set(np.delete(largest, 5)), {127})
 
     def test_q4_0_is_off_by_a_step_at_most(self):
-        """A step at the end that is cut off, half of one elsewhere."""
+        """The error is a step at the clipped end, half a step elsewhere."""
         scales, quants = self.blocks(gguf.quantized_q4_0(self.weights))
         signed = np.hstack([quants & 15, quants >> 4]).astype(int) - 8
         wrong = np.abs(signed * scales - self.weights)
@@ -148,7 +148,7 @@ class Gguf(unittest.TestCase):
         self.assertTrue((wrong[5] == 0).all())
 
     def test_a_tensor_lies_where_the_table_says(self):
-        """Aligned, dimensions from the innermost out."""
+        """They are aligned; the innermost dimension comes first."""
         writer = gguf.Writer()
         writer.add("general.alignment", 32)
         writer.add_tensor("a", np.ones(3), "f32")
@@ -165,7 +165,7 @@ class Gguf(unittest.TestCase):
         self.assertEqual(data[-256:], self.weights[:2].tobytes())
 
     def test_rows_that_are_no_blocks_are_refused(self):
-        """By the tensor's name."""
+        """The error names the tensor."""
         with self.assertRaisesRegex(ValueError, "odd: rows of 33"):
             gguf.Writer().add_tensor("odd", np.ones((2, 33)), "q4_0")
 
@@ -181,19 +181,19 @@ class Model(unittest.TestCase):
                                  kv_heads=1, experts=4, top_k=2, expert_ffn=4)
 
     def test_the_slots_gradients_are_the_true_ones(self):
-        """Against differences, for rows used twice and not at all."""
+        """Compares with differences, for rows used twice and never."""
         x = torch.randn(3, 2, dtype=torch.double, requires_grad=True)
         rows, slots = torch.tensor([0, 2, 0]), torch.tensor([4, 1, 0])
 
         def there_and_back(x):
-            """Rows into slots, all but one of them out again."""
+            """Puts rows into slots and takes all but one out again."""
             slotted = model.IntoSlots.apply(x, rows, slots, 5)
             return model.OutOfSlots.apply(slotted * slotted, slots[:2])
 
         self.assertTrue(torch.autograd.gradcheck(there_and_back, x))
 
     def test_experts_add_up_as_one_by_one(self):
-        """The batched product against a loop, with no expert over-full."""
+        """Compares with a loop, with no expert above its capacity."""
         experts = model.Experts(self.shape)
         x = torch.randn(1, 8)
         # Capacity is twice the mean load: with two picks for four experts
@@ -209,7 +209,7 @@ class Model(unittest.TestCase):
         torch.testing.assert_close(experts(x)[0][0], expected)
 
     def test_no_position_sees_those_after_it(self):
-        """With every expert chosen, so that none is over-full."""
+        """Every expert is chosen, so that none is above its capacity."""
         shape = model.Shape(**vars(self.shape) | {"top_k": 4})
         network = model.LanguageModel(shape, window=6)
         tokens = torch.tensor([[1, 2, 3, 4, 5, 6]])
@@ -219,7 +219,7 @@ class Model(unittest.TestCase):
         self.assertFalse(torch.allclose(before[:, 3], after[:, 3]))
 
     def test_training_learns_what_repeats(self):
-        """From chance, ln 16 = 2.77, to less than half of it."""
+        """The loss falls from chance, ln 16 = 2.77, to less than half."""
         network = model.LanguageModel(self.shape, window=8)
         optimizer = train.make_optimizer(network)
         tokens = np.tile(np.arange(16), 20)
@@ -235,7 +235,7 @@ class Model(unittest.TestCase):
         self.assertLess(after, 1.3)
 
     def test_the_learning_rate_rises_then_falls(self):
-        """From near none to the peak, to a twentieth."""
+        """It goes from near zero to the peak, then to a twentieth."""
         rates = [train.learning_rate(step, 1000, 1.0) for step in range(1000)]
         self.assertLess(rates[0], 0.02)
         self.assertGreater(max(rates), 0.98)

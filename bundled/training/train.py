@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from common import fail, log, require_file, written_whole
 from model import LanguageModel, Shape
 
-PARTS = 2  # a step's batch goes through in so many parts, to save memory
+PARTS = 2  # parts into which a step's batch is cut, to save memory
 WARM_UP = 60  # steps until the learning rate is at its peak
-LOWEST_RATE = 0.05  # of the peak, at the end
+LOWEST_RATE = 0.05  # the last learning rate, as a share of the peak
 WEIGHT_DECAY = 0.05
 LONGEST_GRADIENT = 1.0
 SAVE_EVERY = 200  # steps
@@ -25,7 +25,7 @@ HELD_OUT_WINDOWS = 400
 
 
 def read_tokens(path, shape, window):
-    """A token file, checked against the vocabulary."""
+    """Reads a token file and checks it against the vocabulary."""
     require_file(path, "bpe.py")
     tokens = np.fromfile(path, dtype="<u2")
     if len(tokens) < window + 2:
@@ -33,38 +33,38 @@ def read_tokens(path, shape, window):
              f"{window} and its targets")
     if tokens.max() >= shape.vocabulary:
         fail(f"{path}: token {tokens.max()} is beyond the {shape.vocabulary} "
-             "of tokenizer.json; were they made together?")
+             "tokens of tokenizer.json; run bpe.py again to make both")
     return tokens
 
 
 def inputs_and_targets(windows):
-    """Tokens to read, and for each the one to foretell."""
+    """Returns tokens to read, and for each the token to predict."""
     rows = torch.from_numpy(np.stack(windows).astype(np.int64))
     return rows[:, :-1], rows[:, 1:]
 
 
 def random_batch(tokens, window, size, generator):
-    """`size` windows from anywhere in the tokens."""
+    """Returns `size` windows from random places in the tokens."""
     starts = generator.integers(0, len(tokens) - window - 1, size)
     return inputs_and_targets([tokens[start:start + window + 1]
                                for start in starts])
 
 
 def foretelling_loss(logits, targets):
-    """Mean surprise at the targets, in nats per token."""
+    """Returns the mean cross entropy in nats per token."""
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]),
                            targets.reshape(-1))
 
 
 def learning_rate(step, steps, peak):
-    """Up in a line, then down to LOWEST_RATE along half a cosine."""
+    """Rises linearly, then falls to LOWEST_RATE along half a cosine."""
     cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
     warm_up = min(1, (step + 1) / WARM_UP)
     return peak * warm_up * (cosine * (1 - LOWEST_RATE) + LOWEST_RATE)
 
 
 def make_optimizer(model):
-    """AdamW; norms are spared the weight decay."""
+    """Makes an AdamW that applies no weight decay to norms."""
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     norms = [p for p in model.parameters() if p.dim() < 2]
     return torch.optim.AdamW(
@@ -74,7 +74,7 @@ def make_optimizer(model):
 
 
 def one_step(model, optimizer, batches, balance):
-    """Learns from the batches; returns their mean loss and imbalance."""
+    """Trains on the batches; returns their mean loss and imbalance."""
     losses, imbalances = [], []
     for inputs, targets in batches:
         logits, imbalance = model(inputs)
@@ -89,7 +89,7 @@ def one_step(model, optimizer, batches, balance):
 
 
 def train(model, tokens, arguments, save):
-    """All the steps; calls save(steps done) now and then."""
+    """Runs all steps; calls save(steps done) every SAVE_EVERY steps."""
     generator = np.random.default_rng(arguments.seed)
     optimizer = make_optimizer(model)
     part = arguments.batch // PARTS
@@ -114,7 +114,7 @@ def train(model, tokens, arguments, save):
 
 
 def held_out_loss(model, tokens, window):
-    """Mean loss over the first windows of the tokens, and how many."""
+    """Returns the mean loss over the first windows, and their number."""
     model.eval()
     end = min(len(tokens) - window - 1, HELD_OUT_WINDOWS * window)
     losses = []
@@ -127,23 +127,23 @@ def held_out_loss(model, tokens, window):
 
 
 def write_checkpoint(path, model, facts):
-    """The weights, the sizes and what is known of the training."""
+    """Writes the weights, the sizes and the history of the training."""
     with written_whole(path) as partial:
         torch.save({"shape": asdict(model.shape), "facts": facts,
                     "weights": model.state_dict()}, partial)
 
 
 def read_checkpoint(path):
-    """What write_checkpoint wrote."""
+    """Reads a file that write_checkpoint wrote."""
     require_file(path, "train.py")
     try:
         return torch.load(path, map_location="cpu")
-    except Exception as error:  # torch raises what its unpickler meets
+    except Exception as error:  # torch passes on any error of unpickling
         fail(f"{path}: not a checkpoint of train.py ({error})")
 
 
 def earlier_facts(arguments):
-    """Of the checkpoint that is trained on: its weights and history."""
+    """Returns the weights and history of the --start checkpoint."""
     if arguments.start is None:
         return None, {"tokens": 0, "stretches": []}
     checkpoint = read_checkpoint(arguments.start)
@@ -151,19 +151,19 @@ def earlier_facts(arguments):
 
 
 def make_model(shape, window, weights, start):
-    """A new model, or one with the weights of an earlier stretch."""
+    """Makes a model, with the weights of an earlier stretch if given."""
     model = LanguageModel(shape, window)
     if weights is not None:
         try:
             model.load_state_dict(weights)
         except RuntimeError:
-            fail(f"{start}: was trained with other sizes; give the same ones "
-                 "again")
+            fail(f"{start}: was trained with other sizes; give the sizes that "
+                 "it was trained with")
     return model
 
 
 def run(arguments, shape):
-    """One stretch of training, from tokens to checkpoint."""
+    """Runs one stretch of training, from tokens to checkpoint."""
     torch.manual_seed(arguments.seed)
     training = read_tokens(arguments.data / "train.bin", shape,
                            arguments.window)
@@ -175,7 +175,7 @@ def run(arguments, shape):
         f"parameters, {len(training) / 1e6:.1f} M tokens to learn from")
 
     def facts(steps):
-        """The history so far, this stretch included."""
+        """Returns the history so far, this stretch included."""
         stretch = {"steps": steps, "of": arguments.steps,
                    "balance": arguments.balance, "seed": arguments.seed}
         tokens = steps * arguments.batch * arguments.window
@@ -195,33 +195,33 @@ def run(arguments, shape):
 
 
 def parse_arguments():
-    """The command line, checked; see --help."""
+    """Reads and checks the command line; see --help."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         epilog="example: train.py --data tokens --steps 1650 -o model.pt")
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR",
-        help="where bpe.py wrote train.bin, val.bin and tokenizer.json")
+        help="the folder with bpe.py's train.bin, val.bin, tokenizer.json")
     add("-o", "--output", type=Path, required=True, metavar="FILE",
-        help="the checkpoint; an unfinished one is kept beside it")
+        help="the checkpoint to write; an unfinished one is kept beside it")
     add("--start", type=Path, metavar="FILE",
-        help="a checkpoint whose weights to train on, instead of new ones")
+        help="a checkpoint whose weights to begin from, instead of new ones")
     add("--steps", type=int, required=True, metavar="N",
-        help="steps of one batch each")
+        help="number of steps, of one batch each")
     add("--batch", type=int, default=32, metavar="N",
-        help="windows in a step")
+        help="number of windows in a step")
     add("--window", type=int, default=256, metavar="N",
-        help="tokens in a window")
+        help="number of tokens in a window")
     add("--balance", type=float, default=0.01, metavar="X",
         help="coefficient of the experts' imbalance in the loss")
     add("--learning-rate", type=float, default=2e-3, metavar="X",
-        help="its peak")
+        help="peak of the learning rate")
     add("--seed", type=int, default=0, metavar="N",
-        help="of new weights and of the choice of windows")
+        help="seed of new weights and of the choice of windows")
     add("--threads", type=int, metavar="N",
-        help="of the CPU; torch's own choice if not given")
-    for size in fields(Shape)[1:]:  # all but what tokenizer.json tells
+        help="number of CPU threads; torch chooses if not given")
+    for size in fields(Shape)[1:]:  # all but the vocabulary
         add("--" + size.name.replace("_", "-"), type=int, metavar="N",
             default=size.default, help="a size of the model")
     arguments = parser.parse_args()
@@ -236,7 +236,7 @@ def parse_arguments():
 
 
 def read_shape(arguments):
-    """The sizes asked for, and the vocabulary of the tokenizer."""
+    """Returns the sizes given, with the vocabulary of the tokenizer."""
     tokenizer = arguments.data / "tokenizer.json"
     require_file(tokenizer, "bpe.py")
     vocabulary = len(json.loads(tokenizer.read_text("utf8"))["vocab"])
@@ -248,7 +248,7 @@ def read_shape(arguments):
 
 
 def main():
-    """Trains what the command line asks for."""
+    """Trains a model as the command line says."""
     arguments = parse_arguments()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

@@ -26,7 +26,7 @@ Result<const Architecture*> find_architecture(const Gguf& gguf) {
     }
     known += known.empty() ? entry.name : fmt::format(", {}", entry.name);
   }
-  return failed("{}: architecture '{}' is not known here; those that are: {}", gguf.path(), *name, known);
+  return failed("{}: architecture '{}' is not supported; supported are: {}", gguf.path(), *name, known);
 }
 
 }  // namespace spillway

@@ -7,10 +7,10 @@
 
 namespace spillway {
 
-// One family of models: how its layers are put together from the shared blocks. Each in a file of its own and
-// a line of list.cc.
+// A family of models: how its layers are built from the shared parts. Each has a file of its
+// own and a line of list.cc.
 struct Architecture {
-  std::string_view name;  // as general.architecture says it
+  std::string_view name;  // the value of the key general.architecture
   Result<Model> (*build)(ModelBuilder&);
 };
 
@@ -20,7 +20,7 @@ Architecture olmoe_architecture();
 
 std::span<const Architecture> architectures();
 
-// The one that a file names; fails with the list of those there are.
+// Returns the architecture that the file names. Fails with the list of supported ones.
 Result<const Architecture*> find_architecture(const Gguf& gguf);
 
 }  // namespace spillway

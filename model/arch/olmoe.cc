@@ -1,8 +1,8 @@
 #include "model/arch/list.h"
 
 // OLMoE-1B-7B (Muennighoff et al., "OLMoE: Open Mixture-of-Experts Language Models", 2024): queries and keys
-// are normalised across all heads together, and the experts' weights stay what the softmax over all experts
-// gave.
+// are normalised across all heads together. The chosen experts' weights are their probabilities in the
+// softmax over all experts, not scaled to 1.
 namespace spillway {
 namespace {
 

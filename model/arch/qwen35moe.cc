@@ -3,12 +3,12 @@
 #include "model/arch/list.h"
 #include "model/layers/delta_net.h"
 
-// Qwen3.5 and 3.6: most layers are gated DeltaNets, every few a gated attention; each has a shared expert
-// beside the routed ones.
+// Qwen3.5 and 3.6: most layers are gated DeltaNets, every few layers there is a gated attention. Each layer
+// has a shared expert beside the routed ones.
 namespace spillway {
 namespace {
 
-// Which layers are recurrent: listed, or all but every `full_attention_interval`th.
+// Finds the recurrent layers: those that the file lists, or all but every `full_attention_interval`th.
 Result<std::vector<bool>> recurrent_layers(const ModelBuilder& from, uint32_t layers) {
   std::vector<bool> recurrent(layers);
   Result<std::string> key = from.gguf.metadata().arch_key("attention.recurrent_layers");
@@ -53,7 +53,7 @@ Result<AttentionShape> gated_attention(const ModelBuilder& from) {
   const bool sane = sections->size() == 4 && std::all_of(sections->begin(), sections->end(),
                                                          [](int32_t s) { return s >= 0 && s < (1 << 16); });
   if (!sane) {
-    return failed("{}: {} is not four sizes", from.gguf.path(), *key);
+    return failed("{}: {} is not a list of four sizes", from.gguf.path(), *key);
   }
   std::copy_n(sections->begin(), 4, shape->rope.sections.begin());
   shape->gated = true;
@@ -72,7 +72,7 @@ Result<DeltaNetShape> delta_net_shape(const ModelBuilder& from) {
   }
   constexpr uint32_t kWidest = 1U << 20;  // the largest known model has 8192
   if (*inner > kWidest || uint64_t{*size} * *value_heads != *inner || *value_heads % *key_heads != 0) {
-    return failed("{}: a recurrence of {} key heads and {} value heads of {}, {} wide, is not known here",
+    return failed("{}: a recurrence of {} key heads and {} value heads of {}, {} wide, is not supported",
                   from.gguf.path(), *key_heads, *value_heads, *size, *inner);
   }
   return DeltaNetShape{*key_heads, *value_heads, *size, *kernel, *epsilon};

@@ -10,7 +10,8 @@
 namespace spillway {
 namespace {
 
-// What `split.no` and `split.count` say; a file without them is the only one.
+// A file's place in a split model, from its keys `split.no` and `split.count`. Without these
+// keys a file is the only one.
 struct Split {
   uint32_t number = 0;
   uint32_t count = 1;
@@ -22,7 +23,7 @@ Result<Split> split_of(const std::string& path, const GgufMetadata& metadata) {
   if (!number || !count) {
     return Unexpected(number ? count.error() : number.error());
   }
-  // Writers that do not split say 0 or 1.
+  // Programs that write one file set the count to 0 or 1.
   const Split split{*number, std::max<uint32_t>(*count, 1)};
   if (split.number >= split.count) {
     return failed("{} says it is part {} of {}", path, split.number + 1, split.count);
@@ -30,7 +31,7 @@ Result<Split> split_of(const std::string& path, const GgufMetadata& metadata) {
   return split;
 }
 
-// The name of file `index` of a split model, from that of the first.
+// Returns the name of file `index` of a split model, made from the name of the first.
 std::optional<std::string> split_name(const std::string& first, uint32_t index, uint32_t count) {
   const std::string end = fmt::format("-{:05}-of-{:05}.gguf", 1, count);
   if (!first.ends_with(end)) {
@@ -50,7 +51,7 @@ Result<void> read_part(const std::string& path, uint32_t index, const Split& fir
     return propagate(split);
   }
   if (split->count != first.count || split->number != index) {
-    return failed("{} says it is part {} of {}; part {} of {} is wanted", path, split->number + 1,
+    return failed("{} says it is part {} of {}, but part {} of {} is expected", path, split->number + 1,
                   split->count, index + 1, first.count);
   }
   return {};
@@ -62,8 +63,10 @@ Result<void> read_other_parts(const Split& first, std::vector<std::string>& file
     std::optional<std::string> name = split_name(path, index, first.count);
     if (!name) {
       return failed(
-          "{} is a part of {} but is not called …-00001-of-{:05}.gguf, so the others cannot be found", path,
-          first.count, first.count);
+          "{} is the first of {} files, but its name does not end in -00001-of-{:05}.gguf, so the others "
+          "cannot "
+          "be found",
+          path, first.count, first.count);
     }
     if (Result<void> read = read_part(*name, index, first, tensors); !read) {
       return failed("{} (part {} of {} of {})", read.error().message, index + 1, first.count, path);
@@ -73,7 +76,7 @@ Result<void> read_other_parts(const Split& first, std::vector<std::string>& file
   return {};
 }
 
-// A split model says how many tensors its files have together.
+// Checks the number of tensors that a split model states for all its files together.
 Result<void> check_tensor_count(const std::string& path, const GgufMetadata& metadata,
                                 const GgufTensorTable& tensors) {
   const uint64_t found = tensors.list.size();
@@ -152,8 +155,8 @@ Result<const GgufTensor*> Gguf::tensor(std::string_view name, std::initializer_l
     return failed("{}: tensor {} ({}) is missing", path(), name, describe_dims(wanted));
   }
   if (found->dims != wanted) {
-    return failed("{}: tensor {} is {}, but the model's keys make it {}", files_[found->file], name,
-                  describe_dims(found->dims), describe_dims(wanted));
+    return failed("{}: tensor {} has the shape {}, but the model's keys call for {}", files_[found->file],
+                  name, describe_dims(found->dims), describe_dims(wanted));
   }
   return found;
 }

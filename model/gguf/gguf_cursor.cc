@@ -50,7 +50,7 @@ GgufCursor::~GgufCursor() {
 std::string GgufCursor::text(uint64_t most, const char* what) {
   const uint64_t length = number<uint64_t>(what);
   if (length > most) {
-    fail(fmt::format("{} of {} bytes; at most {} are possible", what, length, most));
+    fail(fmt::format("{} has {} bytes; at most {} are allowed", what, length, most));
   }
   if (!has_bytes_for(length, 1, what)) {
     return {};
@@ -101,7 +101,7 @@ void GgufCursor::read(std::span<std::byte> into, const char* what) {
   }
   while (!into.empty()) {
     if (position_ == block_begin_ + block_bytes_ && !fill_block(what)) {
-      // Half a field is none.
+      // An incomplete field reads as zero.
       std::fill(into.begin(), into.end(), std::byte{0});
       return;
     }
@@ -113,7 +113,8 @@ void GgufCursor::read(std::span<std::byte> into, const char* what) {
   }
 }
 
-// Reads on where the block ends. False at an error, and where the file has become shorter meanwhile.
+// Reads the block that follows the current one. Returns false after an error, which includes a file that has
+// become shorter meanwhile.
 bool GgufCursor::fill_block(const char* what) {
   ssize_t got = 0;
   do {

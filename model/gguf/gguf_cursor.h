@@ -16,12 +16,12 @@ namespace spillway {
 
 static_assert(std::endian::native == std::endian::little, "GGUF fields are read as they lie in the file");
 
-// Reads the fields of a GGUF's head one after the other, in blocks. The first thing that goes wrong is kept:
-// from there on every field is zero or empty, and the caller looks at problem() where it matters.
+// Reads the fields of a GGUF file's head one after the other, in blocks. The first error is kept: every later
+// field is then zero or empty, and the caller checks problem() before it relies on what was read.
 class GgufCursor {
  public:
-  // Heads of real models take some 10 MB. More than this is damage, which must not cost hours or all memory
-  // in a file of a hundred gigabytes.
+  // The most that a head may take. Heads of real models take some 10 MB; a longer one is a sign of damage,
+  // which must not cost hours or all memory in a file of a hundred gigabytes.
   static constexpr uint64_t kMostHeadBytes = uint64_t(256) << 20;
 
   static Result<std::unique_ptr<GgufCursor>> open(const std::string& path);
@@ -32,10 +32,10 @@ class GgufCursor {
   const std::string& path() const { return path_; }
   uint64_t file_size() const { return size_; }
   uint64_t position() const { return position_; }
-  uint64_t remaining() const { return limit_ - position_; }  // that a head may still take
+  uint64_t remaining() const { return limit_ - position_; }  // bytes that the head may still take
   const std::optional<Error>& problem() const { return problem_; }
 
-  // `what` names the field in the error when the file ends before it does.
+  // Reads a number. `what` names the field in the error message if the file ends within it.
   template <class T>
   requires std::is_arithmetic_v<T> T number(const char* what) {
     T value{};
@@ -43,17 +43,18 @@ class GgufCursor {
     return value;
   }
 
-  // A length and so many bytes; longer than `most` is a problem.
+  // Reads a length, then a text of that many bytes. A length above `most` is an error.
   std::string text(uint64_t most, const char* what);
 
-  // True when `count` things of at least `least` bytes each can follow; else it is a problem.
+  // Returns whether `count` elements of at least `least` bytes each can follow; if not,
+  // that is kept as the problem.
   bool has_bytes_for(uint64_t count, uint64_t least, const char* what);
 
-  // So many bytes, which has_bytes_for() has seen.
+  // Reads `count` bytes. The caller has checked them with has_bytes_for().
   std::vector<std::byte> bytes(uint64_t count, const char* what);
 
-  // Keeps `message`, unless there is a problem already, with the path and the offset of the latest field in
-  // front of it.
+  // Keeps `message` as the problem, behind the path and the offset of the latest field, unless there is a
+  // problem already.
   void fail(const std::string& message);
 
  private:

@@ -11,7 +11,7 @@ namespace {
 constexpr uint32_t kMostLayers = 65536;
 constexpr uint64_t kMostExperts = 65536;
 
-// `blk.L.ffn_KIND_exps.weight` taken apart.
+// The parts of the name `blk.L.ffn_KIND_exps.weight` of an expert tensor.
 struct ExpertName {
   uint32_t layer = 0;
   ExpertPart part{};
@@ -47,8 +47,8 @@ std::optional<ExpertName> expert_name(std::string_view name) {
   return part ? std::optional(ExpertName{*layer, *part}) : std::nullopt;
 }
 
-// What the keys say of the layers, of which decoding runs all but the last ones, which predict further
-// tokens.
+// The numbers of blocks that the keys give: all, and those that decoding runs. The last blocks may predict
+// further tokens; decoding leaves these out.
 struct Blocks {
   uint32_t count = 0;
   uint32_t run = 0;
@@ -66,8 +66,8 @@ Result<std::optional<Blocks>> blocks_by_keys(const Gguf& gguf) {
     return Unexpected(count ? further.error() : count.error());
   }
   if (*further >= *count || *count > kMostLayers) {
-    return failed("{}: {} is {}, of which {} predict further tokens; no model has so many or so few layers",
-                  gguf.path(), *key, *count, *further);
+    return failed("{}: {} is {}, and {} of these blocks predict further tokens; 1 to {} layers must remain",
+                  gguf.path(), *key, *count, *further, kMostLayers);
   }
   return Blocks{*count, *count - *further};
 }
@@ -81,7 +81,7 @@ Result<void> add_part(const Gguf& gguf, const GgufTensor& tensor, const ExpertNa
   if (experts.layers.size() <= name.layer) {
     experts.layers.resize(name.layer + 1);
   }
-  // Names such as blk.07 and blk.7 differ but mean the same layer.
+  // Names such as blk.07 and blk.7 differ but mean the same layer, so the parts are compared, not the names.
   std::vector<GgufExpertTensor>& parts = experts.layers[name.layer];
   for (const GgufExpertTensor& other : parts) {
     if (other.part == name.part) {
@@ -94,7 +94,7 @@ Result<void> add_part(const Gguf& gguf, const GgufTensor& tensor, const ExpertNa
   return {};
 }
 
-// Every layer has all parts of as many experts as the others, or none.
+// Checks that every layer has all parts or none, and that all layers have the same number of experts.
 Result<void> check_layers(const Gguf& gguf, GgufExperts& experts) {
   constexpr std::array kSplit = {ExpertPart::gate, ExpertPart::up, ExpertPart::down};
   constexpr std::array kFused = {ExpertPart::gate_up, ExpertPart::down};
@@ -179,11 +179,11 @@ Result<ModelGeometry> gguf_geometry(const Gguf& gguf, const GgufExperts& experts
     return Unexpected(count.error());
   }
   if (*count != experts.experts_per_layer) {
-    return failed("{}: {} is {}, but the expert tensors have {}", gguf.path(), *count_key, *count,
+    return failed("{}: {} is {}, but the expert tensors have {} experts", gguf.path(), *count_key, *count,
                   experts.experts_per_layer);
   }
-  // A list has an entry for each block of the file, also those that decoding leaves out. Where they differ, a
-  // token may use as many as the largest says.
+  // If the key is a list, it has an entry for each block of the file, those that decoding leaves out
+  // included. Where the entries differ, the largest counts: a token may use that many experts.
   const Result<uint32_t> blocks =
       keys.integer<uint32_t>(*keys.arch_key("block_count"), uint32_t(experts.layers.size()));
   if (!blocks) {

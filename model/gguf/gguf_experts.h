@@ -11,29 +11,31 @@ namespace spillway {
 
 enum class ExpertPart { gate, up, gate_up, down };
 
-// One tensor that holds a part of every expert of a layer, one expert behind the other.
+// A tensor that holds one part of every expert of a layer, expert after expert.
 struct GgufExpertTensor {
   ExpertPart part{};
   TensorType type{};
   uint32_t file = 0;    // index into Gguf::files()
-  uint64_t offset = 0;  // of expert 0 in that file
+  uint64_t offset = 0;  // of expert 0, from the beginning of that file
   uint64_t bytes = 0;   // of one expert
   uint32_t experts = 0;
 };
 
 struct GgufExperts {
-  // [layer]: gate, up and down; or gate and up fused, and down; or, without routed experts, nothing.
+  // [layer]: gate, up and down; or gate_up (both fused) and down; or nothing in a
+  // layer without routed experts.
   std::vector<std::vector<GgufExpertTensor>> layers;
   uint32_t experts_per_layer = 0;
 
-  std::vector<uint64_t> expert_bytes() const;  // one entry a layer
+  std::vector<uint64_t> expert_bytes() const;  // [layer]
 };
 
-// Where the experts lie. Layers are those that decoding runs: blocks for predicting further tokens, which a
-// file has behind them, are left out. Fails when the model has no experts or a layer lacks some of them.
+// Finds the experts in the file. Layers are the blocks that decoding runs; the blocks behind
+// them, which predict further tokens, are left out. Fails when the model has no experts or a
+// layer lacks some of their parts.
 Result<GgufExperts> find_gguf_experts(const Gguf& gguf);
 
-// The shape of the model, from its experts and its architecture's keys, which must agree.
+// Returns the shape of the model, from its experts and its architecture's keys. Fails when the two disagree.
 Result<ModelGeometry> gguf_geometry(const Gguf& gguf, const GgufExperts& experts);
 
 }  // namespace spillway

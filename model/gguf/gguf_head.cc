@@ -14,7 +14,7 @@ constexpr uint64_t kMostNameBytes = 63;
 constexpr uint64_t kMostAlignment = kMiB;
 constexpr uint32_t kUsualAlignment = 32;
 
-// What the smallest key with its value and the smallest tensor entry take.
+// The sizes of the smallest key with its value and of the smallest tensor entry.
 constexpr uint64_t kLeastPairBytes = 8 + 1 + 4 + 1;
 constexpr uint64_t kLeastTensorBytes = 8 + 4 + 8 + 4 + 8;
 
@@ -72,7 +72,7 @@ GgufValue read_value(GgufCursor& cursor) {
   return std::visit([](auto value) { return GgufValue(value); }, gguf_scalar(type, bytes.data()));
 }
 
-// Tells `pairs`, if there are any, where each of them lies.
+// Reads `count` keys with their values. Appends the place of each to `pairs` unless that is nullptr.
 GgufMetadata read_metadata(GgufCursor& cursor, uint64_t count, std::vector<GgufPair>* pairs = nullptr) {
   GgufMetadata metadata(cursor.path());
   for (uint64_t i = 0; i < count && !cursor.problem(); ++i) {
@@ -81,7 +81,7 @@ GgufMetadata read_metadata(GgufCursor& cursor, uint64_t count, std::vector<GgufP
     if (key.empty()) {
       cursor.fail("a key is empty");
     } else if (metadata.has(key)) {
-      cursor.fail(fmt::format("key {} is there twice", key));
+      cursor.fail(fmt::format("key {} appears twice", key));
     }
     GgufValue value = read_value(cursor);
     if (!cursor.problem()) {
@@ -108,7 +108,8 @@ uint64_t read_alignment(GgufCursor& cursor, const GgufMetadata& metadata) {
   return *alignment;
 }
 
-// What all rows take; fails where they are no whole blocks, are none, or are more than the file has.
+// Returns the bytes of all rows. Fails when a row is not a whole number of blocks, when the tensor is empty,
+// or when it is larger than the file.
 Result<uint64_t> tensor_bytes(const GgufTensor& tensor, uint64_t most) {
   const Result<uint64_t> row = row_bytes(tensor.type, tensor.dims[0]);
   if (!row) {
@@ -128,7 +129,7 @@ Result<uint64_t> tensor_bytes(const GgufTensor& tensor, uint64_t most) {
   return bytes;
 }
 
-// One entry of the table, whose offset is that within the data.
+// Reads one entry of the table; its offset counts from the beginning of the data.
 GgufTensor read_tensor(GgufCursor& cursor, uint32_t file) {
   GgufTensor tensor;
   tensor.file = file;
@@ -160,24 +161,24 @@ GgufTensor read_tensor(GgufCursor& cursor, uint32_t file) {
   return tensor;
 }
 
-// The table, whose tensors must follow each other without gaps: a damaged one is seen by that. Returns what
-// the data takes; the padding behind the last tensor may be missing.
+// Reads the table. Its tensors must follow each other without gaps, which reveals a damaged one. Returns the
+// size of the data; the padding behind the last tensor may be missing.
 uint64_t read_table(GgufCursor& cursor, uint64_t count, uint64_t alignment, uint32_t file,
                     GgufTensorTable& tensors) {
   uint64_t end = 0;
   for (uint64_t i = 0; i < count && !cursor.problem(); ++i) {
     GgufTensor tensor = read_tensor(cursor, file);
-    // Both addends are at most as large as a file.
+    // No overflow: both addends are at most as large as a file.
     const uint64_t expected = round_up(end, alignment);
     if (tensor.offset != expected) {
-      cursor.fail(fmt::format("tensor {} is said to begin at {} of the data, but its place is at {}",
+      cursor.fail(fmt::format("tensor {} has the offset {} within the data, but its place is at {}",
                               tensor.name, tensor.offset, expected));
     }
     if (tensor.bytes > cursor.file_size() - std::min(expected, cursor.file_size())) {
       cursor.fail(fmt::format("tensor {} ends beyond the end of the file", tensor.name));
     }
     if (!tensors.by_name.try_emplace(tensor.name, tensors.list.size()).second) {
-      cursor.fail(fmt::format("tensor {} is there twice", tensor.name));
+      cursor.fail(fmt::format("tensor {} appears twice", tensor.name));
     }
     end = expected + tensor.bytes;
     tensors.list.push_back(std::move(tensor));
@@ -185,7 +186,8 @@ uint64_t read_table(GgufCursor& cursor, uint64_t count, uint64_t alignment, uint
   return end;
 }
 
-// The data begins at the next multiple of the alignment.
+// Turns offsets within the data into offsets within the file. The data begins at the next
+// multiple of the alignment.
 void place_tensors(GgufCursor& cursor, uint64_t alignment, uint64_t data_bytes,
                    std::span<GgufTensor> tensors) {
   const uint64_t begin = round_up(cursor.position(), alignment);
@@ -200,13 +202,13 @@ void place_tensors(GgufCursor& cursor, uint64_t alignment, uint64_t data_bytes,
 
 void read_version(GgufCursor& cursor) {
   if (cursor.number<uint32_t>("the magic") != kMagic) {
-    cursor.fail("this is no GGUF");
+    cursor.fail("this is not a GGUF file");
   }
   const auto version = cursor.number<uint32_t>("the version");
   if ((version & 0xffff) == 0) {
-    cursor.fail("a big-endian GGUF; this program reads little-endian ones");
+    cursor.fail("this is a big-endian GGUF file; only little-endian ones can be read");
   } else if (version != 2 && version != 3) {
-    cursor.fail(fmt::format("GGUF version {}; this program reads 2 and 3", version));
+    cursor.fail(fmt::format("the GGUF version is {}; only versions 2 and 3 can be read", version));
   }
 }
 

@@ -15,7 +15,7 @@
 
 namespace spillway {
 
-// The kinds of values by the numbers GGUF files use.
+// The types of values, with the numbers that GGUF files use.
 enum class GgufType : uint32_t {
   u8 = 0,
   i8 = 1,
@@ -32,16 +32,16 @@ enum class GgufType : uint32_t {
   f64 = 12,
 };
 
-// Of a number or a flag; 0 for texts, arrays and what is unknown.
+// Returns the bytes of a number or a flag; 0 for texts, arrays and unknown types.
 uint32_t gguf_scalar_bytes(GgufType type);
 
-// A number or a flag, as wide as they come.
+// A number or a flag, widened to the largest type of its kind.
 using GgufScalar = std::variant<uint64_t, int64_t, double, bool>;
 
-// `bytes` holds one scalar of that type.
+// Reads the scalar of that type at `bytes`.
 GgufScalar gguf_scalar(GgufType type, const std::byte* bytes);
 
-// Many short texts in one piece of memory: a vocabulary of 150,000 tokens is two allocations.
+// Many short texts in one piece of memory: a vocabulary of 150,000 tokens takes two allocations.
 class StringArray {
  public:
   size_t size() const { return ends_.size(); }
@@ -55,7 +55,7 @@ class StringArray {
   std::vector<uint32_t> ends_;
 };
 
-// Numbers or flags as they lie in the file.
+// An array of numbers or flags, stored as it is in the file.
 class NumberArray {
  public:
   NumberArray(GgufType type, std::vector<std::byte> bytes) : type_(type), bytes_(std::move(bytes)) {}
@@ -70,13 +70,14 @@ class NumberArray {
 
 using GgufValue = std::variant<uint64_t, int64_t, double, bool, std::string, StringArray, NumberArray>;
 
-// A GGUF's keys and values. The look-ups fail, naming the file and the key, when the value is of another kind
-// or does not fit into the type asked for. An absent key gives `otherwise`, or fails where that is not given.
+// The keys and values of a GGUF file. A look-up of an absent key returns `otherwise`, or fails if none is
+// given. It also fails when the value is of another kind or does not fit into the requested type; the error
+// names the file and the key.
 class GgufMetadata {
  public:
   explicit GgufMetadata(std::string path) : path_(std::move(path)) {}
 
-  // False when the key is there already.
+  // Returns false when the key exists already.
   bool add(std::string key, GgufValue value);
 
   const std::map<std::string, GgufValue, std::less<>>& values() const { return values_; }
@@ -87,22 +88,23 @@ class GgufMetadata {
   Result<T> integer(std::string_view key, std::optional<T> otherwise = std::nullopt) const;
   Result<double> real(std::string_view key, std::optional<double> otherwise = std::nullopt) const;
   Result<bool> flag(std::string_view key, std::optional<bool> otherwise = std::nullopt) const;
-  // A text that lives as long as this does.
+  // The returned view is valid as long as this object.
   Result<std::string_view> text(std::string_view key,
                                 std::optional<std::string_view> otherwise = std::nullopt) const;
 
-  // Arrays. That of integers may be one of flags, which count as 0 and 1.
+  // Arrays. integers() also accepts an array of flags, which count as 0 and 1.
   template <std::integral T>
   Result<std::vector<T>> integers(std::string_view key) const;
   Result<std::vector<float>> reals(std::string_view key) const;
   Result<const StringArray*> texts(std::string_view key) const;
 
-  // A value for each of `layers` layers, which the file gives as an array or as one integer for all.
+  // Returns one value for each of `layers` layers. The file gives them as an array, or as
+  // one integer for all layers.
   template <std::integral T>
   Result<std::vector<T>> per_layer(std::string_view key, size_t layers,
                                    std::optional<T> otherwise = std::nullopt) const;
 
-  // The key `NAME` of the model's architecture: `qwen3moe.NAME`.
+  // Returns the full name of the architecture's key `name`: `qwen3moe.NAME`.
   Result<std::string> arch_key(std::string_view name) const;
 
  private:

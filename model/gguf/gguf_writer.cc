@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kMagicAndVersion = {"GGUF\3\0\0\0", 8};
 
-// Of the fields of a little-endian file, which the reader asserts that this machine is.
+// Appends a field in little-endian order, which is this machine's own: the reader asserts that.
 template <class T>
 void put(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);

@@ -10,19 +10,19 @@
 
 namespace spillway {
 
-// Puts the head of a GGUF of version 3 together: keys first, then tensors, in the order in which they are
-// added. The tensors' bytes follow it in that order, each padded to the alignment.
+// Composes the head of a GGUF file of version 3: keys first, then tensors, each in the order in which they
+// are added. The tensors' bytes follow the head in that order, each padded to the alignment.
 class GgufWriter {
  public:
   explicit GgufWriter(uint64_t alignment) : alignment_(alignment) {}
 
-  // A key, its type and its value as they lie in another file.
+  // Adds a key with its type and value, copied from another file.
   void pair(std::string_view bytes);
   void number(std::string_view key, uint32_t value);
 
   void tensor(std::string_view name, const std::array<uint64_t, 4>& dims, TensorType type, uint64_t bytes);
 
-  // The head with the padding behind it.
+  // Returns the head, with the padding behind it.
   std::string head() const;
 
   uint64_t padding_behind(uint64_t bytes) const;
@@ -37,8 +37,8 @@ class GgufWriter {
   std::string tensors_;
 };
 
-// What llama.cpp calls a file most of whose weights are of this type (general.file_type); nothing where it
-// has no such number.
+// Returns the number that llama.cpp gives to a file most of whose weights are of this type (the key
+// general.file_type), or nothing if it has no such number.
 std::optional<uint32_t> gguf_file_type(TensorType most);
 
 }  // namespace spillway

@@ -4,7 +4,8 @@
 #include "model/kernels/quantize.h"
 #include "model/kernels/x86.h"
 
-// Compiled with this instruction set's flags: nothing here may run before kernels.cc has asked the processor.
+// Compiled with the flags of this instruction set: no function here may run before kernels.cc has checked
+// that the processor supports it.
 namespace spillway {
 
 const Kernels kAvx2Kernels = {Isa::avx2, "avx2",     quantize,      multiply<X86Dots>,

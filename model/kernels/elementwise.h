@@ -3,11 +3,12 @@
 #include "model/kernels/kernels.h"
 #include "model/kernels/lanes.h"
 
-// Everything but the matrices, included by each instruction set's source.
+// All kernels but the matrix products, included by each instruction set's source.
 namespace spillway {
 namespace {
 
-// Four sums of eight lanes hide the latency of an addition; which value goes to which is fixed.
+// Computes a dot product in four sums of eight lanes, which hides the latency of an addition. Each value
+// always goes to the same lane, so that the result is the same on every machine.
 template <class LoadA, class LoadB>
 inline float dot_lanes(size_t n, LoadA load_a, LoadB load_b) {
   F32x8 sum[4] = {};

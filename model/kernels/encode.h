@@ -9,7 +9,7 @@ namespace spillway {
 // Packs the values of one block.
 using Encoder = void (*)(const float* values, std::byte* block);
 
-// nullptr for a type that we do not write.
+// Returns nullptr for a type that cannot be written.
 Encoder encoder(TensorType type);
 
 void encode_q2_k(const float* values, std::byte* block);

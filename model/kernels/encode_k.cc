@@ -2,17 +2,18 @@
 #include "model/kernels/fit.h"
 #include "model/kernels/pack.h"
 
-// Blocks of 256 whose runs of 16 or 32 have integers for scales (and minima), which one or two numbers in
-// half precision multiply. First each run gets the scale it would like best; then the integers and the two
-// numbers are found by turns, each the best for the other, until that gains nothing.
+// Blocks of 256 values in runs of 16 or 32. Each run has an integer as its scale (and one as its minimum);
+// one or two numbers in half precision multiply these integers. The search first finds the best scale of each
+// run by itself. Then it finds the integers and the half-precision numbers in turns, each the best for the
+// other, until a turn gains nothing.
 namespace spillway {
 namespace {
 
 constexpr int kMostTurns = 3;
 
-// Leaves `block` as the best of its turns left it, the first of which begins from `next`.
+// Runs turns, the first from `next`, and leaves `block` in the state after the best one.
 template <class Block, class Numbers>
-void take_best_turn(Block& block, Numbers next) {
+void keep_best_turn(Block& block, Numbers next) {
   Block best = block;
   float least = FLT_MAX;
   for (int turn = 0; turn < kMostTurns; ++turn) {
@@ -51,8 +52,8 @@ struct ScaledBlock {
   int scale[kRuns] = {};
   float d = 0;
 
-  // Gives each run the best of the integers around what it is near to with this d. Returns the error, and
-  // what d had better be with these.
+  // Gives each run the best of the integers near wanted / `with`. Returns the error; `better` becomes the
+  // best d for these integers.
   float choose(float with, float& better) {
     d = with;
     float error = 0;
@@ -92,7 +93,7 @@ void find_scales(ScaledBlock<Format>& block) {
     block.wanted[s] = scale;
     furthest = __builtin_fabsf(scale) > __builtin_fabsf(furthest) ? scale : furthest;
   }
-  take_best_turn(block, half_to_begin_from(furthest / static_cast<float>(Format::kLeastScale)));
+  keep_best_turn(block, half_to_begin_from(furthest / static_cast<float>(Format::kLeastScale)));
 }
 
 template <class Format>
@@ -140,9 +141,9 @@ struct MinBlock {
   ScaleMin wanted[kRuns] = {};
   int scale[kRuns] = {};
   int min[kRuns] = {};
-  ScaleMin d;  // what the integers are multiplied with
+  ScaleMin d;  // multiplies the integers
 
-  // The best pair of integers for run s, among those around what it is near to.
+  // Finds the best pair of integers for run s, near its wanted scale and minimum.
   MinSums choose_run(int s) {
     const int scale_centre = nearest_int(wanted[s].scale * reciprocal(d.scale), 0, Format::kMostScale);
     const int min_centre = nearest_int(wanted[s].min * reciprocal(d.min), 0, Format::kMostScale);
@@ -166,7 +167,7 @@ struct MinBlock {
     return chosen;
   }
 
-  // As of ScaledBlock. What d had better be follows from two linear equations.
+  // Does the same as ScaledBlock::choose(). The best d follows from two linear equations.
   float choose(ScaleMin with, ScaleMin& better) {
     d = with;
     float error = 0;
@@ -197,7 +198,7 @@ struct MinBlock {
   }
 };
 
-// The runs' own wishes, and the largest of their scales and minima.
+// Finds the wanted scale and minimum of each run. Returns the largest scale and the largest minimum.
 template <class Format>
 ScaleMin fit_runs(MinBlock<Format>& block) {
   ScaleMin most;
@@ -216,7 +217,7 @@ ScaleMin fit_runs(MinBlock<Format>& block) {
 template <class Format>
 void find_scales(MinBlock<Format>& block) {
   const ScaleMin most = fit_runs(block);
-  take_best_turn(block, ScaleMin{half_to_begin_from(most.scale / Format::kMostScale),
+  keep_best_turn(block, ScaleMin{half_to_begin_from(most.scale / Format::kMostScale),
                                  half_to_begin_from(most.min / Format::kMostScale)});
 }
 

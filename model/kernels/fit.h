@@ -4,25 +4,25 @@
 
 #include "model/kernels/lanes.h"
 
-// The search for scales. A run of values x is to become integers q, within limits, and a scale s (and, in
-// some formats, a minimum m that is taken away), such that the squares of x - (s q - m) sum up to little.
+// The search for scales. A run of values x becomes integers q, within limits, and a scale s (and, in some
+// formats, a minimum m that is subtracted), such that the sum of the squares of x - (s q - m) is small.
 //
-// For given q the best s and m follow from linear equations, and for given s and m the best q are found by
-// rounding; but doing one after the other ends in the nearest of many hollows. So it is begun from many
-// scales around the one that spans the values, and the best outcome is kept.
+// For given q, the best s and m follow from linear equations; for given s and m, rounding gives the best q.
+// Alternating between the two only finds a nearby local minimum. So the search begins from many scales around
+// the one that spans the values, and keeps the best outcome.
 namespace spillway {
 namespace {
 
-// Below this everything becomes zero: half precision, which scales are kept in, ends long before.
+// Values below this become zero: the half precision in which scales are stored ends long before.
 constexpr float kNothing = 1e-12F;
 
 inline float as_half(float value) {
   return f16_to_f32(f32_to_f16(value));
 }
 
-// The half that a search for a scale of about `value` begins from: the nearest, or, where halves are far
-// apart and that is much less, the next larger one. Beginning from less, or from zero, would end in levels
-// that do not span the values.
+// Returns the half-precision number from which a search for a scale of about `value` begins: the nearest, or
+// the next larger one where the nearest is much smaller than `value`, since such numbers lie far apart there.
+// A smaller number, or zero, would end in levels that do not span the values.
 inline float half_to_begin_from(float value) {
   const uint16_t nearest = f32_to_f16(value);
   const float magnitude = __builtin_fabsf(value);
@@ -41,7 +41,7 @@ inline float reciprocal(float scale) {
   return scale == 0 ? 0 : 1 / scale;
 }
 
-// The one furthest from zero, sign and all.
+// Returns the value furthest from zero, with its sign.
 template <int kCount>
 float furthest_of(const float* x) {
   float furthest = 0;
@@ -83,8 +83,8 @@ ScaleSums try_scale(const float* x, float scale, Levels levels) {
   return {sum_lanes(xq), sum_lanes(qq), sum_lanes(error)};
 }
 
-// The scales to begin from: those that bring the furthest value to the longer end of the levels, and up to a
-// level beyond it and short of it.
+// The scales from which the search begins: the one that brings the furthest value to the longer end of the
+// levels, and others up to a level (in fifths) beyond and short of it.
 constexpr int kFifths = 4;
 
 inline float scale_to_begin(float furthest, Levels levels, int fifths) {
@@ -93,7 +93,7 @@ inline float scale_to_begin(float furthest, Levels levels, int fifths) {
                                       : furthest / (levels.least + shift);
 }
 
-// Of any precision: it is itself a number that will be rounded.
+// Finds a scale in single precision, since this scale is itself a number that will be quantized.
 template <int kCount>
 float fit_scale(const float* x, Levels levels) {
   const float furthest = furthest_of<kCount>(x);
@@ -104,7 +104,7 @@ float fit_scale(const float* x, Levels levels) {
   float most = 0;
   for (int fifths = -kFifths; fifths <= kFifths; ++fifths) {
     const ScaleSums sums = try_scale<kCount>(x, scale_to_begin(furthest, levels, fifths), levels);
-    // What of the sum of squares the best scale for these levels explains.
+    // The part of the sum of squares that the best scale for these levels explains.
     const float explained = sums.xq * sums.best_scale();
     if (explained > most) {
       most = explained;
@@ -114,7 +114,8 @@ float fit_scale(const float* x, Levels levels) {
   return best;
 }
 
-// In half precision, as it will be stored, and judged so: never worse than the plain one.
+// Finds a scale in half precision, in which it is stored, and compares errors in that precision too: the
+// result is never worse than the plain scale.
 template <int kCount>
 float fit_half_scale(const float* x, Levels levels) {
   const float furthest = furthest_of<kCount>(x);
@@ -172,7 +173,7 @@ MinSums try_min(const float* x, ScaleMin with, float most) {
   return {sum_lanes(sum), sum_lanes(qq), sum_lanes(xq), sum_lanes(error)};
 }
 
-// What is best for the levels behind `sums`; `x` is the sum of the values.
+// Returns the best scale and minimum for the levels behind `sums`; `x` is the sum of the values.
 inline ScaleMin best_scale_min(const MinSums& sums, float x, float count) {
   const float determinant = count * sums.qq - sums.q * sums.q;
   if (determinant > 0) {
@@ -209,7 +210,8 @@ ScaleMin fit_scale_min(const float* x, float most) {
     }
     return best_scale_min(sums, sum, kCount);
   };
-  // From a scale whose levels span more than the values, to one that leaves out the outermost on both sides.
+  // The scales range from one whose levels span more than the values to one that leaves out the outermost
+  // values on both sides.
   constexpr int kScales = 8;
   const float unit = most < 8 ? 0.2F : 0.4F;  // of a level
   for (int i = 0; i < kScales; ++i) {

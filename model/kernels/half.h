@@ -4,8 +4,8 @@
 #include <cstdint>
 
 // Half precision, bfloat16 and E8M0 in integer arithmetic: the same bits on every machine. The unnamed
-// namespace is on purpose: each instruction set's source needs its own copy, or the linker might pick one
-// with instructions that this processor lacks for everybody.
+// namespace is on purpose. Each instruction set's source needs a copy of its own, or the linker might pick a
+// copy with instructions that this processor lacks, and use it for all of them.
 namespace spillway {
 namespace {
 
@@ -53,7 +53,8 @@ inline uint16_t f32_to_f16(float value) {
   } else if (magnitude >= 0x477ff000U) {  // 65520 and above round to infinity
     half = 0x7c00U;
   } else if (magnitude < 0x38800000U) {
-    // Subnormal: one half has its last bit at 2^-24, the unit of a subnormal half, so the addition rounds.
+    // Subnormal: the last bit of one half, 0.5F, is 2^-24, the unit of a subnormal
+    // half, so the addition rounds.
     half = f32_bits(f32_of(magnitude) + 0.5F) - f32_bits(0.5F);
   } else {
     half = (magnitude - (112U << 23) + 0xfffU + ((magnitude >> 13) & 1U)) >> 13;
@@ -73,7 +74,7 @@ inline uint16_t f32_to_bf16(float value) {
   return static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
 }
 
-// Half of what E8M0 says, 2^(e-128): the values of MXFP4 are stored doubled.
+// Returns half the value of an E8M0 number, 2^(e-128): the values of MXFP4 are stored doubled.
 inline float e8m0_half_to_f32(uint32_t e) {
   return f32_of(e < 2 ? 0x00200000U << e : (e - 1) << 23);
 }

@@ -1,9 +1,9 @@
 #include "model/kernels/blocks.h"
 
 // The grids of IQ2_XXS and IQ2_XS: eight magnitudes an entry, each 8, 25 or 43, the first in the lowest byte.
-// They are facts of the file format, recovered by probing: one-block tensors with every index were
-// dequantized by the public library, and the values read off. The sign codes follow from a rule: bit k is
-// lane k, and lane 7 makes the number of negative lanes even.
+// They are facts of the file format, recovered by probing: the public library dequantized one-block tensors
+// with every index, and the values were read off. The sign codes follow from a rule: bit k is lane k, and
+// lane 7 makes the number of negative lanes even.
 namespace spillway {
 
 // clang-format off

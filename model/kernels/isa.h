@@ -2,7 +2,7 @@
 
 #include "model/kernels/kernels.h"
 
-// What each instruction set's source gives to kernels.cc, which alone decides whether it may be called.
+// The kernels of each instruction set. Only kernels.cc decides whether they may be called.
 namespace spillway {
 
 extern const Kernels kPortableKernels;
@@ -11,8 +11,8 @@ extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 #endif
 
-// Stops the program: a caller's bug. Out of line, so that no check of the standard headers is instantiated
-// with instructions that this processor may lack.
+// Stops the program because of a caller's bug. The function is out of line, so that no check of the standard
+// headers is instantiated with instructions that this processor may lack.
 [[noreturn]] void refuse_type(TensorType type);
 
 }  // namespace spillway

@@ -114,12 +114,12 @@ Result<Isa> choose_isa(std::string_view asked) {
       continue;
     }
     if (std::find(isas.begin(), isas.end(), isa) == isas.end()) {
-      return unavailable("SPILLWAY_ISA={}: this processor lacks it; the best it has is {}", asked,
-                         name_of(isas.front()));
+      return unavailable("SPILLWAY_ISA={}: this processor lacks that instruction set; the best it has is {}",
+                         asked, name_of(isas.front()));
     }
     return isa;
   }
-  return wrong_usage("SPILLWAY_ISA={}: no such instruction set; there are portable, avx2 and avx512", asked);
+  return wrong_usage("SPILLWAY_ISA={}: no such instruction set; choose portable, avx2 or avx512", asked);
 }
 
 std::string_view name_of(Isa isa) {

@@ -8,16 +8,17 @@
 #include "core/result.h"
 #include "model/tensor_type.h"
 
-// The arithmetic of a decode pass, once per instruction set. Nothing here allocates, blocks or starts a
-// thread; callers divide rows among threads. Every result is a function of its row and column alone: how rows
-// are divided, and how many tokens are multiplied at once, never changes a bit of it. Nor does the
-// instruction set: nothing is fused, and portable.cc defines the order of every sum.
+// The arithmetic of a decode pass, once per instruction set. The functions neither allocate nor block
+// nor start threads; callers divide rows among threads. Every result depends on its row and column
+// alone, to the last bit: neither the division of rows nor the number of tokens multiplied at once
+// changes it. The instruction set does not change it either: no operations are fused, and portable.cc
+// defines the order of every sum.
 namespace spillway {
 
 enum class Isa { portable, avx2, avx512 };
 
-// A row-major matrix of `rows` rows of `columns` values, as GGUF stores it. A view: whoever holds the bytes
-// keeps them alive. y = W x is one dot product a row.
+// A row-major matrix of `rows` rows of `columns` values, as GGUF stores it. It is a view: the owner of the
+// bytes keeps them alive. y = W x is one dot product a row.
 struct Matrix {
   TensorType type = TensorType::f32;
   uint32_t rows = 0;
@@ -26,19 +27,19 @@ struct Matrix {
   const std::byte* data = nullptr;
 };
 
-// A weight type's partner: what an activation row is turned into before it is multiplied.
+// The form into which an activation row is converted before it is multiplied with weights of a type.
 enum class ActivationType {
   f32,   // for F32
   f16,   // for F16
   bf16,  // for BF16
   q8_0,  // blocks of 32: for Q4_0, Q8_0, MXFP4
-  q8_k,  // blocks of 256 with the sums of their sixteenths: for the K and IQ types
+  q8_k,  // blocks of 256 with the sums of each 16 values: for the K and IQ types
 };
 
-// True for the types that the kernels below take.
+// Returns true for the types that the kernels below support.
 bool can_multiply(TensorType type);
 ActivationType activation_type(TensorType weights);
-// Of one row; a multiple of 64.
+// Returns the bytes of one row, a multiple of 64.
 size_t activation_bytes(ActivationType type, size_t columns);
 
 // Expands whole blocks to f32. Bit-exact and the same on every machine.
@@ -48,7 +49,7 @@ struct Kernels {
   Isa isa{};
   std::string_view name;  // `avx2`
 
-  // Turns one row of `x` into `type` at `out`, which is 64-byte aligned.
+  // Converts the row `x` to the form `type` at `out`, which is 64-byte aligned.
   void (*quantize)(ActivationType type, std::span<const float> x, std::byte* out);
 
   // out[t * out_stride + r] = dot(weights row r, activations t) for r in [first_row, last_row) and t in
@@ -58,7 +59,7 @@ struct Kernels {
 
   float (*dot)(const float* a, const float* b, size_t n);
   void (*add_scaled)(float scale, const float* x, float* y, size_t n);  // y += scale * x
-  // As dot and add_scaled with one side in half precision: the KV cache.
+  // The same with one side in half precision, for the KV cache.
   float (*dot_f16)(const uint16_t* a, const float* b, size_t n);
   void (*add_scaled_f16)(float scale, const uint16_t* x, float* y, size_t n);
   void (*to_f16)(const float* x, uint16_t* out, size_t n);
@@ -68,12 +69,12 @@ struct Kernels {
   void (*softmax)(float* x, size_t n);                                              // in place
 };
 
-// The instruction sets this processor has, best first; portable is always the last.
+// Returns the instruction sets that this processor supports, best first; portable is always the last.
 std::span<const Isa> available_isas();
-const Kernels& kernels(Isa isa);  // one that is available
+const Kernels& kernels(Isa isa);  // `isa` is one of available_isas()
 
-// What SPILLWAY_ISA asks for (portable, avx2 or avx512), or the best there is when `asked` is empty. Fails
-// with `unavailable` when this processor lacks it.
+// Returns the instruction set `asked`, the value of SPILLWAY_ISA (portable, avx2 or avx512), or the best one
+// when it is empty. Fails with `unavailable` when this processor lacks the instruction set.
 Result<Isa> choose_isa(std::string_view asked);
 std::string_view name_of(Isa isa);
 

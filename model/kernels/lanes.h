@@ -8,13 +8,14 @@
 #include <immintrin.h>
 #endif
 
-// Eight lanes in the compiler's own vectors: one source that becomes the widest registers of whatever
-// instruction set includes it, and rounds the same in all of them. Nothing here is fused (the build switches
-// contraction off), so every instruction set gives the same bits.
+// Eight lanes in the compiler's own vector types. One source becomes the widest registers of each instruction
+// set that includes it. No operations are fused (the build switches contraction off), so every instruction
+// set rounds the same and gives the same bits.
 namespace spillway {
 namespace {
 
-// These never cross the border of a source file, so it does not matter how they are passed (-Wno-psabi).
+// Values of these types never cross the border of a source file, so it does not matter how they
+// are passed (-Wno-psabi).
 using F32x8 = float __attribute__((vector_size(32)));
 using I32x8 = int32_t __attribute__((vector_size(32)));
 using F64x8 = double __attribute__((vector_size(64)));
@@ -33,7 +34,7 @@ inline void store8(float* to, F32x8 lanes) {
   __builtin_memcpy(to, &lanes, sizeof lanes);
 }
 
-// The first n < 8 lanes; the others are `filler`.
+// Loads the first n < 8 lanes; the others become `filler`.
 inline F32x8 load_some(const float* from, size_t n, float filler) {
   F32x8 lanes = splat(filler);
   __builtin_memcpy(&lanes, from, n * sizeof(float));
@@ -85,7 +86,7 @@ inline F32x8 load8_bf16(const uint16_t* from) {
 #endif
 }
 
-// Always in this order, so that every instruction set rounds alike.
+// Adds in a fixed order, so that every instruction set rounds the same.
 inline float sum_lanes(F32x8 v) {
   const float a = v[0] + v[4];
   const float b = v[1] + v[5];
@@ -110,20 +111,20 @@ inline float max_of(F32x8 v) {
   return most;
 }
 
-// Adding 1.5 * 2^23 leaves no place for a fraction: the sum's last bits are the nearest integer, ties to
-// even.
+// Adding 1.5 * 2^23 leaves no bits for a fraction: the last bits of the sum are the
+// nearest integer, ties to even.
 constexpr float kRounder = 12582912.0F;
 
 inline I32x8 nearest(F32x8 x) {
   return reinterpret_cast<I32x8>(x + kRounder) - 0x4b400000;
 }
 
-// e^x to about one unit in the last place: x = n ln 2 + r, and a polynomial for e^r. Zero and infinity beyond
-// what a normal number holds.
+// Computes e^x to about one unit in the last place: x = n ln 2 + r, and a polynomial for e^r. The result is
+// zero or infinity beyond the range of normal numbers.
 inline F32x8 exp_lanes(F32x8 x) {
   const F32x8 bounded = x < splat(-87.3F) ? splat(-87.3F) : (x > splat(88.7F) ? splat(88.7F) : x);
   const F32x8 n = (bounded * 1.44269504F + kRounder) - kRounder;
-  // ln 2 in two parts; n times the first is exact.
+  // ln 2 has two parts; n times the first is exact.
   const F32x8 r = (bounded - n * 0.693359375F) - n * -2.12194440e-4F;
   F32x8 p = splat(1.0F / 5040);
   p = p * r + 1.0F / 720;
@@ -132,7 +133,7 @@ inline F32x8 exp_lanes(F32x8 x) {
   p = p * r + 1.0F / 6;
   p = p * r + 0.5F;
   p = (p * (r * r) + r) + 1.0F;
-  // 2^n in two factors: n may be 128.
+  // 2^n has two factors, since n may be 128.
   const I32x8 exponent = nearest(bounded * 1.44269504F);
   const I32x8 first = exponent >> 1;
   const F32x8 scaled = p * reinterpret_cast<F32x8>((first + 127) << 23) *

@@ -4,12 +4,12 @@
 #include "model/kernels/elementwise.h"
 #include "model/kernels/isa.h"
 
-// How rows and tokens are walked, included by each instruction set's source, which brings the dot products.
+// The loops over rows and tokens, included by each instruction set's source, which provides the dot products.
 namespace spillway {
 namespace {
 
-// Blocks of 32 nibbles are multiplied two at a time: their lower halves lie in one register, their upper
-// halves in another.
+// True for types whose blocks are multiplied two at a time. Those with 32 nibbles are: the lower halves of
+// both lie in one register, the upper halves in another.
 template <class Block>
 constexpr bool kPaired = false;
 template <>
@@ -17,11 +17,11 @@ inline constexpr bool kPaired<BlockQ4_0> = true;
 template <>
 inline constexpr bool kPaired<BlockMxfp4> = true;
 
-// The part of a matrix that is multiplied with a few tokens before the next few: it stays in the second-level
-// cache while the tokens' activations stay in the first.
+// The size of the part of a matrix that is multiplied with all tokens, a few at a time, before the next part.
+// It stays in the second-level cache while the activations of a few tokens stay in the first.
 constexpr size_t kTileBytes = size_t(192) << 10;
 
-// A dot product of one row with `T` activation rows, each activation_bytes apart.
+// Computes the dot products of one row with `T` activation rows, which are `stride` bytes apart.
 template <int T>
 using DotRow = void (*)(const std::byte* row, size_t columns, const std::byte* activations, size_t stride,
                         float* out);
@@ -67,7 +67,7 @@ void multiply_tiles(const Matrix& w, uint32_t first, uint32_t last, const std::b
   }
 }
 
-// F32, F16 and BF16 are bound by memory whatever is done; one source serves every instruction set.
+// F32, F16 and BF16 are bound by memory in any case, so one source serves every instruction set.
 template <float (*Dot)(const uint16_t*, const float*, size_t), int T>
 void dot_halves(const std::byte* row, size_t columns, const std::byte* activations, size_t stride,
                 float* out) {

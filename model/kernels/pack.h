@@ -2,8 +2,8 @@
 
 #include "model/kernels/unpack.h"
 
-// unpack.h the other way round: what quantizing leaves in an Unpacked, put into the fields of its block. The
-// block is zero before.
+// The reverse of unpack.h: packs the quantized values of an Unpacked into the fields of its
+// block, which are zero before.
 namespace spillway {
 namespace {
 
@@ -28,7 +28,7 @@ inline void pack_nibbles(const int8_t* q, uint8_t* out) {
   }
 }
 
-// One bit of each value: the one above its lowest `shift`.
+// Packs one bit of each value: bit number `shift`.
 inline void pack_high_bit(const int8_t* q, int shift, uint8_t* out) {
   for (int e = 0; e < 256; ++e) {
     add_bits(out[e % 32], (q[e] >> shift) & 1, e / 32);

@@ -2,9 +2,9 @@
 #include "model/kernels/quantize.h"
 #include "model/kernels/unpack.h"
 
-// The instruction set that every processor has, and the definition that the others must meet bit for bit. A
-// block's integer sum is kept in eight lanes, lane l taking the four neighbours from 4l of every 32, and the
-// lanes are scaled and added up block by block in f32.
+// The kernels that run on every processor. They define the results that the other instruction sets must match
+// bit for bit. A block's integer sum is kept in eight lanes; lane l takes the four neighbours from 4l of
+// every 32 values. The lanes are scaled and added up block by block in f32.
 namespace spillway {
 namespace {
 
@@ -33,7 +33,7 @@ inline Lanes scaled_sums(const Unpacked& w, const ActivationQ8K& a) {
   return sums;
 }
 
-// Lane l takes sixteenths 2l and 2l + 1.
+// Multiplies the sums of each 16 values with their factors; lane l takes sums 2l and 2l + 1.
 inline Lanes sixteenths(const int16_t* factor, const ActivationQ8K& a) {
   Lanes sums = {};
   for (int l = 0; l < 8; ++l) {
@@ -50,7 +50,8 @@ inline F32x8 scaled_block(const Unpacked32& w, const ActivationQ8& a, size_t blo
   return to_f32(lanes) * (w.d * a.d[block]);
 }
 
-// The first block's four lanes, then the second's; a lane takes four neighbours of either half of its block.
+// Multiplies two blocks: four lanes for the first, four for the second. A lane takes four neighbours from
+// each half of its block.
 inline F32x8 scaled_pair(const Unpacked32* w, const ActivationQ8& a, size_t block) {
   Lanes lanes = {};
   F32x8 scale = {};
@@ -93,8 +94,8 @@ struct PortableDots {
     }
   }
 
-  // Every second register of sums is added up apart: one chain of additions would be the bottleneck
-  // elsewhere.
+  // Sums every second register separately: a single chain of additions would be the bottleneck on other
+  // instruction sets.
   template <class Block, int T>
   static void dot_32(const std::byte* row, size_t columns, const std::byte* activations, size_t stride,
                      float* out) {

@@ -6,8 +6,9 @@
 #include "model/kernels/kernels.h"
 #include "model/kernels/lanes.h"
 
-// Activations into the form that their weights are multiplied with, included by each instruction set's
-// source. Scales and rounding are those of the field's CPU backends, so that logits agree as far as they can.
+// Converts activations into the form that their weights are multiplied with; included by each
+// instruction set's source. Scales and rounding are those of the common CPU backends, so that logits
+// agree as closely as possible.
 namespace spillway {
 namespace {
 
@@ -24,7 +25,7 @@ inline I32x8 round_to_bytes(const float* x, float scale, int8_t* out) {
   return q;
 }
 
-// The value furthest from zero, sign and all; the first of equals.
+// Returns the value furthest from zero, with its sign; of equals the first.
 inline float furthest_of_256(const float* x) {
   F32x8 high = load8(x);
   F32x8 low = high;
@@ -50,7 +51,7 @@ void quantize_q8k(const float* x, ActivationQ8K& out) {
   __builtin_memset(&out, 0, sizeof out);
   const float furthest = furthest_of_256(x);
   const float scale = -127.0F / furthest;
-  if (!(__builtin_fabsf(scale) <= FLT_MAX)) {  // all zero, or so small that it makes no difference
+  if (!(__builtin_fabsf(scale) <= FLT_MAX)) {  // all values are zero, or too small to make a difference
     return;
   }
   for (size_t s = 0; s < 16; ++s) {

@@ -3,12 +3,12 @@
 #include "model/kernels/blocks.h"
 #include "model/kernels/half.h"
 
-// Every block format spelled out value by value: what dequantization and the portable multiplication share,
-// and what the vector kernels are tested against.
+// Every block format, value by value. Dequantization and the portable multiplication share this code, and the
+// vector kernels are tested against it.
 namespace spillway {
 namespace {
 
-// A block of 256: value i is d * scale[i / 16] * (q[i] - offset) - dmin * min[i / 16].
+// A block of 256 values: value i is d * scale[i / 16] * (q[i] - offset) - dmin * min[i / 16].
 struct Unpacked {
   int8_t q[256];
   int16_t scale[16];
@@ -42,7 +42,8 @@ struct Traits<BlockQ6K> {
   static constexpr bool kHasMin = false;
 };
 
-// Two bits a value: byte e % 32 of its half of 128, at shift 2 * (e % 128 / 32).
+// Returns a value of two bits: value e lies in byte e % 32 of its half of 128 values,
+// shifted by 2 * (e % 128 / 32).
 inline int two_bits(const uint8_t* q, int e) {
   return (q[32 * (e / 128) + e % 32] >> (2 * (e % 128 / 32))) & 3;
 }
@@ -72,7 +73,8 @@ inline void unpack(const BlockQ3K& block, Unpacked& out) {
   }
 }
 
-// The eight 6-bit scales and minima that Q4_K and Q5_K keep in twelve bytes, one a 32.
+// Unpacks the eight 6-bit scales and minima that Q4_K and Q5_K keep in twelve bytes: one of
+// each for every 32 values.
 inline void unpack_scales(const uint8_t* b, Unpacked& out) {
   for (int s = 0; s < 8; ++s) {
     const int scale = s < 4 ? b[s] & 63 : (b[s + 4] & 15) | ((b[s - 4] >> 6) << 4);
@@ -152,7 +154,7 @@ inline void unpack(const BlockIq2Xs& block, Unpacked& out) {
   }
 }
 
-// A block of 32: value i is d * q[i].
+// A block of 32 values: value i is d * q[i].
 struct Unpacked32 {
   int8_t q[32];
   float d;

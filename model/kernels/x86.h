@@ -5,12 +5,13 @@
 #include "model/kernels/multiply.h"
 #include "model/kernels/x86_formats.h"
 
-// The dot products of AVX2 and AVX-512: one source, compiled once for each. Both use registers of 256 bits,
-// and the blocks' integer sums have the lanes that portable.cc defines.
+// The dot products of AVX2 and AVX-512: one source, compiled once for each. Both use registers of 256 bits.
+// The integer sums of a block have the lanes that portable.cc defines.
 namespace spillway {
 namespace {
 
-// A processor fetches ahead along a row by itself; asking earlier also covers the step to the next page.
+// How far ahead to prefetch. Processors prefetch along a row by themselves; an explicit request also covers
+// the step to the next page.
 constexpr size_t kAhead = 1536;
 
 template <class Block>
@@ -21,16 +22,16 @@ inline __attribute__((always_inline)) void prefetch(const Block* blocks, size_t 
   }
 }
 
-// sum += the products of unsigned and signed bytes, four neighbours a lane, scaled by one i16 a pair. No
-// format's pairs exceed 16 bits.
+// Adds to `sum` the products of unsigned and signed bytes, four neighbours in a lane, with one i16 scale for
+// each pair. No format's pairs exceed 16 bits.
 SPILLWAY_INLINE __m256i add_products(__m256i sum, __m256i bytes, __m256i signed_bytes, __m256i scales) {
   const __m256i pairs = _mm256_maddubs_epi16(bytes, signed_bytes);
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
   return _mm256_dpwssd_epi32(sum, pairs, scales);
 #else
   sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, scales));
-  // Keeps the compiler from first making all products of a block and then adding them up as a tree, for which
-  // there are too few registers.
+  // Keeps the compiler from computing all products of a block first and then adding them up as a tree: there
+  // are too few registers for that.
   asm("" : "+x"(sum));
   return sum;
 #endif
@@ -97,7 +98,7 @@ struct X86Dots {
       add_blocks<Block, T, 8>(blocks + b, 8, block_scales(blocks + b), activations, stride, b / 8, total);
     }
     if (b < count) {
-      Block rest[8] = {};  // nothing behind the row's end may be read
+      Block rest[8] = {};  // a copy, since bytes behind the row's end must not be read
       __builtin_memcpy(rest, blocks + b, (count - b) * sizeof(Block));
       add_blocks<Block, T, 1>(rest, count - b, block_scales(rest), activations, stride, b / 8, total);
     }
@@ -108,7 +109,8 @@ struct X86Dots {
   }
 
  private:
-  // Up to eight blocks; their scales go through memory, from where a broadcast costs no shuffle.
+  // Adds the products of up to eight blocks. Their scales go through memory, since a broadcast from memory
+  // costs no shuffle.
   template <class Block, int T, int Unroll>
   static inline __attribute__((always_inline)) void add_blocks(const Block* blocks, size_t count,
                                                                __m256 scales, const std::byte* activations,

@@ -5,7 +5,7 @@
 #include "model/kernels/blocks.h"
 #include "model/kernels/half.h"
 
-// What each block format needs of 256-bit registers: 32 values at a time as bytes, and a scale for each pair.
+// The block formats in 256-bit registers: 32 values at a time as bytes, and a scale for each pair of values.
 namespace spillway {
 namespace {
 
@@ -19,14 +19,14 @@ SPILLWAY_INLINE float load_half(const uint8_t* from) {
   return _cvtsh_ss(static_cast<unsigned short>(load_u16(from)));
 }
 
-// Shifting sixteen-bit lanes and masking bytes: there is no shift of bytes.
+// Shifts bytes and masks them. There is no shift of bytes, so lanes of sixteen bits are shifted.
 SPILLWAY_INLINE __m256i bits(__m256i v, int right, int mask) {
   const __m256i shifted = right >= 0 ? _mm256_srli_epi16(v, right) : _mm256_slli_epi16(v, -right);
   return _mm256_and_si256(shifted, _mm256_set1_epi8(static_cast<char>(mask)));
 }
 
-// The 32 values of a group as unsigned bytes. Formats whose values have signs hand them over to the
-// activations, since the instruction multiplies unsigned with signed bytes.
+// The 32 values of a group as unsigned bytes. The instruction multiplies unsigned with signed bytes, so
+// formats with signed values move the signs to the activations.
 struct Unsigned {
   __m256i bytes;
   SPILLWAY_INLINE __m256i signs(__m256i activations) const { return activations; }
@@ -38,7 +38,7 @@ struct Signed {
   SPILLWAY_INLINE __m256i signs(__m256i activations) const { return _mm256_sign_epi8(activations, sign); }
 };
 
-// Eight scales, one a group of 32.
+// Eight scales, one for each group of 32 values.
 struct ScalePer32 {
   __m256i eight;  // in both halves
   SPILLWAY_INLINE explicit ScalePer32(__m128i scales) : eight(_mm256_broadcastsi128_si256(scales)) {}
@@ -47,7 +47,7 @@ struct ScalePer32 {
   }
 };
 
-// Sixteen scales, two a group of 32.
+// Sixteen scales, two for each group of 32 values.
 struct ScalePer16 {
   __m256i first;  // the first eight in both halves
   __m256i last;
@@ -75,7 +75,7 @@ SPILLWAY_INLINE __m256 subtract_scaled_lanes(__m256 total, __m256i sums, float s
 template <class Block>
 struct Format256;
 
-// ---- Q4_K and Q5_K: nibbles, with a scale and a minimum a 32
+// ---- Q4_K and Q5_K: nibbles; a scale and a minimum for every 32 values
 
 struct ScalesAndMins {
   __m128i scales;  // i16
@@ -130,7 +130,7 @@ struct Format256<BlockQ5K> : NibblesWithMins<BlockQ5K> {
   }
 };
 
-// ---- Q2_K: two bits, with a scale and a minimum a 16
+// ---- Q2_K: two bits a value; a scale and a minimum for every 16 values
 
 template <>
 struct Format256<BlockQ2K> : ScalePer16 {
@@ -156,7 +156,8 @@ struct Format256<BlockQ2K> : ScalePer16 {
   }
 };
 
-// ---- Q3_K and Q6_K: a signed scale a 16; the offset of the values is taken from the activations' sums
+// ---- Q3_K and Q6_K: a signed scale for every 16 values; the values' offset is subtracted by way of the
+// activations' sums
 
 SPILLWAY_INLINE __m256i without_offset(__m256i sum, __m256i scales, const ActivationQ8K& a, int log2_offset) {
   const __m256i offset = _mm256_madd_epi16(scales, load_bytes(a.sums16));
@@ -270,7 +271,7 @@ struct Format256<BlockIq2Xs> : ScalePer16 {
 
 // ---- blocks of 32, whose scales are fetched eight at a time
 
-// Products of unsigned and signed bytes, four neighbours a lane, added to `sum`.
+// Adds the products of unsigned and signed bytes to `sum`, four neighbours in a lane.
 SPILLWAY_INLINE __m256i dot_bytes(__m256i sum, __m256i bytes, __m256i signed_bytes) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
   return _mm256_dpbusd_epi32(sum, bytes, signed_bytes);
@@ -301,8 +302,8 @@ struct Format32<BlockQ8_0> {
   }
 };
 
-// Of two blocks of nibbles: the values of both first halves, and those of both second halves. With pairs of
-// blocks there is one addition of floats for two of them, and one of pairs.
+// Two blocks of nibbles: the values of both first halves, and those of both second halves. Working on pairs
+// of blocks takes one floating-point addition for two blocks, and one addition of pairs.
 struct NibblePair {
   __m256i first;
   __m256i second;
@@ -313,7 +314,7 @@ struct NibblePair {
   }
 };
 
-// Products of two registers of bytes, added to `sum`; their pairs together fit 16 bits.
+// Adds the products of two registers of bytes to `sum`; the sums of their pairs fit into 16 bits.
 SPILLWAY_INLINE __m256i dot_twice(__m256i sum, __m256i bytes, __m256i with, __m256i more_bytes,
                                   __m256i more_with) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)

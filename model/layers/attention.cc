@@ -13,8 +13,8 @@
 namespace spillway {
 namespace {
 
-// One of the two halves of a layer's cache: [kv_heads][context][head_size], so that a head's keys are read
-// from end to end.
+// The keys or the values of a layer's cache: [kv_heads][context][head_size], so that a head's entries are
+// read from end to end.
 class KvHalf {
  public:
   KvHalf() = default;
@@ -29,7 +29,7 @@ class KvHalf {
   bool allocate(uint64_t values, KvType type) {
     type_ = type;
     bytes_ = values * value_bytes(type);
-    // Not touched before it is used: a long context costs memory only as the text grows.
+    // Pages take memory only once they are used: a long context costs memory only as the text grows.
     void* memory =
         mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     memory_ = memory == MAP_FAILED ? nullptr : memory;
@@ -100,14 +100,14 @@ class AttentionMixer final : public Mixer {
   }
 
   uint64_t scratch_bytes(uint32_t tokens) const override {
-    // Of what is mixed there is a quantized form, too.
+    // `mixed` also has a quantized form.
     const uint64_t values = weights_.q.rows + weights_.k.rows + weights_.v.rows +
                             2 * shape_.heads * shape_.head_size + 2 * frequencies_.size();
     return tokens * values * sizeof(float);
   }
 
  private:
-  // What is in which of the scratch's rows.
+  // Indices of the scratch's rows.
   static constexpr size_t kQueries = 0;
   static constexpr size_t kKeys = 1;
   static constexpr size_t kValues = 2;
@@ -134,13 +134,13 @@ class AttentionMixer final : public Mixer {
     engine.multiply(products, tokens);
   }
 
-  // A head's query, behind which its gate may lie.
+  // Returns a head's query; in a gated attention the head's gate follows it.
   float* query(uint32_t token, uint32_t head) {
     const uint32_t apart = shape_.gated ? 2 * shape_.head_size : shape_.head_size;
     return scratch_->rows[kQueries].floats() + size_t{token} * weights_.q.rows + size_t{head} * apart;
   }
 
-  // Normalises and turns one token's queries and keys, and files its keys and values.
+  // Normalises and rotates one token's queries and keys, and stores its keys and values in the cache.
   void place(const Kernels& k, uint32_t token, uint32_t position) {
     const uint32_t size = shape_.head_size;
     const uint32_t kv_width = shape_.kv_heads * size;
@@ -166,7 +166,7 @@ class AttentionMixer final : public Mixer {
     }
   }
 
-  // The turns of all heads at the positions of `tokens` tokens.
+  // Computes the rotations, equal for all heads, at the positions of `tokens` tokens.
   void find_turns(uint32_t position, uint32_t tokens) {
     scratch_->turns.clear();
     for (uint32_t token = 0; token < tokens; ++token) {
@@ -193,8 +193,8 @@ class AttentionMixer final : public Mixer {
   }
 
   void attend(Engine& engine, uint32_t tokens, uint32_t position) {
-    // The heads that share keys go to one thread, which then reads them from its cache, unless that leaves
-    // threads without any.
+    // Heads that share keys go to one thread, which then finds the keys in its processor cache. If that would
+    // leave threads without work, each head goes on its own.
     const bool by_keys = tokens * shape_.kv_heads >= engine.threads();
     const uint32_t group = by_keys ? shape_.heads / shape_.kv_heads : 1;
     const uint32_t groups = shape_.heads / group;
@@ -234,10 +234,10 @@ class AttentionMixer final : public Mixer {
   const AttentionShape shape_;
   const uint32_t context_;
   const KvType kv_;
-  std::vector<float> frequencies_;  // of each pair; 0: it does not turn
+  std::vector<float> frequencies_;  // of each pair; 0: the pair does not turn
   KvHalf keys_;
   KvHalf values_;
-  MixerScratch* scratch_ = nullptr;  // during forward()
+  MixerScratch* scratch_ = nullptr;  // valid during forward()
 };
 
 }  // namespace
@@ -246,7 +246,7 @@ Result<std::unique_ptr<Mixer>> make_attention(const AttentionWeights& weights, c
                                               uint32_t context, KvType kv) {
   auto mixer = std::make_unique<AttentionMixer>(weights, shape, context, kv);
   if (!mixer->allocate()) {
-    return failed("no memory for a context of {} tokens ({} in each attention layer)", context,
+    return failed("there is no memory for a context of {} tokens ({} in each attention layer)", context,
                   format_bytes(mixer->state_bytes(context)));
   }
   return mixer;

@@ -16,24 +16,25 @@ constexpr uint64_t value_bytes(KvType kv) {
   return kv == KvType::f16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-// Rotary position embedding in the NeoX pairing (i, i + rotated / 2); what is beyond `rotated` passes
-// through.
+// Rotary position embedding in the NeoX pairing: value i of a head pairs with value i + rotated / 2. Values
+// from `rotated` on stay as they are.
 struct Rope {
-  uint32_t rotated = 0;  // values of a head; even
+  uint32_t rotated = 0;  // how many values of a head turn; even
   float base = 10000;
-  // For models that also see images: which pairs turn with the position in the text. All zero: every pair.
-  // Pair p, s = p mod (sum of the sections): s % 3 picks temporal, height or width while s < 3 × its section,
-  // and these are the text position; what is left has position 0.
+  // For models that also see images: the sections select the pairs that turn with the position in the text.
+  // All zero: every pair turns. Pair p has s = p mod (sum of the sections); s % 3 picks temporal, height or
+  // width while s < 3 × its section. For text, all three of these are the position in the text; the remaining
+  // pairs have position 0.
   std::array<int32_t, 4> sections{};
 };
 
 enum class HeadNorm {
-  per_head,   // each head of q and k by itself, with weights [head_size]
-  all_heads,  // q and k as a whole, with weights [heads × head_size]
+  per_head,   // norm of each head of q and k by itself, with weights [head_size]
+  all_heads,  // norm of q and of k as a whole, with weights [heads × head_size]
 };
 
 struct AttentionWeights {
-  Matrix q;  // with gated: [heads][q, gate]
+  Matrix q;  // rows of a gated attention: [heads][q, gate]
   Matrix k;
   Matrix v;
   Matrix output;
@@ -48,11 +49,12 @@ struct AttentionShape {
   HeadNorm norm = HeadNorm::per_head;
   float epsilon = 1e-6F;
   Rope rope;
-  bool gated = false;  // the heads' outputs times sigmoid of a gate that is projected beside q
+  // Each head's output is multiplied with the sigmoid of a gate that is projected beside q.
+  bool gated = false;
 };
 
-// Causal grouped-query attention over a cache of `context` positions, whose pages become real as they are
-// used. Fails where there is not enough address space for it.
+// Makes causal grouped-query attention over a cache of `context` positions. The cache's pages take memory
+// only once they are used. Fails when there is not enough address space for the cache.
 Result<std::unique_ptr<Mixer>> make_attention(const AttentionWeights& weights, const AttentionShape& shape,
                                               uint32_t context, KvType kv);
 

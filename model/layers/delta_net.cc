@@ -12,7 +12,7 @@ float sigmoid(float x) {
   return 1.0F / (1.0F + std::exp(-x));
 }
 
-// ln(1 + e^x), which is x itself long before e^x overflows.
+// Returns ln(1 + e^x), which equals x in single precision long before e^x overflows.
 float softplus(float x) {
   return x > 20.0F ? x : std::log1p(std::exp(x));
 }
@@ -54,15 +54,15 @@ class DeltaNetMixer final : public Mixer {
   }
 
   uint64_t scratch_bytes(uint32_t tokens) const override {
-    // Of what is mixed there is a quantized form, too.
+    // `mixed` also has a quantized form.
     const uint64_t values = 2 * channels_ + 3 * value_width() + weights_.beta.rows + weights_.alpha.rows;
     return tokens * values * sizeof(float);
   }
 
  private:
-  // What is in which of the scratch's rows.
+  // Indices of the scratch's rows.
   static constexpr size_t kRaw = 0;        // [tokens][channels]
-  static constexpr size_t kConvolved = 1;  // the same
+  static constexpr size_t kConvolved = 1;  // [tokens][channels]
   static constexpr size_t kGate = 2;
   static constexpr size_t kBeta = 3;
   static constexpr size_t kAlpha = 4;
@@ -83,7 +83,7 @@ class DeltaNetMixer final : public Mixer {
     engine.multiply(products, h.tokens());
   }
 
-  // A causal convolution over time of each channel for itself, then silu.
+  // Applies a causal convolution over time to each channel by itself, then silu.
   void convolve(Engine& engine, uint32_t tokens) {
     scratch_->rows[kConvolved].resize(size_t{tokens} * channels_ * sizeof(float));
     const uint32_t before = shape_.kernel - 1;
@@ -104,7 +104,7 @@ class DeltaNetMixer final : public Mixer {
     keep_last(tokens, before);
   }
 
-  // The inputs that the next token's convolution will look back at.
+  // Keeps the inputs that the next tokens' convolutions look back at.
   void keep_last(uint32_t tokens, uint32_t before) {
     const uint32_t fresh = std::min(tokens, before);
     std::move(past_.begin() + ptrdiff_t(fresh * channels_), past_.end(), past_.begin());
@@ -112,7 +112,7 @@ class DeltaNetMixer final : public Mixer {
                 past_.end() - ptrdiff_t(fresh * channels_));
   }
 
-  // q and k to length 1, q also to the scale of attention scores.
+  // Scales q and k to length 1, and q also by the scale of attention scores.
   void normalise(const Kernels& k, uint32_t token, uint32_t key_head) {
     const uint32_t size = shape_.head_size;
     float* q = channels(token) + size_t{key_head} * size;
@@ -125,7 +125,8 @@ class DeltaNetMixer final : public Mixer {
     }
   }
 
-  // One token's step of one head: the memory fades, is corrected towards v under k, and answers q.
+  // Runs one token's step of one head: the memory fades, is corrected towards v under the key k,
+  // and answers the query q.
   void recur(const Kernels& k, uint32_t token, uint32_t head) {
     const uint32_t size = shape_.head_size;
     const float* q = channels(token) + size_t{head % shape_.key_heads} * size;
@@ -138,7 +139,7 @@ class DeltaNetMixer final : public Mixer {
 
     float* out = scratch_->mixed.row(token) + size_t{head} * size;
     for (uint32_t j = 0; j < size; ++j) {
-      float* row = memory_.data() + (size_t{head} * size + j) * size;  // what is remembered of value j
+      float* row = memory_.data() + (size_t{head} * size + j) * size;  // the memory of value j
       const float remembered = fade * k.dot(row, key, size);
       const float change = beta * (v[j] - remembered);
       for (uint32_t i = 0; i < size; ++i) {
@@ -156,7 +157,7 @@ class DeltaNetMixer final : public Mixer {
   const uint32_t channels_;
   std::vector<float> memory_;        // [value_heads][value][key]
   std::vector<float> past_;          // [kernel - 1][channels], the oldest first, before convolution
-  MixerScratch* scratch_ = nullptr;  // during forward()
+  MixerScratch* scratch_ = nullptr;  // valid during forward()
 };
 
 }  // namespace

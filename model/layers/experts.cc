@@ -36,7 +36,8 @@ ExpertMatrices ExpertLayout::view(ExpertBytes bytes) const {
   return expert;
 }
 
-// The rows of h that the expert works on, in the form that `weights` multiplies with.
+// Returns the given rows of `h`, in the form that `weights` is multiplied with. Copies them to `into` unless
+// they are all rows.
 const std::byte* FeedForward::gather(const Matrix& weights, Activations& h, std::span<const uint32_t> rows,
                                      AlignedBytes& into) {
   const ActivationType type = activation_type(weights.type);

@@ -9,21 +9,21 @@
 
 namespace spillway {
 
-// The matrices of one expert, wherever its bytes are at the moment.
+// The matrices of one expert, as views of its bytes, wherever these are.
 struct ExpertMatrices {
   Matrix gate;  // ff × width
   Matrix up;    // ff × width
   Matrix down;  // width × ff
 };
 
-// How the experts of one layer lie in a store: their parts one after the other, each a range of its own or
-// all in one.
+// The layout of one layer's experts in a store: gate, up and down one after the other, each in a range of its
+// own or all in one range.
 class ExpertLayout {
  public:
-  // `shapes` without data; fused: gate and up are one range.
+  // `shapes` are matrices without data. `fused`: gate and up share one range.
   explicit ExpertLayout(const ExpertMatrices& shapes, bool fused) : shapes_(shapes), fused_(fused) {}
 
-  // Views of an expert whose store has one range for each part or one for all.
+  // Returns views of the expert at `bytes`, which has one range for each part or one for all parts.
   ExpertMatrices view(ExpertBytes bytes) const;
 
   uint64_t bytes() const;  // of one expert
@@ -34,18 +34,19 @@ class ExpertLayout {
   bool fused_;
 };
 
-// An expert of a layer that every token uses, weighted by a gate of its own.
+// An expert that every token uses, weighted by a gate of its own.
 struct SharedExpert {
   ExpertMatrices matrices;
   std::span<const float> gate;  // [width]
 };
 
-// down · (silu(gate · h) * (up · h)) for the tokens of a step, one expert at a time.
+// Computes one expert for the tokens of a step: down · (silu(gate · h) * (up · h)).
 class FeedForward {
  public:
   explicit FeedForward(Engine& engine) : engine_(engine) {}
 
-  // `rows`: which tokens of `h`. Their results are put one behind the other at `out`, [rows.size()][width].
+  // Computes the tokens `rows` of `h` and writes their results one behind the other to `out`,
+  // [rows.size()][width].
   void run(const ExpertMatrices& expert, Activations& h, std::span<const uint32_t> rows, float* out);
 
  private:
@@ -53,8 +54,8 @@ class FeedForward {
                           AlignedBytes& into);
 
   Engine& engine_;
-  AlignedBytes gathered_;     // quantized rows of h for gate
-  AlignedBytes gathered_up_;  // and for up, where its type wants another form
+  AlignedBytes gathered_;     // quantized rows of h, for gate
+  AlignedBytes gathered_up_;  // the same for up, if its type needs another form
   AlignedBytes up_;           // [rows][ff]
   Activations hidden_;        // [rows][ff]
 };

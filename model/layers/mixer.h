@@ -9,32 +9,32 @@
 
 namespace spillway {
 
-// Room that a mixer works in. Layers come one after the other, so one set serves all of them; of their own
-// each would keep what its largest batch took, which on 48 layers is a gigabyte.
+// Working memory of the mixers. Layers run one after the other, so all of them share one set. With a set of
+// its own, each layer would keep the memory of its largest batch: a gigabyte over 48 layers.
 struct MixerScratch {
   std::array<AlignedBytes, 5> rows;            // [tokens][…], one for each projection
   AlignedBytes scores;                         // [thread][context]
   std::vector<std::pair<float, float>> turns;  // [tokens][pairs] cosine and sine
-  Activations mixed;                           // what the output projection is given
+  Activations mixed;                           // input of the output projection
 };
 
-// What a layer does across the tokens of a sequence, with its memory of the tokens before: attention, or a
-// recurrence. One sequence at a time.
+// The part of a layer that works across the tokens of a sequence and remembers earlier tokens: attention or a
+// recurrence. It handles one sequence at a time.
 struct Mixer {
   virtual ~Mixer() = default;
 
-  // Begins a sequence: nothing is remembered.
+  // Begins a sequence: forgets all earlier tokens.
   virtual void reset() = 0;
 
-  // y[t] = mix(h[0 … t] and all before), for tokens at positions position, position + 1, …; y is
-  // [tokens][h.columns()].
+  // Computes y[t] = mix(h[0 … t] and all earlier tokens) for tokens at positions position, position + 1, …; y
+  // is [tokens][h.columns()].
   virtual void forward(Engine& engine, MixerScratch& scratch, Activations& h, uint32_t position,
                        float* y) = 0;
 
-  // Of its memory, as far as `positions` tokens are.
+  // Returns the bytes that remembering `positions` tokens takes.
   virtual uint64_t state_bytes(uint32_t positions) const = 0;
 
-  // What a batch of `tokens` makes of the scratch, about.
+  // Estimates the bytes of MixerScratch that a batch of `tokens` tokens uses.
   virtual uint64_t scratch_bytes(uint32_t tokens) const = 0;
 };
 

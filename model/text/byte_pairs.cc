@@ -54,8 +54,8 @@ void PairMerger::consider(uint32_t left, uint32_t right) {
   }
 }
 
-// A token that took part in another merge has another id since, and between two that did not nothing can have
-// come.
+// Returns whether both tokens of the pair are as they were. A token that took part in another merge has
+// another id since; between two unchanged neighbours no token can have appeared.
 bool PairMerger::still_there(const Candidate& pair) const {
   return symbols_[pair.left].id == pair.left_id && symbols_[pair.right].id == pair.right_id;
 }

@@ -13,24 +13,24 @@ namespace spillway {
 inline constexpr TokenId kNoToken = -1;
 
 struct Merge {
-  uint32_t rank = 0;  // the lower, the sooner
+  uint32_t rank = 0;  // lower ranks are merged first
   TokenId merged = kNoToken;
 };
 
-// Which pairs of neighbouring tokens may become one.
+// The pairs of neighbouring tokens that may be merged into one.
 class MergeTable {
  public:
   void reserve(size_t merges) { merges_.reserve(merges); }
-  // False, and nothing changes, when the pair is known already.
+  // Returns false and changes nothing when the pair is known already.
   bool add(TokenId left, TokenId right, Merge merge) {
     return merges_.emplace(key(left, right), merge).second;
   }
-  // nullptr when they stay two.
+  // Returns nullptr when the two tokens are never merged.
   const Merge* find(TokenId left, TokenId right) const;
 
  private:
-  // The standard library's hash of a number is the number itself, and a table of pairs is full of equal
-  // halves.
+  // The standard library hashes a number to itself, which spreads badly here: a table of pairs
+  // is full of equal halves.
   struct Hash {
     size_t operator()(uint64_t pair) const { return mix64(pair); }
   };
@@ -41,23 +41,23 @@ class MergeTable {
   std::unordered_map<uint64_t, Merge, Hash> merges_;
 };
 
-// Merges the tokens of one piece after the other: always the pair of the lowest rank, and of these the
-// leftmost. The tokens are a linked list and the candidates a heap, so that a piece of n bytes takes n log n;
-// a candidate whose tokens went into another merge meanwhile is recognised when it comes up.
+// Merges the tokens of one piece: always the pair of the lowest rank, the leftmost among equals. The tokens
+// are a linked list and the candidate pairs a heap, so that a piece of n bytes takes n log n steps. A
+// candidate whose tokens went into another merge meanwhile is recognised when it comes up.
 class PairMerger {
  public:
-  explicit PairMerger(const MergeTable& table) : table_(table) {}  // which must outlive it
+  explicit PairMerger(const MergeTable& table) : table_(table) {}  // `table` must outlive this object
 
-  // The next token of the piece, which has less than 2^32 - 1 of them.
+  // Adds the next token of the piece; a piece has fewer than 2^32 - 1 tokens.
   void add(TokenId id);
-  // Appends what the piece becomes, and is ready for the next one.
+  // Appends the merged tokens to `out` and is then ready for the next piece.
   void finish(std::vector<TokenId>& out);
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
 
   struct Symbol {
-    TokenId id = kNoToken;  // kNoToken once it was merged into the one before
+    TokenId id = kNoToken;  // kNoToken once this token was merged into the one before
     uint32_t previous = kNone;
     uint32_t next = kNone;
   };

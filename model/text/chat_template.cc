@@ -22,7 +22,7 @@ std::string_view role_name(ChatRole role) {
   return "";
 }
 
-// What stands between the marks.
+// Returns the text between the two marks of a message.
 std::string body(const ChatMessage& message) {
   return fmt::format("{}\n{}", role_name(message.role), message.text);
 }
@@ -55,7 +55,7 @@ Result<std::vector<TokenId>> encode_chatml(const Tokenizer& tokenizer,
   const std::optional<TokenId> start = tokenizer.find_special(kStart);
   const std::optional<TokenId> end = tokenizer.find_special(kEnd);
   if (!start || !end) {
-    return failed("the model has no token {}: it does not speak ChatML; prompt it with plain text",
+    return failed("the model has no token {}, so it does not speak ChatML; prompt it with plain text",
                   start ? kEnd : kStart);
   }
   std::vector<TokenId> ids;

@@ -17,19 +17,18 @@ struct ChatMessage {
   std::string text;
 };
 
-// ChatML, in which the Qwen models are spoken to: every message between <|im_start|> and <|im_end|>, then the
-// opening of the reply. Nothing is added of its own: no default system prompt, no tags that switch thinking
-// on or off.
+// ChatML, the chat format of the Qwen models: every message stands between <|im_start|> and
+// <|im_end|>, then the reply is opened. Nothing else is added: no default system prompt, no tags that
+// switch thinking on or off.
 
-// Whether the model was taught it, that is, has tokens for both marks.
+// Returns whether the model was trained on ChatML, that is, has tokens for both marks.
 bool speaks_chatml(const Tokenizer& tokenizer);
 
-// The conversation as one text, to show it or to compare it with what another program sends.
+// Returns the conversation as one text, to show it or to compare it with what another program sends.
 std::string chatml_text(std::span<const ChatMessage> messages);
 
-// The same as tokens, in which only the frame is made of control tokens: a message that contains the
-// characters
-// <|im_end|> stays text and cannot end itself. Fails for a model that does not speak ChatML.
+// Returns the conversation as tokens. Only the frame is made of control tokens: a message that contains the
+// characters <|im_end|> stays text and cannot end itself. Fails for a model that does not speak ChatML.
 Result<std::vector<TokenId>> encode_chatml(const Tokenizer& tokenizer, std::span<const ChatMessage> messages);
 
 }  // namespace spillway

@@ -1,7 +1,7 @@
 #include "model/text/pretokenizer.h"
 
-// The classes of Unicode 15 in one small C library without data files of its own. ICU knows them too, and
-// brings forty megabytes of everything else.
+// utf8proc knows the Unicode 15 classes in one small C library without data files. ICU knows them too, but
+// brings forty megabytes of other functions.
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace spillway {
 namespace {
 
-// What the expressions tell apart. A newline is whitespace as well.
+// The kinds of characters that the regular expressions distinguish. A newline is whitespace as well.
 enum class Kind : uint8_t { letter, number, newline, space, other, end };
 
 struct Character {
@@ -63,7 +63,7 @@ Kind kind_of_code_point(utf8proc_int32_t code_point, bool marks_are_letters) {
   }
 }
 
-// The length of `'s`, `'re` and their like at the start of `text`, or 0.
+// Returns the length of `'s`, `'re` or a similar contraction at the start of `text`, or 0.
 size_t contraction(std::string_view text, bool any_case) {
   constexpr std::array<std::string_view, 7> kEndings = {"s", "t", "re", "ve", "m", "ll", "d"};
   if (!text.starts_with('\'')) {
@@ -82,8 +82,8 @@ size_t contraction(std::string_view text, bool any_case) {
   return 0;
 }
 
-// Where in one text the alternatives match. Each returns the end of its match from the start of the text, 0
-// for none.
+// Matches the alternatives of the regular expressions at the start of a text. Each function returns the end
+// of its match, or 0 if it does not match.
 class Matcher {
  public:
   Matcher(std::string_view text, bool marks_are_letters)
@@ -107,7 +107,7 @@ class Matcher {
     return {kind_of_code_point(code_point, marks_are_letters_), static_cast<size_t>(bytes)};
   }
 
-  // The end of the characters of `kind` that begin at `from`; `from` itself when there are none.
+  // Returns the end of the characters of `kind` that begin at `from`; `from` itself if there are none.
   size_t run(Kind kind, size_t from) const {
     for (Character next = at(from); next.kind == kind; next = at(from)) {
       from += next.bytes;
@@ -115,7 +115,7 @@ class Matcher {
     return from;
   }
 
-  // Letters with whatever stands before them, other than a number or the end of a line.
+  // Matches letters, with an optional character before them that is neither a number nor the end of a line.
   size_t led_word() const {
     const Character first = at(0);
     if (first.kind == Kind::letter) {
@@ -130,16 +130,16 @@ class Matcher {
 
   size_t single_number() const { return at(0).kind == Kind::number ? at(0).bytes : 0; }
 
-  // One space that may be missing, then one or more of `kind`.
+  // Matches an optional space, then one or more characters of `kind`.
   size_t spaced(Kind kind) const {
     const size_t start = text_.starts_with(' ') ? 1 : 0;
     const size_t end = run(kind, start);
     return end > start ? end : 0;
   }
 
-  // Whitespace: up to its last end of line where `lines` asks for that and there is one; otherwise all of it
-  // but the last character, which is left to lead the word that follows; all when nothing follows or there is
-  // but one.
+  // Matches whitespace. With `lines`, the match ends after the last end of line, if there is one. Otherwise
+  // it takes all whitespace but the last character, which is left to lead the following word. If nothing
+  // follows, or there is only one whitespace character, it takes all.
   size_t whitespace(bool lines) const {
     size_t end = 0;
     size_t last = 0;
@@ -206,7 +206,7 @@ Result<PreTokenizer> find_pre_tokenizer(std::string_view name) {
     }
     known += (known.empty() ? "" : ", ") + std::string(its_name);
   }
-  return failed("tokenizer.ggml.pre is '{}', which is not known here; use a model of one of: {}", name,
+  return failed("tokenizer.ggml.pre is '{}', which is not supported; use a model with one of: {}", name,
                 known);
 }
 

@@ -9,15 +9,15 @@
 namespace spillway {
 namespace {
 
-// A token of one of these texts ends a reply, whatever its id and whether or not the file says so: files name
+// The texts of tokens that end a reply, whatever their ids and whether or not the file marks them: files name
 // one such token, models use several.
 constexpr std::array<std::string_view, 9> kEndTexts = {
     "<|im_end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>",   "<|eom_id|>",
     "<|end|>",    "<|fim_pad|>",   "<|repo_name|>",   "<|file_sep|>",
 };
 
-// Token texts are written in an alphabet of 256 printable characters, one for each byte: those that print in
-// Latin-1 are themselves, the others follow from U+0100 on, in order.
+// The alphabet of token texts has 256 printable characters, one for each byte. Bytes that are printable in
+// Latin-1 stand for themselves; the others follow from U+0100 on, in order.
 constexpr bool prints_as_itself(unsigned byte) {
   return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
 }
@@ -26,7 +26,7 @@ constexpr unsigned kBeyondAlphabet = 0x144;
 
 struct ByteAlphabet {
   std::array<uint16_t, 256> character_of{};
-  std::array<int16_t, kBeyondAlphabet> byte_of{};  // -1 for a character that stands for none
+  std::array<int16_t, kBeyondAlphabet> byte_of{};  // -1 for a character that stands for no byte
 
   constexpr ByteAlphabet() {
     byte_of.fill(-1);
@@ -49,8 +49,8 @@ std::string text_of_byte(unsigned byte) {
   return {char(0xc0 | (character >> 6)), char(0x80 | (character & 0x3f))};  // all are below U+0800
 }
 
-// Appends the bytes that `text` spells. Fails, leaving `out` as it was, when a character is not of the
-// alphabet.
+// Appends the bytes that `text` spells. Returns false and leaves `out` unchanged when a
+// character is not in the alphabet.
 bool append_spelled_bytes(std::string_view text, std::string& out) {
   const size_t before = out.size();
   for (size_t i = 0; i < text.size(); ++i) {
@@ -69,20 +69,21 @@ bool append_spelled_bytes(std::string_view text, std::string& out) {
   return true;
 }
 
-// Control and user-defined texts stand in the file as they are; the others are spelled byte by byte.
+// Returns whether a token's text stands in the file unchanged, as those of control and user-defined tokens
+// do. All other texts are spelled byte by byte.
 bool is_written_plainly(TokenType type) {
   return type == TokenType::control || type == TokenType::user_defined || type == TokenType::unknown;
 }
 
 }  // namespace
 
-// A part of the text to encode: plain text, or a token that was found in it.
+// A part of the text to encode: plain text, or a token found in it.
 struct Tokenizer::Fragment {
   std::string_view text;
   TokenId token = kNoToken;
 };
 
-// ---- making one ----
+// ---- building ----
 
 class TokenizerBuilder {
  public:
@@ -117,7 +118,8 @@ class TokenizerBuilder {
                     vocabulary_.types.size(), tokens);
     }
     if (vocabulary_.merges.size() > std::numeric_limits<uint32_t>::max()) {
-      return failed("tokenizer.ggml.merges has {} entries, more than fit", vocabulary_.merges.size());
+      return failed("tokenizer.ggml.merges has {} entries; at most {} are supported",
+                    vocabulary_.merges.size(), std::numeric_limits<uint32_t>::max());
     }
     return {};
   }
@@ -136,7 +138,7 @@ class TokenizerBuilder {
       }
       made_.types_.push_back(TokenType(type));
       made_.start_.push_back(made_.bytes_.size());
-      // A text outside the alphabet, in a token that calls itself normal, is what the token prints.
+      // A normal token may have a text outside the alphabet; that text is then what the token prints.
       if (is_written_plainly(TokenType(type)) || !append_spelled_bytes(text, made_.bytes_)) {
         made_.bytes_ += text;
       }
@@ -165,7 +167,7 @@ class TokenizerBuilder {
                                : "result");
       }
       if (!made_.merges_.add(*left, *right, {uint32_t(rank), *merged})) {
-        return failed("tokenizer.ggml.merges[{}] is there twice", rank);
+        return failed("tokenizer.ggml.merges[{}] appears twice", rank);
       }
     }
     return {};
@@ -256,8 +258,8 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, ControlTex
   return ids;
 }
 
-// The longest special first, over the whole text: a shorter one never takes a part of a longer one, even if
-// it begins further left.
+// Splits `text` at its special tokens. The longest one is searched for first, over the whole text: a shorter
+// one never gets a part of a longer one, even if it begins further left.
 std::vector<Tokenizer::Fragment> Tokenizer::split_at_specials(std::string_view text,
                                                               ControlText control) const {
   std::vector<Fragment> fragments = {{text, kNoToken}};
@@ -289,7 +291,8 @@ std::vector<Tokenizer::Fragment> Tokenizer::split_at_specials(std::string_view t
   return fragments;
 }
 
-// `offset` is where `text` lies in the caller's, for the message.
+// Encodes text without special tokens. `offset` is the place of `text` in the caller's
+// text, for the error message.
 Result<void> Tokenizer::encode_plain(std::string_view text, size_t offset, PairMerger& merger,
                                      std::vector<TokenId>& out) const {
   while (!text.empty()) {

@@ -16,42 +16,42 @@
 
 namespace spillway {
 
-// What a text like <|im_end|> in the input becomes: the characters it is written with, or the token it names.
+// The meaning of a text like <|im_end|> in the input: its characters, or the token that it names.
 enum class ControlText { is_text, is_token };
 
-// Byte-level byte-pair encoding. Holds copies of what it needs of the vocabulary; const calls from several
-// threads are fine.
+// Byte-level byte-pair encoding. Holds copies of the parts of the vocabulary that it needs. Several threads
+// may call const functions at the same time.
 //
-// Any sequence of bytes can be encoded and comes back from decode() unchanged. (llama.cpp puts U+FFFD in the
-// place of bytes that are no UTF-8; for valid text both give the same tokens.)
+// Any sequence of bytes can be encoded and comes back from decode() unchanged. (llama.cpp replaces bytes that
+// are not valid UTF-8 by U+FFFD; for valid text both give the same tokens.)
 class Tokenizer {
  public:
-  // Fails on a vocabulary that contradicts itself, naming the key and index.
+  // Fails on a vocabulary that contradicts itself; the error names the key and the index.
   static Result<Tokenizer> make(const Vocabulary& vocabulary);
 
-  // How many tokens there are; ids are less than that.
+  // Returns the number of tokens; ids are less than that.
   size_t size() const { return types_.size(); }
 
-  // Adds nothing in front (see opening()). Fails when `text` has a byte for which the vocabulary has no
-  // token.
+  // Encodes `text`, without the opening token (see opening()). Fails when `text` has a byte for which the
+  // vocabulary has no token.
   Result<std::vector<TokenId>> encode(std::string_view text,
                                       ControlText control = ControlText::is_text) const;
 
-  // What a prompt has to begin with, in a model that was trained so.
+  // Returns the token that a prompt must begin with, if the model was trained so.
   std::optional<TokenId> opening() const { return opening_; }
 
-  // The bytes that the token stands for, for a control token its text. They may begin and end inside a
-  // character.
+  // Returns the bytes that the token stands for; for a control token, its text. The bytes may begin and end
+  // inside a character.
   std::string_view token_bytes(TokenId id) const;
   bool is_control(TokenId id) const;
 
-  // The bytes of all, control tokens left out unless asked for.
+  // Returns the bytes of all tokens; without those of control tokens unless `with_control`.
   std::string decode(std::span<const TokenId> ids, bool with_control = false) const;
 
-  // Whether a model that chose this token has nothing more to say.
+  // Returns whether this token ends a generated reply.
   bool ends_generation(TokenId id) const;
 
-  // The control or user-defined token of that text.
+  // Returns the control or user-defined token with that text.
   std::optional<TokenId> find_special(std::string_view text) const;
 
  private:
@@ -69,12 +69,12 @@ class Tokenizer {
                             std::vector<TokenId>& out) const;
 
   PreTokenizer pre_tokenizer_{};
-  std::string bytes_;          // of all tokens, one after another
-  std::vector<size_t> start_;  // of each in bytes_, and the end
+  std::string bytes_;          // the bytes of all tokens, one after another
+  std::vector<size_t> start_;  // the start of each token in bytes_, then the end of the last
   std::vector<TokenType> types_;
   std::vector<bool> ends_generation_;
   std::vector<Special> specials_;           // the longest text first
-  std::array<TokenId, 256> byte_tokens_{};  // kNoToken where there is none
+  std::array<TokenId, 256> byte_tokens_{};  // kNoToken for a byte without a token
   MergeTable merges_;
   std::optional<TokenId> opening_;
 };

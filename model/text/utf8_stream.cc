@@ -8,10 +8,10 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// What the first byte of a character says of the rest. The bounds of the second byte keep out what would be
-// written longer than needed, the surrogates, and what lies beyond U+10FFFF.
+// The rest of a character, as its first byte determines it. The bounds of the second byte exclude forms
+// longer than needed, surrogates, and code points beyond U+10FFFF.
 struct Shape {
-  size_t bytes = 0;  // 0: no character begins so
+  size_t bytes = 0;  // 0: no character begins with this byte
   unsigned char second_from = 0x80;
   unsigned char second_to = 0xbf;
 };
@@ -34,7 +34,7 @@ Shape shape_of(unsigned char first) {
           static_cast<unsigned char>(first == 0xf4 ? 0x8f : 0xbf)};
 }
 
-// How many of the first bytes of `text` can be those of a character of that shape.
+// Returns how many of the first bytes of `text` can belong to a character of that shape.
 size_t fitting_bytes(const Shape& shape, std::string_view text) {
   const size_t most = std::min(shape.bytes, text.size());
   size_t fitting = std::min<size_t>(most, 1);

@@ -5,13 +5,13 @@
 
 namespace spillway {
 
-// Makes whole characters of bytes that come in pieces, as tokens do. What it returns is valid UTF-8: bytes
-// that cannot be part of a character any more become U+FFFD.
+// Composes whole characters from bytes that come in pieces, as tokens do. All returned text is valid UTF-8:
+// bytes that cannot belong to a character any more become U+FFFD.
 class Utf8Stream {
  public:
-  // The characters that `bytes` completes; the last one is held back while it lacks bytes.
+  // Returns the characters that `bytes` completes. An incomplete last character is held back.
   std::string push(std::string_view bytes);
-  // U+FFFD for a character that was never completed; nothing otherwise.
+  // Returns U+FFFD for a character that was never completed, otherwise an empty text.
   std::string finish();
 
  private:

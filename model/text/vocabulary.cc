@@ -27,7 +27,7 @@ Result<std::optional<uint32_t>> read_id(const GgufMetadata& metadata, std::strin
   return id ? Result<std::optional<uint32_t>>(*id) : propagate(id);
 }
 
-// What a key holds, or its error, which ends the reading.
+// Moves a value that was read to `into`, or its error to `outcome`. Returns whether to read on.
 template <class T>
 bool take(Result<T> value, T& into, Result<void>& outcome) {
   if (value) {
@@ -46,7 +46,7 @@ Result<Vocabulary> read_vocabulary(const GgufMetadata& metadata) {
     return propagate(model);
   }
   if (*model != "gpt2") {
-    return failed("tokenizer.ggml.model is '{}'; only byte-level BPE ('gpt2') is known here", *model);
+    return failed("tokenizer.ggml.model is '{}'; only byte-level BPE ('gpt2') is supported", *model);
   }
   Vocabulary vocabulary;
   std::string_view pre;

@@ -17,18 +17,18 @@ using TokenId = int32_t;
 enum class TokenType : int32_t {
   normal = 1,
   unknown = 2,
-  control = 3,       // means something to the model and is no text: <|im_end|>
+  control = 3,       // has a meaning for the model and is not text: <|im_end|>
   user_defined = 4,  // text that is always one token, never merged
-  unused = 5,        // fills the embedding table up
+  unused = 5,        // fills up the embedding table
   byte = 6,
 };
 
-// What a model file says about its tokens, unchecked. The texts are views into what it was read from.
+// The token data of a model file, unchecked. The texts are views into the file's metadata.
 struct Vocabulary {
   std::string pre;                       // the name of the pre-tokenizer
   std::vector<std::string_view> tokens;  // by id; normal ones in GPT-2's alphabet of bytes
   std::vector<int32_t> types;            // by id, a TokenType each
-  std::vector<std::string_view> merges;  // "left right", the most urgent first
+  std::vector<std::string_view> merges;  // "left right", in the order of their rank
   std::optional<uint32_t> bos;
   std::optional<uint32_t> eos;
   std::optional<uint32_t> eot;
@@ -36,8 +36,8 @@ struct Vocabulary {
   bool add_bos = false;
 };
 
-// The vocabulary of a byte-level BPE model; fails on a model with another kind of tokenizer. `metadata` must
-// outlive it.
+// Reads the vocabulary of a byte-level BPE model; fails on a model with another kind of tokenizer. `metadata`
+// must outlive it.
 Result<Vocabulary> read_vocabulary(const GgufMetadata& metadata);
 
 }  // namespace spillway

@@ -9,7 +9,7 @@
 namespace spillway {
 namespace {
 
-// Positions in a stream are 31-bit numbers to the passes over it.
+// Positions in a stream are 31-bit numbers in the passes over it.
 constexpr size_t kMostAccesses = (size_t(1) << 31) - 1;
 constexpr uint32_t kNoStep = 0xffffffff;
 
@@ -37,8 +37,9 @@ Result<AccessStream> AccessStream::load(StepSource& source) {
   AccessStream stream(source.info().geometry);
   Result<void> loaded = for_each_step(source, [&](const Step& step) -> Result<void> {
     if (!stream.append(step)) {
-      return failed("step {}: more than {} accesses cannot be held in memory; cut the trace first",
-                    step.index, kMostAccesses);
+      return failed(
+          "step {}: the trace has more than {} accesses, the most that can be analysed; cut the trace first",
+          step.index, kMostAccesses);
     }
     return {};
   });

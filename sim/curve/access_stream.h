@@ -7,33 +7,33 @@
 
 namespace spillway {
 
-// How a trace becomes requests to a cache.
+// The ways in which a trace becomes requests to a cache.
 enum class CacheSemantics {
-  step,     // the pager's: a step's experts are looked up together, and none of them is a victim meanwhile
-  request,  // each expert is a request of its own, as cache simulators in the literature have it
+  step,  // as in the pager: a step's experts are looked up together, and none of them is a victim meanwhile
+  request,  // each expert is a request of its own, as in the literature's cache simulators
 };
 
-// A trace as a flat list of the experts it asks for, which is all that a cache's hits depend on. A pass over
-// it costs a few nanoseconds an access, where a StepSource costs some forty.
+// A trace as a flat list of its requested experts, on which alone a cache's hits depend. A pass over it costs
+// a few nanoseconds an access; a StepSource costs some forty.
 class AccessStream {
  public:
-  // Reads `source` to its end. Fails as the source does, and where there are 2^31 accesses or more.
+  // Reads `source` to its end. Fails if the source fails or has 2^31 accesses or more.
   static Result<AccessStream> load(StepSource& source);
 
   explicit AccessStream(ModelGeometry geometry);
 
-  // Appends a step: its experts are distinct and of its layer, which has bytes. False, and nothing is
-  // appended, when the stream is full.
+  // Appends a step, whose experts must be distinct and of its layer, which must have bytes. If the stream is
+  // full, returns false and appends nothing.
   bool append(const Step& step);
 
-  // Accesses are counted apart for each phase and layer: a row is one of these pairs.
+  // Accesses are counted separately for each phase and layer: each pair of them is a row.
   uint32_t rows() const { return 2 * geometry_.layers; }
   uint32_t row_of(Phase phase, uint32_t layer) const {
     return (phase == Phase::decode ? geometry_.layers : 0) + layer;
   }
   uint32_t layer_of_row(uint32_t row) const { return row % geometry_.layers; }
 
-  // One that has experts; those of steps()[i] are [begin, steps()[i + 1].begin) of experts().
+  // The start of a step that has experts: those of steps()[i] are [begin, steps()[i + 1].begin) of experts().
   struct StepStart {
     uint32_t begin = 0;
     uint32_t row = 0;
@@ -42,9 +42,10 @@ class AccessStream {
   const ModelGeometry& geometry() const { return geometry_; }
   uint32_t accesses() const { return uint32_t(experts_.size()); }
   const std::vector<uint32_t>& experts() const { return experts_; }  // [accesses] indices of ExpertId
-  const std::vector<StepStart>& steps() const { return steps_; }  // [steps + 1], the last one where all end
+  const std::vector<StepStart>& steps() const { return steps_; }  // [steps + 1]; the last is the end of all
   const std::vector<uint64_t>& row_accesses() const { return row_accesses_; }  // [rows]
-  // What a cache must hold to keep every expert of any one step, which is what makes the pager bypass none.
+  // Returns the bytes that a cache needs to keep every expert of any one step. With less, the pager bypasses
+  // the cache for some experts.
   uint64_t largest_step_bytes() const { return largest_step_bytes_; }
 
  private:
@@ -52,11 +53,11 @@ class AccessStream {
   std::vector<uint32_t> experts_;
   std::vector<StepStart> steps_ = {{}};
   std::vector<uint64_t> row_accesses_;
-  std::vector<uint32_t> last_step_;  // by expert: the step that was last to use it, to find one listed twice
+  std::vector<uint32_t> last_step_;  // by expert: the last step that used it, to detect duplicates
   uint64_t largest_step_bytes_ = 0;
 };
 
-// Sums over a set of rows.
+// Counts, summed over a set of rows.
 struct CacheCounts {
   uint64_t accesses = 0;
   uint64_t hits = 0;
@@ -68,12 +69,12 @@ struct CacheCounts {
   bool operator==(const CacheCounts&) const = default;
 };
 
-// `hits` has one entry a row of `stream`.
+// Sum up the counts of a phase, of a layer, or of all. `hits` has one entry for each row of `stream`.
 CacheCounts phase_counts(const AccessStream& stream, const std::vector<uint64_t>& hits, Phase phase);
 CacheCounts layer_counts(const AccessStream& stream, const std::vector<uint64_t>& hits, uint32_t layer);
 CacheCounts total_counts(const AccessStream& stream, const std::vector<uint64_t>& hits);
 
-// The first use of each expert, by row: what even an endless cache misses.
+// Counts the first uses of experts, by row: the accesses that even an endless cache misses.
 std::vector<uint64_t> first_uses(const AccessStream& stream);
 
 }  // namespace spillway

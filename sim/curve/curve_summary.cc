@@ -8,7 +8,7 @@ std::optional<size_t> knee(std::span<const uint64_t> curve) {
   if (curve.empty()) {
     return std::nullopt;
   }
-  // Height above the line, times the curve's length, so that it is a whole number.
+  // Heights above the line are multiplied by the curve's length, so that they are whole numbers.
   const auto length = static_cast<__int128>(curve.size() - 1);
   const auto rise = static_cast<__int128>(curve.back()) - curve.front();
   __int128 highest = 0;

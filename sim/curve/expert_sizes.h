@@ -8,8 +8,8 @@
 
 namespace spillway {
 
-// What an expert takes of a cache's capacity. Where all are of one size, capacity is counted in experts: the
-// sizes are then known when the passes are compiled.
+// The share of a cache's capacity that an expert takes. If all experts have one size, capacity is counted in
+// experts, and sizes are compile-time constants in the passes.
 struct OneSize {
   static constexpr bool kUniform = true;
   static constexpr uint64_t of(uint32_t) { return 1; }
@@ -30,7 +30,7 @@ class SizeByExpert {
   std::vector<uint64_t> bytes_;
 };
 
-// The size of every expert that `stream` uses, when there is only one; 0 when there are several.
+// Returns the size of the experts that `stream` uses if they all have the same; 0 if there are several sizes.
 inline uint64_t common_size(const AccessStream& stream) {
   uint64_t common = 0;
   for (uint32_t row = 0; row < stream.rows(); ++row) {
@@ -45,7 +45,7 @@ inline uint64_t common_size(const AccessStream& stream) {
   return common;
 }
 
-// Calls use(sizes, capacity) with the capacity in the unit of the sizes.
+// Calls use(sizes, capacity), with the capacity in the unit of the sizes.
 template <class Use>
 auto with_sizes(const AccessStream& stream, uint64_t capacity_bytes, Use use) {
   const uint64_t common = common_size(stream);
@@ -53,9 +53,9 @@ auto with_sizes(const AccessStream& stream, uint64_t capacity_bytes, Use use) {
                      : use(SizeByExpert(stream.geometry()), capacity_bytes);
 }
 
-// Passes the accesses of `stream` to `cache`, together as `semantics` says: cache.look_up(first, last)
-// returns the hits among experts()[first, last), cache.look_up_each(first, last) those when each comes by
-// itself.
+// Passes the accesses of `stream` to `cache` and returns the hits by row. With step semantics it calls
+// cache.look_up(first, last), which returns the hits among experts()[first, last) looked up together;
+// otherwise cache.look_up_each(first, last), in which each expert is looked up by itself.
 template <class Cache>
 std::vector<uint64_t> count_hits(const AccessStream& stream, CacheSemantics semantics, Cache& cache) {
   std::vector<uint64_t> hits(stream.rows(), 0);

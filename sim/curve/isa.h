@@ -2,8 +2,8 @@
 
 #include <vector>
 
-// Passes that gain by wide instructions are compiled once for each set of them: a pass is one always-inlined
-// function, and its copy inside a function of a target is compiled for that target.
+// Passes that are faster with wide instructions are compiled once for each instruction set. A pass is one
+// always-inlined function; its copy inside a function with a target attribute is compiled for that target.
 namespace spillway {
 
 enum class CurveIsa { portable, avx2, avx512 };
@@ -19,7 +19,7 @@ inline const char* name_of(CurveIsa isa) {
   return kNames[static_cast<int>(isa)];
 }
 
-// What this processor can run, the fastest last.
+// Returns the instruction sets that this processor supports, the fastest last.
 inline std::vector<CurveIsa> available_curve_isas() {
   std::vector<CurveIsa> isas = {CurveIsa::portable};
 #if defined(__x86_64__)

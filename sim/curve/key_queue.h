@@ -8,8 +8,9 @@
 
 namespace spillway {
 
-// 64-bit keys, the smallest first: a short sorted list of the smallest ones before a heap of the rest. Made
-// for keys that mostly come in near the front and leave from there soon, which then never see the heap.
+// A priority queue of 64-bit keys, the smallest first: a short sorted list of the smallest keys before a heap
+// of the others. It is made for keys that mostly enter near the front and soon leave from there, without ever
+// reaching the heap.
 class KeyQueue {
  public:
   explicit KeyQueue(size_t most) { heap_.reserve(most); }
@@ -34,7 +35,7 @@ class KeyQueue {
     front_[at] = key;
   }
 
-  // Removes the smallest; there must be one.
+  // Removes and returns the smallest key; the queue must not be empty.
   uint64_t take_least() {
     if (sorted_ == 0) {
       refill();
@@ -42,7 +43,7 @@ class KeyQueue {
     return front_[--sorted_];
   }
 
-  // Calls use(key) for every key, in no order.
+  // Calls use(key) for every key, in any order.
   template <class Use>
   void for_each(Use use) const {
     std::for_each(front_.begin(), front_.begin() + ptrdiff_t(sorted_), use);
@@ -53,7 +54,7 @@ class KeyQueue {
   static constexpr size_t kMostSorted = 64;
   static constexpr size_t kChildren = 4;
 
-  // Half of the list, the larger ones, to the heap.
+  // Moves the larger half of the list to the heap.
   [[gnu::noinline]] void spill() {
     constexpr size_t kSpilt = kMostSorted / 2;
     std::for_each(front_.begin(), front_.begin() + kSpilt, [this](uint64_t key) { push(key); });
@@ -100,9 +101,9 @@ class KeyQueue {
     return least;
   }
 
-  std::array<uint64_t, kMostSorted> front_{};  // the smallest keys, falling
-  size_t sorted_ = 0;                          // of front_ in use
-  std::vector<uint64_t> heap_;                 // none smaller than those, the smallest in front
+  std::array<uint64_t, kMostSorted> front_{};  // the smallest keys, in descending order
+  size_t sorted_ = 0;                          // entries of front_ in use
+  std::vector<uint64_t> heap_;                 // keys not below those of front_; the smallest comes first
 };
 
 }  // namespace spillway

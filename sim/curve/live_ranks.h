@@ -7,8 +7,8 @@
 
 namespace spillway {
 
-// Running sums of 32 neighbours: of AVX-512 one register, of AVX2 two, of SSE2 four. A loop over all of them
-// is as good as vectors of a set width are at best, and none of them is at home on all three.
+// Running sums of 32 neighbours: one register of AVX-512, two of AVX2, four of SSE2. A plain loop over them
+// is as fast as explicit vectors of any one width, none of which suits all three instruction sets.
 struct alignas(64) RankRow {
   static constexpr uint32_t kLength = 32;
   std::array<uint16_t, kLength> before{};
@@ -20,7 +20,7 @@ struct alignas(64) RankRow {
   }
 };
 
-// By entry: 1 in those behind it.
+// [entry]: 1 in the entries behind it, 0 in the others.
 inline constexpr std::array<RankRow, RankRow::kLength> kRowsAfter = [] {
   std::array<RankRow, RankRow::kLength> rows{};
   for (uint32_t entry = 0; entry < RankRow::kLength; ++entry) {
@@ -31,10 +31,10 @@ inline constexpr std::array<RankRow, RankRow::kLength> kRowsAfter = [] {
   return rows;
 }();
 
-// A window of places, each live or not, that tells how many are live after any of them. Places are taken in
-// order; a live one can die at any time. Bits under three layers of sums, each of which says what lies before
-// an entry within its own 32: a question is three loads and a population count, and a death is a subtraction
-// from the rest of a row of 32 in each layer.
+// A window of places, each live or dead, that returns the number of live places behind any place. Places
+// become live in order; a live place can die at any time. The places are bits under three layers of sums;
+// each sum counts the live places before an entry within its own group of 32. A query takes three loads and a
+// population count. A death takes a subtraction from the rest of a row of 32 in each layer.
 class LiveRanks {
  public:
   static constexpr uint32_t kWord = 64;
@@ -45,7 +45,7 @@ class LiveRanks {
   explicit LiveRanks(uint32_t places)
       : bits_(places / kWord), words_(places / kBlock), blocks_(places / kChunk), chunks_(places / kChunk) {}
 
-  // What does not change while questions are asked.
+  // The data for queries, which stays the same between changes.
   class Reader {
    public:
     explicit Reader(const LiveRanks& ranks)
@@ -55,7 +55,7 @@ class LiveRanks {
           chunks_(ranks.chunks_.data()),
           live_(ranks.live_) {}
 
-    // How many places after `place`, which is taken, are live.
+    // Returns how many places after `place` are live; `place` must have been taken.
     [[gnu::always_inline]] uint32_t live_after(uint32_t place) const { return live_ - live_to(place); }
 
     [[gnu::always_inline]] uint32_t live_to(uint32_t place) const {
@@ -71,10 +71,10 @@ class LiveRanks {
     uint32_t live_;
   };
 
-  // The live ones among the word's places from `place` on, as bits.
+  // Returns the live places of a word, which begins with `place`, as bits.
   uint64_t word(uint32_t place) const { return bits_[place / kWord]; }
 
-  // Before any of the word's places that begins with `place` is taken.
+  // Call this before any place of the word that begins with `place` is taken.
   void open_word(uint32_t place) {
     bits_[place / kWord] = 0;
     const uint32_t sum = place == 0 ? 0 : Reader(*this).live_to(place - 1);
@@ -85,7 +85,7 @@ class LiveRanks {
     words_[place / kBlock].before[place / kWord % RankRow::kLength] = uint16_t(sum - chunk - block);
   }
 
-  // The `count` places from `place` on, which are of one word.
+  // Makes the `count` places from `place` on, all in one word, live.
   [[gnu::always_inline]] void take(uint32_t place, uint32_t count) {
     bits_[place / kWord] |= (~uint64_t(0) >> (kWord - count)) << place % kWord;
     live_ += count;
@@ -109,7 +109,7 @@ class LiveRanks {
     live_ -= count;
   }
 
-  // As when made.
+  // Returns to the initial state.
   void clear() { live_ = 0; }
 
  private:
@@ -126,7 +126,8 @@ class LiveRanks {
     live_ -= count;
   }
 
-  // From the entries after `entry`, one each. Those that are not open yet are set when they are.
+  // Subtracts 1 from each entry after `entry`. Entries that are not open yet get their
+  // value when they are opened.
   [[gnu::always_inline]] static void subtract_after(RankRow& row, uint32_t entry) {
     row -= kRowsAfter[entry];
   }

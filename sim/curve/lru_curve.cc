@@ -7,15 +7,15 @@
 #include "sim/curve/expert_sizes.h"
 #include "sim/curve/live_ranks.h"
 
-// Instead of a stack, a log of uses: an expert's place in it is live while no later use of the same expert is
-// logged. An access's distance is the number of live places after its expert's (Bennett and Kruskal, "LRU
-// stack processing", IBM Journal of Research and Development 19(4), 1975), or the sum of their sizes, for
-// which places of each size are counted apart. The log is a window; when it is full the live places move
-// together at its start, of which there are few, for experts are few.
+// Uses a log of uses instead of a stack. An expert's place in the log is live while no later use of the same
+// expert is logged. An access's distance is the number of live places after its expert's place (Bennett and
+// Kruskal, "LRU stack processing", IBM Journal of Research and Development 19(4), 1975), or the sum of their
+// sizes, for which places of each size are counted separately. The log is a window; when it is full, the live
+// places move together at its start. They are few, since experts are few.
 //
-// What a step's experts find is decided before the step: all are measured before any is logged. As requests
-// they come one by one, and each finds between itself and its last use also those before it in the step which
-// were used less recently than itself.
+// With step semantics, a step's experts are looked up before the step: all are measured before any is logged.
+// With request semantics they come one by one. Between an expert and its last use there are then also the
+// experts before it in the step that were used less recently than itself.
 namespace spillway {
 namespace {
 
@@ -23,15 +23,15 @@ constexpr uint32_t kNever = 0xffffffff;
 constexpr uint64_t kMostRowCells = uint64_t(1) << 22;
 constexpr uint64_t kMostRowGranules = 256;
 
-// Distances by number of occurrence; in granules, rounded up.
+// Histograms of distances, in granules, rounded up.
 struct Histograms {
-  uint32_t row_shift = 0;  // a row's granules are so many times doubled
+  uint32_t row_shift = 0;  // a row's granule is the granule shifted left by this
   uint64_t row_granules = 0;
   std::array<std::vector<uint32_t>, 2> by_phase;
   std::vector<uint32_t> by_row;  // [rows][row_granules]
 };
 
-// The sizes that used experts have, and which of them each layer's is.
+// The sizes of the experts that are used, and the class of each layer.
 struct SizeClasses {
   std::vector<uint64_t> bytes;
   std::vector<uint32_t> of_layer;
@@ -97,7 +97,7 @@ class DistancePass {
     uint32_t row = 0;
   };
 
-  // Twice the experts at least, so that moving is rare.
+  // Returns at least twice the number of experts, so that moving is rare.
   static uint32_t window_for(const AccessStream& stream) {
     const uint32_t twice = 2 * stream.geometry().expert_count();
     return (twice + LiveRanks::kChunk - 1) / LiveRanks::kChunk * LiveRanks::kChunk;
@@ -108,7 +108,7 @@ class DistancePass {
     return classes_.of_layer[row < layers ? row : row - layers];
   }
 
-  // Looks up the group's places, and how far each is from the top.
+  // Looks up the group's places, and the distance of each from the top.
   template <CacheSemantics semantics, bool uniform>
   [[gnu::always_inline]] void measure(const Group& group) {
     const uint64_t own = uniform ? 1 : classes_.bytes[class_of_row(group.row)];
@@ -141,7 +141,8 @@ class DistancePass {
     known_ = known;
   }
 
-  // Apart from measuring: an increment whose place in memory is not known yet would hold up what follows it.
+  // Counts in a loop of its own: an increment whose address is not known yet would delay
+  // the measuring behind it.
   [[gnu::always_inline]] void count(const Group& group) {
     uint32_t* const by_phase = histograms_.by_phase[group.row < stream_.geometry().layers ? 0 : 1].data();
     uint32_t* const by_row = histograms_.by_row.data() + group.row * histograms_.row_granules;
@@ -154,8 +155,8 @@ class DistancePass {
     }
   }
 
-  // How many of the first places are before `place`; those behind them are kNever up to a multiple of
-  // kTogether, which are compared at once.
+  // Returns how many of the first `known` places are before `place`. The entries behind them, up to a
+  // multiple of kTogether, are kNever; kTogether entries are compared at once.
   [[gnu::always_inline]] static uint32_t used_before(const uint32_t* places, uint32_t known, uint32_t place) {
     uint32_t before = 0;
     for (uint32_t i = 0; i < known; i += kTogether) {
@@ -177,7 +178,7 @@ class DistancePass {
     return (bytes + (uint64_t(1) << granule_shift_) - 1) >> granule_shift_;
   }
 
-  // Moves the group's experts from their places to the end.
+  // Moves the group's experts from their places to the end of the log.
   [[gnu::always_inline]] void log(const Group& group) {
     LiveRanks& ranks = ranks_[class_of_row(group.row)];
     ranks.die(places_.data(), known_);
@@ -241,12 +242,12 @@ class DistancePass {
   uint32_t granule_shift_;
   Histograms& histograms_;
   uint32_t window_;                   // places in the log
-  uint32_t now_ = 0;                  // the next one
+  uint32_t now_ = 0;                  // the next free place
   std::vector<uint32_t> last_place_;  // by expert
-  std::vector<uint32_t> expert_at_;   // by place that is live; made when it is asked for
+  std::vector<uint32_t> expert_at_;   // by live place; filled in by move_together()
   std::vector<LiveRanks> ranks_;      // by size class
-  uint32_t known_ = 0;                // of the group's experts were used before
-  std::vector<uint32_t> places_;      // where those were
+  uint32_t known_ = 0;                // how many of the group's experts were used before
+  std::vector<uint32_t> places_;      // the places of those
   std::vector<uint32_t> distances_;   // in granules, from the top of the stack
 };
 
@@ -289,7 +290,7 @@ void run_pass(DistancePass& pass, CacheSemantics semantics, bool uniform, CurveI
   }
 }
 
-// `granules` is more than any distance.
+// `granules` must be larger than any distance.
 Histograms make_histograms(const AccessStream& stream, uint64_t granules) {
   Histograms histograms;
   const uint64_t most = std::clamp<uint64_t>(kMostRowCells / stream.rows(), 2, kMostRowGranules);

@@ -6,9 +6,9 @@
 
 namespace spillway {
 
-// Numbers below a bound, as bits under two layers of summary, 64 to one: setting one touches three words, and
-// so does finding the greatest. (The layout is that of a van Emde Boas tree with a fan-out of a machine
-// word.)
+// A set of numbers below a bound: bits under two layers of summary, 64 to one. Setting a number touches
+// three words, and so does finding the greatest. (The layout is that of a van Emde Boas tree with a
+// fan-out of a machine word.)
 class PositionSet {
  public:
   explicit PositionSet(uint64_t bound)
@@ -23,7 +23,7 @@ class PositionSet {
 
   bool contains(uint32_t number) const { return (bits_[number >> 6] & bit(number)) != 0; }
 
-  // How many of [first, last) are in it.
+  // Returns how many numbers of [first, last) are in the set.
   uint32_t count(uint32_t first, uint32_t last) const {
     uint32_t sum = 0;
     for (; last - first > 64; first += 64) {
@@ -32,7 +32,7 @@ class PositionSet {
     return first == last ? 0 : sum + uint32_t(std::popcount(window(first) << (64 - (last - first))));
   }
 
-  // The greatest; the set must not be empty.
+  // Returns the greatest number; the set must not be empty.
   uint32_t greatest() {
     while (blocks_[last_block_] == 0) {
       --last_block_;
@@ -52,7 +52,7 @@ class PositionSet {
   static uint64_t bit(uint32_t number) { return uint64_t(1) << (number & 63); }
   static uint32_t top(uint64_t word) { return uint32_t(63 - std::countl_zero(word)); }
 
-  // The 64 bits from `first` on.
+  // Returns the 64 bits from `first` on.
   uint64_t window(uint32_t first) const {
     const uint32_t shift = first & 63;
     const uint64_t low = bits_[first >> 6] >> shift;
@@ -62,7 +62,7 @@ class PositionSet {
   std::vector<uint64_t> bits_;
   std::vector<uint64_t> words_;   // which of bits_ are not 0
   std::vector<uint64_t> blocks_;  // which of words_ are not 0
-  uint32_t last_block_ = 0;       // none after it is set
+  uint32_t last_block_ = 0;       // no block after it is set
 };
 
 }  // namespace spillway

@@ -7,16 +7,16 @@
 
 #include "sim/curve/access_stream.h"
 
-// The hits of a cache of one size, counted without the pager: the same rules for the same counts (a test
-// holds them together), and nothing that a count does not need. What decides an expert's fate is kept in one
-// word of it, victims are found lazily, and a step is looked up as a whole.
+// The hits of a cache of one size, counted without the pager. The rules and counts are the same (a test
+// compares them), but nothing else is done: the state of an expert is one word, victims are found lazily, and
+// a step is looked up as a whole.
 namespace spillway {
 
-// The rules are those of policies/eviction with default options.
+// The policies follow policies/eviction with default options.
 enum class ReplayPolicy { lru, fifo, lfu, belady };
 
-// The position at which each access's expert is used next, [accesses], as Belady's rule wants it: made once
-// for all sizes.
+// The position at which each access's expert is used next, [accesses], for Belady's rule. It is
+// computed once for all sizes.
 class NextUses {
  public:
   NextUses(const AccessStream& stream, CacheSemantics semantics);
@@ -29,8 +29,8 @@ class NextUses {
   std::vector<uint32_t> keys_;
 };
 
-// Hits by row of `stream` in a cache of `capacity_bytes`. Any capacity will do: experts for which the pager
-// would find no room are read without being kept here too.
+// Return the hits by row of `stream` in a cache of `capacity_bytes`. Any capacity is allowed: as in the
+// pager, experts that find no room are read without being kept.
 std::vector<uint64_t> replay_lru(const AccessStream& stream, CacheSemantics semantics,
                                  uint64_t capacity_bytes);
 std::vector<uint64_t> replay_fifo(const AccessStream& stream, CacheSemantics semantics,

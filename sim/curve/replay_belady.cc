@@ -2,18 +2,18 @@
 #include "sim/curve/position_set.h"
 #include "sim/curve/replay.h"
 
-// Belady's rule over positions instead of experts. What the cache holds is the set of positions at which its
-// experts are used next; so the victim is the greatest of the set, and a step's hits are those of its own
-// positions that are still in it: no expert is ever looked up. Positions that are past stay in the set
-// without harm, as the greatest is never one of them.
+// Belady's rule over positions instead of experts. The cache's content is the set of positions at which its
+// experts are used next. So the victim is the greatest number of the set, and a step's hits are its own
+// positions that are still in it; no expert is ever looked up. Past positions stay in the set without harm,
+// as the greatest is never one of them.
 //
-// Of experts whose next step is the same the one with the least number goes first, as in policies/id_heap.h;
-// so within a step the least number has the greatest position. Experts that are never used again have
-// positions behind the stream's end, in the same order.
+// Of experts with the same next step, the lowest number is evicted first, as in policies/id_heap.h; so within
+// a step the lowest number has the greatest position. Experts that are never used again have positions behind
+// the stream's end, in the same order.
 namespace spillway {
 namespace {
 
-// How many of experts[first, last) have a greater number than `expert`.
+// Returns how many of experts[first, last) have a number above `expert`.
 uint32_t rank_in(const uint32_t* experts, uint32_t first, uint32_t last, uint32_t expert) {
   uint32_t rank = 0;
   for (uint32_t at = first; at < last; ++at) {
@@ -77,7 +77,7 @@ class BeladyReplay {
     used_ -= sizes_.of(expert);
   }
 
-  // As in the other replays: see replay_lru.cc.
+  // Same as in replay_lru.cc.
   [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
@@ -105,7 +105,7 @@ class BeladyReplay {
   uint32_t last_expert_;
   Sizes sizes_;
   uint64_t capacity_;
-  PositionSet held_;  // where the experts in the cache are used next, and some positions of the past
+  PositionSet held_;  // the next uses of the experts in the cache, and some past positions
   uint64_t used_ = 0;
 };
 

@@ -4,9 +4,9 @@
 #include "sim/curve/expert_sizes.h"
 #include "sim/curve/replay.h"
 
-// FIFO as a queue without gaps, each place in it numbered since the start: an expert is there exactly when
-// the place it entered at is not before the head. To evict is to move the head. Only an expert that is held
-// by the step and stands at the head is in the way of that; it moves up to the new head.
+// FIFO as a queue without gaps whose places are numbered from the start. An expert is in the cache exactly
+// when the place at which it entered is not before the head. Evicting is moving the head. An expert that the
+// step holds and that stands at the head is moved on to the new head.
 namespace spillway {
 namespace {
 
@@ -26,8 +26,8 @@ class FifoReplay {
     if (each * (last - first) > capacity_) {
       return look_up_surplus(first, last, each);
     }
-    // Without branches, for whether an access hits cannot be foretold: a miss is a place before the head,
-    // which as an unsigned distance from it has its top bit set.
+    // The loop has no branches, since hits are unpredictable: the place of a miss lies before the head, so
+    // its unsigned distance from the head has the top bit set.
     const int32_t head = head_;
     int32_t tail = tail_;
     uint32_t nearest_hit = ~0U;
@@ -56,7 +56,7 @@ class FifoReplay {
       }
       return hits;
     }
-    // With one size the head is always so far behind the tail, and nobody who stands there is held.
+    // With one size, the head is always `length` places behind the tail, and no expert there is held.
     const int32_t length = int32_t(std::min<uint64_t>(capacity_, place_.size()));
     int32_t tail = tail_;
     for (uint32_t at = first; at < last; ++at) {
@@ -72,7 +72,7 @@ class FifoReplay {
   }
 
  private:
-  // Moves the head until the rest fits. A held expert may stand `free_places` behind it, but none before.
+  // Moves the head until the rest fits. The first held expert is at least `free_places` behind the head.
   void make_room(uint32_t first, uint32_t last, int32_t free_places) {
     if constexpr (Sizes::kUniform) {
       const int32_t surplus = used_ > capacity_ ? int32_t(used_ - capacity_) : 0;
@@ -107,7 +107,7 @@ class FifoReplay {
     }
   }
 
-  // As in the other replays: see replay_lru.cc. The queue is laid out anew, who stays first.
+  // Same as in replay_lru.cc. The queue is laid out anew, with the experts that stay in front.
   [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
@@ -145,8 +145,8 @@ class FifoReplay {
   const uint32_t* experts_;
   Sizes sizes_;
   uint64_t capacity_;
-  std::vector<int32_t> place_;   // by expert, where in the queue it entered; before the head: it is not there
-  std::vector<uint32_t> queue_;  // a ring; places [head, tail) are taken
+  std::vector<int32_t> place_;   // by expert: the place where it entered; before the head: not in the cache
+  std::vector<uint32_t> queue_;  // a ring; places [head, tail) are in use
   uint32_t mask_;
   std::vector<uint32_t> held_back_;  // scratch
   int32_t head_ = 0;

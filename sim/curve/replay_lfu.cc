@@ -3,10 +3,10 @@
 #include "sim/curve/replay.h"
 
 // LFU with the rule of policies/eviction/lfu.cc: counts outlive eviction, and of equal counts the oldest use
-// goes first. One word an expert says it all: its count above, and below the position of its last use plus
-// one, or 0 when it is not in the cache. A hit changes that word and nothing else; the heap of the same words
-// learns of it when an outdated one comes to the front. As the position tells the expert, a word is all that
-// the heap has to hold.
+// goes first. The state of an expert is one word: in its upper half the count; in its lower half the position
+// of the last use plus one, or 0 when the expert is not in the cache. A hit changes only that word. The heap
+// holds the same words and is updated lazily, when an outdated word comes to its front. A position determines
+// the expert, so the heap need hold nothing but words.
 namespace spillway {
 namespace {
 
@@ -66,7 +66,8 @@ class LfuReplay {
   }
   uint32_t expert_of(uint64_t word) const { return experts_[use_in(word) - 1]; }
 
-  // Evicts the least until the rest fits, but none used at `first` or later: those are held.
+  // Evicts the experts with the lowest words until the rest fits. Those used at position `first` or
+  // later are held and stay.
   void make_room(uint32_t first) {
     held_back_.clear();
     while (used_ > capacity_) {
@@ -86,7 +87,8 @@ class LfuReplay {
     }
   }
 
-  // As in the other replays: see replay_lru.cc. Nobody hears of what is not kept, so its count stays.
+  // Same as in replay_lru.cc. The count of an expert that is not kept stays the same, since a policy does not
+  // see such an expert.
   [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
@@ -124,7 +126,7 @@ class LfuReplay {
   Sizes sizes_;
   uint64_t capacity_;
   std::vector<uint64_t> words_;      // by expert
-  KeyQueue order_;                   // a word, old or new, of each expert in the cache
+  KeyQueue order_;                   // a word, outdated or current, of each expert in the cache
   std::vector<uint64_t> entering_;   // scratch
   std::vector<uint64_t> held_back_;  // scratch
   uint64_t used_ = 0;

@@ -3,11 +3,11 @@
 #include "sim/curve/expert_sizes.h"
 #include "sim/curve/replay.h"
 
-// LRU without a list. The stream itself is the log of uses, and one position in it, the tail, separates what
-// the cache holds from what it has dropped: an expert is there exactly when its last use is not before the
-// tail. To evict is to move the tail over the oldest use that is still its expert's last. (Contents of an LRU
-// cache are a prefix of the stack of Mattson, Gecsei, Slutz and Traiger, "Evaluation techniques for storage
-// hierarchies", IBM Systems Journal 9(2), 1970; the tail is where that prefix ends.)
+// LRU without a list. The stream itself is the log of uses. One position in it, the tail, separates the uses
+// that the cache holds from those it dropped: an expert is in the cache exactly when its last use is not
+// before the tail. Evicting is moving the tail past the oldest use that is still the last of its expert. (The
+// content of an LRU cache is a prefix of the stack of Mattson, Gecsei, Slutz and Traiger, "Evaluation
+// techniques for storage hierarchies", IBM Systems Journal 9(2), 1970; the tail is the end of that prefix.)
 namespace spillway {
 namespace {
 
@@ -48,7 +48,7 @@ class LruReplay {
  private:
   static constexpr uint32_t kTogether = 16;
 
-  // Evicts the oldest until what was taken in fits.
+  // Evicts the oldest experts until `taken_in` more bytes fit.
   void admit(uint64_t taken_in) {
     uint64_t used = used_ + taken_in;
     int32_t tail = tail_;
@@ -61,9 +61,9 @@ class LruReplay {
     tail_ = tail;
   }
 
-  // A few distinct experts that come one by one. What the cache holds in the end is the same as when they
-  // come together, and so are the hits, but for an expert that the ones before it may have pushed out. Where
-  // the tail has come past one of them, the few are looked up anew and singly.
+  // Looks up a few distinct experts that come one by one. The cache ends up with the same content as when
+  // they come together. The hits are the same too, unless experts that come first push out a later one. If
+  // the tail has moved past the last use of one of them, they are looked up again, one by one.
   uint32_t each_of_few(uint32_t first, uint32_t last) {
     const uint64_t each = sizes_.of(experts_[first]);
     if (each * (last - first) > capacity_) {
@@ -103,8 +103,8 @@ class LruReplay {
     return hits;
   }
 
-  // Of experts that do not all fit, those that are there stay, and as many of the others as there is room for
-  // are taken in. All else has to go, unless not even one of them would fit.
+  // Looks up experts that do not all fit. Those in the cache stay, and the others are taken in while there is
+  // room. All other experts are evicted. If not even one expert fits, nothing changes.
   [[gnu::noinline]] uint32_t look_up_surplus(uint32_t first, uint32_t last, uint64_t each) {
     const uint64_t fit = capacity_ / each;
     if (fit == 0) {
@@ -131,7 +131,7 @@ class LruReplay {
   const uint32_t* experts_;
   Sizes sizes_;
   uint64_t capacity_;
-  std::vector<int32_t> last_use_;  // by expert, where it was last used and kept; -1: never
+  std::vector<int32_t> last_use_;  // by expert: the position of its last use that kept it; -1: none
   int32_t tail_ = 0;
   uint64_t used_ = 0;
 };

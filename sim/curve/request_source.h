@@ -7,11 +7,11 @@
 
 namespace spillway {
 
-// Another source's steps with each expert in a step of its own: CacheSemantics::request for whatever takes
-// steps. What belongs to a step as a whole (choices, weights, look-ahead, times, next uses) is left out.
+// The steps of another source with each expert in a step of its own: CacheSemantics::request for code that
+// takes steps. Data of a step as a whole (choices, weights, look-ahead, times, next uses) is left out.
 class RequestSource final : public StepSource {
  public:
-  // `source` must outlive this.
+  // `source` must outlive this object.
   explicit RequestSource(StepSource& source) : source_(source), info_{.geometry = source.info().geometry} {}
 
   const SourceInfo& info() const override { return info_; }
@@ -24,7 +24,7 @@ class RequestSource final : public StepSource {
       }
       place_ = 0;
     }
-    std::vector<ExpertId> experts = std::move(step.experts);  // its memory, for the next of so many steps
+    std::vector<ExpertId> experts = std::move(step.experts);  // reuses its memory for the many steps
     step = Step{};
     step.index = index_++;
     step.pass = whole_.pass;

@@ -14,23 +14,24 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("bandwidth", bandwidth, "what it gives in the long run");
-    v("burst", burst, "how much of that an idle time saves up at most");
-    v("link", link, "what carries the bytes, however much was saved up");
-    v("latency", latency, "from the last byte's place on the link to its arrival; requests overlap in it");
+    v("bandwidth", bandwidth, "average bandwidth in the long run");
+    v("burst", burst, "longest idle time that accumulates burst credit");
+    v("link", link, "bandwidth of the link, the limit even during a burst");
+    v("latency", latency,
+      "time from the link to the arrival of the last byte; latencies of requests overlap");
   }
 };
 
-// A token bucket before a link: the limit of volumes with burst credits, and of the kernel's block I/O
-// controller (which saves up what a tenth of a second brings on drives it takes for rotating ones, on others
-// a fiftieth in Linux 6.18). What a drive of that bandwidth would lose while nobody reads, this one gives
-// back in a burst.
+// A token bucket before a link: the rate limit of volumes with burst credits, and of the kernel's block I/O
+// controller. (On drives that it takes for rotating ones, the controller accumulates a tenth of a second of
+// credit; on others a fiftieth, in Linux 6.18.) Bandwidth that a plain drive loses while nobody reads comes
+// back here as a burst.
 class Bucket final : public DeviceModel {
  public:
   explicit Bucket(const Options& options) : options_(options), empty_at_(-options.burst) {}
 
   Nanoseconds finish(const IoRequest& request, Nanoseconds now) override {
-    // As if all that is in it had come in since then.
+    // When the bucket would have been empty if all its credit had come in since then.
     empty_at_ =
         std::max(empty_at_, now - options_.burst) + transfer_time(request.range.bytes, options_.bandwidth);
     link_free_ = std::max({now, empty_at_, link_free_}) + transfer_time(request.range.bytes, options_.link);
@@ -57,7 +58,7 @@ Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEn
 }  // namespace
 
 DevicePlugin bucket() {
-  return plugin("bucket", "a rate limit that saves up for bursts, as of volumes with credits, then a link",
+  return plugin("bucket", "a rate limit that accumulates burst credit, as cloud volumes have, then a link",
                 make);
 }
 

@@ -12,13 +12,14 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("bandwidth", bandwidth, "what the link carries");
-    v("latency", latency, "from the last byte's place on the link to its arrival; requests overlap in it");
+    v("bandwidth", bandwidth, "bandwidth of the link");
+    v("latency", latency,
+      "time from the link to the arrival of the last byte; latencies of requests overlap");
   }
 };
 
-// One link that carries one request after another, and a latency that they all have but none waits for: the
-// drive of the data sheet, and the least that two parameters can say.
+// One link that carries one request after another, then a latency that all requests have but none waits for:
+// the drive of the data sheet, in two parameters.
 class Linear final : public DeviceModel {
  public:
   explicit Linear(const Options& options) : options_(options) {}
@@ -34,7 +35,7 @@ class Linear final : public DeviceModel {
 };
 
 Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEnv&) {
-  // Beyond these no drive is meant, and the sums of a long run would leave 64-bit nanoseconds.
+  // No drive lies beyond these limits, and a long run's sums would overflow 64-bit nanoseconds.
   if (options.bandwidth.count < 1'000'000 || options.latency > std::chrono::hours(1)) {
     return wrong_usage("linear: bandwidth must be at least 1MB/s and latency at most one hour");
   }

@@ -28,7 +28,7 @@ Nanoseconds PageCacheDevice::finish(const IoRequest& request, Nanoseconds now) {
       ++unit;
       continue;
     }
-    uint64_t until = unit;  // the last of the missing run
+    uint64_t until = unit;  // the last unit of the missing run
     while (until < last && !units_[index_of_unit(request.range.file, until + 1)].present) {
       ++until;
     }
@@ -42,8 +42,8 @@ Nanoseconds PageCacheDevice::finish(const IoRequest& request, Nanoseconds now) {
   return done;
 }
 
-// Reads the units from `first` to `last`, of which none is there, and what read-ahead adds, from the drive.
-// Read-ahead ends where it meets a unit that is there.
+// Reads the units from `first` to `last`, none of which is in memory, and the read-ahead behind them from the
+// drive. The read-ahead ends before the first unit in memory.
 Nanoseconds PageCacheDevice::read_run(const IoRequest& request, uint64_t first, uint64_t last,
                                       Nanoseconds now) {
   const uint64_t ahead = (options_.read_ahead + options_.unit - 1) / options_.unit;
@@ -90,7 +90,7 @@ uint32_t PageCacheDevice::index_of_unit(uint32_t file, uint64_t unit) {
 
 void PageCacheDevice::touch(uint32_t index) {
   Unit& unit = units_[index];
-  const Nanoseconds arrives = unit.arrives;  // its bytes may still be on their way
+  const Nanoseconds arrives = unit.arrives;  // kept, as the bytes may still be on their way
   if (unit.present) {
     unlink(index);
   }

@@ -9,38 +9,39 @@
 
 namespace spillway {
 
-// A drive behind the operating system's page cache: what was read stays in memory while there is room, the
-// least recently used goes first, and a read of what is there costs what `warm` says instead of `cold`.
+// A drive behind the operating system's page cache. Bytes that were read stay in memory while there
+// is room; the least recently used ones go first. A read of bytes in memory costs the time of
+// `warm` instead of `cold`.
 //
-// Memory is kept in units larger than pages, as the kernel's large folios are, for a file of 20 GB has five
-// million pages. The kernel's two lists are more forgiving of scans than one LRU list is, so hit ratios of
-// this model are a little low where much is read once.
+// Memory is kept in units larger than pages, like the kernel's large folios, since a file of 20 GB has five
+// million pages. The kernel's two lists tolerate scans better than one LRU list does, so this model's hit
+// ratios are a little low where much is read only once.
 class PageCacheDevice final : public DeviceModel {
  public:
   struct Options {
-    uint64_t capacity = 0;      // bytes of the cache; less than a unit: nothing stays
+    uint64_t capacity = 0;      // bytes of the cache; with less than a unit nothing stays
     uint64_t unit = 64 * 1024;  // bytes that come and go together
-    uint64_t read_ahead = 0;    // bytes beyond a missing run that are read with it, up to the first one there
-    Nanoseconds reclaim{0};     // for each unit that has to go to make room
+    uint64_t read_ahead = 0;    // bytes read beyond a missing run, up to the next unit in memory
+    Nanoseconds reclaim{0};     // time to evict a unit
   };
 
-  // options.unit > 0.
+  // Requires options.unit > 0.
   PageCacheDevice(std::unique_ptr<DeviceModel> cold, std::unique_ptr<DeviceModel> warm,
                   const Options& options);
 
   Nanoseconds finish(const IoRequest& request, Nanoseconds now) override;
 
-  uint64_t cold_bytes() const { return cold_bytes_; }  // asked of the drive, read-ahead included
+  uint64_t cold_bytes() const { return cold_bytes_; }  // read from the drive, read-ahead included
 
  private:
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
-  // A unit of a file that was ever read; a place in the list of those that are in memory.
+  // A unit of a file that was read at least once; if in memory, an entry of the list in order of use.
   struct Unit {
     uint32_t older = kNone;
     uint32_t newer = kNone;
     bool present = false;
-    Nanoseconds arrives{0};  // its bytes
+    Nanoseconds arrives{0};  // when its bytes are in memory
   };
 
   uint32_t index_of_unit(uint32_t file, uint64_t unit);

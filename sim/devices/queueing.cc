@@ -22,27 +22,27 @@ struct Options {
 
   template <class V>
   void visit(V& v) {
-    v("channels", channels, "parts of the drive that read at the same time");
-    v("unit", unit, "bytes that lie on one channel before the next one's begin");
-    v("access", access, "of a channel before a unit's first byte");
-    v("channel_bandwidth", channel_bandwidth, "of one channel once it reads");
+    v("channels", channels, "number of channels, the parts of the drive that read at the same time");
+    v("unit", unit, "bytes in a row on one channel before the next channel's begin");
+    v("access", access, "time of a channel before the first byte of a unit");
+    v("channel_bandwidth", channel_bandwidth, "bandwidth of one channel once it reads");
     v("link", link,
-      "bandwidth of what all channels share: the bus to the host, which carries units in the order they were "
-      "asked for");
-    v("overhead", overhead, "of the controller per request; requests wait for each other in it");
-    v("latency", latency, "of the way to the drive and back; requests overlap in it");
-    v("tail_share", tail_share, "of requests that are held up, 0 to 1");
+      "bandwidth of the bus to the host, which all channels share; it carries units in the order in which "
+      "they were requested");
+    v("overhead", overhead, "time of the controller per request; requests wait for each other there");
+    v("latency", latency, "time of the way to the drive and back; latencies of requests overlap");
+    v("tail_share", tail_share, "share of requests that are held up by housekeeping, 0 to 1");
     v("tail_time", tail_time,
-      "by which those are held up on their first channel, and what comes behind them on the link: "
-      "housekeeping");
+      "time by which such a request is held up on its first channel; later requests wait behind it on the "
+      "link");
   }
 };
 
-// What a flash drive is made of: a controller that takes requests one by one, channels that read units in
-// parallel, and a link that they share. Queues form at each, in the order of submission: a controller with
-// that few slots does not reorder. A large read is fast because its units lie on different channels, and two
-// reads collide where their units lie on the same one. The structure is that of MQSim (Tavakkol et al., FAST
-// 2018) with everything left out that reads do not see.
+// The parts of a flash drive: a controller that takes requests one by one, channels that read units in
+// parallel, and a link that they share. A queue forms at each part, in the order of submission: a controller
+// with that few slots does not reorder. A large read is fast because its units lie on different channels; two
+// reads collide where their units lie on the same channel. The structure is that of MQSim (Tavakkol et al.,
+// FAST 2018) without the parts that do not affect reads.
 class Queueing final : public DeviceModel {
  public:
   Queueing(const Options& options, uint64_t seed)
@@ -78,7 +78,7 @@ class Queueing final : public DeviceModel {
 };
 
 Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEnv& env) {
-  // Beyond these no drive is meant, and the sums of a long run would leave 64-bit nanoseconds.
+  // No drive lies beyond these limits, and a long run's sums would overflow 64-bit nanoseconds.
   constexpr uint64_t kLeastRate = 100'000;
   const Nanoseconds longest = std::chrono::seconds(10);
   if (options.channels == 0 || options.channels > 4096 || options.unit.count < 4096 ||
@@ -92,7 +92,7 @@ Result<std::unique_ptr<DeviceModel>> make(const Options& options, const DeviceEn
     return wrong_usage("queueing: no time may be longer than 10 s");
   }
   if (options.tail_share > 1) {
-    return wrong_usage("queueing: tail_share is a share, 0 to 1, not {}", options.tail_share);
+    return wrong_usage("queueing: tail_share must be from 0 to 1, not {}", options.tail_share);
   }
   return std::make_unique<Queueing>(options, env.seed);
 }

@@ -18,8 +18,8 @@ Nanoseconds StripeDevice::finish(const IoRequest& request, Nanoseconds now) {
   const uint64_t last = (end - 1) / chunk_bytes_;
   const uint64_t count = drives_.size();
   Nanoseconds done = now;
-  // The drives whose chunks it touches, each once: the chunk with which it begins there, and then every
-  // count-th.
+  // Visits each drive that the request touches once, by the request's first chunk on it; the further chunks
+  // on that drive are `count` chunks apart.
   for (uint64_t chunk = first; chunk <= last && chunk < first + count; ++chunk) {
     const uint64_t own = (last - chunk) / count + 1;
     const uint64_t own_last = chunk + (own - 1) * count;

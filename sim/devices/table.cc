@@ -9,7 +9,7 @@
 namespace spillway {
 namespace {
 
-// Where `x` lies among the ascending `knots`: between index and index + 1, so far along.
+// The place of a value among ascending knots: between knots `index` and `index + 1`, `along` of the way.
 struct Place {
   size_t index = 0;
   double along = 0;
@@ -24,7 +24,7 @@ Place place_among(const std::vector<double>& knots, double x) {
   return {index, std::min(1.0, (x - knots[index]) / (knots[index + 1] - knots[index]))};
 }
 
-// The value at the share `u` of the distribution, linear between the quantiles.
+// Returns the value at the share `u` of the distribution, linear between the quantiles.
 double at_share(const LatencyQuantiles& values, double u) {
   size_t upper = 1;
   while (upper + 1 < values.size() && u > kLatencyQuantiles[upper]) {
@@ -35,7 +35,7 @@ double at_share(const LatencyQuantiles& values, double u) {
   return values[upper - 1] + along * (values[upper] - values[upper - 1]);
 }
 
-// Divided by the mean of what at_share() draws, so that drawing keeps the expected latency.
+// Divides the values by the mean of what at_share() draws, so that drawing keeps the expected latency.
 LatencyQuantiles normalised(const LatencyQuantiles& values) {
   const double mean = mean_up_to(1, values);
   LatencyQuantiles spread = values;
@@ -59,8 +59,9 @@ Result<TableDevice> TableDevice::make(const AccessMethod& method, const Options&
     if (point.block_bytes == 0 || point.depth == 0 || !(point.mean_latency_ns > 0) ||
         point.mean_latency_ns > kHour) {
       return failed(
-          "the profile's '{}' has a point without size, depth or latency, or of more than an hour; calibrate "
-          "again",
+          "the profile's '{}' has a point without size, depth or latency, or with a latency of more than an "
+          "hour; "
+          "calibrate again",
           method.name);
     }
     if (device.blocks_.empty() || device.blocks_.back() != block) {
@@ -71,8 +72,8 @@ Result<TableDevice> TableDevice::make(const AccessMethod& method, const Options&
     }
     const size_t column = device.depths_.empty() ? 0 : row % device.depths_.size();
     if (row / device.depths_.size() + 1 != device.blocks_.size() || device.depths_[column] != depth) {
-      return failed("the profile's '{}' is no full grid: {} bytes at depth {} is out of order", method.name,
-                    point.block_bytes, point.depth);
+      return failed("the profile's '{}' is not a full grid: {} bytes at depth {} is out of order",
+                    method.name, point.block_bytes, point.depth);
     }
     device.log_latency_.push_back(std::log2(point.mean_latency_ns));
     device.spread_.push_back(normalised(point.latency_ns));
@@ -81,7 +82,7 @@ Result<TableDevice> TableDevice::make(const AccessMethod& method, const Options&
                          std::is_sorted(device.depths_.begin(), device.depths_.end());
   if (device.log_latency_.empty() || !ascending ||
       device.log_latency_.size() != device.blocks_.size() * device.depths_.size()) {
-    return failed("the profile's '{}' is no full grid of block sizes and depths; calibrate again",
+    return failed("the profile's '{}' is not a full grid of block sizes and depths; calibrate again",
                   method.name);
   }
   return device;
@@ -103,7 +104,8 @@ double TableDevice::latency_ns(double bytes, double load) const {
   return std::exp2(inside + beyond);
 }
 
-// The nearest measured point's latency by its own mean, at the share `luck_` of its distribution.
+// Returns the factor by which latency differs from its mean: the latency of the nearest measured point at the
+// share `luck_` of its distribution.
 double TableDevice::tail_factor(double bytes, double load) const {
   const Place row = place_among(blocks_, std::log2(bytes));
   const Place column = place_among(depths_, std::log2(load));
@@ -124,9 +126,9 @@ Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
   const double size = std::max(double(bytes), mean);
   const double load = double(bytes_in_flight_) / size;
   if (tail_ && drawn_at_ != now) {
-    // One draw for all that is asked for at one instant: what slows one request of a batch, another user or
-    // the drive's housekeeping, slows those beside it. How much, depends on what each is and the load it
-    // meets.
+    // One draw serves all requests of one instant: a disturbance that slows one request of a batch, such as
+    // another user or the drive's housekeeping, slows the others too. The extent depends on the size of each
+    // request and the load that it meets.
     luck_ = rng_.uniform();
     drawn_at_ = now;
   }
@@ -143,8 +145,8 @@ namespace {
 Result<std::unique_ptr<DeviceModel>> make(const TableDevice::Options& options, const DeviceEnv& env) {
   if (env.measured == nullptr) {
     return wrong_usage(
-        "table: it interpolates what calibrate measured; give --device PROFILE.json (spillway calibrate -o "
-        "PROFILE.json)");
+        "table: this model needs measurements; give --device PROFILE.json, written by spillway calibrate -o "
+        "PROFILE.json");
   }
   Result<TableDevice> made = TableDevice::make(*env.measured, options, env.seed);
   if (!made) {

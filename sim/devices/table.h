@@ -8,16 +8,16 @@
 
 namespace spillway {
 
-// The drive as it was measured, interpolated: a request that joins others in flight is done after the latency
-// that was measured for its size at that load. The load is counted in requests of its own size: with
-// 12 MB in flight, itself included, a request of 3 MB is the fourth. One that is smaller than those in flight
-// are on average is taken for one of their size: it waits behind them, and a drive that is busy with large
-// reads is not as slow as with as many bytes of small ones. Little's law makes a steady load come out at its
-// measured bandwidth, and a batch submitted at once fills up as the depth does.
+// A drive as it was measured, interpolated. A request takes the latency that was measured for its size at the
+// load that it meets. The load is counted in requests of the same size: with 12 MB in flight, itself
+// included, a request of 3 MB is the fourth. A request smaller than the mean of those in flight is treated as
+// one of that mean size: it waits behind the others, and a drive that is busy with large reads is faster than
+// one with as many bytes of small reads. By Little's law, a steady load comes out at its measured bandwidth.
+// In a batch submitted at once, each request meets the load of those before it.
 //
-// Between measured sizes and depths the logarithm of the latency is interpolated linearly in both logarithms.
-// Beyond the largest size or depth the drive is taken to be busy: latency grows in proportion. Below the
-// smallest size it is constant.
+// Between measured sizes and depths, the logarithm of the latency is interpolated linearly in both
+// logarithms. Beyond the largest size or depth, the drive counts as saturated: latency grows in proportion.
+// Below the smallest size, latency is constant.
 class TableDevice final : public DeviceModel {
  public:
   struct Options {
@@ -26,7 +26,9 @@ class TableDevice final : public DeviceModel {
     template <class V>
     void visit(V& v) {
       v("tail", tail,
-        "draw the speed of what is asked for at one time from the measured latencies, instead of their mean");
+        "draw latencies at random from the measured distribution, once for all requests of an instant; off: "
+        "use "
+        "the mean");
     }
   };
 
@@ -35,7 +37,8 @@ class TableDevice final : public DeviceModel {
 
   Nanoseconds finish(const IoRequest& request, Nanoseconds now) override;
 
-  // Expected latency in ns of a request of `bytes` as the `load`-th in flight; load >= 1, may be a fraction.
+  // Returns the expected latency in ns of a request of `bytes` that is number `load` in flight; `load` is at
+  // least 1 and may be a fraction.
   double latency_ns(double bytes, double load) const;
 
  private:
@@ -50,10 +53,10 @@ class TableDevice final : public DeviceModel {
   std::vector<double> blocks_;            // log2, ascending
   std::vector<double> depths_;            // log2, ascending
   std::vector<double> log_latency_;       // [block][depth], log2 of ns
-  std::vector<LatencyQuantiles> spread_;  // [block][depth], by their own mean
+  std::vector<LatencyQuantiles> spread_;  // [block][depth], divided by their mean
   bool tail_ = true;
   Rng rng_{0};
-  double luck_ = 0;  // of what is submitted at drawn_at_: from 0, the fastest, to 1
+  double luck_ = 0;  // of the requests submitted at drawn_at_: from 0, the fastest, to 1
   Nanoseconds drawn_at_{-1};
   std::vector<InFlight> in_flight_;
   uint64_t bytes_in_flight_ = 0;

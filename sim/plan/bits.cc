@@ -24,7 +24,7 @@ constexpr std::array<Field, 9> kFields = {{{"experts", &BitWidths::expert},
                                            {"kv", &BitWidths::kv},
                                            {"state", &BitWidths::state}}};
 
-// With the scale and the offset of a group of 64.
+// Returns the bits that a weight takes with the scale and the offset of a group of 64.
 double stored(uint32_t bits) {
   return bits >= 16 ? 16 : bits + 0.5;
 }
@@ -32,7 +32,7 @@ double stored(uint32_t bits) {
 Result<double> width_of(const std::string& key, const std::string& text) {
   double width = 0;
   if (Result<void> read = read_option(text, width); !read || width > 32) {
-    return wrong_usage("'{}={}': a width is a number of bits from 0 to 32", key, text);
+    return wrong_usage("'{}={}': a width must be a number of bits from 0 to 32", key, text);
   }
   return width;
 }
@@ -46,8 +46,9 @@ Result<void> set(BitWidths& bits, const std::string& key, double width) {
       std::find_if(kFields.begin(), kFields.end(), [&](const Field& f) { return f.first == key; });
   if (field == kFields.end()) {
     return wrong_usage(
-        "'{}' has no width; there are: experts, scales, rest, mixer, shared, router, embedding, head, kv, "
-        "state",
+        "'{}' is not a name of a width; names are experts, scales, rest, mixer, shared, router, embedding, "
+        "head, "
+        "kv, state",
         key);
   }
   bits.*(field->second) = width;
@@ -62,7 +63,8 @@ void BitWidths::set_rest(double bits) {
 
 Result<BitWidths> named_bits(uint32_t bits) {
   if ((bits < 2 || bits > 8) && bits != 16) {
-    return wrong_usage("{} bits: give 2 to 8, or 16, or widths by name: experts=2.5,rest=4.5", bits);
+    return wrong_usage("{} is not a bit width; give 2 to 8, or 16, or widths by name: experts=2.5,rest=4.5",
+                       bits);
   }
   BitWidths widths;
   widths.expert = stored(bits);
@@ -80,7 +82,7 @@ Result<BitWidths> parse_bits(const std::string& text) {
       uint64_t number = 0;
       if (Result<void> read = read_option(piece, number); !read || !first || number > 16) {
         return wrong_usage(
-            "'{}' is no bit width; give 2 to 8, or 16, or widths by name: experts=2.5,rest=4.5", text);
+            "'{}' is not a bit width; give 2 to 8, or 16, or widths by name: experts=2.5,rest=4.5", text);
       }
       Result<BitWidths> named = named_bits(uint32_t(number));
       if (!named) {
@@ -100,7 +102,8 @@ Result<BitWidths> parse_bits(const std::string& text) {
     first = false;
   }
   if (first || bits.expert <= 0 || bits.expert_resident > bits.expert) {
-    return wrong_usage("'{}': the experts need a width, of which the resident scales are a part", text);
+    return wrong_usage(
+        "'{}': give the experts a width above 0 that is not below the width of their resident scales", text);
   }
   return bits;
 }

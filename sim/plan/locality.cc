@@ -15,7 +15,7 @@ Result<void> LocalityProfile::validate() const {
     last = point;
   }
   if (points.empty()) {
-    return failed("'points' has none");
+    return failed("'points' is empty");
   }
   return {};
 }

@@ -8,24 +8,25 @@
 
 namespace spillway::plan {
 
-// The hit ratio of a cache of experts, by its size, as measured on a trace.
+// The hit ratio of a cache of experts by the cache's size, as measured on a trace.
 struct LocalityProfile {
   struct Point {
-    double share = 0;  // of all experts' bytes that the cache holds
-    double hit = 0;    // of a token's experts that are found in it
+    double share = 0;  // share of all experts' bytes that the cache holds
+    double hit = 0;    // share of a token's experts that are found in the cache
   };
 
   std::string name;
   std::vector<Point> points;  // ascending in both
-  // The misses of other texts and relatives of the model against these: 1 is the same. A forecast takes its
-  // `central` for the most likely.
+  // The misses on other texts, or of related models, as a multiple of this profile's; 1: the same. A forecast
+  // uses the `central` multiple as the most likely.
   Range miss_spread;
 
-  // Shares and hit ratios from 0 to 1, ascending.
+  // Checks that shares and hit ratios ascend and lie from 0 to 1.
   Result<void> validate() const;
 
-  // Linear between the points and to (0, 0) and (1, 1) beyond them: nothing cached, nothing found; all of
-  // it cached, and after a while all is found.
+  // Returns the hit ratio for a share of the bytes: linear between the points, and towards (0, 0)
+  // and (1, 1) beyond them. With nothing cached nothing is found; with everything cached,
+  // everything is found after a while.
   double hit(double share) const;
 };
 

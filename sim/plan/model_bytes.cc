@@ -10,7 +10,7 @@ uint64_t bytes_of(uint64_t weights, double bits) {
   return uint64_t(std::llround(double(weights) * bits / 8));
 }
 
-// With a latent every head reads the one latent there is.
+// With a latent, every head reads the same latent vector.
 double heads_per_kv(const Attention& shape) {
   return shape.latent != 0 ? shape.heads : double(shape.heads) / shape.kv_heads;
 }

@@ -31,7 +31,8 @@ uint64_t convolved_channels(const LinearAttention& shape) {
   return product(2 * shape.key_heads + shape.value_heads, shape.head_size);
 }
 
-// Queries, keys and values; the output's gate; a decay and a rate for each head; the way back.
+// Counts the matrices of queries, keys and values, the output's gate, a decay and a rate for
+// each head, and the output.
 uint64_t linear_parameters(const LinearAttention& shape, uint64_t hidden) {
   const uint64_t value_width = product(shape.value_heads, shape.head_size);
   return hidden * (convolved_channels(shape) + value_width + 2 * shape.value_heads + value_width);
@@ -48,8 +49,8 @@ uint64_t mixer_parameters(const ModelShape& shape) {
   return full + shape.other_layers() * other;
 }
 
-// No known model has a size beyond it but its vocabulary. What is computed of such sizes, products of three
-// of them times 1000 layers at most, stays below 2^63.
+// No known model has a larger size, except for its vocabulary. Results computed from such sizes, products of
+// up to three of them times at most 1000 layers, stay below 2^63.
 constexpr uint32_t kMostSize = 1U << 16;
 
 Result<void> validate_attention(const char* key, const Attention& shape) {
@@ -86,8 +87,8 @@ Result<void> ModelShape::validate() const {
     return failed("'dense_ffn' and 'shared_ffn' must be at most {}", kMostSize);
   }
   if (layers > 1000 || experts > 4096 || top_k > experts || dense_layers >= layers || full_every > layers) {
-    return failed("no model has {} layers, {} of them dense, and {} of {} experts at a time", layers,
-                  dense_layers, top_k, experts);
+    return failed("{} layers, {} of them dense, and {} of {} experts at a time are impossible or too many",
+                  layers, dense_layers, top_k, experts);
   }
   if (Result<void> sane = validate_attention("attention", attention); !sane) {
     return sane;

@@ -7,29 +7,29 @@
 
 namespace spillway::plan {
 
-// What is to run where.
+// A question to the planner: which model is to run on which machine.
 struct Question {
   ModelBytes model;
   Machine machine;
   Drive drive;
-  Runtime resident;   // how it runs when everything is in memory
-  Runtime streaming;  // how when experts are not
+  Runtime resident;   // the program if everything fits into memory
+  Runtime streaming;  // the program if not all experts fit
   LocalityProfile locality;
   uint64_t context = 0;  // tokens of one sequence
-  uint32_t top_k = 0;    // experts a layer that are used
+  uint32_t top_k = 0;    // experts that a token uses in each layer
   std::optional<RecordedCompute> recorded;
 };
 
-// Who has the memory; bytes.
+// The use of the memory, in bytes.
 struct MemoryPlan {
   uint64_t total = 0;
   uint64_t system = 0;    // the system and other programs
   uint64_t resident = 0;  // weights that every token reads, and the embedding
   uint64_t context = 0;   // keys, values, recurrent state
-  uint64_t work = 0;      // activations, buffers that reads go through
-  uint64_t cache = 0;     // what is left for experts, at most all of them
+  uint64_t work = 0;      // activations, and buffers for reads
+  uint64_t cache = 0;     // memory left for experts, at most the size of all of them
   uint64_t bank = 0;      // all experts
-  uint64_t step = 0;      // what one layer of one token uses: the least that must fit beside the rest
+  uint64_t step = 0;      // experts of one layer of one token: the least that must fit beside the rest
 
   uint64_t needed() const { return system + resident + context + work + step; }
   bool fits() const { return total >= needed(); }
@@ -43,11 +43,11 @@ MemoryPlan plan_memory(const Question& question);
 struct Plan {
   MemoryPlan memory;
   bool streams = false;
-  Runtime runtime;  // of the two
-  // Nothing where the model does not fit.
+  Runtime runtime;  // the question's `streaming` or `resident`
+  // Nothing if the model does not fit.
   std::optional<Forecast> speed;
-  // Every expert of every token read at the drives' sequential bandwidth: what "SSD-theoretical" means in the
-  // field; tok/s.
+  // The speed in tok/s if every expert of every token were read at the drives' sequential bandwidth: what
+  // "SSD-theoretical" means in the field.
   double seed_ceiling = 0;
 };
 

@@ -10,7 +10,7 @@
 namespace spillway::plan {
 namespace {
 
-// A drive that is no limit.
+// The bandwidth of a drive that is never the limit.
 constexpr double kNoLimit = 1e15;
 
 }  // namespace

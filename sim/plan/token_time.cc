@@ -8,7 +8,7 @@
 namespace spillway::plan {
 namespace {
 
-// The ranges' values that one evaluation uses.
+// The values, one from each range, that an evaluation uses.
 struct Constants {
   double memory_share;
   double arithmetic;
@@ -72,7 +72,7 @@ void add_reads(const Decode& decode, const Constants& constants, TokenTime& time
   if (time.missed_bytes <= 0) {
     return;
   }
-  // As if each of a layer's experts missed or not by itself.
+  // This assumes that each of a layer's experts misses independently.
   const double layers_that_read = decode.model.moe_layers * (1 - std::pow(time.hit_ratio, decode.top_k));
   time.latency_s = layers_that_read * decode.drive.latency_s;
   time.drive_s = time.latency_s + time.missed_bytes / (array_bandwidth(decode.drive) * constants.drive_share);
@@ -87,7 +87,7 @@ TokenTime evaluate(const Decode& decode, const Constants& constants) {
   return time;
 }
 
-// Squared logarithms of how much longer and shorter a token takes when one constant is at its ends.
+// Sums of the squared logarithms by which a token takes longer or shorter when one constant is at its ends.
 struct Deviation {
   double slower = 0;
   double faster = 0;
@@ -109,7 +109,7 @@ Forecast forecast(const Decode& decode) {
   const Machine& machine = decode.machine;
   const Runtime& runtime = decode.runtime;
   const auto product = [](const Range& a, const Range& b) {
-    // Of two independent factors: their deviations in quadrature, too.
+    // The product of two independent factors: their deviations are added in quadrature, too.
     const double down = std::hypot(std::log(a.low / a.central), std::log(b.low / b.central));
     const double up = std::hypot(std::log(a.high / a.central), std::log(b.high / b.central));
     const double middle = a.central * b.central;

@@ -140,7 +140,7 @@ TEST(BitRule, RefusesATypeThatCannotBeReadByName) {
   EXPECT_NE(choice.error().message.find("Q5_1"), std::string::npos);
 }
 
-// A head copied pair by pair and tensor by tensor is the head it was copied from.
+// A head that is copied pair by pair and tensor by tensor equals its source.
 TEST(GgufWriter, WritesWhatWasRead) {
   const test::ModelDirectory folder;
   const test::GgufBuilder builder = test::tiny_moe();

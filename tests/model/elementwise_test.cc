@@ -13,7 +13,7 @@
 #include "model/kernels/kernels.h"
 #include "tests/model/kernel_memory.h"
 
-// Everything of a decode pass but the matrices, in each instruction set.
+// All kernels but the matrix products, in each instruction set.
 namespace spillway {
 namespace {
 
@@ -151,7 +151,7 @@ TEST_P(Elementwise, SoftmaxSumsToOneAndGivesNothingToMinusInfinity) {
         continue;
       }
       const double exact = std::exp(double(x[i]) - top) / total;
-      // x - top rounds in f32 before the exponential, which makes it a relative error.
+      // x - top rounds in f32 before the exponential, which turns the rounding into a relative error.
       EXPECT_NEAR(y[i], exact, (5e-7 + 6e-8 * std::abs(double(x[i]) - top)) * exact + 1e-37)
           << n << ' ' << x[i];
     }
@@ -204,7 +204,7 @@ TEST_P(Elementwise, QuantizesWithTheLargestMagnitudeAtTheEndOfTheRange) {
   }
 }
 
-// 127 / 2 is a scale that makes ties: they go to the even neighbour.
+// A scale of 127 / 2 makes ties, which go to the even neighbour.
 TEST_P(Elementwise, RoundsTiesOfActivationsToEven) {
   std::vector<float> x(32, 0.0F);
   x[0] = 127.0F;
@@ -248,7 +248,7 @@ TEST(ChooseIsa, NamesTheChoicesWhenTheWordIsWrong) {
   const Result<Isa> chosen = choose_isa("sse9");
   ASSERT_FALSE(chosen);
   EXPECT_EQ(chosen.error().kind, ErrorKind::usage);
-  EXPECT_NE(chosen.error().message.find("portable, avx2 and avx512"), std::string::npos);
+  EXPECT_NE(chosen.error().message.find("portable, avx2 or avx512"), std::string::npos);
 }
 
 }  // namespace

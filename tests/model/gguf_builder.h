@@ -18,7 +18,7 @@
 
 namespace spillway::test {
 
-// Little-endian fields, one behind the other.
+// Little-endian fields, one after another.
 class Fields {
  public:
   template <class T>
@@ -56,12 +56,12 @@ constexpr GgufType type_number() {
   if constexpr (std::is_same_v<T, double>) return GgufType::f64;
 }
 
-// Puts a GGUF together, independently of the reader. What it counts and sums up by itself can be overridden
-// to make files that lie.
+// Composes a GGUF file, independently of the reader. Counts and sums can be overridden to make
+// files with false claims.
 class GgufBuilder {
  public:
   uint32_t version = 3;
-  uint64_t alignment = 32;               // of the data; the key is not written by itself
+  uint64_t alignment = 32;               // of the data; the key for it is not written automatically
   std::optional<uint64_t> claimed_keys;  // instead of the true number
   std::optional<uint64_t> claimed_tensors;
   bool pad_last = true;  // padding behind the last tensor
@@ -96,7 +96,7 @@ class GgufBuilder {
     return pair(name, GgufType::array, fields.bytes());
   }
 
-  // Behind the tensors before it, unless an offset is given.
+  // Adds a tensor, behind the earlier ones unless an offset is given.
   GgufBuilder& tensor(std::string_view name, const std::vector<uint64_t>& dims, TensorType type,
                       std::optional<uint64_t> offset = std::nullopt) {
     const TensorTypeInfo& info = tensor_type_info(type);
@@ -109,7 +109,7 @@ class GgufBuilder {
     data_bytes_ = place + bytes;
     return *this;
   }
-  // An entry as it is, with no data of its own.
+  // Adds an entry as given, without data of its own.
   GgufBuilder& entry(std::string_view name, const std::vector<uint64_t>& dims, uint32_t type,
                      uint64_t offset) {
     tensors_.text(name).number(uint32_t(dims.size()));
@@ -129,7 +129,7 @@ class GgufBuilder {
   }
   uint64_t data_begin() const { return round_up(head().size(), alignment); }
 
-  // The whole file. The data is a pattern that differs from place to place.
+  // Returns the whole file. The data is a pattern that differs from place to place.
   std::string bytes() const {
     std::string file = head();
     file.resize(data_begin(), '\0');
@@ -148,8 +148,8 @@ class GgufBuilder {
   uint64_t data_bytes_ = 0;
 };
 
-// Two layers of four experts: in the first gate and up in Q8_0 and down in F32, in the second gate and up
-// fused; and a key of every type.
+// A model of two layers of four experts, with a key of every type. The first layer has gate and up in Q8_0
+// and down in F32; the second has gate and up fused.
 inline GgufBuilder tiny_moe() {
   GgufBuilder builder;
   builder.alignment = 64;
@@ -175,7 +175,7 @@ inline GgufBuilder tiny_moe() {
   return builder;
 }
 
-// One of three files of a split model with a tensor each.
+// One of the three files of a split model, with one tensor each.
 inline std::string split_part(uint16_t number, std::string_view tensor) {
   GgufBuilder builder;
   builder.number("split.no", number).number("split.count", uint16_t(3));
@@ -184,7 +184,7 @@ inline std::string split_part(uint16_t number, std::string_view tensor) {
   return builder.bytes();
 }
 
-// A directory in memory where there is one, gone with the test.
+// A directory, in memory if possible, that is removed after the test.
 class ModelDirectory {
  public:
   ModelDirectory() {

@@ -164,7 +164,7 @@ TEST_F(GgufExpertsTest, OfAnImpossibleBlockCountAreRefused) {
   EXPECT_EQ(counted(2U, 0), "found");
   EXPECT_TRUE(mentions(counted(1U, 0), "layer 1 has experts, but block_count is 1"));
   EXPECT_TRUE(mentions(counted(0U, 0), "x.block_count is 0"));
-  EXPECT_TRUE(mentions(counted(1U, 1), "x.block_count is 1, of which 1 predict"));
+  EXPECT_TRUE(mentions(counted(1U, 1), "x.block_count is 1, and 1 of these blocks predict further tokens"));
   EXPECT_TRUE(mentions(counted(UINT32_MAX, 0), "x.block_count is 4294967295"));
   EXPECT_TRUE(mentions(counted(1.0F, 0), "key x.block_count is the floating-point number 1"));
 }
@@ -187,7 +187,7 @@ TEST_F(GgufExpertsTest, ContradictedByAKeyMakeNoGeometry) {
     return geometry_refusal(add_layer(builder, 0));
   };
   EXPECT_EQ(with(2, 2), "made");
-  EXPECT_TRUE(mentions(with(3, 2), "x.expert_count is 3, but the expert tensors have 2"));
+  EXPECT_TRUE(mentions(with(3, 2), "x.expert_count is 3, but the expert tensors have 2 experts"));
   EXPECT_TRUE(mentions(with(2, 3), "model.gguf: geometry uses 3 experts"));
   EXPECT_TRUE(mentions(with(2, 0), "geometry uses 0 experts"));
   GgufBuilder bare;

@@ -33,7 +33,7 @@ class GgufFile : public ::testing::Test {
     }
     return std::move(*gguf);
   }
-  // The error's message, which names the path in any case.
+  // Returns the message of the error, which must name the path.
   std::string refusal(const std::string& bytes) {
     const Result<Gguf> gguf = Gguf::open(directory_.write(bytes));
     if (gguf) {
@@ -163,8 +163,8 @@ TEST_F(GgufTensors, LieWhereTheTableSaysInVersionTwoAndThree) {
 TEST_F(GgufTensors, OfAnotherShapeOrMissingAreNamedWithBothShapes) {
   const Gguf gguf = opened(tiny_moe().bytes());
   EXPECT_TRUE(gguf.tensor("norm", {3, 1}));
-  EXPECT_TRUE(
-      mentions(error_of(gguf.tensor("norm", {4})), "tensor norm is 3, but the model's keys make it 4"));
+  EXPECT_TRUE(mentions(error_of(gguf.tensor("norm", {4})),
+                       "tensor norm has the shape 3, but the model's keys call for 4"));
   EXPECT_TRUE(mentions(error_of(gguf.tensor("blk.0.ffn_gate_exps.weight", {32, 2, 5})), "32×2×4"));
   EXPECT_TRUE(mentions(error_of(gguf.tensor("output.weight", {2, 3})), "output.weight (2×3) is missing"));
 }
@@ -189,9 +189,9 @@ TEST_F(GgufTensors, MustFollowEachOther) {
     return refusal(builder.bytes());
   };
   EXPECT_EQ(shifted(32), "opened");
-  EXPECT_TRUE(mentions(shifted(0), "tensor b is said to begin at 0 of the data, but its place is at 32"));
-  EXPECT_TRUE(mentions(shifted(64), "tensor b is said to begin at 64"));
-  EXPECT_TRUE(mentions(shifted(UINT64_MAX - 31), "tensor b is said to begin at"));
+  EXPECT_TRUE(mentions(shifted(0), "tensor b has the offset 0 within the data, but its place is at 32"));
+  EXPECT_TRUE(mentions(shifted(64), "tensor b has the offset 64 "));
+  EXPECT_TRUE(mentions(shifted(UINT64_MAX - 31), "tensor b has the offset"));
 }
 
 TEST_F(GgufTensors, OfImpossibleShapesAreRefused) {
@@ -215,12 +215,12 @@ TEST_F(GgufTensors, OfImpossibleShapesAreRefused) {
 TEST_F(GgufDamage, OfNamesIsRefused) {
   GgufBuilder twice;
   twice.number("k", 1U).number("k", 1U);
-  EXPECT_TRUE(mentions(refusal_with_offset(twice.bytes()), "key k is there twice"));
+  EXPECT_TRUE(mentions(refusal_with_offset(twice.bytes()), "key k appears twice"));
   GgufBuilder empty;
   EXPECT_TRUE(mentions(refusal_with_offset(empty.number("", 1U).bytes()), "a key is empty"));
   GgufBuilder same;
   same.tensor("t", {8}, TensorType::f32).tensor("t", {8}, TensorType::f32);
-  EXPECT_TRUE(mentions(refusal_with_offset(same.bytes()), "tensor t is there twice"));
+  EXPECT_TRUE(mentions(refusal_with_offset(same.bytes()), "tensor t appears twice"));
   GgufBuilder longest;
   EXPECT_EQ(refusal(longest.tensor(std::string(63, 'n'), {8}, TensorType::f32).bytes()), "opened");
   GgufBuilder longer;
@@ -248,10 +248,10 @@ TEST_F(GgufDamage, OfTheVersionIsRefused) {
     builder.version = version;
     return refusal_with_offset(builder.bytes());
   };
-  EXPECT_TRUE(mentions(of_version(1), "version 1"));
-  EXPECT_TRUE(mentions(of_version(4), "version 4"));
+  EXPECT_TRUE(mentions(of_version(1), "the GGUF version is 1;"));
+  EXPECT_TRUE(mentions(of_version(4), "the GGUF version is 4;"));
   EXPECT_TRUE(mentions(of_version(0x03000000), "big-endian"));
-  EXPECT_TRUE(mentions(refusal_with_offset("GGML" + std::string(64, '\0')), "no GGUF"));
+  EXPECT_TRUE(mentions(refusal_with_offset("GGML" + std::string(64, '\0')), "not a GGUF file"));
 }
 
 TEST_F(GgufDamage, OfLengthsNeverAllocatesWhatTheFileHasNoBytesFor) {
@@ -265,7 +265,7 @@ TEST_F(GgufDamage, OfLengthsNeverAllocatesWhatTheFileHasNoBytesFor) {
     EXPECT_TRUE(mentions(refusal_with_offset(tensors.bytes()), "a tensor table")) << claim;
     GgufBuilder text;
     text.pair("k", GgufType::text, Fields().number(claim).raw(std::string(64, 'x')).bytes());
-    EXPECT_TRUE(mentions(refusal_with_offset(text.bytes()), "a text of ")) << claim;
+    EXPECT_TRUE(mentions(refusal_with_offset(text.bytes()), "a text ")) << claim;
     for (const uint32_t type : {0U, 3U, 5U, 7U, 8U, 12U}) {
       GgufBuilder array;
       array.pair("k", GgufType::array,
@@ -298,7 +298,7 @@ TEST_F(GgufDamage, OfAFileThatIsNoneIsNamed) {
   EXPECT_TRUE(mentions(refusal_with_offset(""), "offset 0: the file ends within the magic"));
 }
 
-// A sparse file claims as much as it likes; its head is still no longer than a head can be.
+// A sparse file can claim any size; its head is still limited to the most that a head may take.
 TEST_F(GgufDamage, OfAHugeSparseFileIsFoundWithoutReadingAllOfIt) {
   GgufBuilder builder;
   builder.claimed_keys = 1;
@@ -335,17 +335,18 @@ TEST_F(GgufSplit, ModelsWhoseFilesDoNotBelongTogetherAreRefused) {
     return error_of(Gguf::open(first));
   };
   EXPECT_EQ(with_last(split_part(2, "c")), "no error");
-  EXPECT_TRUE(mentions(with_last(split_part(1, "c")), "says it is part 2 of 3; part 3 of 3 is wanted"));
+  EXPECT_TRUE(mentions(with_last(split_part(1, "c")), "says it is part 2 of 3, but part 3 of 3 is expected"));
   EXPECT_TRUE(mentions(with_last(split_part(7, "c")), "says it is part 8 of 3"));
-  EXPECT_TRUE(mentions(with_last(split_part(2, "a")), "tensor a is there twice"));
+  EXPECT_TRUE(mentions(with_last(split_part(2, "a")), "tensor a appears twice"));
   EXPECT_TRUE(mentions(with_last(split_part(2, "c").substr(0, 100)), "m-00003-of-00003.gguf: offset"));
   GgufBuilder none;
   none.number("split.no", uint16_t(2)).number("split.count", uint16_t(3));
   EXPECT_TRUE(mentions(with_last(none.bytes()), "split.tensors.count is 3, but the files have 2 tensors"));
-  EXPECT_TRUE(mentions(error_of(Gguf::open(directory_.write(split_part(0, "a")))), "is not called"));
+  EXPECT_TRUE(mentions(error_of(Gguf::open(directory_.write(split_part(0, "a")))),
+                       "its name does not end in -00001-of-"));
 }
 
-// Waiting for a pipe's other end would be for ever.
+// Waiting for the other end of the pipe would never end.
 TEST_F(GgufSplit, ModelsOfWhichAPartIsAPipeAreRefused) {
   const std::string first = directory_.write(split_part(0, "a"), "m-00001-of-00003.gguf");
   const std::string second = directory_.file("m-00002-of-00003.gguf");
@@ -367,7 +368,7 @@ TEST_F(GgufSplit, ModelsOfWhichAPartIsAPipeAreRefused) {
   ::alarm(0);
 }
 
-// Any bit of the head may be wrong: the file is refused, or what it says now is still within it.
+// Any bit of the head may be wrong: the file is then refused, or its tensors still lie within it.
 TEST_F(GgufDamage, OfAnyBitIsRefusedOrHarmless) {
   const GgufBuilder builder = tiny_moe();
   const std::string whole = builder.bytes();
@@ -382,7 +383,7 @@ TEST_F(GgufDamage, OfAnyBitIsRefusedOrHarmless) {
       continue;
     }
     EXPECT_EQ(gguf->metadata().values().size(), 19U) << bit;
-    EXPECT_LE(gguf->tensors().size(), 6U) << bit;  // a smaller count is no contradiction
+    EXPECT_LE(gguf->tensors().size(), 6U) << bit;  // a smaller count contradicts nothing
     for (const GgufTensor& tensor : gguf->tensors()) {
       EXPECT_LE(tensor.bytes, whole.size()) << bit;
       EXPECT_LE(tensor.offset, whole.size() - tensor.bytes) << bit;

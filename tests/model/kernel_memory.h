@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-// What the kernels' tests compute in and compare by.
+// Memory and comparisons for the tests of the kernels.
 namespace spillway::test {
 
 struct Free {

@@ -44,7 +44,7 @@ void put_half(std::byte* at, float value) {
   std::memcpy(at, &half, sizeof half);
 }
 
-// Where a block has its half-precision scales.
+// Returns the offsets of a block's half-precision scales.
 std::vector<size_t> scale_offsets(TensorType type) {
   switch (type) {
     case TensorType::q4_k:
@@ -61,7 +61,8 @@ std::vector<size_t> scale_offsets(TensorType type) {
   }
 }
 
-// Every field random, the scales within what the type's users write unless they are to be extreme.
+// Fills a block with random fields. Scales are in the range that real files have,
+// unless they are to be extreme.
 void fill_block(TensorType type, std::byte* block, Random& random, bool extreme) {
   const TensorTypeInfo& info = tensor_type_info(type);
   for (size_t i = 0; i < info.block_bytes; ++i) {
@@ -101,7 +102,7 @@ struct Case {
 };
 
 struct Problem {
-  std::vector<std::byte> weights;  // exactly as long as the matrix, so that a sanitizer sees a read beyond it
+  std::vector<std::byte> weights;  // as long as the matrix, so that sanitizers detect a read beyond it
   Matrix matrix;
   std::vector<float> x;
   uint32_t tokens = 0;
@@ -141,7 +142,7 @@ struct Problem {
   }
 };
 
-// What an activation row holds after it was rounded, in f64.
+// Returns the values of an activation row after rounding, in f64.
 std::vector<double> values_of(ActivationType type, const std::byte* row, size_t columns) {
   std::vector<double> values(columns);
   for (size_t i = 0; i < columns; ++i) {
@@ -168,7 +169,7 @@ class KernelsOf : public testing::TestWithParam<std::tuple<Isa, TensorType>> {
   }
   static Isa isa() { return std::get<0>(GetParam()); }
   static TensorType type() { return std::get<1>(GetParam()); }
-  // Wide enough for several blocks; a type with small blocks also gets an uneven number of them.
+  // Widths of several blocks; for a type with small blocks also an odd number of them.
   static std::vector<uint32_t> widths() {
     const uint32_t block = tensor_type_info(type()).block_elements;
     return block == 256 ? std::vector<uint32_t>{256, 768, 2048}
@@ -177,8 +178,9 @@ class KernelsOf : public testing::TestWithParam<std::tuple<Isa, TensorType>> {
   }
 };
 
-// The bound: each product and each sum of f32 rounds, at most once a block and lane, relative to the sum of
-// the magnitudes that are added up (with a minimum these are larger than the values themselves).
+// The bound: each product and each sum of f32 is rounded, at most once for each block and lane. The
+// error is relative to the sum of the magnitudes that are added (with a minimum these are larger
+// than the values themselves).
 TEST_P(KernelsOf, EqualsTheDotProductOfDequantizedRowsInDoublePrecision) {
   for (const uint32_t columns : widths()) {
     for (const bool extreme : {false, true}) {
@@ -243,7 +245,7 @@ TEST_P(KernelsOf, GivesTheSameBitsHoweverManyTokensAreMultipliedAtOnce) {
   }
 }
 
-// Wide matrices are walked in tiles when there are many tokens.
+// Wide matrices are multiplied in tiles when there are many tokens.
 TEST_P(KernelsOf, WalksEveryTileOfALargeMatrix) {
   const Problem problem({type(), 600, 2048, 6});
   const Kernels& k = kernels(isa());

@@ -37,7 +37,7 @@ std::vector<float> there_and_back(TensorType type, const std::vector<float>& val
   return again;
 }
 
-// Root of the mean squared error, in parts of the values' own.
+// Returns the root of the mean squared error, relative to that of the values.
 double relative_error(const std::vector<float>& values, const std::vector<float>& again) {
   double squares = 0;
   double errors = 0;
@@ -58,12 +58,12 @@ std::vector<float> normal_values(size_t count, float scale) {
   return values;
 }
 
-// What comes to mind first: the scale that spans the largest value, and rounding; the scales of the runs of a
-// K block likewise.
+// The obvious way to quantize: the scale that spans the largest value, then rounding. The scales of the runs
+// of a K block are quantized in the same way.
 struct PlainRounding {
-  int run = 32;          // values that have a scale
-  float most = 7;        // level
-  float most_scale = 0;  // of the integers that scales are; 0: they are stored as they are
+  int run = 32;          // values that share a scale
+  float most = 7;        // the largest level
+  float most_scale = 0;  // the largest integer scale; 0: scales are stored unquantized
   bool with_min = false;
 
   std::vector<float> apply(const std::vector<float>& values) const {
@@ -165,7 +165,7 @@ TEST(Quantize, KeepsAnOutlierAndWhatIsBesideIt) {
   }
 }
 
-// Every field of a block comes back as it was, whatever the bits are.
+// Every field of a block comes back unchanged, whatever its bits.
 template <class Block>
 void expect_same_bytes(uint64_t seed) {
   Rng random(seed);
@@ -176,7 +176,7 @@ void expect_same_bytes(uint64_t seed) {
     }
     Block block;
     std::memcpy(&block, bytes.data(), sizeof block);
-    block.d[1] &= 0xbf;  // a number, neither infinite nor none
+    block.d[1] &= 0xbf;  // a finite number
     if constexpr (Traits<Block>::kHasMin) {
       block.dmin[1] &= 0xbf;
     }
@@ -196,7 +196,8 @@ TEST(Quantize, PacksWhatUnpackingFinds) {
   expect_same_bytes<BlockQ6K>(6);
 }
 
-// What was quantized once lies on levels, and a second time they are found again or nearly so.
+// Values that were quantized once lie on levels. A second time, the search finds these
+// levels again, or nearly.
 TEST(Quantize, LosesLittleTheSecondTime) {
   const std::vector<float> values = normal_values(4096, 0.05F);
   for (const TensorType type : kQuantizedTypes) {
@@ -233,8 +234,8 @@ TEST(Quantize, MakesNumbersOfWhateverIsTiny) {
   }
 }
 
-// The scales of small blocks are halves below the normal ones, which lie far apart: a step of them is what is
-// lost at most, times the largest level.
+// The scales of blocks of small weights are subnormal halves, which lie far apart. The largest error is one
+// step between them times the largest level.
 TEST(Quantize, KeepsSmallWeightsAsFarAsHalvesGo) {
   constexpr double kStep = 0x1p-24;
   for (const TensorType type : kQuantizedTypes) {

@@ -15,7 +15,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// Everything off: the plain softmax.
+// All limits off: the plain softmax.
 SamplerOptions unlimited(uint64_t seed) {
   return {.top_k = 0, .top_p = 1, .min_p = 0, .temperature = 1, .seed = seed};
 }
@@ -49,7 +49,7 @@ std::set<size_t> drawn(const SamplerOptions& options, const std::vector<float>& 
   return ids;
 }
 
-// Pearson's statistic of the counts against softmax(logits / temperature) over `allowed`.
+// Returns Pearson's statistic of the counts against softmax(logits / temperature) over `allowed`.
 double chi_square(const std::vector<int>& counts, const std::vector<float>& logits, double temperature,
                   const std::set<size_t>& allowed) {
   double sum = 0;
@@ -66,7 +66,7 @@ double chi_square(const std::vector<int>& counts, const std::vector<float>& logi
   return statistic;
 }
 
-// Logits of these probabilities.
+// Returns logits of these probabilities.
 std::vector<float> logs(const std::vector<double>& probabilities) {
   std::vector<float> logits;
   for (const double probability : probabilities) {
@@ -117,7 +117,7 @@ TEST(Sampler, TendsToUniformAsTheTemperatureRises) {
   EXPECT_LT(chi_square(counts, level, 1, {0, 1, 2, 3, 4, 5, 6, 7}), 30);
 }
 
-// With 11 degrees of freedom the statistic exceeds 40 once in 30,000 honest runs.
+// With 11 degrees of freedom, the statistic of a correct sampler exceeds 40 once in 30,000 runs.
 TEST(Sampler, DrawsFromTheSoftmaxOfTheTemperedLogits) {
   std::set<size_t> all;
   for (size_t id = 0; id < 12; ++id) {

@@ -10,7 +10,7 @@
 
 namespace spillway {
 
-// The text under which a vocabulary lists a byte, straight from the definition of GPT-2's alphabet.
+// Returns the text under which a vocabulary lists a byte, by the definition of GPT-2's alphabet.
 inline std::string listed_byte(int wanted) {
   const auto prints = [](int byte) {
     return (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
@@ -36,7 +36,7 @@ inline std::string listed(std::string_view bytes) {
   return text;
 }
 
-// A vocabulary made by hand: the 256 bytes under their own numbers, then what a test adds.
+// A vocabulary made by hand: the 256 bytes under their own numbers, then the tokens that a test adds.
 class SmallVocabulary {
  public:
   explicit SmallVocabulary(std::string pre = "qwen2") {
@@ -46,14 +46,14 @@ class SmallVocabulary {
     }
   }
 
-  // A token under exactly this text; returns its id.
+  // Adds a token with exactly this text; returns its id.
   TokenId add(std::string_view text, TokenType type) {
     it_.tokens.push_back(keep(text));
     it_.types.push_back(int32_t(type));
     return TokenId(it_.tokens.size() - 1);
   }
 
-  // A rule, after those that are there, and its token; both sides are given as bytes.
+  // Adds a merge rule, behind the earlier ones, and its token; both sides are given as bytes.
   TokenId merge(std::string_view left, std::string_view right) {
     merge_line(listed(left) + " " + listed(right));
     return add(listed(left) + listed(right), TokenType::normal);
@@ -68,7 +68,7 @@ class SmallVocabulary {
   std::string_view keep(std::string_view text) { return texts_.emplace_back(text); }
 
   Vocabulary it_;
-  std::deque<std::string> texts_;  // which never moves them
+  std::deque<std::string> texts_;  // a deque never moves its elements
 };
 
 }  // namespace spillway

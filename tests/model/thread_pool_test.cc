@@ -38,7 +38,8 @@ TEST(ThreadPool, HasTheCallerTakePartAsWorkerZero) {
   }
 }
 
-// Plain memory: what one task wrote the next one reads on other threads, and the thread sanitizer looks on.
+// Uses plain memory: the writes of one task are read by the next task on other threads,
+// under the thread sanitizer.
 TEST(ThreadPool, ShowsEachTaskWhatTheOneBeforeWrote) {
   ThreadPool pool(4);
   std::vector<uint64_t> now(4, 1);
@@ -47,7 +48,7 @@ TEST(ThreadPool, ShowsEachTaskWhatTheOneBeforeWrote) {
     pool.run(4, [&](uint32_t piece, unsigned) { next[piece] = now[(piece + 1) % 4] + (piece == 0 ? 1 : 0); });
     std::swap(now, next);
   }
-  // Each round adds one to one of the four, and 3000 is a multiple of four.
+  // Each round adds 1 to one of the four, and 3000 is a multiple of four.
   EXPECT_EQ(now, std::vector<uint64_t>(4, 1 + 750));
 }
 
@@ -55,7 +56,7 @@ TEST(ThreadPool, IsHelpedByWorkersThatWentToSleep) {
   ThreadPool pool(2);
   std::this_thread::sleep_for(std::chrono::milliseconds(10));
   std::atomic<bool> helped = false;
-  // The caller's piece ends when somebody else has taken the other one.
+  // The caller's piece ends only when another worker has taken the other piece.
   pool.run(2, [&](uint32_t, unsigned worker) {
     if (worker != 0) {
       helped = true;

@@ -113,7 +113,7 @@ INSTANTIATE_TEST_SUITE_P(PreTokenizers, TokenizerOracle, testing::Values("qwen2"
 
 // ---- a trained vocabulary against the definition
 
-// Merges as the definition says it, looking every pair of texts up again after each merge.
+// Merges by the definition: looks up every pair of texts again after each merge.
 class SlowTokenizer {
  public:
   explicit SlowTokenizer(const Vocabulary& vocabulary) {
@@ -328,7 +328,7 @@ TEST(Tokenizer, RefusesVocabulariesThatContradictThemselves) {
       {"merges[0]: the left side", [](SmallVocabulary& v) { v.merge_line("xy z"); }},
       {"merges[0]: the right side", [](SmallVocabulary& v) { v.merge_line("x yz"); }},
       {"merges[0]: the result", [](SmallVocabulary& v) { v.merge_line("x y"); }},
-      {"merges[1] is there twice",
+      {"merges[1] appears twice",
        [](SmallVocabulary& v) {
          v.merge("x", "y");
          v.merge_line("x y");

@@ -25,7 +25,7 @@ GgufValue numbers(const std::vector<int32_t>& list) {
   return NumberArray(GgufType::i32, std::move(bytes));
 }
 
-// The keys of a small model, but for the one called `without`.
+// Returns the keys of a small model, except the key `without`.
 GgufMetadata metadata(std::string_view without = "") {
   GgufMetadata keys("some.gguf");
   const auto add = [&](std::string name, GgufValue value) {

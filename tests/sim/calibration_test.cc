@@ -54,14 +54,15 @@ TEST(SummariseLatency, gives_mean_and_quantiles) {
 }
 
 TEST(SteadyBandwidth, of_a_linear_drive_is_its_latency_alone_and_its_link_when_deep) {
-  // 1 MB at 1 GB/s takes 1000 µs and 1000 µs of latency: half the link alone, all of it with two in flight.
+  // 1 MB at 1 GB/s takes 1000 µs plus 1000 µs of latency: alone, a read reaches half the link's bandwidth;
+  // with two in flight, all of it.
   const std::string text = "linear:bandwidth=1GB/s,latency=1ms";
   EXPECT_NEAR(steady_bandwidth(*device(text), 1'000'000, 1), 0.5e9, 1e6);
   EXPECT_NEAR(steady_bandwidth(*device(text), 1'000'000, 2), 1e9, 1e6);
   EXPECT_NEAR(steady_bandwidth(*device(text), 1'000'000, 8), 1e9, 1e6);
 }
 
-// What calibrate would measure on a drive that is itself a model.
+// Measures a model as `calibrate` would measure a drive.
 AccessMethod measure(const std::string& text) {
   AccessMethod method{"modelled", "uring", 64, 1, {}, {}};
   for (const uint64_t block : {4 * kKiB, 64 * kKiB, 256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB}) {
@@ -123,8 +124,8 @@ TEST(Fits, refuse_a_method_with_too_few_points) {
   EXPECT_FALSE(fit_queueing(method).has_value());
 }
 
-// At 0, 10, 50, 90, 95, 99, 99.9 and 100 %: 10 up to the median, then in a line to 20 at nine tenths, which
-// the hundredth behind 99 % leaves far behind.
+// Values at 0, 10, 50, 90, 95, 99, 99.9 and 100 %: 10 up to the median, then linear to 20 at 90 %. The last
+// hundredth is far larger.
 TEST(MeanUpTo, is_of_a_distribution_with_or_without_its_tail) {
   const LatencyQuantiles values = {10, 10, 10, 20, 20, 20, 1020, 2020};
   EXPECT_NEAR(mean_up_to(0.5, values), 10, 1e-9);

@@ -16,7 +16,7 @@ TEST(Knee, IsTheCornerOfTwoStraightLines) {
   EXPECT_EQ(knee(curve), 30U);
 }
 
-// After a stretch on which nothing hits, as below one token cycle.
+// The knee is behind a stretch without hits, as there is below the size of one token cycle.
 TEST(Knee, IsFoundBehindACliff) {
   std::vector<uint64_t> curve(40, 0);
   for (uint64_t i = 0; i <= 60; ++i) {
@@ -25,8 +25,8 @@ TEST(Knee, IsFoundBehindACliff) {
   EXPECT_EQ(knee(curve), 50U);
 }
 
-// The paper's example: ten samples of 5 - 1/(x + 0.1) on [0, 1], whose knee it has at x = 0.22. The slope
-// there is that of the line between the ends: x = √0.11 - 0.1 = 0.2317 with samples enough.
+// The paper's example: ten samples of 5 - 1/(x + 0.1) on [0, 1], with the knee at x = 0.22. There the slope
+// equals that of the line between the ends: x = √0.11 - 0.1 = 0.2317 with enough samples.
 TEST(Knee, IsWhereThePaperFindsItInItsExample) {
   for (const uint64_t samples : {uint64_t(10), uint64_t(10'001)}) {
     std::vector<uint64_t> curve;

@@ -1,5 +1,5 @@
 // Worked examples of every device model but `linear` (simulated_backend_test.cc): whole sequences of
-// completion times, by hand.
+// completion times, computed by hand.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,7 +23,7 @@ IoRequest read(uint64_t offset, uint64_t bytes) {
 }
 
 // Two channels of 1 byte/ns that need 50 µs before a unit of 100 kB, a link of 2 bytes/ns, 10 µs of
-// controller for each request, 5 µs of way. All times in µs:
+// controller for each request, 5 µs of latency. All times in µs:
 //   A, 200 kB at offset 0, at 0: controller until 10. Unit 0 on channel 0: 10 + 50 + 100 = 160, link until
 //     210. Unit 1 on channel 1: 160, but the link is taken until 210: 260. Done 260 + 5.
 //   B, 100 kB at offset 200 kB, at 0: controller until 20. Channel 0 is free at 160: 310. Link 360. Done 365.
@@ -38,14 +38,14 @@ TEST(Queueing, queues_at_the_controller_the_channel_and_the_link) {
   EXPECT_EQ(drive->finish(read(100'000, 50'000), microseconds(1000)), microseconds(1140));
 }
 
-// 1 byte/ns in the long run, 100 µs of it saved up at most, a link of 10 bytes/ns and 5 µs of way. All times
-// in µs:
+// 1 byte/ns in the long run, a burst of at most 100 µs, a link of 10 bytes/ns and 5 µs of
+// latency. All times in µs:
 //   A, 100 kB at 0: the bucket is full and gives all of it. Link 0 + 10. Done 15.
-//   B, 50 kB at 0: 50 are there at 50. Link until 55. Done 60.
-//   C, 50 kB at 150: since 50, when it was empty, 100 came in. Link until 155. Done 160.
-//   D, 100 kB at 150: 50 are left, all are there at 200. Link until 210. Done 215.
-//   E, 250 kB at 1000: more than it holds: the 100 saved up and what comes until 1150. Link until 1175. Done
-//   1180.
+//   B, 50 kB at 0: the bucket has 50 at 50. Link until 55. Done 60.
+//   C, 50 kB at 150: 100 came in since 50, when the bucket was empty. Link until 155. Done 160.
+//   D, 100 kB at 150: 50 are left, 100 are in the bucket at 200. Link until 210. Done 215.
+//   E, 250 kB at 1000, more than the bucket holds: 100 of burst and 150 that come until 1150. Link until
+//     1175. Done 1180.
 TEST(Bucket, gives_what_it_saved_up_at_once_and_then_what_comes_in) {
   const auto drive = device("bucket:bandwidth=1GB/s,burst=100us,link=10GB/s,latency=5us");
   EXPECT_EQ(drive->finish(read(0, 100'000), microseconds(0)), microseconds(15));
@@ -64,8 +64,8 @@ TEST(Bucket, refuses_rates_and_times_that_nothing_has) {
   }
 }
 
-// 1024 small reads at once on 16 channels, 1024 / 16 = 64 of them on each: the last is done after 64 accesses
-// of 40 µs, whatever the order; the link and the controller take next to nothing.
+// 1024 small reads at once on 16 channels: 1024 / 16 = 64 of them on each. The last read is done after 64
+// accesses of 40 µs, whatever the order; link and controller take almost no time.
 TEST(Queueing, serves_as_many_small_reads_at_a_time_as_it_has_channels) {
   const auto drive = device(
       "queueing:channels=16,unit=4096,access=40us,channel_bandwidth=1000GB/s,link=1000GB/"
@@ -113,7 +113,7 @@ LoadPoint point(uint64_t block, uint32_t depth, double latency_us) {
   return made;
 }
 
-// 4 kB: 100 µs alone, and 8 in flight cost nothing more. 1 MB: 500 µs alone; with 8, 8 times that.
+// 4 kB takes 100 µs, alone and with 8 in flight. 1 MB takes 500 µs alone; with 8 in flight, 8 times that.
 AccessMethod measured() {
   return {"by hand",
           "uring",
@@ -131,13 +131,13 @@ TableDevice table(const AccessMethod& method, bool tail = false) {
 
 TEST(Table, gives_each_request_the_latency_that_was_measured_at_its_load) {
   TableDevice drive = table(measured());
-  // Four at once, the n-th as the n-th in flight: between the depths the latency of 1 MB is 500 µs × n.
+  // Four reads at once; the n-th meets a load of n, and 1 MB takes 500 µs × n between the depths.
   for (int n = 1; n <= 4; ++n) {
     EXPECT_NEAR(double(drive.finish(read(0, 1 << 20), microseconds(0)).count()), n * 500e3, 2);
   }
-  // At 1100 µs two are left (1500 and 2000 µs): the next is the third in flight.
+  // At 1100 µs two reads are left (1500 and 2000 µs), so the next one is the third in flight.
   EXPECT_NEAR(double(drive.finish(read(0, 1 << 20), microseconds(1100)).count()), 1100e3 + 1500e3, 2);
-  // When all is over the drive is idle again.
+  // Later the drive is idle again.
   EXPECT_NEAR(double(drive.finish(read(0, 1 << 20), microseconds(9000)).count()), 9500e3, 2);
 }
 
@@ -148,13 +148,14 @@ TEST(Table, lets_small_requests_overlap_where_they_were_seen_to) {
   }
 }
 
-// The end of an expert that reaches a few kB into a drive's next chunk, behind whole chunks.
+// A small request behind large ones: the end of an expert that reaches a few kB into a drive's next chunk.
 TEST(Table, lets_a_small_request_wait_behind_large_ones_and_no_longer) {
   TableDevice drive = table(measured());
   for (int n = 1; n <= 4; ++n) {
     drive.finish(read(0, 1 << 20), microseconds(0));
   }
-  // Fifth of five, whose mean size is just below 840 kB: between 4 and 5 of the large ones.
+  // It is the fifth of five reads, whose mean size is just below 840 kB: its latency is between those of the
+  // 4th and 5th large read.
   const double finish = double(drive.finish(read(0, 4096), microseconds(0)).count());
   EXPECT_GT(finish, 4 * 400e3);
   EXPECT_LT(finish, 5 * 500e3);
@@ -162,9 +163,9 @@ TEST(Table, lets_a_small_request_wait_behind_large_ones_and_no_longer) {
 
 TEST(Table, interpolates_the_logarithm_of_the_latency) {
   const TableDevice drive = table(measured());
-  // Half way between 4 KiB and 1 MiB in the logarithm, 64 KiB: sqrt(100 × 500).
+  // 64 KiB is half way between 4 KiB and 1 MiB in the logarithm: sqrt(100 × 500).
   EXPECT_NEAR(drive.latency_ns(65536, 1), std::sqrt(100.0 * 500.0) * 1000, 1);
-  // Half way in both: sqrt(sqrt(100 × 100) × sqrt(500 × 4000)).
+  // Half way in both size and depth: sqrt(sqrt(100 × 100) × sqrt(500 × 4000)).
   EXPECT_NEAR(drive.latency_ns(65536, std::sqrt(8.0)), 1000 * std::sqrt(100.0 * std::sqrt(500.0 * 4000.0)),
               1);
 }
@@ -197,7 +198,7 @@ TEST(Table, draws_speeds_whose_mean_is_what_was_measured) {
   EXPECT_GT(distinct.size(), 1000U);
 }
 
-// Alone a read always takes its 500 µs; as the last of eight it varies as was measured for eight.
+// Alone, a read always takes 500 µs. As the last of eight it varies as measured for eight.
 TEST(Table, varies_each_request_of_a_batch_as_was_measured_at_its_own_load) {
   AccessMethod method = measured();
   LoadPoint& eight = method.random[3];
@@ -239,7 +240,7 @@ TEST(Table, refuses_points_that_are_no_grid) {
   }
 }
 
-// Notes what it is asked and takes 1 ns a byte, one request after another.
+// Records its requests; takes 1 ns a byte, one request after another.
 struct Notes final : DeviceModel {
   explicit Notes(std::vector<ByteRange>& ranges) : seen(ranges) {}
   Nanoseconds finish(const IoRequest& request, Nanoseconds now) override {
@@ -307,12 +308,12 @@ TEST(Stripe, loses_and_repeats_no_byte_of_any_read) {
   }
 }
 
-// Units of 100 bytes, room for three; the drive takes 1 ns a byte, memory nothing but is noted.
+// Units of 100 bytes, room for three. The drive takes 1 ns a byte; memory takes no time and records reads.
 //   0-150: units 0 and 1 are missing, 200 bytes: done at 200. In memory: 0 1.
-//   100-300 at 1000: unit 1 is there, unit 2 is read: 1100. In memory: 0 1 2.
-//   300-400 at 2000: unit 3 is read, unit 0 goes and costs 7: 2107. In memory: 1 2 3.
-//   100-200 at 3000: there: 3000, by memory's clock.
-//   0-100 at 4000: unit 0 is gone, 2 goes: 4107.
+//   100-300 at 1000: unit 1 is in memory, unit 2 is read: 1100. In memory: 0 1 2.
+//   300-400 at 2000: unit 3 is read, unit 0 is evicted, which costs 7: 2107. In memory: 1 2 3.
+//   100-200 at 3000: in memory: 3000.
+//   0-100 at 4000: unit 0 is missing, 2 is evicted: 4107.
 TEST(PageCache, keeps_what_was_used_last_and_reads_the_rest) {
   std::vector<ByteRange> cold_reads;
   std::vector<ByteRange> warm_reads;
@@ -353,13 +354,13 @@ TEST(PageCache, without_room_reads_everything_and_with_read_ahead_more) {
   EXPECT_EQ(eager.cold_bytes(), 400U);
 }
 
-// Memory that is read at once.
+// Memory that takes no time to read.
 struct AtOnce final : DeviceModel {
   Nanoseconds finish(const IoRequest&, Nanoseconds now) override { return now; }
 };
 
-// Units of 200 bytes; the read of the first brings the second along, both at 400. Nobody has any byte of it
-// before, whoever asked for it meanwhile.
+// Units of 200 bytes. The read of the first unit brings the second along; both arrive at 400. No reader gets
+// any byte of them before that.
 TEST(PageCache, has_read_ahead_when_it_arrives_and_not_before) {
   std::vector<ByteRange> cold_reads;
   PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<AtOnce>(),
@@ -370,8 +371,8 @@ TEST(PageCache, has_read_ahead_when_it_arrives_and_not_before) {
   EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(500)), Nanoseconds(500));
 }
 
-// Units of 100 bytes, two of them read ahead. 0 brings 1 and 2; 5 brings 6 and 7; 3 brings 4 but not 5, which
-// is there: 300 + 300 + 200 bytes.
+// Units of 100 bytes, two of them read ahead. Unit 0 brings 1 and 2; 5 brings 6 and 7; 3 brings 4 but not 5,
+// which is in memory: 300 + 300 + 200 bytes.
 TEST(PageCache, reads_ahead_up_to_what_is_there) {
   std::vector<ByteRange> cold_reads;
   PageCacheDevice device(std::make_unique<Notes>(cold_reads), std::make_unique<AtOnce>(),
@@ -383,7 +384,7 @@ TEST(PageCache, reads_ahead_up_to_what_is_there) {
   EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(2100)), Nanoseconds(2100)) << "came long before";
 }
 
-// Against a list of units in order of use, on random reads.
+// Compares with a list of units in order of use, on random reads.
 TEST(PageCache, decides_as_a_list_in_order_of_use_does) {
   Rng rng(11);
   std::vector<ByteRange> cold_reads;

@@ -66,7 +66,7 @@ TEST(Difference, OfWhatIsKnownIsExact) {
   EXPECT_EQ(found.interval->high, 2);
 }
 
-// Computed with another seed each time: as good as measured.
+// Values computed with different seeds count as measured.
 TEST(Difference, OfComputedValuesThatScatterIsNotExact) {
   const std::vector<double> a = {10, 11};
   const std::vector<double> b = {12, 14};
@@ -99,7 +99,7 @@ double normal(Rng& rng) {
   return radius * std::cos(2 * M_PI * rng.uniform());
 }
 
-// Samples of unequal size that scatter unequally: the case for which Student's own interval fails.
+// Samples of unequal size and variance: the case for which Student's own interval fails.
 TEST(Difference, LiesInItsIntervalAsOftenAsThatPromises) {
   for (const double confidence : {0.8, 0.95}) {
     Rng rng(17);

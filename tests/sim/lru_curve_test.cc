@@ -15,7 +15,7 @@ class SlowStack {
  public:
   explicit SlowStack(const ModelGeometry& shape) : shape_(shape) {}
 
-  // Bytes down to and with `expert`; 0 when it is not there yet.
+  // Returns the bytes down to and including `expert`; 0 when it is not in the stack yet.
   uint64_t depth(ExpertId expert) const {
     uint64_t bytes = 0;
     for (const ExpertId other : stack_) {
@@ -76,7 +76,7 @@ std::vector<Kind> kinds() {
   return all;
 }
 
-// Every granule of the curve against a replay of that size, by phase and, where it is known, by row.
+// Compares every granule of the curve with a replay of that size, by phase and, where it is known, by row.
 void expect_replays_agree(const AccessStream& stream, Kind kind) {
   const LruCurve curve = lru_curve(stream, kind.semantics, kind.isa);
   const uint64_t ratio = curve.row_granule_bytes / curve.granule_bytes;
@@ -129,7 +129,8 @@ TEST(LruCurve, HasTheHitsOfEveryReplayWithExpertsOfSeveralSizes) {
   }
 }
 
-// Steps that grow within what is compared at once: room for the first is none for the next.
+// Steps that grow, but stay within one group of entries that are compared at once: memory for the first step
+// is too small for the next.
 TEST(LruCurve, HasRoomForStepsThatGrow) {
   const ModelGeometry shape = curve_test::shape({10}, 16, 8);
   std::vector<Step> steps;
@@ -147,7 +148,7 @@ TEST(LruCurve, HasRoomForStepsThatGrow) {
   }
 }
 
-// More accesses than the log has places, twice over.
+// The log wraps twice: there are more than twice as many accesses as places.
 TEST(LruCurve, StaysRightWhenTheLogIsFull) {
   const ModelGeometry shape = curve_test::shape(std::vector<uint64_t>(8, 10), 64, 8);
   const AccessStream stream = curve_test::stream_of(shape, curve_test::random_steps(shape, 25'000, 0, 3));
@@ -161,7 +162,7 @@ TEST(LruCurve, StaysRightWhenTheLogIsFull) {
   }
 }
 
-// So many experts that the log is of several chunks.
+// There are so many experts that the log has several chunks.
 TEST(LruCurve, TakesModelsOfAHundredThousandExperts) {
   const ModelGeometry shape = curve_test::shape(std::vector<uint64_t>(50, 10), 2000, 8);
   const AccessStream stream = curve_test::stream_of(shape, curve_test::random_steps(shape, 60'000, 200, 4));

@@ -18,7 +18,7 @@ TEST(PlanBytes, The397BsExpertsAndTheRestAddUpToWhatIsOnDisk) {
   EXPECT_NEAR(double(model_bytes(qwen35_397b(), named_bits(2).value()).bank()), 120e9, 0.01 * 120e9);
 }
 
-// mlx-optiq streams 2-bit experts, keeps their scales of half a bit a weight in memory, and some layers at
+// mlx-optiq streams 2-bit experts. It keeps their scales, half a bit a weight, in memory, and some layers at
 // more bits: 35 GB for 116 G weights are 2.41 bits.
 TEST(PlanBytes, The122BsSplitIsAsMlxOptiqPublished) {
   const ModelBytes plain = model_bytes(qwen35_122b(), named_bits(2).value());
@@ -90,7 +90,7 @@ TEST(PlanShape, RefusesWhatNoModelIs) {
   shape.top_k = 257;
   EXPECT_FALSE(shape.validate());
   shape = qwen35_122b();
-  shape.linear.reset();  // and no window: what are the other layers?
+  shape.linear.reset();  // without linear attention and a window, the other layers are undefined
   EXPECT_FALSE(shape.validate());
   shape = qwen35_122b();
   shape.full_every = 0;

@@ -2,8 +2,8 @@
 
 #include "sim/plan/plan.h"
 
-// Models and machines for the planner's tests: two that others published byte counts of, and ones so round
-// that the expected times can be worked out by hand.
+// Models and machines for the planner's tests: two whose byte counts others published, and ones with round
+// numbers for which the expected times can be computed by hand.
 namespace spillway::plan {
 
 inline ModelShape qwen35(uint32_t layers, uint32_t hidden, uint32_t experts, uint32_t top_k) {
@@ -28,8 +28,8 @@ inline ModelShape qwen35_122b() {
   return qwen35(48, 3072, 256, 8);
 }
 
-// 10 layers of 100 experts of 10 MB, of which a token uses 2; 1 GB of other weights; 1 MB of keys and values
-// a token.
+// 10 layers of 100 experts of 10 MB, of which a token uses 2 in each layer; 1 GB of other weights; 1 MB of
+// keys and values a token.
 inline ModelBytes round_model() {
   ModelBytes model;
   model.layers = model.moe_layers = 10;
@@ -45,7 +45,8 @@ inline Range exactly(double value) {
   return {value, value, value};
 }
 
-// 100 GB/s of which half is reached; 1 ms a layer; keys and values as fast as weights; 10 GB of memory.
+// 100 GB/s of which half is reached; 1 ms of launches a layer; keys and values as fast as
+// weights; 10 GB of memory.
 inline Machine round_machine() {
   Machine machine;
   machine.memory = 10'000'000'000;

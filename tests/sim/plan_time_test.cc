@@ -21,7 +21,7 @@ TEST(PlanTime, ManySmallWeightsAreLimitedByArithmetic) {
   Decode decode = round_decode();
   decode.model.resident_weights = 2'000'000'000;
   decode.model.expert_weights = 50'000'000;
-  decode.machine.arithmetic = exactly(200e9);  // 3 G weights take 15 ms, their bytes 24
+  decode.machine.arithmetic = exactly(200e9);  // 3 G weights take 15 ms, reading them 24
   EXPECT_DOUBLE_EQ(forecast(decode).time.weights_s, 0.024);
   EXPECT_FALSE(forecast(decode).time.by_arithmetic);
   decode.machine.arithmetic = exactly(100e9);
@@ -38,7 +38,7 @@ TEST(PlanTime, ReadsWhatTheCacheMisses) {
   // Both of a layer's experts hit in 0.75² of the layers; the others wait for the drive.
   EXPECT_DOUBLE_EQ(time.latency_s, 10 * (1 - 0.75 * 0.75) * 100e-6);
   EXPECT_DOUBLE_EQ(time.drive_s, time.latency_s + 50e6 / 2e9);
-  EXPECT_EQ(time.cached_reads_s, 0);  // computed where they lie
+  EXPECT_EQ(time.cached_reads_s, 0);  // experts are computed in the cache, without a copy
   EXPECT_DOUBLE_EQ(time.total_s(), 0.034 + time.drive_s);
 }
 
@@ -105,14 +105,14 @@ TEST(PlanTime, ExactConstantsLeaveNoInterval) {
   EXPECT_DOUBLE_EQ(result.high, result.central);
 }
 
-// One uncertain constant: its ends are the interval's. Two: their deviations add up in quadrature.
+// One uncertain constant: its ends are those of the interval. Two: their deviations add up in quadrature.
 TEST(PlanTime, TheIntervalComesFromEachConstantsEnds) {
   Decode decode = round_decode();
   decode.machine.memory_share = {0.25, 0.5, 1};
   const Forecast one = forecast(decode);
   EXPECT_NEAR(one.low, 1 / 0.058, 1e-9);
   EXPECT_NEAR(one.high, 1 / 0.022, 1e-9);
-  decode.machine.launch_s = {0.001, 0.001, 0.0034};  // as much again
+  decode.machine.launch_s = {0.001, 0.001, 0.0034};  // the same deviation again
   const Forecast two = forecast(decode);
   EXPECT_NEAR(std::log(two.central / two.low), std::sqrt(2) * std::log(0.058 / 0.034), 1e-9);
   EXPECT_NEAR(two.high, one.high, 1e-9);
@@ -123,7 +123,7 @@ TEST(PlanTime, MoreMissesThanExpertsThereAreNot) {
   decode.cached_share = 0.5;
   decode.locality.miss_spread = {1, 1, 100};
   const Forecast result = forecast(decode);
-  // All missed: 200 MB at 2 GB/s and ten latencies.
+  // Every expert missed: 200 MB at 2 GB/s and ten latencies.
   EXPECT_NEAR(result.low, 1 / (0.034 + 0.1 + 0.001), 1e-9);
 }
 

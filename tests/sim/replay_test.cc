@@ -6,7 +6,7 @@
 #include "sim/curve/position_set.h"
 #include "tests/sim/curve_testing.h"
 
-// That the replays count what the pager counts is tests/parity/replay_test.cc's to say.
+// The replays alone; tests/parity/replay_test.cc compares their counts with the pager's.
 namespace spillway {
 namespace {
 
@@ -112,7 +112,7 @@ TEST(PositionSet, AgreesWithASetOfTheStandardLibrary) {
   }
 }
 
-// Keys that come near the front, near the back and anywhere, so that the sorted list spills and refills.
+// Keys enter near the front, near the back and anywhere, so that the sorted list spills and refills.
 TEST(KeyQueue, HandsKeysOutInOrder) {
   Rng rng(2);
   KeyQueue queue(100'000);

@@ -26,7 +26,7 @@ IoRequest request(uint64_t tag, uint64_t bytes) {
 }
 
 std::unique_ptr<DeviceModel> device_or_table(const std::string& text) {
-  // What a table interpolates: a drive of 100 µs and 2 GB/s.
+  // The measurement of a drive of 100 µs and 2 GB/s, for the table model.
   static const AccessMethod measured = {"by hand",
                                         "uring",
                                         8,
@@ -41,7 +41,7 @@ std::unique_ptr<DeviceModel> device_or_table(const std::string& text) {
   return std::move(made->port);
 }
 
-// The tags of what one call of reap() returns.
+// Returns the tags of the completions of one call of reap().
 std::vector<uint64_t> reap(Backend& backend, size_t room, size_t at_least) {
   std::vector<IoDone> done(room);
   done.resize(backend.reap(done, at_least));
@@ -154,7 +154,7 @@ TEST(Linear, reports_its_options_in_full) {
   EXPECT_EQ(made->resolved, "linear:bandwidth=3600MB/s,latency=20000ns");
 }
 
-// What every listed device model promises under the backend.
+// Properties that every listed device model has under the backend.
 class EveryDeviceModel : public testing::TestWithParam<std::string> {};
 
 std::vector<std::string> names() {
