@@ -47,7 +47,7 @@ TEST(TraceWriter, RefusesStepsThatTheGeometryDoesNotAllowAndGoesOn) {
          s.token_ids = {1, 2, 3};
        })},
       {"look-ahead expert 24", with([](Step& s) { s.lookahead = {ExpertId{24}}; })},
-      {"less than no time", with([](Step& s) { s.experts_time = Nanoseconds(-1); })},
+      {"negative time", with([](Step& s) { s.experts_time = Nanoseconds(-1); })},
       {"of another layer", with([](Step& s) {
          s.choices.clear();
          s.weights.clear();
