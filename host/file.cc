@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "core/units.h"
+#include "host/file_calls.h"
 #include "host/interrupt.h"
 
 namespace spillway {
@@ -274,45 +275,72 @@ bool same_file(const std::string& one, const std::string& other) {
 }
 
 Result<InputFile> InputFile::open(const std::string& path) {
-  // Opening a pipe would otherwise wait for its other end.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    return failed("{}: cannot be opened: {}", path, reason(errno));
+  Result<FileHandle> handle = open_file(path, O_RDONLY);
+  if (!handle) {
+    return propagate(handle);
   }
-  struct stat status {};
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(fd);
-    return failed("{}: not a regular file", path);
+  Result<uint64_t> size = file_size(path, *handle);
+  if (!size) {
+    return propagate(size);
   }
-  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  return InputFile(path, fd, uint64_t(status.st_size));
+  advise_sequential(*handle);
+  return InputFile(path, std::move(*handle), *size);
 }
 
-InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
-
-InputFile::~InputFile() {
-  if (fd_ >= 0) {
-    ::close(fd_);
+Result<size_t> InputFile::read_at(uint64_t offset, std::span<std::byte> into) const {
+  const ReadOutcome read = spillway::read_at(handle_.get(), into, offset);
+  if (read.error != 0) {
+    return failed("cannot read {} at offset {}: {}", path_, offset + read.bytes, error_text(read.error));
   }
+  return size_t(read.bytes);
 }
 
-Result<size_t> InputFile::read_at(uint64_t offset, std::span<uint8_t> into) const {
-  size_t done = 0;
-  while (done < into.size()) {
-    const ssize_t count = ::pread(fd_, into.data() + done, into.size() - done, off_t(offset + done));
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count < 0) {
-      return failed("{}: cannot be read at offset {}: {}", path_, offset + done, reason(errno));
-    }
-    if (count == 0) {
-      break;
-    }
-    done += size_t(count);
+Result<void> InputFile::read_exactly(uint64_t offset, std::span<std::byte> into) const {
+  Result<size_t> got = read_at(offset, into);
+  if (!got) {
+    return propagate(got);
   }
-  return done;
+  if (*got == into.size()) {
+    return {};
+  }
+  // That is where the file ends, not where this call came upon its end: the same, whoever reads first.
+  Result<uint64_t> end = file_size(path_, handle_);
+  return end ? failed("cannot read {} at offset {}: the file ends there", path_, *end) : propagate(end);
+}
+
+void InputFile::drop_cached(uint64_t offset, uint64_t bytes) const {
+  spillway::drop_cached(handle_, offset, bytes);
+}
+
+Result<std::vector<InputFile>> open_inputs(const std::vector<std::string>& paths) {
+  std::vector<InputFile> files;
+  for (const std::string& path : paths) {
+    Result<InputFile> file = InputFile::open(path);
+    if (!file) {
+      return propagate(file);
+    }
+    files.push_back(std::move(*file));
+  }
+  return files;
+}
+
+Result<std::string> read_whole(const std::string& path) {
+  constexpr uint64_t kMost = kGiB;
+  Result<InputFile> file = InputFile::open(path);
+  if (!file) {
+    return propagate(file);
+  }
+  if (file->size() > kMost) {
+    return failed("{}: is {}, and a text of at most {} is taken", path, format_bytes(file->size()),
+                  format_bytes(kMost));
+  }
+  std::string text(file->size(), '\0');
+  Result<size_t> got = file->read_at(0, std::as_writable_bytes(std::span(text)));
+  if (!got) {
+    return propagate(got);
+  }
+  text.resize(*got);
+  return text;
 }
 
 }  // namespace spillway

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/result.h"
+#include "host/posix_file.h"
 #include "host/sudden_end.h"
 
 namespace spillway {
@@ -78,22 +81,34 @@ class InputFile {
  public:
   static Result<InputFile> open(const std::string& path);
 
-  InputFile(InputFile&& other) noexcept;
-  InputFile& operator=(InputFile&&) = delete;
-  ~InputFile();
-
   // Fills a prefix of `into` from `offset`, shorter only at the end of the file.
-  Result<size_t> read_at(uint64_t offset, std::span<uint8_t> into) const;
+  Result<size_t> read_at(uint64_t offset, std::span<std::byte> into) const;
+  Result<size_t> read_at(uint64_t offset, std::span<uint8_t> into) const {
+    return read_at(offset, std::as_writable_bytes(into));
+  }
+
+  // Fills all of `into`; a file that ends before is an error.
+  Result<void> read_exactly(uint64_t offset, std::span<std::byte> into) const;
+
+  // Drops what was read there from the page cache: a file of gigabytes that is read once would push out of
+  // memory what others have use for.
+  void drop_cached(uint64_t offset, uint64_t bytes) const;
 
   uint64_t size() const { return size_; }  // when it was opened
   const std::string& path() const { return path_; }
 
  private:
-  InputFile(std::string path, int fd, uint64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
+  InputFile(std::string path, FileHandle handle, uint64_t size)
+      : path_(std::move(path)), handle_(std::move(handle)), size_(size) {}
 
   std::string path_;
-  int fd_ = -1;
+  FileHandle handle_;
   uint64_t size_ = 0;
 };
+
+Result<std::vector<InputFile>> open_inputs(const std::vector<std::string>& paths);
+
+// Returns all that is in a file: text that somebody wrote, and no more than memory holds.
+Result<std::string> read_whole(const std::string& path);
 
 }  // namespace spillway

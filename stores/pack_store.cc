@@ -1,11 +1,9 @@
 #include "stores/pack_store.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -67,7 +65,7 @@ Result<void> check_path(const PackPlan& plan) {
 // Writers that share out the experts among them.
 class PackWriter {
  public:
-  PackWriter(const PackPlan& plan, const std::vector<FileHandle>& model, const PackedHeader& header,
+  PackWriter(const PackPlan& plan, const std::vector<InputFile>& model, const PackedHeader& header,
              const PartialFile& file)
       : plan_(plan), model_(model), header_(header), layout_(header), file_(file) {
     entries_.resize(plan.slots.size());
@@ -132,21 +130,12 @@ class PackWriter {
 
   Result<void> read_expert(uint32_t layer, uint32_t expert, std::span<std::byte> into) const {
     for (const ExpertTable& part : plan_.tables.layers[layer]) {
-      const FileHandle& file = model_[part.file];
-      const std::string& path = plan_.tables.files[part.file];
+      const InputFile& file = model_[part.file];
       const uint64_t offset = part.offset + expert * part.bytes;
-      const ReadOutcome read = read_at(file.get(), into.first(part.bytes), offset);
-      if (read.error != 0) {
-        return failed("cannot read {} at offset {}: {}", path, offset + read.bytes, error_text(read.error));
+      if (Result<void> read = file.read_exactly(offset, into.first(part.bytes)); !read) {
+        return read;
       }
-      if (read.bytes < part.bytes) {
-        // Which of the experts behind the end is read first is chance.
-        Result<uint64_t> size = file_size(path, file);
-        return size ? failed("cannot read {} at offset {}: the file ends there", path, *size)
-                    : propagate(size);
-      }
-      // Once through a file of gigabytes would push out of memory what others have use for.
-      ::posix_fadvise(file.get(), off_t(offset), off_t(part.bytes), POSIX_FADV_DONTNEED);
+      file.drop_cached(offset, part.bytes);
       into = into.subspan(part.bytes);
     }
     return {};
@@ -162,7 +151,7 @@ class PackWriter {
   }
 
   const PackPlan& plan_;
-  const std::vector<FileHandle>& model_;
+  const std::vector<InputFile>& model_;
   const PackedHeader& header_;
   const PackedLayout layout_;
   const PartialFile& file_;
@@ -203,7 +192,7 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (Result<std::string> text = write_packed_header(header); !text) {
     return failed("{}: {}", plan.path, text.error().message);
   }
-  Result<std::vector<FileHandle>> model = open_files(plan.tables.files, O_RDONLY);
+  Result<std::vector<InputFile>> model = open_inputs(plan.tables.files);
   if (!model) {
     return propagate(model);
   }

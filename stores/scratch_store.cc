@@ -32,13 +32,12 @@ PackedHeader header_for(const ModelGeometry& geometry, const ScratchOptions& opt
 }
 
 bool is_made(const std::string& path, const PackedHeader& wanted) {
-  Result<FileHandle> file = open_file(path, O_RDONLY);
+  const Result<InputFile> file = InputFile::open(path);
   if (!file) {
     return false;
   }
-  const Result<uint64_t> size = file_size(path, *file);
-  const Result<PackedHeader> header = read_packed_header(path, *file);
-  return size && header && *header == wanted && *size == PackedLayout(wanted).file_bytes();
+  const Result<PackedHeader> header = read_packed_header(*file);
+  return header && *header == wanted && file->size() == PackedLayout(wanted).file_bytes();
 }
 
 // Writers that share out the blocks of a file among them. The calling thread is one and alone reports

@@ -179,8 +179,8 @@ TEST_F(OneStore, a_flipped_bit_anywhere_in_the_header_is_refused) {
   const std::string whole = testing::read_file(paths_[0]).substr(0, 600);
   const TestDirectory memory(memory_directory());
   const std::string path = memory.file("flipped");
-  const Result<FileHandle> file = open_file(paths_[0], O_RDONLY);
-  const size_t header = write_packed_header(*read_packed_header(paths_[0], *file))->size();
+  const auto file = InputFile::open(paths_[0]);
+  const size_t header = write_packed_header(*read_packed_header(*file))->size();
   for (size_t bit = 0; bit < header * 8; bit += 3) {
     std::string damaged = whole;
     damaged[bit / 8] = char(damaged[bit / 8] ^ (1 << (bit % 8)));
