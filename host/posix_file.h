@@ -9,8 +9,8 @@
 
 #include "core/result.h"
 
-// The few lines between the system calls on files and everybody else. Files that are read from front to back, or
-// written, have a reader and a writer of their own: host/file.h.
+// The few lines between the system calls on files and everybody else. Files that are read from front to back,
+// or written, have a reader and a writer of their own: host/file.h.
 namespace spillway {
 
 // Owns a file descriptor.

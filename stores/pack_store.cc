@@ -122,7 +122,7 @@ class PackWriter {
     const std::span<std::byte> block = memory.first(round_up(bytes, kPackedAlignment));
     std::fill(block.begin() + ptrdiff_t(bytes), block.end(), std::byte{0});
     if (const int error = file_.write(block, ranges.front().offset); error != 0) {
-      return failed("cannot write {}: {}", file_.name(), error_text(error));
+      return failed("cannot write {}: {}", file_.path(), error_text(error));
     }
     done_ += bytes;
     return {};
@@ -196,7 +196,7 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (!model) {
     return propagate(model);
   }
-  Result<PartialFile> file = PartialFile::create(plan.path);
+  Result<PartialFile> file = PartialFile::create(plan.path, plan.replace);
   if (!file) {
     return propagate(file);
   }
@@ -216,7 +216,7 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (Result<void> written = write_rest(*file, header, writer.entries(), memory->bytes()); !written) {
     return propagate(written);
   }
-  if (Result<void> published = file->publish(plan.replace); !published) {
+  if (Result<void> published = file->publish(); !published) {
     return propagate(published);
   }
   return bytes;

@@ -1,7 +1,5 @@
 #include "stores/packed_format.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>

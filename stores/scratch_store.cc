@@ -1,6 +1,5 @@
 #include "stores/scratch_store.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -134,7 +133,7 @@ struct Piece {
 };
 
 Result<Piece> begin_piece(const std::string& path, const PackedHeader& header) {
-  Result<PartialFile> file = PartialFile::create(path);
+  Result<PartialFile> file = PartialFile::create(path, true);
   if (!file) {
     return propagate(file);
   }
@@ -153,7 +152,7 @@ Result<void> write_piece(Piece& piece, std::span<std::byte> memory, uint64_t bef
   if (const int error = writer.run(memory, before, total, progress); error == ECANCELED) {
     return failed("making store {} was stopped; nothing of it is left", piece.file.path());
   } else if (error != 0) {
-    return failed("cannot write {}: {}", piece.file.name(), error_text(error));
+    return failed("cannot write {}: {}", piece.file.path(), error_text(error));
   }
   return write_header(piece.file, piece.header, memory);
 }
@@ -213,6 +212,9 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     Result<Piece> piece = begin_piece(paths[i], header);
     if (!piece) {
       return propagate(piece);
+    }
+    if (is_made(paths[i], header)) {
+      continue;  // by another process, just before this one had the name
     }
     missing.push_back(std::move(*piece));
   }
