@@ -14,21 +14,12 @@
 #include "stores/generated_content.h"
 #include "stores/packed_format.h"
 #include "stores/partial_file.h"
+#include "stores/unmade_store.h"
 
 namespace spillway {
 namespace {
 
 constexpr uint64_t kFillBytes = 4 * kMiB;
-
-PackedHeader header_for(const ModelGeometry& geometry, const ScratchOptions& options, uint32_t piece) {
-  return {.layers = geometry.layers,
-          .experts_per_layer = geometry.experts_per_layer,
-          .expert_bytes = geometry.expert_bytes,
-          .parts = options.ranges_per_expert,
-          .piece = piece,
-          .pieces = uint32_t(options.directories.size()),
-          .seed = options.seed};
-}
 
 bool is_made(const std::string& path, const PackedHeader& wanted) {
   const Result<InputFile> file = InputFile::open(path);
@@ -202,7 +193,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
   std::vector<Piece> missing;
   // All room is taken before the first block is written.
   for (uint32_t i = 0; i < paths.size(); ++i) {
-    const PackedHeader header = header_for(geometry, options, i);
+    const PackedHeader header = scratch_header(geometry, options, i);
     if (is_made(paths[i], header)) {
       continue;
     }

@@ -7,6 +7,8 @@
 #include "host/cgroup.h"
 #include "host/interrupt.h"
 #include "runtime/steady_clock.h"
+#include "stores/stand_in.h"
+#include "stores/unmade_store.h"
 
 namespace spillway {
 namespace {
