@@ -10,7 +10,7 @@
 
 #include "core/expects.h"
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "stores/packed_index.h"
 #include "stores/partial_file.h"
 

@@ -10,7 +10,7 @@
 #include <system_error>
 
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "stores/generated_content.h"
 #include "stores/packed_format.h"
 #include "stores/partial_file.h"
