@@ -12,7 +12,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
-#include "core/text.h"
+#include "app/cli/shell_line.h"
 
 namespace {
 

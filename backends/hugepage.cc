@@ -7,7 +7,7 @@
 #include "backends/mapped_files.h"
 #include "backends/staged_copy.h"
 #include "backends/worker_pool.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 
 // Newer than Debian 12's libc headers (Linux 6.1).
 #ifndef MADV_COLLAPSE

@@ -11,8 +11,8 @@
 #include <mutex>
 
 #include "core/units.h"
-#include "host/page_memory.h"
-#include "host/proc_text.h"
+#include "host/linux/page_memory.h"
+#include "host/linux/proc_text.h"
 
 namespace spillway {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "backends/list.h"
 #include "backends/steady_load.h"
-#include "host/device_bytes.h"
+#include "host/linux/device_bytes.h"
 #include "host/posix_file.h"
 
 namespace spillway {

@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "core/units.h"
-#include "host/cgroup.h"
-#include "host/page_memory.h"
+#include "host/linux/cgroup.h"
+#include "host/linux/page_memory.h"
 
 namespace spillway {
 namespace {

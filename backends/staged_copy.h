@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "backends/store_files.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 
 namespace spillway {
 

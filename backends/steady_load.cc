@@ -10,7 +10,7 @@
 #include "core/expects.h"
 #include "core/rng.h"
 #include "host/interrupt.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 
 namespace spillway {
 namespace {

@@ -14,7 +14,7 @@
 #include "runtime/session.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
-#include "stores/store.h"
+#include "stores/unmade_store.h"
 #include "traces/memory_trace.h"
 #include "traces/synth.h"
 
@@ -48,17 +48,6 @@ const MemoryTrace& trace() {
   return made;
 }
 
-// Returns a store whose layers follow each other in a file that the simulated device never opens.
-std::unique_ptr<ExpertStore> imagined_store(const ModelGeometry& shape) {
-  ExpertTables tables{.files = {"imagined"}, .experts_per_layer = shape.experts_per_layer, .layers = {}};
-  uint64_t end = 0;
-  for (const uint64_t bytes : shape.expert_bytes) {
-    tables.layers.push_back({{.file = 0, .offset = end, .bytes = bytes}});
-    end += bytes * shape.experts_per_layer;
-  }
-  return must(make_range_store(std::move(tables), shape));
-}
-
 struct Outcome {
   Metrics metrics;
   uint64_t digest = 0;
@@ -75,11 +64,11 @@ Outcome simulate(uint64_t cache_bytes, const std::string& policy_name) {
       must(make_plugin(eviction_policies(), "eviction policy", policy_name, env));
   const Made<Prefetcher> none = must(make_plugin(prefetchers(), "prefetcher", "none", env));
   const std::unique_ptr<Compute> compute = must(make_paced_compute({}, info));
-  const std::unique_ptr<ExpertStore> store = imagined_store(info.geometry);
+  const UnmadeStore store = imagined_store(info.geometry);
   VirtualClock clock;
   SimulatedBackend backend(must(make_plugin(device_models(), "device", kDevice, {1})).port, clock, {});
   Pager pager(info.geometry, {.capacity_bytes = cache_bytes}, *policy.port, observers);
-  Loader loader(info.geometry, *store, backend, nullptr, pager, clock, observers, {});
+  Loader loader(info.geometry, store, backend, nullptr, pager, clock, observers, {});
   Session session({*source, *none.port, pager, loader, *compute, clock, observers});
   const Result<void> ran = session.run([] { return false; });
   if (!ran) {

@@ -21,9 +21,6 @@ void append(std::string& out, fmt::format_string<Args...> format, Args&&... args
 // `a`, `b`, `c` → `a, b, c`
 std::string join(std::span<const std::string> pieces, std::string_view separator);
 
-// A command line that a shell reads as `words`; one line, whatever is in them.
-std::string shell_line(std::span<const std::string> words);
-
 // Appends `text` unless it is empty or there already.
 void add_once(std::vector<std::string>& list, const std::string& text);
 

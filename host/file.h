@@ -1,23 +1,28 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/result.h"
-#include "host/sudden_end.h"
+#include "host/file_place.h"
+#include "host/new_file.h"
+#include "host/posix_file.h"
 
 namespace spillway {
 
-// A file that is being written, by its descriptor. What is written reaches the kernel before the call
-// returns. Until finish() the file goes away with the object, unless keep() said that what is there is worth
-// having.
+// A file, or a device or a pipe, that is being written from front to back. What is written reaches the kernel
+// before the call returns. Until finish() a file goes away with the object, unless keep() said that what is
+// there is worth having.
 //
-// It begins under a name that nobody has, beside the one it is to have, and a file of that name stays as it
-// is until the new one takes its place. Where the name is a link, this happens to the file it leads to, and
-// the link stays. What is no file at all (a device, a pipe, /dev/stdout) is written to as it is.
+// A file of that name stays as it is until the new one takes its place (NewFile). Where the name is a link,
+// this happens to the file that the link leads to, and the link stays. What is no file at all (a device, a
+// pipe, /dev/stdout) is written to as it is.
 class OutputFile {
  public:
   enum class Place {
@@ -32,10 +37,6 @@ class OutputFile {
   // What stdout is, behind what was printed to it.
   static Result<OutputFile> standard_output();
 
-  OutputFile(OutputFile&& other) noexcept;
-  OutputFile& operator=(OutputFile&&) = delete;
-  ~OutputFile();
-
   // All of `bytes` or an error that names the path; a part that was written is taken back. Waits for the
   // reader of a pipe, until interrupted().
   Result<void> write(std::span<const uint8_t> bytes);
@@ -44,33 +45,27 @@ class OutputFile {
   // Fails when the file system has less room than so many bytes more.
   Result<void> check_room(uint64_t bytes) const;
 
-  void keep() { keep_ = true; }
-  // A conversion is on the drive before it takes its name.
+  // Of a recording: it stays as it is when the object goes.
+  void keep();
+
+  // A file is on the drive before it takes its name, and its name is when this returns.
   Result<void> finish();
 
   uint64_t bytes_written() const { return bytes_written_; }
   const std::string& path() const { return path_; }
 
  private:
-  OutputFile(std::string path, int fd) : path_(std::move(path)), written_path_(path_), fd_(fd) {}
+  OutputFile(std::string path, FileHandle stream) : path_(std::move(path)), stream_(std::move(stream)) {}
+  explicit OutputFile(NewFile file) : path_(file.path()), file_(std::move(file)) {}
 
-  static Result<OutputFile> begin_beside(const std::string& path, const std::string& target, bool replace);
-  Result<void> take_name();
-  void remove() const;
+  const FileHandle& handle() const { return file_ ? file_->handle() : stream_; }
+  void cut_back() const;
 
   std::string path_;
-  std::string target_;        // path_, with no link at its end
-  std::string written_path_;  // target_, or the name until then
-  int fd_ = -1;
-  bool replace_ = false;
-  bool keep_ = false;
-  bool ours_ = false;  // only a file of our making may be cut or removed: never what was there
+  FileHandle stream_;            // a device or a pipe, never to be cut or removed
+  std::optional<NewFile> file_;  // or a file of our making
   uint64_t bytes_written_ = 0;
-  OnSuddenEnd on_sudden_end_;  // of a file without its name; a recording is worth keeping as far as it goes
 };
-
-// Whether the two paths lead to the same file, be it there or not, which then cannot be made from itself.
-bool same_file(const std::string& one, const std::string& other);
 
 // A file that is being read from front to back or by position. Only regular files: their size bounds what a
 // header may claim.
@@ -78,22 +73,34 @@ class InputFile {
  public:
   static Result<InputFile> open(const std::string& path);
 
-  InputFile(InputFile&& other) noexcept;
-  InputFile& operator=(InputFile&&) = delete;
-  ~InputFile();
-
   // Fills a prefix of `into` from `offset`, shorter only at the end of the file.
-  Result<size_t> read_at(uint64_t offset, std::span<uint8_t> into) const;
+  Result<size_t> read_at(uint64_t offset, std::span<std::byte> into) const;
+  Result<size_t> read_at(uint64_t offset, std::span<uint8_t> into) const {
+    return read_at(offset, std::as_writable_bytes(into));
+  }
+
+  // Fills all of `into`; a file that ends before is an error.
+  Result<void> read_exactly(uint64_t offset, std::span<std::byte> into) const;
+
+  // Drops what was read there from the page cache: a file of gigabytes that is read once would push out of
+  // memory what others have use for.
+  void drop_cached(uint64_t offset, uint64_t bytes) const;
 
   uint64_t size() const { return size_; }  // when it was opened
   const std::string& path() const { return path_; }
 
  private:
-  InputFile(std::string path, int fd, uint64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
+  InputFile(std::string path, FileHandle handle, uint64_t size)
+      : path_(std::move(path)), handle_(std::move(handle)), size_(size) {}
 
   std::string path_;
-  int fd_ = -1;
+  FileHandle handle_;
   uint64_t size_ = 0;
 };
+
+Result<std::vector<InputFile>> open_inputs(const std::vector<std::string>& paths);
+
+// Returns all that is in a file: text that somebody wrote, and no more than memory holds.
+Result<std::string> read_whole(const std::string& path);
 
 }  // namespace spillway

@@ -54,18 +54,6 @@ Result<uint64_t> file_size(const std::string& path, const FileHandle& file) {
   return uint64_t(status.st_size);
 }
 
-Result<std::vector<FileHandle>> open_files(const std::vector<std::string>& paths, int flags) {
-  std::vector<FileHandle> files;
-  for (const std::string& path : paths) {
-    Result<FileHandle> file = open_file(path, flags);
-    if (!file) {
-      return propagate(file);
-    }
-    files.push_back(std::move(*file));
-  }
-  return files;
-}
-
 ReadOutcome read_at(int descriptor, std::span<std::byte> into, uint64_t offset, uint64_t enough) {
   ReadOutcome outcome;
   while (outcome.bytes < enough) {

@@ -4,12 +4,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "core/result.h"
 
-// The few lines between the system calls on files and the rest of this folder.
+// The few lines between the system calls on files and everybody else. Files that are read from front to back,
+// or written, have a reader and a writer of their own: host/file.h.
 namespace spillway {
 
 // Owns a file descriptor.
@@ -40,9 +41,6 @@ std::string error_text(int error);
 Result<FileHandle> open_file(const std::string& path, int flags, unsigned mode = 0);
 
 Result<uint64_t> file_size(const std::string& path, const FileHandle& file);
-
-// Each of `paths` as open_file() does it.
-Result<std::vector<FileHandle>> open_files(const std::vector<std::string>& paths, int flags);
 
 // Reads until `enough` bytes of `into` are there, the file ends or an error comes up; EINTR and EAGAIN are
 // tried again. `enough` is less than the whole where a direct read ends in the file's last, partial block.

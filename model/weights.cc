@@ -1,58 +1,19 @@
 #include "model/weights.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "core/expects.h"
 #include "core/units.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {
 
 constexpr uint64_t kTensorAlignment = 64;
 
-class File {
- public:
-  // A pipe that took the file's name is not waited for, and refuses to be read by position.
-  explicit File(const std::string& path) : handle_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (handle_ >= 0) {
-      // The bytes are in our own memory now: a second copy would only push other things out.
-      posix_fadvise(handle_, 0, 0, POSIX_FADV_DONTNEED);
-      ::close(handle_);
-    }
-  }
-  int handle() const { return handle_; }
-
- private:
-  int handle_;
-};
-
 bool is_resident(const GgufTensor& tensor, uint32_t layers) {
   const bool is_expert = tensor.name.ends_with("_exps.weight");
   return !is_expert && parse_tensor_name(tensor.name).block.value_or(0) < layers;
-}
-
-Result<void> read_all(int file, const std::string& path, uint64_t offset, std::span<std::byte> into) {
-  while (!into.empty()) {
-    const ssize_t got = ::pread(file, into.data(), into.size(), off_t(offset));
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got <= 0) {
-      return failed("{}: reading {} bytes at offset {} failed: {}", path, into.size(), offset,
-                    got == 0 ? "the file has become shorter" : std::strerror(errno));
-    }
-    offset += uint64_t(got);
-    into = into.subspan(size_t(got));
-  }
-  return {};
 }
 
 }  // namespace
@@ -70,10 +31,9 @@ Result<ResidentWeights> ResidentWeights::load(const Gguf& gguf, uint32_t layers,
   Expects(memory.size() >= bytes_needed(gguf, layers));
   ResidentWeights weights(gguf);
   for (uint32_t index = 0; index < gguf.files().size(); ++index) {
-    const std::string& path = gguf.files()[index];
-    const File file(path);
-    if (file.handle() < 0) {
-      return failed("{}: cannot be opened: {}", path, std::strerror(errno));
+    Result<InputFile> file = InputFile::open(gguf.files()[index]);
+    if (!file) {
+      return propagate(file);
     }
     for (const GgufTensor& tensor : gguf.tensors()) {
       if (tensor.file != index || !is_resident(tensor, layers)) {
@@ -81,11 +41,13 @@ Result<ResidentWeights> ResidentWeights::load(const Gguf& gguf, uint32_t layers,
       }
       const std::span<std::byte> place = memory.first(tensor.bytes);
       memory = memory.subspan(round_up(tensor.bytes, kTensorAlignment));
-      if (Result<void> read = read_all(file.handle(), path, tensor.offset, place); !read) {
+      if (Result<void> read = file->read_exactly(tensor.offset, place); !read) {
         return propagate(read);
       }
       weights.loaded_.emplace(tensor.name, place.data());
     }
+    // The bytes are in our own memory now.
+    file->drop_cached(0, file->size());
   }
   return weights;
 }

@@ -1,6 +1,5 @@
 #include "stores/model_fingerprint.h"
 
-#include <fcntl.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -26,13 +25,11 @@ class Hash {
   void add(uint64_t number) { XXH3_64bits_update(state_.get(), &number, sizeof number); }
 
   // All bytes of a file from `offset` on, which it must have.
-  Result<void> add(const std::string& path, const FileHandle& file, uint64_t offset, uint64_t bytes) {
+  Result<void> add(const InputFile& file, uint64_t offset, uint64_t bytes) {
     while (bytes > 0) {
       const std::span<std::byte> piece = std::span(buffer_).first(std::min<uint64_t>(bytes, buffer_.size()));
-      const ReadOutcome read = read_at(file.get(), piece, offset);
-      if (read.error != 0 || read.bytes < piece.size()) {
-        return failed("cannot read {} at offset {}: {}", path, offset + read.bytes,
-                      read.error != 0 ? error_text(read.error) : "the file ends there");
+      if (Result<void> read = file.read_exactly(offset, piece); !read) {
+        return read;
       }
       XXH3_64bits_update(state_.get(), piece.data(), piece.size());
       offset += piece.size();
@@ -53,29 +50,25 @@ class Hash {
 
 // Returns the file's size.
 Result<uint64_t> add_file(const ModelFile& model, Hash& hash) {
-  Result<FileHandle> file = open_file(model.path, O_RDONLY);
+  Result<InputFile> file = InputFile::open(model.path);
   if (!file) {
     return propagate(file);
   }
-  Result<uint64_t> size = file_size(model.path, *file);
-  if (!size) {
-    return propagate(size);
-  }
-  const uint64_t head = std::min(model.head_bytes, *size);
-  hash.add(*size);
+  const uint64_t head = std::min(model.head_bytes, file->size());
+  hash.add(file->size());
   hash.add(head);
-  if (Result<void> added = hash.add(model.path, *file, 0, head); !added) {
+  if (Result<void> added = hash.add(*file, 0, head); !added) {
     return propagate(added);
   }
-  const uint64_t rest = *size - head;
+  const uint64_t rest = file->size() - head;
   const uint64_t step = std::max(rest / kSamples, kSampleBytes);
   for (uint64_t at = 0; at < rest; at += step) {
     const uint64_t bytes = std::min(kSampleBytes, rest - at);
-    if (Result<void> added = hash.add(model.path, *file, head + at, bytes); !added) {
+    if (Result<void> added = hash.add(*file, head + at, bytes); !added) {
       return propagate(added);
     }
   }
-  return size;
+  return file->size();
 }
 
 }  // namespace

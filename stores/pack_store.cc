@@ -1,18 +1,16 @@
 #include "stores/pack_store.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <filesystem>
 #include <mutex>
 #include <optional>
 
 #include "core/expects.h"
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "stores/packed_index.h"
 #include "stores/partial_file.h"
 
@@ -67,7 +65,7 @@ Result<void> check_path(const PackPlan& plan) {
 // Writers that share out the experts among them.
 class PackWriter {
  public:
-  PackWriter(const PackPlan& plan, const std::vector<FileHandle>& model, const PackedHeader& header,
+  PackWriter(const PackPlan& plan, const std::vector<InputFile>& model, const PackedHeader& header,
              const PartialFile& file)
       : plan_(plan), model_(model), header_(header), layout_(header), file_(file) {
     entries_.resize(plan.slots.size());
@@ -124,7 +122,7 @@ class PackWriter {
     const std::span<std::byte> block = memory.first(round_up(bytes, kPackedAlignment));
     std::fill(block.begin() + ptrdiff_t(bytes), block.end(), std::byte{0});
     if (const int error = file_.write(block, ranges.front().offset); error != 0) {
-      return failed("cannot write {}: {}", file_.name(), error_text(error));
+      return failed("cannot write {}: {}", file_.path(), error_text(error));
     }
     done_ += bytes;
     return {};
@@ -132,21 +130,12 @@ class PackWriter {
 
   Result<void> read_expert(uint32_t layer, uint32_t expert, std::span<std::byte> into) const {
     for (const ExpertTable& part : plan_.tables.layers[layer]) {
-      const FileHandle& file = model_[part.file];
-      const std::string& path = plan_.tables.files[part.file];
+      const InputFile& file = model_[part.file];
       const uint64_t offset = part.offset + expert * part.bytes;
-      const ReadOutcome read = read_at(file.get(), into.first(part.bytes), offset);
-      if (read.error != 0) {
-        return failed("cannot read {} at offset {}: {}", path, offset + read.bytes, error_text(read.error));
+      if (Result<void> read = file.read_exactly(offset, into.first(part.bytes)); !read) {
+        return read;
       }
-      if (read.bytes < part.bytes) {
-        // Which of the experts behind the end is read first is chance.
-        Result<uint64_t> size = file_size(path, file);
-        return size ? failed("cannot read {} at offset {}: the file ends there", path, *size)
-                    : propagate(size);
-      }
-      // Once through a file of gigabytes would push out of memory what others have use for.
-      ::posix_fadvise(file.get(), off_t(offset), off_t(part.bytes), POSIX_FADV_DONTNEED);
+      file.drop_cached(offset, part.bytes);
       into = into.subspan(part.bytes);
     }
     return {};
@@ -162,7 +151,7 @@ class PackWriter {
   }
 
   const PackPlan& plan_;
-  const std::vector<FileHandle>& model_;
+  const std::vector<InputFile>& model_;
   const PackedHeader& header_;
   const PackedLayout layout_;
   const PartialFile& file_;
@@ -203,11 +192,11 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (Result<std::string> text = write_packed_header(header); !text) {
     return failed("{}: {}", plan.path, text.error().message);
   }
-  Result<std::vector<FileHandle>> model = open_files(plan.tables.files, O_RDONLY);
+  Result<std::vector<InputFile>> model = open_inputs(plan.tables.files);
   if (!model) {
     return propagate(model);
   }
-  Result<PartialFile> file = PartialFile::create(plan.path);
+  Result<PartialFile> file = PartialFile::create(plan.path, plan.replace);
   if (!file) {
     return propagate(file);
   }
@@ -227,7 +216,7 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (Result<void> written = write_rest(*file, header, writer.entries(), memory->bytes()); !written) {
     return propagate(written);
   }
-  if (Result<void> published = file->publish(plan.replace); !published) {
+  if (Result<void> published = file->publish(); !published) {
     return propagate(published);
   }
   return bytes;

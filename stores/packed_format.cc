@@ -1,7 +1,5 @@
 #include "stores/packed_format.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -187,14 +185,15 @@ Result<std::string> write_packed_header(const PackedHeader& header) {
   return bytes + text;
 }
 
-Result<PackedHeader> read_packed_header(const std::string& path, const FileHandle& file) {
+Result<PackedHeader> read_packed_header(const InputFile& file) {
+  const std::string& path = file.path();
   Preamble preamble = {};
-  const ReadOutcome start = read_at(file.get(), std::as_writable_bytes(std::span(&preamble, 1)), 0);
-  if (start.error != 0) {
-    return failed("cannot read {}: {}", path, error_text(start.error));
+  Result<size_t> got = file.read_at(0, std::as_writable_bytes(std::span(&preamble, 1)));
+  if (!got) {
+    return propagate(got);
   }
-  if (start.bytes < sizeof preamble) {
-    return failed("{}: cut off at {} bytes, within the header", path, start.bytes);
+  if (*got < sizeof preamble) {
+    return failed("{}: cut off at {} bytes, within the header", path, *got);
   }
   if (std::string_view(preamble.magic.data(), preamble.magic.size()) != kPackedMagic) {
     return failed("{} is no packed store: it does not begin as one", path);
@@ -204,9 +203,12 @@ Result<PackedHeader> read_packed_header(const std::string& path, const FileHandl
                   preamble.json_bytes, kMostHeaderBytes);
   }
   std::string text(preamble.json_bytes, '\0');
-  const ReadOutcome rest = read_at(file.get(), std::as_writable_bytes(std::span(text)), sizeof preamble);
-  if (rest.error != 0 || rest.bytes < text.size()) {
-    return failed("{}: cut off at {} bytes, within the header of {}", path, sizeof preamble + rest.bytes,
+  got = file.read_at(sizeof preamble, std::as_writable_bytes(std::span(text)));
+  if (!got) {
+    return propagate(got);
+  }
+  if (*got < text.size()) {
+    return failed("{}: cut off at {} bytes, within the header of {}", path, sizeof preamble + *got,
                   sizeof preamble + text.size());
   }
   if (checksum(text) != preamble.checksum) {
@@ -225,14 +227,11 @@ Result<PackedHeader> read_packed_header(const std::string& path, const FileHandl
 }
 
 Result<std::optional<PackedOrigin>> packed_origin(const std::string& path) {
-  Result<FileHandle> file = open_file(path, O_RDONLY);
+  Result<InputFile> file = InputFile::open(path);
   if (!file) {
     return propagate(file);
   }
-  if (Result<uint64_t> size = file_size(path, *file); !size) {
-    return propagate(size);
-  }
-  Result<PackedHeader> header = read_packed_header(path, *file);
+  Result<PackedHeader> header = read_packed_header(*file);
   if (!header) {
     return propagate(header);
   }

@@ -6,7 +6,7 @@
 
 #include "core/geometry.h"
 #include "core/ports.h"
-#include "host/posix_file.h"
+#include "host/file.h"
 
 // The expert store file of our own:
 //
@@ -80,7 +80,7 @@ struct PackedHeader {
 Result<std::string> write_packed_header(const PackedHeader& header);
 
 // Reads and checks the header. Never trusts a length in it.
-Result<PackedHeader> read_packed_header(const std::string& path, const FileHandle& file);
+Result<PackedHeader> read_packed_header(const InputFile& file);
 
 // The model that the store in `path` was packed from; nothing when it is a store of another kind. Fails on a
 // file that is none.

@@ -51,25 +51,19 @@ bool is_permutation_of_slots(std::span<const uint32_t> slots) {
   return true;
 }
 
-Result<std::vector<PackedEntry>> read_packed_index(const std::string& path, const FileHandle& file,
-                                                   const PackedHeader& header) {
+Result<std::vector<PackedEntry>> read_packed_index(const InputFile& file, const PackedHeader& header) {
+  const std::string& path = file.path();
   const uint64_t offset = PackedLayout(header).file_bytes();
   const uint64_t count = uint64_t(header.layers) * header.experts_per_layer;
-  Result<uint64_t> size = file_size(path, file);
-  if (!size) {
-    return propagate(size);
-  }
   // Before memory is taken for them.
-  if (*size < offset || *size - offset < count * sizeof(PackedEntry)) {
+  if (file.size() < offset || file.size() - offset < count * sizeof(PackedEntry)) {
     return failed(
         "{} is too small: it has {} bytes, and its experts and what is known of them need {}; it was cut off",
-        path, *size, offset + count * sizeof(PackedEntry));
+        path, file.size(), offset + count * sizeof(PackedEntry));
   }
   std::vector<PackedEntry> entries(count);
-  const ReadOutcome read = read_at(file.get(), std::as_writable_bytes(std::span(entries)), offset);
-  if (read.error != 0 || read.bytes < count * sizeof(PackedEntry)) {
-    return failed("{}: offset {}: the checksums of its experts cannot be read: {}", path, offset + read.bytes,
-                  read.error != 0 ? error_text(read.error) : "the file ends there");
+  if (Result<void> read = file.read_exactly(offset, std::as_writable_bytes(std::span(entries))); !read) {
+    return propagate(read);
   }
   if (index_checksum(entries) != header.packed->index_checksum) {
     return failed("{}: offset {}: the checksums of its experts are damaged; pack it again", path, offset);

@@ -31,8 +31,7 @@ uint64_t index_checksum(std::span<const PackedEntry> entries);
 
 // Reads the entries of a store whose header is `header`, which has `packed`. Checks them: the checksum, and
 // that the experts of each layer have all of its slots. [layer × experts_per_layer + expert]
-Result<std::vector<PackedEntry>> read_packed_index(const std::string& path, const FileHandle& file,
-                                                   const PackedHeader& header);
+Result<std::vector<PackedEntry>> read_packed_index(const InputFile& file, const PackedHeader& header);
 
 // Whether the experts of a layer have one slot each. `slots` is [expert].
 bool is_permutation_of_slots(std::span<const uint32_t> slots);

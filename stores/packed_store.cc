@@ -1,5 +1,3 @@
-#include <fcntl.h>
-
 #include "core/expects.h"
 #include "core/units.h"
 #include "stores/generated_content.h"
@@ -68,27 +66,23 @@ Result<void> check_shape(const std::string& path, const PackedHeader& header, co
 
 struct OpenedPiece {
   PackedHeader header;
-  FileHandle file;
+  InputFile file;
 };
 
 // One file of the store, whose size is checked against its header.
 Result<OpenedPiece> open_piece(const std::string& path) {
-  Result<FileHandle> file = open_file(path, O_RDONLY);
+  Result<InputFile> file = InputFile::open(path);
   if (!file) {
     return propagate(file);
   }
-  Result<uint64_t> size = file_size(path, *file);
-  if (!size) {
-    return propagate(size);
-  }
-  Result<PackedHeader> header = read_packed_header(path, *file);
+  Result<PackedHeader> header = read_packed_header(*file);
   if (!header) {
     return propagate(header);
   }
   const uint64_t needed = PackedLayout(*header).file_bytes();
-  if (*size < needed) {
-    return failed("{} is too small: it has {} bytes and its experts need {}; it was cut off", path, *size,
-                  needed);
+  if (file->size() < needed) {
+    return failed("{} is too small: it has {} bytes and its experts need {}; it was cut off", path,
+                  file->size(), needed);
   }
   return OpenedPiece{std::move(*header), std::move(*file)};
 }
@@ -133,7 +127,7 @@ Result<std::unique_ptr<ExpertStore>> open_packed_store(const std::vector<std::st
   }
   std::vector<PackedEntry> entries;
   if (first.packed) {
-    Result<std::vector<PackedEntry>> read = read_packed_index(paths.front(), opened->file, first);
+    Result<std::vector<PackedEntry>> read = read_packed_index(opened->file, first);
     if (!read) {
       return propagate(read);
     }

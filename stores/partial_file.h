@@ -1,28 +1,24 @@
 #pragma once
 
-#include <atomic>
 #include <span>
 #include <string>
 
 #include "core/function_ref.h"
-#include "host/posix_file.h"
-#include "host/sudden_end.h"
+#include "host/file_calls.h"
+#include "host/new_file.h"
 
 namespace spillway {
 
-// A store file under construction, `path`.partial: it is removed again, also by a signal that ends the
-// process at once, unless it is published. Bypasses the page cache where the file system can, so blocks are
-// multiples of 4096 bytes at multiples of 4096, from memory aligned so.
+// A store file under construction: it has its name once it is published, and is gone without that. Bypasses
+// the page cache where the file system can, so blocks are multiples of 4096 bytes at multiples of 4096, from
+// memory aligned so.
 class PartialFile {
  public:
-  static Result<PartialFile> create(const std::string& path) { return create(path, true); }
+  // Fails while another process makes this file. Without `replace` a file of that name is an error, now and
+  // when this one is published.
+  static Result<PartialFile> create(const std::string& path, bool replace);
 
-  PartialFile(PartialFile&& other) noexcept;
-  PartialFile& operator=(PartialFile&&) = delete;
-  ~PartialFile();
-
-  const std::string& path() const { return path_; }
-  std::string name() const { return path_ + ".partial"; }
+  const std::string& path() const { return file_.path(); }
 
   // Refuses a disk that has too little room, and takes the room.
   Result<void> reserve(uint64_t bytes);
@@ -35,18 +31,16 @@ class PartialFile {
   Result<void> write_padded(std::span<const std::byte> bytes, uint64_t offset,
                             std::span<std::byte> memory) const;
 
-  // Gives the file, whose bytes are on disk then, its name. Without `replace` a file that has it is an error.
-  Result<void> publish(bool replace = true);
+  // Gives the file its name; its bytes, and the name, are on the drive then.
+  Result<void> publish() { return file_.publish(); }
 
  private:
-  PartialFile() = default;
-  static Result<PartialFile> create(const std::string& path, bool direct);
+  PartialFile(NewFile file, FileHandle claim, bool direct)
+      : claim_(std::move(claim)), file_(std::move(file)), direct_(direct) {}
 
-  std::string path_;
-  FileHandle file_;
+  FileHandle claim_;
+  NewFile file_;
   bool direct_ = false;
-  bool made_ = false;
-  OnSuddenEnd on_sudden_end_;
 };
 
 // How many threads write a store: two keep the drive busy, since one makes or reads while the other writes.

@@ -1,6 +1,5 @@
 #include "stores/scratch_store.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,34 +10,24 @@
 #include <system_error>
 
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "stores/generated_content.h"
 #include "stores/packed_format.h"
 #include "stores/partial_file.h"
+#include "stores/unmade_store.h"
 
 namespace spillway {
 namespace {
 
 constexpr uint64_t kFillBytes = 4 * kMiB;
 
-PackedHeader header_for(const ModelGeometry& geometry, const ScratchOptions& options, uint32_t piece) {
-  return {.layers = geometry.layers,
-          .experts_per_layer = geometry.experts_per_layer,
-          .expert_bytes = geometry.expert_bytes,
-          .parts = options.ranges_per_expert,
-          .piece = piece,
-          .pieces = uint32_t(options.directories.size()),
-          .seed = options.seed};
-}
-
 bool is_made(const std::string& path, const PackedHeader& wanted) {
-  Result<FileHandle> file = open_file(path, O_RDONLY);
+  const Result<InputFile> file = InputFile::open(path);
   if (!file) {
     return false;
   }
-  const Result<uint64_t> size = file_size(path, *file);
-  const Result<PackedHeader> header = read_packed_header(path, *file);
-  return size && header && *header == wanted && *size == PackedLayout(wanted).file_bytes();
+  const Result<PackedHeader> header = read_packed_header(*file);
+  return header && *header == wanted && file->size() == PackedLayout(wanted).file_bytes();
 }
 
 // Writers that share out the blocks of a file among them. The calling thread is one and alone reports
@@ -135,7 +124,7 @@ struct Piece {
 };
 
 Result<Piece> begin_piece(const std::string& path, const PackedHeader& header) {
-  Result<PartialFile> file = PartialFile::create(path);
+  Result<PartialFile> file = PartialFile::create(path, true);
   if (!file) {
     return propagate(file);
   }
@@ -154,7 +143,7 @@ Result<void> write_piece(Piece& piece, std::span<std::byte> memory, uint64_t bef
   if (const int error = writer.run(memory, before, total, progress); error == ECANCELED) {
     return failed("making store {} was stopped; nothing of it is left", piece.file.path());
   } else if (error != 0) {
-    return failed("cannot write {}: {}", piece.file.name(), error_text(error));
+    return failed("cannot write {}: {}", piece.file.path(), error_text(error));
   }
   return write_header(piece.file, piece.header, memory);
 }
@@ -204,7 +193,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
   std::vector<Piece> missing;
   // All room is taken before the first block is written.
   for (uint32_t i = 0; i < paths.size(); ++i) {
-    const PackedHeader header = header_for(geometry, options, i);
+    const PackedHeader header = scratch_header(geometry, options, i);
     if (is_made(paths[i], header)) {
       continue;
     }
@@ -214,6 +203,9 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     Result<Piece> piece = begin_piece(paths[i], header);
     if (!piece) {
       return propagate(piece);
+    }
+    if (is_made(paths[i], header)) {
+      continue;  // by another process, just before this one had the name
     }
     missing.push_back(std::move(*piece));
   }

@@ -1,7 +1,5 @@
 #include "stores/store.h"
 
-#include <fcntl.h>
-
 #include <array>
 #include <string_view>
 
@@ -14,20 +12,16 @@ Result<std::unique_ptr<ExpertStore>> open_store(const std::vector<std::string>& 
   if (paths.empty()) {
     return wrong_usage("--store names no file");
   }
-  Result<FileHandle> file = open_file(paths.front(), O_RDONLY);
+  Result<InputFile> file = InputFile::open(paths.front());
   if (!file) {
     return propagate(file);
   }
-  if (Result<uint64_t> size = file_size(paths.front(), *file); !size) {
-    return propagate(size);
-  }
   std::array<char, kPackedMagic.size()> magic = {};
-  const ReadOutcome start = read_at(file->get(), std::as_writable_bytes(std::span(magic)), 0);
-  if (start.error != 0) {
-    return failed("cannot read {}: {}", paths.front(), error_text(start.error));
+  Result<size_t> got = file->read_at(0, std::as_writable_bytes(std::span(magic)));
+  if (!got) {
+    return propagate(got);
   }
-  const std::string_view begin(magic.data(), start.bytes);
-  if (begin == kPackedMagic) {
+  if (std::string_view(magic.data(), *got) == kPackedMagic) {
     return open_packed_store(paths, geometry);
   }
   // Of GGUFs the composition root has made a range store before it asks here.

@@ -9,9 +9,9 @@
 #include "app/report/host.h"
 #include "backends/list.h"
 #include "core/expects.h"
-#include "host/device_bytes.h"
 #include "host/interrupt.h"
-#include "host/page_cache.h"
+#include "host/linux/device_bytes.h"
+#include "host/linux/page_cache.h"
 #include "host/posix_file.h"
 #include "sim/calibration.h"
 

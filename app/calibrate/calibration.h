@@ -12,7 +12,7 @@
 #include "core/ports.h"
 #include "core/result.h"
 #include "core/rng.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "sim/profile.h"
 
 namespace spillway {

@@ -6,7 +6,7 @@
 #include "app/report/host.h"
 #include "core/expects.h"
 #include "core/units.h"
-#include "host/device_bytes.h"
+#include "host/linux/device_bytes.h"
 #include "runtime/expert_places.h"
 
 namespace spillway {

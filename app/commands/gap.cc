@@ -4,9 +4,9 @@
 #include <map>
 
 #include "app/cli/cli.h"
-#include "app/cli/whole_file.h"
 #include "app/gap/gap_runs.h"
 #include "core/json.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

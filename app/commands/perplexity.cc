@@ -2,9 +2,9 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/progress.h"
-#include "app/cli/whole_file.h"
 #include "app/run/live_run.h"
 #include "core/json.h"
+#include "host/file.h"
 #include "model/sampler.h"
 
 namespace spillway {

@@ -1,7 +1,7 @@
 #include "app/cli/cli.h"
-#include "app/cli/whole_file.h"
 #include "app/run/feeds.h"
 #include "app/run/live_run.h"
+#include "host/file.h"
 #include "model/text/chat_template.h"
 #include "traces/writer.h"
 

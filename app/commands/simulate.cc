@@ -1,8 +1,8 @@
 #include "app/cli/cli.h"
 #include "app/run/open_drive.h"
 #include "app/run/run.h"
-#include "app/run/store_plan.h"
-#include "sim/simulated_backend.h"
+#include "app/run/simulation.h"
+#include "stores/unmade_store.h"
 
 namespace spillway {
 namespace {
@@ -24,26 +24,16 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
     return propagate(drive);
   }
   Report report = begin_report("simulate", options, *parts, invocation);
-  report.virtual_time = true;
   report.config.emplace_back("device", drive->resolved);
   report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
   report.config.emplace_back("ranges", fmt::format("{}", options.ranges.value_or(1)));
-  report.io.verify = "off";
   report.ceilings.drive = {drive->best_bytes_per_s(), fmt::format("of the model {}", drive->resolved)};
 
   // The layout that replay's scratch store would have.
-  const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges.value_or(1)};
-  const UnmadeStore store(parts->trace->header.geometry, scratch, {"imagined"});
-  VirtualClock clock;
-  std::unique_ptr<DeviceModel> made = drive->make();
-  const DeviceModel& device = *made;
-  SimulatedBackend backend(std::move(made), clock, drive->limits);
-  report.backend_note = backend.caps().note;
-  if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
+  const UnmadeStore store = imagined_store(parts->trace->header.geometry, options.ranges.value_or(1));
+  if (Result<void> ran = run_simulation(*parts, store, drive->make(), drive->limits, report); !ran) {
     return ran;
   }
-  report.io.device_bytes = bytes_behind_page_cache(device);
-  report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates
   if (Result<void> added = add_ceilings(parts->trace->steps, parts->policies.cache_bytes, report); !added) {
     return added;
   }

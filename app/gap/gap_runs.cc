@@ -6,14 +6,14 @@
 #include "app/calibrate/drive_watch.h"
 #include "app/gap/gap_replays.h"
 #include "app/run/open_drive.h"
-#include "app/run/store_plan.h"
+#include "app/run/simulation.h"
 #include "backends/list.h"
 #include "host/interrupt.h"
 #include "policies/list.h"
 #include "runtime/cache_run.h"
 #include "sim/calibration.h"
 #include "sim/devices/table.h"
-#include "sim/simulated_backend.h"
+#include "stores/unmade_store.h"
 #include "traces/limit.h"
 
 namespace spillway {
@@ -87,17 +87,12 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
     return propagate(parts);
   }
   Report report = begin_report("simulate", options, *parts, invocation);
-  report.virtual_time = true;
-  VirtualClock clock;
-  const DeviceModel& device = *made;
-  SimulatedBackend backend(std::move(made), clock, limits);
-  if (Result<void> ran = run_trace(*parts, {backend, store, nullptr, clock, {}}, report); !ran) {
+  if (Result<void> ran = run_simulation(*parts, store, std::move(made), limits, report); !ran) {
     return propagate(ran);
   }
   if (report.interrupted) {
     return failed("interrupted while the run was simulated; nothing was explained");
   }
-  report.io.device_bytes = bytes_behind_page_cache(device);
   return report;
 }
 
@@ -343,8 +338,7 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
     return propagate(drive);
   }
   const ModelGeometry geometry = parts->trace->header.geometry;
-  const ScratchOptions scratch{.directories = {"imagined"}, .ranges_per_expert = options.ranges};
-  const UnmadeStore store(geometry, scratch, {"imagined"});
+  const UnmadeStore store = imagined_store(geometry, options.ranges);
   const auto simulate = [&](const RunOptions& run) {
     return simulate_on(run, store, drive->make(), drive->limits, invocation);
   };
@@ -355,9 +349,6 @@ Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, cons
     return propagate(achieved);
   }
   run.report = std::move(*achieved);
-  run.report.backend_note = "simulated";
-  run.report.io.verify = "off";
-  run.report.io.cpu_s = 0;
   run.report.config.emplace_back("device", drive->resolved);
   run.report.config.emplace_back("depth", fmt::format("{}", drive->limits.depth));
   run.report.config.emplace_back("ranges", fmt::format("{}", options.ranges));

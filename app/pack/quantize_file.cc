@@ -1,7 +1,5 @@
 #include "app/pack/quantize_file.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -13,7 +11,6 @@
 #include "core/expects.h"
 #include "core/units.h"
 #include "host/file.h"
-#include "host/posix_file.h"
 #include "model/gguf/gguf_head.h"
 #include "model/gguf/gguf_writer.h"
 #include "model/kernels/kernels.h"
@@ -84,17 +81,7 @@ class QuantizedKeys {
   std::vector<std::pair<std::string_view, uint32_t>> numbers_;  // still to be written
 };
 
-Result<void> read_exactly(const FileHandle& file, const std::string& path, std::span<std::byte> into,
-                          uint64_t offset) {
-  const ReadOutcome read = read_at(file.get(), into, offset);
-  if (read.error != 0 || read.bytes < into.size()) {
-    return failed("cannot read {} at offset {}: {}", path, offset + read.bytes,
-                  read.error != 0 ? error_text(read.error) : "the file ends there");
-  }
-  return {};
-}
-
-Result<GgufWriter> make_head(const QuantizePlan& plan, const FileHandle& first) {
+Result<GgufWriter> make_head(const QuantizePlan& plan, const InputFile& first) {
   const Gguf& gguf = *plan.gguf;
   constexpr uint64_t kUsual = 32;
   const Result<uint64_t> alignment = gguf.metadata().integer<uint64_t>("general.alignment", kUsual);
@@ -108,7 +95,7 @@ Result<GgufWriter> make_head(const QuantizePlan& plan, const FileHandle& first) 
   for (const GgufPair& pair : *pairs) {
     bytes.resize(pair.end - pair.begin);
     const auto into = std::as_writable_bytes(std::span(bytes.data(), bytes.size()));
-    if (Result<void> read = read_exactly(first, gguf.path(), into, pair.begin); !read) {
+    if (Result<void> read = first.read_exactly(pair.begin, into); !read) {
       return propagate(read);
     }
     keys.add(writer, pair.key, bytes);
@@ -134,7 +121,7 @@ struct PieceOutcome {
 
 class TensorWriter {
  public:
-  TensorWriter(const QuantizePlan& plan, const std::vector<FileHandle>& files, OutputFile& output,
+  TensorWriter(const QuantizePlan& plan, const std::vector<InputFile>& files, OutputFile& output,
                FunctionRef<bool(uint64_t)> progress)
       : plan_(plan),
         files_(files),
@@ -172,11 +159,9 @@ class TensorWriter {
 
  private:
   Result<void> take(const GgufTensor& tensor, uint64_t at) {
-    const FileHandle& file = files_[tensor.file];
-    const uint64_t offset = tensor.offset + at;
-    Result<void> read = read_exactly(file, plan_.gguf->files()[tensor.file], in_, offset);
-    // Once through a file of gigabytes would push out of memory what others have use for.
-    ::posix_fadvise(file.get(), off_t(offset), off_t(in_.size()), POSIX_FADV_DONTNEED);
+    const InputFile& file = files_[tensor.file];
+    Result<void> read = file.read_exactly(tensor.offset + at, in_);
+    file.drop_cached(tensor.offset + at, in_.size());
     return read;
   }
 
@@ -230,7 +215,7 @@ class TensorWriter {
   }
 
   const QuantizePlan& plan_;
-  const std::vector<FileHandle>& files_;
+  const std::vector<InputFile>& files_;
   OutputFile& output_;
   FunctionRef<bool(uint64_t)> progress_;
   ThreadPool pool_;
@@ -245,7 +230,7 @@ class TensorWriter {
 
 Result<QuantizedFile> quantize_file(const QuantizePlan& plan, FunctionRef<bool(uint64_t done)> progress) {
   Expects(plan.choices.size() == plan.gguf->tensors().size());
-  Result<std::vector<FileHandle>> files = open_files(plan.gguf->files(), O_RDONLY);
+  Result<std::vector<InputFile>> files = open_inputs(plan.gguf->files());
   if (!files) {
     return propagate(files);
   }

@@ -1,7 +1,7 @@
 #include "app/page/read_run.h"
 
+#include "app/cli/shell_line.h"
 #include "core/json.h"
-#include "core/text.h"
 
 namespace spillway::page {
 namespace {

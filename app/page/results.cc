@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <map>
 
-#include "app/cli/whole_file.h"
 #include "app/page/read_run.h"
 #include "app/run/device_profile.h"
 #include "core/json.h"
+#include "host/file.h"
 #include "host/interrupt.h"
 
 namespace spillway::page {

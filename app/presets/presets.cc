@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 
 #include "core/json.h"
 #include "host/file.h"
@@ -148,18 +147,6 @@ Result<ModelPreset> model_from_json(const Json& preset, const std::string& name,
   return model;
 }
 
-// Nothing where there is no regular file: a pipe of that name must not be waited for.
-std::optional<std::string> contents_of(const std::string& path) {
-  const Result<InputFile> file = InputFile::open(path);
-  if (!file) {
-    return std::nullopt;
-  }
-  std::string text(file->size(), '\0');
-  const Result<size_t> got = file->read_at(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
-  text.resize(got.value_or(0));
-  return text;
-}
-
 }  // namespace
 
 std::vector<std::string> preset_directories(const std::string& directory) {
@@ -184,7 +171,7 @@ Result<std::string> read_preset(const std::string& kind, const std::string& name
   // A name is not a path: `../../etc/passwd` is no model.
   if (name.find('/') == std::string::npos) {
     for (const std::string& where : preset_directories(directory)) {
-      if (std::optional<std::string> text = contents_of(fs::path(where) / kind / (name + ".json"))) {
+      if (Result<std::string> text = read_whole(fs::path(where) / kind / (name + ".json"))) {
         return std::move(*text);
       }
     }

@@ -9,9 +9,9 @@
 #include <fstream>
 
 #include "core/text.h"
-#include "host/device_bytes.h"
+#include "host/linux/device_bytes.h"
+#include "host/linux/proc_text.h"
 #include "host/posix_file.h"
-#include "host/proc_text.h"
 
 namespace spillway {
 namespace {

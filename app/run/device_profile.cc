@@ -1,7 +1,7 @@
 #include "app/run/device_profile.h"
 
-#include "app/cli/whole_file.h"
 #include "core/json.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

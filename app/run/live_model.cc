@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "app/run/open_store.h"
-#include "host/cgroup.h"
+#include "host/linux/cgroup.h"
 
 namespace spillway {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "app/cli/cli.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "model/model.h"
 #include "model/text/tokenizer.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "app/run/open_store.h"
-#include "host/cgroup.h"
-#include "host/peak_memory.h"
+#include "host/linux/cgroup.h"
+#include "host/linux/peak_memory.h"
 #include "policies/list.h"
 #include "runtime/steady_clock.h"
 #include "traces/lookahead.h"

@@ -1,14 +1,12 @@
 #include "app/run/open_store.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <limits>
 #include <string_view>
 
-#include "host/posix_file.h"
+#include "host/file.h"
 #include "stores/model_fingerprint.h"
 
 namespace spillway {
@@ -17,13 +15,13 @@ namespace {
 // A file that cannot be read is none; what is wrong with it is for the reader of other stores to say.
 bool is_gguf(const std::string& path) {
   constexpr std::string_view kMagic = "GGUF";
-  Result<FileHandle> file = open_file(path, O_RDONLY);
-  if (!file || !file_size(path, *file)) {
+  const Result<InputFile> file = InputFile::open(path);
+  if (!file) {
     return false;
   }
   std::array<char, kMagic.size()> begin = {};
-  const ReadOutcome read = read_at(file->get(), std::as_writable_bytes(std::span(begin)), 0);
-  return std::string_view(begin.data(), read.bytes) == kMagic;
+  const Result<size_t> got = file->read_at(0, std::as_writable_bytes(std::span(begin)));
+  return std::string_view(begin.data(), got.value_or(0)) == kMagic;
 }
 
 Result<std::unique_ptr<ExpertStore>> open_gguf_store(const std::string& path, const ModelGeometry& geometry) {

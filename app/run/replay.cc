@@ -4,9 +4,11 @@
 #include "app/run/open_store.h"
 #include "app/run/store_plan.h"
 #include "backends/list.h"
-#include "host/cgroup.h"
 #include "host/interrupt.h"
+#include "host/linux/cgroup.h"
 #include "runtime/steady_clock.h"
+#include "stores/stand_in.h"
+#include "stores/unmade_store.h"
 
 namespace spillway {
 namespace {

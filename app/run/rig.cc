@@ -6,9 +6,9 @@
 #include "app/report/host.h"
 #include "backends/list.h"
 #include "backends/probe.h"
-#include "host/cgroup.h"
-#include "host/device_bytes.h"
-#include "host/page_cache.h"
+#include "host/linux/cgroup.h"
+#include "host/linux/device_bytes.h"
+#include "host/linux/page_cache.h"
 
 namespace spillway {
 namespace {

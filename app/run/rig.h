@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "app/run/run.h"
-#include "host/page_memory.h"
-#include "host/process_limits.h"
+#include "host/linux/page_memory.h"
+#include "host/linux/process_limits.h"
 #include "runtime/arena.h"
 
 namespace spillway {

@@ -4,9 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/ports.h"
-#include "host/posix_file.h"
-#include "stores/packed_format.h"
+#include "core/result.h"
 #include "stores/scratch_store.h"
 
 namespace spillway {
@@ -27,40 +25,5 @@ Result<StorePlan> plan_store(const std::vector<std::string>& stores, std::option
 
 // Whether the scratch store's files are there, by name alone.
 bool has_scratch_files(const ModelGeometry& geometry, const ScratchOptions& scratch);
-
-// What the scratch store will be, before it is: its layout, over `files` that have none of its bytes.
-class UnmadeStore final : public ExpertStore {
- public:
-  UnmadeStore(const ModelGeometry& geometry, const ScratchOptions& scratch, std::vector<std::string> files);
-
-  std::span<const std::string> files() const override { return files_; }
-  void ranges(ExpertId id, std::vector<ByteRange>& out) const override;
-  bool can_check() const override { return true; }
-  bool check(ExpertId, const ByteRange&, std::span<const std::byte>, Check) const override { return false; }
-
- private:
-  const ModelGeometry geometry_;
-  const PackedLayout layout_;
-  const std::vector<std::string> files_;
-};
-
-// Small empty files without a name, on the file systems where a scratch store will be: whether a backend can
-// be had is found out on them. They are gone when this is, however the process ends.
-class StandIn {
- public:
-  // Nothing where no file can be made; making the store will say why.
-  static std::optional<StandIn> make(const std::vector<std::string>& directories);
-
-  const std::vector<std::string>& files() const { return names_; }
-  // Where they are, which a file without a name does not tell.
-  const std::vector<std::string>& directories() const { return directories_; }
-
- private:
-  StandIn() = default;
-
-  std::vector<FileHandle> handles_;
-  std::vector<std::string> names_;
-  std::vector<std::string> directories_;
-};
 
 }  // namespace spillway

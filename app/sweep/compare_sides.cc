@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/cli/whole_file.h"
 #include "app/sweep/compare.h"
 #include "app/sweep/results.h"
 #include "core/json.h"
+#include "host/file.h"
 
 // What `compare` can be given to compare.
 namespace spillway {

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "app/cli/cli.h"
-#include "app/cli/whole_file.h"
 #include "core/json.h"
+#include "host/file.h"
 
 namespace spillway {
 namespace {

@@ -6,7 +6,6 @@
 #include <array>
 #include <filesystem>
 
-#include "app/cli/whole_file.h"
 #include "app/report/host.h"
 #include "app/report/report.h"
 #include "core/json.h"

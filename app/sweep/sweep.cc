@@ -13,11 +13,11 @@
 #include <set>
 
 #include "app/cli/printable.h"
+#include "app/cli/shell_line.h"
 #include "app/report/report.h"
 #include "app/sweep/results.h"
 #include "app/sweep/summary.h"
 #include "core/json.h"
-#include "core/text.h"
 #include "host/interrupt.h"
 
 namespace spillway {

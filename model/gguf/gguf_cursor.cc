@@ -1,51 +1,25 @@
 #include "model/gguf/gguf_cursor.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <system_error>
 
 namespace spillway {
 namespace {
 
 constexpr size_t kBlockBytes = size_t(64) << 10;
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<GgufCursor>> GgufCursor::open(const std::string& path) {
-  // Opening a pipe would otherwise wait for its other end.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) {
-    return failed("cannot open {}: {}", path, reason(errno));
+  Result<InputFile> file = InputFile::open(path);
+  if (!file) {
+    return propagate(file);
   }
-  struct stat facts = {};
-  const int error = ::fstat(descriptor, &facts) == 0 ? 0 : errno;
-  if (error != 0 || !S_ISREG(facts.st_mode)) {
-    ::close(descriptor);
-    return error != 0 ? failed("cannot tell the size of {}: {}", path, reason(error))
-                      : failed("{} is not a regular file", path);
-  }
-  return std::unique_ptr<GgufCursor>(new GgufCursor(path, descriptor, uint64_t(facts.st_size)));
+  return std::unique_ptr<GgufCursor>(new GgufCursor(std::move(*file)));
 }
 
-GgufCursor::GgufCursor(std::string path, int descriptor, uint64_t size)
-    : path_(std::move(path)),
-      descriptor_(descriptor),
-      size_(size),
-      limit_(std::min(size, kMostHeadBytes)),
-      block_(kBlockBytes) {}
-
-GgufCursor::~GgufCursor() {
-  ::close(descriptor_);
-}
+GgufCursor::GgufCursor(InputFile file)
+    : file_(std::move(file)), limit_(std::min(file_.size(), kMostHeadBytes)), block_(kBlockBytes) {}
 
 std::string GgufCursor::text(uint64_t most, const char* what) {
   const uint64_t length = number<uint64_t>(what);
@@ -64,8 +38,8 @@ bool GgufCursor::has_bytes_for(uint64_t count, uint64_t least, const char* what)
   if (!problem_ && count > remaining() / least) {
     fail(fmt::format("{} of length {} needs {} bytes or more, but {}", what, count,
                      count > UINT64_MAX / least ? "2^64" : fmt::format("{}", count * least),
-                     limit_ < size_ ? fmt::format("a head has at most {}", kMostHeadBytes)
-                                    : fmt::format("the file ends {} bytes on", remaining())));
+                     limit_ < file_.size() ? fmt::format("a head has at most {}", kMostHeadBytes)
+                                           : fmt::format("the file ends {} bytes on", remaining())));
   }
   return !problem_;
 }
@@ -81,13 +55,14 @@ std::vector<std::byte> GgufCursor::bytes(uint64_t count, const char* what) {
 
 void GgufCursor::fail(const std::string& message) {
   if (!problem_) {
-    problem_ = Error{ErrorKind::failed, fmt::format("{}: offset {}: {}", path_, field_, message)};
+    problem_ = Error{ErrorKind::failed, fmt::format("{}: offset {}: {}", path(), field_, message)};
   }
 }
 
 void GgufCursor::fail_at_end(const char* what) {
-  fail(limit_ < size_ ? fmt::format("{} lies beyond the {} bytes that a head may take", what, kMostHeadBytes)
-                      : fmt::format("the file ends within {}", what));
+  fail(limit_ < file_.size()
+           ? fmt::format("{} lies beyond the {} bytes that a head may take", what, kMostHeadBytes)
+           : fmt::format("the file ends within {}", what));
 }
 
 void GgufCursor::read(std::span<std::byte> into, const char* what) {
@@ -116,18 +91,15 @@ void GgufCursor::read(std::span<std::byte> into, const char* what) {
 // Reads the block that follows the current one. Returns false after an error, which includes a file that has
 // become shorter meanwhile.
 bool GgufCursor::fill_block(const char* what) {
-  ssize_t got = 0;
-  do {
-    got = ::pread(descriptor_, block_.data(), block_.size(), off_t(position_));
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) {
-    fail(fmt::format("cannot read: {}", reason(errno)));
-  } else if (got == 0) {
+  Result<size_t> got = file_.read_at(position_, std::span(block_));
+  if (!got) {
+    problem_ = std::move(got.error());
+  } else if (*got == 0) {
     fail_at_end(what);
   }
   block_begin_ = position_;
-  block_bytes_ = uint64_t(std::max<ssize_t>(got, 0));
-  return got > 0;
+  block_bytes_ = got.value_or(0);
+  return block_bytes_ > 0;
 }
 
 }  // namespace spillway

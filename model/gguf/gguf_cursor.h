@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "host/file.h"
 
 namespace spillway {
 
@@ -27,10 +28,9 @@ class GgufCursor {
   static Result<std::unique_ptr<GgufCursor>> open(const std::string& path);
   GgufCursor(const GgufCursor&) = delete;
   GgufCursor& operator=(const GgufCursor&) = delete;
-  ~GgufCursor();
 
-  const std::string& path() const { return path_; }
-  uint64_t file_size() const { return size_; }
+  const std::string& path() const { return file_.path(); }
+  uint64_t file_size() const { return file_.size(); }
   uint64_t position() const { return position_; }
   uint64_t remaining() const { return limit_ - position_; }  // bytes that the head may still take
   const std::optional<Error>& problem() const { return problem_; }
@@ -58,15 +58,13 @@ class GgufCursor {
   void fail(const std::string& message);
 
  private:
-  GgufCursor(std::string path, int descriptor, uint64_t size);
+  explicit GgufCursor(InputFile file);
 
   void read(std::span<std::byte> into, const char* what);
   bool fill_block(const char* what);
   void fail_at_end(const char* what);
 
-  const std::string path_;
-  const int descriptor_;
-  const uint64_t size_;
+  const InputFile file_;
   const uint64_t limit_;
   uint64_t position_ = 0;
   uint64_t field_ = 0;  // where the latest field begins

@@ -2,18 +2,28 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/imagined_store.h"
+#include "core/expects.h"
+#include "stores/store.h"
 
 namespace spillway {
 namespace {
 
+// Of experts that lie one after the other in one file, as in a GGUF.
 std::vector<uint64_t> sizes_of(std::vector<uint64_t> expert_bytes, uint64_t alignment) {
   const ModelGeometry geometry = {.layers = uint32_t(expert_bytes.size()),
                                   .experts_per_layer = 3,
                                   .top_k = 1,
                                   .used_top_k = 1,
                                   .expert_bytes = std::move(expert_bytes)};
-  return read_sizes(ImaginedStore(geometry), geometry, alignment);
+  ExpertTables tables{{"model"}, geometry.experts_per_layer, {}};
+  uint64_t end = 0;
+  for (const uint64_t bytes : geometry.expert_bytes) {
+    tables.layers.push_back({{0, end, bytes}});
+    end += bytes * geometry.experts_per_layer;
+  }
+  const auto store = make_range_store(tables, geometry);
+  Expects(store.has_value());
+  return read_sizes(**store, geometry, alignment);
 }
 
 using Sizes = std::vector<uint64_t>;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "app/report/host.h"
@@ -10,12 +9,6 @@
 
 namespace spillway {
 namespace {
-
-namespace fs = std::filesystem;
-
-ModelGeometry small_model() {
-  return {.layers = 2, .experts_per_layer = 3, .top_k = 1, .used_top_k = 1, .expert_bytes = {10000, 20000}};
-}
 
 TEST(StorePlan, TellsAScratchStoreFromOneThatIsThere) {
   const test::TemporaryDirectory directory;
@@ -31,33 +24,6 @@ TEST(StorePlan, TellsAScratchStoreFromOneThatIsThere) {
   EXPECT_EQ(plan_store({directory / "file", directory.path()}, std::nullopt, false).error().kind,
             ErrorKind::usage);
   EXPECT_EQ(plan_store({directory / "missing"}, std::nullopt, false).error().kind, ErrorKind::failed);
-}
-
-TEST(StorePlan, AnUnmadeStoreLiesAsTheMadeOneWill) {
-  const test::TemporaryDirectory directory;
-  const ScratchOptions scratch{.directories = {directory.path()}, .ranges_per_expert = 3};
-  const UnmadeStore unmade(small_model(), scratch, {"stand-in"});
-  std::vector<ByteRange> ranges;
-  unmade.ranges(ExpertId{4}, ranges);
-  ASSERT_EQ(ranges.size(), 3U);
-  uint64_t bytes = 0;
-  for (const ByteRange& range : ranges) {
-    EXPECT_EQ(range.offset % kPackedAlignment, 0U);
-    bytes += range.bytes;
-  }
-  EXPECT_EQ(bytes, 20000U);
-}
-
-TEST(StorePlan, AStandInHasNoNameAndCanBeReadByItsPath) {
-  const test::TemporaryDirectory directory;
-  const std::optional<StandIn> stand_in = StandIn::make({directory / "not/made/yet", directory.path()});
-  ASSERT_TRUE(stand_in);
-  ASSERT_EQ(stand_in->files().size(), 2U);
-  EXPECT_TRUE(fs::is_empty(directory.path()));
-  for (const std::string& file : stand_in->files()) {
-    EXPECT_EQ(fs::file_size(file), 4U << 20);
-  }
-  EXPECT_FALSE(StandIn::make({"/proc"})) << "no file can be made there";
 }
 
 TEST(DescribeFiles, NamesEachFileSystemAndDriveOnce) {

@@ -5,7 +5,7 @@
 #include "core/expects.h"
 #include "core/rng.h"
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "stores/generated_content.h"
 #include "tests/support/store_fixture.h"
 

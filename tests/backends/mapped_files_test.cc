@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "tests/support/program.h"
 
 namespace spillway {

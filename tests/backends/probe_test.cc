@@ -1,7 +1,7 @@
 #include "backends/probe.h"
 
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "tests/support/store_fixture.h"
 
 namespace spillway {

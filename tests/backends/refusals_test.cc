@@ -1,6 +1,6 @@
 #include "backends/list.h"
 #include "core/units.h"
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 #include "tests/support/store_fixture.h"
 
 namespace spillway {

@@ -1,9 +1,9 @@
-#include "host/device_bytes.h"
+#include "host/linux/device_bytes.h"
 
 #include "backends/list.h"
 #include "core/units.h"
-#include "host/page_cache.h"
-#include "host/page_memory.h"
+#include "host/linux/page_cache.h"
+#include "host/linux/page_memory.h"
 #include "tests/support/store_fixture.h"
 
 namespace spillway {

@@ -1,4 +1,4 @@
-#include "host/page_cache.h"
+#include "host/linux/page_cache.h"
 
 #include "core/units.h"
 #include "tests/support/store_fixture.h"

@@ -1,4 +1,4 @@
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 
 #include "core/units.h"
 #include "host/posix_file.h"

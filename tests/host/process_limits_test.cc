@@ -1,4 +1,4 @@
-#include "host/process_limits.h"
+#include "host/linux/process_limits.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,9 +7,9 @@
 #include <chrono>
 
 #include "core/units.h"
-#include "host/cgroup.h"
-#include "host/page_cache.h"
-#include "host/page_memory.h"
+#include "host/linux/cgroup.h"
+#include "host/linux/page_cache.h"
+#include "host/linux/page_memory.h"
 #include "host/posix_file.h"
 #include "tests/support/store_fixture.h"
 

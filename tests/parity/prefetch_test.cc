@@ -6,8 +6,8 @@
 #include "runtime/session.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
+#include "stores/unmade_store.h"
 #include "tests/support/fakes.h"
-#include "tests/support/imagined_store.h"
 
 namespace spillway {
 namespace {
@@ -49,7 +49,7 @@ class PrefetchInVirtualTime : public testing::Test {
     fake::NoPrefetch none;
     fake::Oracle oracle(steps_, shape_, accuracy, 1);
     Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
-    const ImaginedStore store(shape_);
+    const UnmadeStore store = imagined_store(shape_);
     SimulatedBackend backend(std::move(make_plugin(device_models(), "device", device, {1})->port), clock, {});
     Pager pager(shape_, {.capacity_bytes = kCapacity}, *policy, metrics);
     Loader loader(shape_, store, backend, nullptr, pager, clock, metrics, {});

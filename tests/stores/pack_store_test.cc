@@ -151,8 +151,8 @@ TEST_F(PackStore, SaysWhichModelItWasPackedFrom) {
 
 TEST_F(PackStore, AHeaderComesBackAsItWasWritten) {
   ASSERT_NE(packed(), nullptr);
-  const auto file = open_file(plan_.path, O_RDONLY);
-  const auto header = read_packed_header(plan_.path, *file);
+  const auto file = InputFile::open(plan_.path);
+  const auto header = read_packed_header(*file);
   ASSERT_TRUE(header) << header.error().message;
   PackedContent expected = plan_.content;
   expected.index_checksum = header->packed->index_checksum;
@@ -166,8 +166,8 @@ TEST_F(PackStore, AFileCutOffAnywhereIsRefusedByName) {
   const std::string whole = read_file(plan_.path);
   const TestDirectory memory(memory_directory());
   const std::string cut = memory.file("cut");
-  const auto file = open_file(plan_.path, O_RDONLY);
-  const size_t header = write_packed_header(*read_packed_header(plan_.path, *file))->size();
+  const auto file = InputFile::open(plan_.path);
+  const size_t header = write_packed_header(*read_packed_header(*file))->size();
   for (size_t length = 0; length < header + 100; ++length) {
     write_file(cut, whole.substr(0, length));
     EXPECT_TRUE(mentions(refusal(cut), cut)) << length;
@@ -186,8 +186,8 @@ TEST_F(PackStore, AFileCutOffAnywhereIsRefusedByName) {
 TEST_F(PackStore, AFlippedBitInHeaderOrEntriesIsRefused) {
   ASSERT_NE(packed(), nullptr);
   std::string whole = read_file(plan_.path);
-  const auto file = open_file(plan_.path, O_RDONLY);
-  const auto header = read_packed_header(plan_.path, *file);
+  const auto file = InputFile::open(plan_.path);
+  const auto header = read_packed_header(*file);
   ASSERT_TRUE(header);
   const uint64_t text = write_packed_header(*header)->size();
   const uint64_t entries = PackedLayout(*header).file_bytes();
@@ -207,13 +207,13 @@ TEST_F(PackStore, AFlippedBitInHeaderOrEntriesIsRefused) {
 // Headers with a correct checksum and false contents.
 TEST_F(PackStore, AHeaderThatContradictsItselfIsRefused) {
   ASSERT_NE(packed(), nullptr);
-  const auto file = open_file(plan_.path, O_RDONLY);
-  const PackedHeader good = *read_packed_header(plan_.path, *file);
+  const auto file = InputFile::open(plan_.path);
+  const PackedHeader good = *read_packed_header(*file);
   const auto refuse = [&](const PackedHeader& lie) {
     const std::string path = directory_.file("lie");
     write_file(path, *write_packed_header(lie));
-    const auto opened = open_file(path, O_RDONLY);
-    const auto read = read_packed_header(path, *opened);
+    const auto opened = InputFile::open(path);
+    const auto read = read_packed_header(*opened);
     return read ? "read" : read.error().message;
   };
   EXPECT_EQ(refuse(good), "read");
@@ -248,9 +248,9 @@ TEST_F(PackStore, AHeaderThatContradictsItselfIsRefused) {
 
 TEST_F(PackStore, EntriesThatGiveOneSlotTwiceAreRefusedThoughTheirChecksumIsRight) {
   ASSERT_NE(packed(), nullptr);
-  const auto file = open_file(plan_.path, O_RDONLY);
-  PackedHeader header = *read_packed_header(plan_.path, *file);
-  std::vector<PackedEntry> entries = *read_packed_index(plan_.path, *file, header);
+  const auto file = InputFile::open(plan_.path);
+  PackedHeader header = *read_packed_header(*file);
+  std::vector<PackedEntry> entries = *read_packed_index(*file, header);
   std::string whole = read_file(plan_.path);
   for (const uint32_t slot : {entries[6].slot, kExperts, ~uint32_t(0)}) {
     std::vector<PackedEntry> lie = entries;
@@ -352,8 +352,8 @@ TEST(PackedFormat, ScratchStoresOfBeforeAreStillTheSame) {
   EXPECT_EQ(*write_packed_header(header), before);
   const TestDirectory directory;
   write_file(directory.file("old"), before);
-  const auto file = open_file(directory.file("old"), O_RDONLY);
-  const auto read = read_packed_header(directory.file("old"), *file);
+  const auto file = InputFile::open(directory.file("old"));
+  const auto read = read_packed_header(*file);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, header);
   const auto origin = packed_origin(directory.file("old"));

@@ -72,6 +72,20 @@ TEST(Tidy, FoldersIncludeOnlyWhatTheyMay) {
   }
 }
 
+// The folders that a build without Linux needs, and the half of host/ that is for them.
+TEST(Tidy, WhatNeedsNothingOfLinuxDoesNotIncludeItsRoom) {
+  const std::set<std::string> portable = {"core", "host", "sim", "traces", "policies", "runtime", "model"};
+  for (const SourceFile& file : sources()) {
+    if (!portable.contains(file.folder) || file.path.starts_with("host/linux/")) {
+      continue;
+    }
+    for (const std::string& line : file.lines) {
+      EXPECT_FALSE(line.starts_with("#include \"host/linux/") || line.starts_with("#include <linux/"))
+          << file.path << ": " << line;
+    }
+  }
+}
+
 // The rooms of app/ lie on floors. A room includes only its own files and those of the rooms
 // before it in the list.
 TEST(Tidy, RoomsOfTheProgramIncludeOnlyThoseBelow) {

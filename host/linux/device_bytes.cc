@@ -1,4 +1,4 @@
-#include "host/device_bytes.h"
+#include "host/linux/device_bytes.h"
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "host/linux/proc_text.h"
 #include "host/posix_file.h"
-#include "host/proc_text.h"
 
 namespace spillway {
 namespace {

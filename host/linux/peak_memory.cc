@@ -1,7 +1,7 @@
-#include "host/peak_memory.h"
+#include "host/linux/peak_memory.h"
 
+#include "host/linux/proc_text.h"
 #include "host/posix_file.h"
-#include "host/proc_text.h"
 
 namespace spillway {
 

@@ -1,4 +1,4 @@
-#include "host/page_cache.h"
+#include "host/linux/page_cache.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "host/page_memory.h"
+#include "host/linux/page_memory.h"
 
 #include <sys/mman.h>
 
@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "core/units.h"
+#include "host/linux/proc_text.h"
 #include "host/posix_file.h"
-#include "host/proc_text.h"
 
 namespace spillway {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/process_limits.h"
+#include "host/linux/process_limits.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -13,8 +13,8 @@
 
 #include "core/expects.h"
 #include "core/units.h"
-#include "host/cgroup.h"
-#include "host/device_bytes.h"
+#include "host/linux/cgroup.h"
+#include "host/linux/device_bytes.h"
 #include "host/posix_file.h"
 
 namespace spillway {

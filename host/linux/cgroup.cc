@@ -1,12 +1,12 @@
-#include "host/cgroup.h"
+#include "host/linux/cgroup.h"
 
 #include <algorithm>
 #include <sstream>
 #include <utility>
 #include <vector>
 
+#include "host/linux/proc_text.h"
 #include "host/posix_file.h"
-#include "host/proc_text.h"
 
 namespace spillway {
 namespace {

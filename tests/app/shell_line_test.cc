@@ -1,6 +1,8 @@
-#include "core/text.h"
+#include "app/cli/shell_line.h"
 
 #include <gtest/gtest.h>
+
+#include <vector>
 
 namespace spillway {
 namespace {

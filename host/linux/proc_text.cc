@@ -1,4 +1,4 @@
-#include "host/proc_text.h"
+#include "host/linux/proc_text.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,0 +1,135 @@
+#include "host/file_place.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "host/file_calls.h"
+#include "host/interrupt.h"
+
+namespace spillway {
+namespace {
+
+// The number in a name like /dev/fd/3. Opening the name of a file that stdout was sent to would be another
+// beginning of that file; what is open there is written to where it stands.
+std::optional<int> descriptor_named(std::string_view path) {
+  if (path == "/dev/stdout" || path == "/dev/stderr") {
+    return path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
+  }
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    int number = 0;
+    const char* end = path.data() + path.size();
+    if (path.starts_with(folder) &&
+        std::from_chars(path.data() + folder.size(), end, number) == std::from_chars_result{end, {}}) {
+      return number;
+    }
+  }
+  return std::nullopt;
+}
+
+// True of a link in a folder such as /tmp that is neither this user's nor the folder's owner's: the rule by
+// which the kernel, where it is told to (fs.protected_symlinks), refuses to follow one.
+bool is_link_of_a_stranger(const std::string& path) {
+  struct stat link {};
+  struct stat folder {};
+  constexpr mode_t kShared = S_ISVTX | S_IWOTH;
+  return ::lstat(path.c_str(), &link) == 0 && ::stat(folder_of(path).c_str(), &folder) == 0 &&
+         (folder.st_mode & kShared) == kShared && link.st_uid != ::geteuid() && link.st_uid != folder.st_uid;
+}
+
+// The name that `path` leads to, whether there is a file of that name or not. Stops at names of descriptors.
+Result<std::string> end_of_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as many as the kernel follows
+  std::filesystem::path at = path;
+  for (int links = 0; links <= kMostLinks; ++links) {
+    std::error_code no_link;
+    const std::filesystem::path next = std::filesystem::read_symlink(at, no_link);
+    if (no_link || descriptor_named(at.native())) {
+      return at.native();
+    }
+    if (is_link_of_a_stranger(at)) {
+      return failed(
+          "{}: {} is a link that another user has put into a folder where everybody may write; "
+          "choose another name",
+          path, at.native());
+    }
+    at = at.parent_path() / next;
+  }
+  return cannot_create(path, ELOOP);
+}
+
+bool is_taken(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+}  // namespace
+
+Unexpected cannot_create(const std::string& path, int error) {
+  if (error == EEXIST) {
+    return failed("{}: exists already; choose another name or give --force to replace it", path);
+  }
+  if (error == EINTR || (error == ENXIO && interrupted())) {
+    return failed("{}: nobody reads from it, and waiting for a reader was interrupted", path);
+  }
+  const bool elsewhere = error == EACCES || error == EPERM || error == EROFS;
+  return failed("{}: cannot be created: {}{}", path, error_text(error),
+                elsewhere ? "; choose a directory that can be written" : "");
+}
+
+Result<FilePlace> find_place(const std::string& path, bool replace) {
+  if (!replace && is_taken(path)) {
+    return cannot_create(path, EEXIST);
+  }
+  Result<std::string> target = end_of_links(path);
+  if (!target) {
+    return propagate(target);
+  }
+  FilePlace place{path, *target};
+  place.descriptor = descriptor_named(place.target);
+  place.is_stream = place.descriptor.has_value();
+  struct stat status {};
+  if (place.is_stream) {
+    return place;
+  }
+  if (::stat(place.target.c_str(), &status) != 0) {
+    // Whatever else is wrong with the name would come up only when the whole file is there.
+    return errno == ENOENT && !place.target.empty() ? Result<FilePlace>(std::move(place))
+                                                    : cannot_create(path, errno);
+  }
+  if (S_ISDIR(status.st_mode)) {
+    return cannot_create(path, EISDIR);
+  }
+  place.is_stream = !S_ISREG(status.st_mode);
+  if (place.is_stream) {
+    return place;
+  }
+  if (::faccessat(AT_FDCWD, place.target.c_str(), W_OK, AT_EACCESS) != 0) {
+    return failed("{}: may not be replaced: {}", path, error_text(errno));
+  }
+  place.mode = unsigned(status.st_mode & 0777);
+  return place;
+}
+
+bool same_file(const std::string& one, const std::string& other) {
+  std::error_code ignored;
+  if (one.empty() || other.empty() || one == other || std::filesystem::equivalent(one, other, ignored)) {
+    return !one.empty() && !other.empty();
+  }
+  // Where they are not there yet, by the place that they will have; nothing where that cannot be told.
+  const auto place = [&ignored](const std::string& path) {
+    const Result<std::string> target = end_of_links(path);
+    return target ? std::filesystem::weakly_canonical(std::filesystem::absolute(*target, ignored), ignored)
+                  : std::filesystem::path();
+  };
+  const std::filesystem::path there = place(one);
+  return !there.empty() && there == place(other);
+}
+
+}  // namespace spillway
