@@ -18,12 +18,11 @@ namespace {
 
 using spillway::ErrorKind;
 
-// `replay ARGS` is `spillway replay ARGS`.
 std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> list(argv + std::min(argc, 1), argv + argc);
   const std::string_view program = argc > 0 ? argv[0] : "";
-  if (program.substr(program.find_last_of('/') + 1) == "replay") {
-    list.insert(list.begin(), "replay");
+  if (program.substr(program.find_last_of('/') + 1) == spillway::kSecondName) {
+    list.emplace(list.begin(), spillway::kSecondName);
   }
   return list;
 }

@@ -105,6 +105,8 @@ void add_commands(Command app, Invocation& invocation) {
   add_quantize_command(app, invocation);
   add_trace_commands(app, invocation);
   add_list_command(app, invocation);
+  add_man_command(app, invocation);
+  add_completion_commands(app, invocation);
 }
 
 std::vector<std::string> split_list(const std::string& text) {

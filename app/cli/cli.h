@@ -1,12 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/cli/command.h"
 #include "host/interrupt.h"
 
 namespace spillway {
+
+// `replay ARGS` is `spillway replay ARGS`: the program under this name runs the command of that name.
+inline constexpr std::string_view kSecondName = "replay";
 
 void add_list_command(Command app, Invocation& invocation);
 void add_trace_commands(Command app, Invocation& invocation);
@@ -23,6 +27,8 @@ void add_quantize_command(Command app, Invocation& invocation);
 void add_plan_command(Command app, Invocation& invocation);
 void add_sweep_command(Command app, Invocation& invocation);
 void add_compare_command(Command app, Invocation& invocation);
+void add_man_command(Command app, Invocation& invocation);
+void add_completion_commands(Command app, Invocation& invocation);
 
 // Every command there is.
 void add_commands(Command app, Invocation& invocation);

@@ -18,7 +18,9 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
 std::string command_names(const CLI::App& app) {
   std::string names;
   for (const CLI::App* command : commands_of(app)) {
-    names += names.empty() ? command->get_name() : ", " + command->get_name();
+    if (!command->get_group().empty()) {  // an empty one is hidden
+      names += names.empty() ? command->get_name() : ", " + command->get_name();
+    }
   }
   return names;
 }
@@ -130,8 +132,8 @@ Option& Option::show_default() {
   return *this;
 }
 
-Option& Option::one_of(std::initializer_list<const char*> names) {
-  option_->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())));
+Option& Option::one_of(const std::vector<std::string>& names) {
+  option_->check(CLI::IsMember(names));
   return *this;
 }
 
@@ -161,6 +163,10 @@ Command Command::subcommand(const std::string& name, const std::string& summary)
 
 void Command::footer(const std::string& text) {
   app_->footer(text);
+}
+
+void Command::hidden() {
+  app_->group("");
 }
 
 Option Command::text(const std::string& name, std::string& value, const std::string& help) {

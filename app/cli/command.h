@@ -2,18 +2,18 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "app/cli/description.h"
 #include "core/result.h"
 #include "core/units.h"
 
-// The door to CLI11, which is behind it only in command.cc: its headers take longer to compile than a whole
-// command.
+// The door to CLI11, which is behind it only in command.cc and description.cc: its headers take longer to
+// compile than a whole command.
 namespace CLI {
 class App;
 class Option;
@@ -50,10 +50,10 @@ class Option {
       : option_(option), default_text_(std::move(default_text)) {}
 
   Option& required();
-  Option& type_name(const std::string& name);                // what the help calls its value
-  Option& show_default();                                    // the help tells what it is when not given
-  Option& one_of(std::initializer_list<const char*> names);  // anything else is refused
-  Option& comma_separated();                                 // of texts(): `a,b` is two of them
+  Option& type_name(const std::string& name);             // what the help calls its value
+  Option& show_default();                                 // the help tells what it is when not given
+  Option& one_of(const std::vector<std::string>& names);  // anything else is refused
+  Option& comma_separated();                              // of texts(): `a,b` is two of them
   Option& one_word_each();  // of texts(): a second word needs the option's name again
   Option& excludes(const Option& other);
 
@@ -75,6 +75,7 @@ class Command {
   // A command that has others needs one of them.
   Command subcommand(const std::string& name, const std::string& summary);
   void footer(const std::string& text);
+  void hidden();  // from help, and from what is made of it: for programs, not for people
 
   Option text(const std::string& name, std::string& value, const std::string& help);
   Option texts(const std::string& name, std::vector<std::string>& values, const std::string& help);
@@ -96,8 +97,13 @@ class Command {
   void runs(Invocation& invocation, std::function<Result<void>()> run);
 
  private:
+  friend CommandDescription describe_program(const Command& program);
+
   CLI::App* app_;
 };
+
+// What the help of the whole program knows, once all commands are declared.
+CommandDescription describe_program(const Command& program);
 
 // The program and all its commands.
 class CommandLine {

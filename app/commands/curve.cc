@@ -109,7 +109,9 @@ void add_curve_command(Command app, Invocation& invocation) {
   Command command = app.subcommand("curve", "Hit ratios at every cache size, and why a cache misses");
   command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
   command.text("trace", options->trace, "A trace file").required();
-  command.text("--policy", options->policies, "Eviction policies, comma-separated").show_default();
+  command.text("--policy", options->policies, "Eviction policies, comma-separated")
+      .show_default()
+      .type_name("POLICIES");
   command.text(
       "--cache", options->sizes,
       "Cache sizes, comma-separated (default: doubling up to all experts, one token cycle, the knee)");

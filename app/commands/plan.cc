@@ -62,12 +62,16 @@ Result<void> run_plan(const PlanOptions& options) {
 }
 
 void add_hardware_options(Command& command, PlanRequest& request) {
-  command.text(
-      "--device", request.device,
-      "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as 7GB/s, or "
-      "what calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)");
-  command.text("--drive", request.drive,
-               "The drive beside a machine: a preset, a rate, or what calibrate wrote (*.json)");
+  command
+      .text("--device", request.device,
+            "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as "
+            "7GB/s, "
+            "or what calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)")
+      .type_name("MACHINE");
+  command
+      .text("--drive", request.drive,
+            "The drive beside a machine: a preset, a rate, or what calibrate wrote (*.json)")
+      .type_name("DRIVE");
   command.text("--ram", request.ram,
                "Memory as it is sold, 36GB (default: the least the machine is sold with that fits)");
   command.count("--drives", {.least = 1, .most = 64}, request.drives, "So many drives, striped")
@@ -87,7 +91,7 @@ void add_plan_command(Command app, Invocation& invocation) {
       "  spillway plan --model gpt-oss-120b --device desktop-ddr5 --drive nvme-gen5 --target 10\n"
       "  spillway plan --gguf model.gguf --device 7GB/s --trace trace.bin --explain\n"
       "  spillway plan --claims");
-  command.text("--model", request.model, "A preset of 'spillway list models'");
+  command.text("--model", request.model, "A preset of 'spillway list models'").type_name("PRESET");
   command.text("--gguf", request.gguf, "A model file instead; its own bytes count");
   command.text("--bits", request.bits,
                "Of a preset: 2 to 8 or 16 for the experts, the rest at least 4 (default: 4); or by name, "
@@ -97,11 +101,17 @@ void add_plan_command(Command app, Invocation& invocation) {
       .show_default();
   command.count("--experts-per-token", {.least = 1}, request.experts_per_token,
                 "Instead of as many as the model was trained to use");
-  command.text("--runtime", request.runtime, "How it is run: a preset of 'spillway list runtimes'");
+  command.text("--runtime", request.runtime, "How it is run: a preset of 'spillway list runtimes'")
+      .type_name("RUNTIME");
   Option locality =
       command.text("--locality", request.locality, "How experts recur: a preset of 'spillway list locality'");
-  command.text("--trace", request.trace, "Or this trace, under --policy").excludes(locality);
-  options->policy = command.text("--policy", request.policy, "The eviction policy of --trace").show_default();
+  locality.type_name("LOCALITY");
+  command.text("--trace", request.trace, "Or this trace, under --policy")
+      .excludes(locality)
+      .type_name("TRACE");
+  options->policy = command.text("--policy", request.policy, "The eviction policy of --trace")
+                        .show_default()
+                        .type_name("POLICY");
   command
       .text("--compute", options->compute,
             "What computing takes: from bytes and presets, or as --trace recorded it")

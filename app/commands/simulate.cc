@@ -57,7 +57,8 @@ void add_simulate_command(Command app, Invocation& invocation) {
             "A device model (spillway list devices), a preset (spillway list drives), a profile that "
             "calibrate\n"
             "wrote, or MODEL@PROFILE for the model fitted to it; Nx in front: a stripe of N")
-      .show_default();
+      .show_default()
+      .type_name("DEVICE");
   add_drive_options(command, options->drive);
   command
       .count("--ranges", {.least = 1, .most = 3}, options->ranges,

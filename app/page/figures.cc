@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "app/presets/installed.h"
 #include "core/units.h"
 #include "host/interrupt.h"
 
@@ -116,10 +117,8 @@ std::string find_scripts(const std::string& directory) {
   if (const char* given = std::getenv("SPILLWAY_PLOTS"); given != nullptr) {
     places.emplace_back(given);
   }
+  places.emplace_back(installed_folder("plots"));
   std::error_code problem;
-  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
-  places.push_back(program.parent_path().parent_path() / "share/spillway/plots");
-  places.emplace_back(SPILLWAY_SOURCE_PLOTS);
   for (const fs::path& place : places) {
     if (!place.empty() && fs::exists(place / "figure.py", problem)) {
       return place.string();

@@ -11,8 +11,8 @@ namespace spillway::page {
 // Without Python, matplotlib or the scripts every figure is an error, and a page has its tables all the same.
 class FigureMaker {
  public:
-  // Looks for the scripts where `directory` says if it is not empty, in $SPILLWAY_PLOTS, where the program is
-  // installed, and in the source tree it was built from.
+  // Looks for the scripts where `directory` says if it is not empty, in $SPILLWAY_PLOTS, and among what is
+  // installed with the program.
   explicit FigureMaker(const std::string& directory);
 
   // The SVG that `script` (as in "latency_cdf") makes of `inputs`. Fails with what it said on stderr.

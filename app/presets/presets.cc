@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/presets/installed.h"
 #include "core/json.h"
 #include "host/file.h"
 
@@ -157,12 +158,7 @@ std::vector<std::string> preset_directories(const std::string& directory) {
   if (const char* given = std::getenv("SPILLWAY_PRESETS"); given != nullptr && *given != '\0') {
     list.emplace_back(given);
   }
-  std::error_code problem;
-  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
-  if (!problem) {
-    list.push_back((program.parent_path().parent_path() / "share/spillway/presets").string());
-  }
-  list.emplace_back(SPILLWAY_SOURCE_PRESETS);
+  list.push_back(installed_folder("presets"));
   return list;
 }
 

@@ -15,8 +15,8 @@ struct ModelPreset {
   ModelGeometry geometry;
 };
 
-// Where presets are looked for, in order: `directory` if not empty (--presets), $SPILLWAY_PRESETS, where the
-// program is installed, the source tree it was built from.
+// Where presets are looked for, in order: `directory` if not empty (--presets), $SPILLWAY_PRESETS, and those
+// that are installed with the program.
 std::vector<std::string> preset_directories(const std::string& directory);
 
 // Contents of the first `kind`/`name`.json on that path. The error lists the names there are.

@@ -268,7 +268,9 @@ bool is_staged(const RigOptions& options) {
 }
 
 void add_rig_options(Command command, RigOptions& options) {
-  command.text("--backend", options.backend, "Storage backend (see: spillway list backends)").show_default();
+  command.text("--backend", options.backend, "Storage backend (see: spillway list backends)")
+      .show_default()
+      .type_name("BACKEND");
   command
       .text("--pages", options.pages,
             "What the cache's memory is made of (default: hugetlb if allowed, else thp)")

@@ -17,8 +17,12 @@ namespace spillway {
 Option add_cache_options(Command command, CacheOptions& options) {
   Option cache = command.size("--cache", options.cache,
                               "Memory for experts; 0: every expert is read whenever it is used");
-  command.text("--evict", options.evict, "Eviction policy (see: spillway list policies)").show_default();
-  command.text("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)").show_default();
+  command.text("--evict", options.evict, "Eviction policy (see: spillway list policies)")
+      .show_default()
+      .type_name("POLICY");
+  command.text("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)")
+      .show_default()
+      .type_name("PREFETCHER");
   command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
   command.count("--seed", {}, options.seed, "Of everything that draws lots").show_default();
   command.text("--json", options.json,
@@ -31,7 +35,7 @@ Option add_cache_options(Command command, CacheOptions& options) {
 }
 
 void add_run_options(Command command, RunOptions& options) {
-  command.text("trace", options.trace, "A trace file (see: spillway trace)").required();
+  command.text("trace", options.trace, "A trace file (see: spillway trace)").required().type_name("TRACE");
   add_cache_options(command, options).required();
   command
       .text("--compute", options.compute,

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/cli/description.h"
+
+namespace spillway {
+
+// A word that may stand where the cursor is, and what it means.
+struct Candidate {
+  std::string word;
+  std::string summary;
+};
+
+// What may stand where the cursor is: words, and perhaps names of files or folders, which the shell knows.
+struct Completion {
+  enum class Paths { none, folders, files };
+
+  std::vector<Candidate> words;
+  Paths paths = Paths::none;
+};
+
+// A plug-in or a preset that an option can name.
+struct NamedMember {
+  std::string name;
+  std::string summary;
+  std::vector<Candidate> options;  // those it takes after a colon
+};
+
+// The members of a family, by the name that `spillway list` calls the family: `backends`.
+using FamilyMembers = std::function<std::vector<NamedMember>(const std::string& family)>;
+
+// Completes the last of `words`, which come after the program's name as the user typed them.
+Completion complete(const CommandDescription& program, const std::vector<std::string>& words,
+                    const FamilyMembers& members_of);
+
+// The script that has `shell` (bash, zsh or fish) ask the program itself for completions.
+std::string_view completion_script(std::string_view shell);
+
+}  // namespace spillway

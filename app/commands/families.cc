@@ -1,0 +1,79 @@
+#include "app/commands/families.h"
+
+#include <functional>
+#include <utility>
+
+#include "app/presets/plan_presets.h"
+#include "app/presets/presets.h"
+#include "backends/list.h"
+#include "core/expects.h"
+#include "policies/list.h"
+#include "sim/list.h"
+
+namespace spillway {
+namespace {
+
+template <class List>
+std::vector<FamilyMember> plugins(const List& list) {
+  std::vector<FamilyMember> members;
+  for (const auto& entry : list) {
+    members.push_back({entry.name, entry.summary, entry.options});
+  }
+  return members;
+}
+
+// A user's preset that cannot be read is listed with what is wrong with it, and hides none of the others.
+std::vector<FamilyMember> models() {
+  std::vector<FamilyMember> members;
+  for (const std::string& name : list_presets("models", {})) {
+    const Result<std::string> summary = describe_model_preset(name);
+    members.push_back({name, summary ? *summary : "cannot be used: " + summary.error().message, {}});
+  }
+  return members;
+}
+
+// Presets by what they say of themselves.
+std::vector<FamilyMember> presets(const std::string& kind) {
+  std::vector<FamilyMember> members;
+  for (const std::string& name : list_presets(kind, {})) {
+    members.push_back({name, describe_preset(kind, name), {}});
+  }
+  return members;
+}
+
+using Family = std::pair<std::string, std::function<std::vector<FamilyMember>()>>;
+
+const std::vector<Family>& families() {
+  static const std::vector<Family> list = {{"backends", [] { return plugins(backends()); }},
+                                           {"policies", [] { return plugins(eviction_policies()); }},
+                                           {"prefetchers", [] { return plugins(prefetchers()); }},
+                                           {"devices", [] { return plugins(device_models()); }},
+                                           {"models", models},
+                                           {"machines", [] { return presets("machines"); }},
+                                           {"drives", [] { return presets("drives"); }},
+                                           {"runtimes", [] { return presets("runtimes"); }},
+                                           {"locality", [] { return presets("locality"); }}};
+  return list;
+}
+
+}  // namespace
+
+std::vector<std::string> family_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, members] : families()) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<FamilyMember> family_members(const std::string& family) {
+  for (const auto& [name, members] : families()) {
+    if (name == family) {
+      return members();
+    }
+  }
+  Expects(false);
+  return {};
+}
+
+}  // namespace spillway

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+
+namespace spillway {
+
+// A plug-in, or a preset, which has no options.
+struct FamilyMember {
+  std::string name;
+  std::string summary;
+  std::vector<OptionInfo> options;
+};
+
+// All families of plug-ins and presets that an option can name a member of.
+std::vector<std::string> family_names();
+
+// `family` is one of family_names().
+std::vector<FamilyMember> family_members(const std::string& family);
+
+}  // namespace spillway

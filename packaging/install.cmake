@@ -1,0 +1,52 @@
+# What `cmake --install` puts where, the target that takes it away again, and packages.
+
+# The manual and the completions come from the program's own help.
+set(made ${PROJECT_BINARY_DIR}/from-help)
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+  message(WARNING "Without an emulator the program cannot be asked for its manual and completions: none are installed")
+else()
+  set(completions ${made}/spillway.bash ${made}/_spillway ${made}/spillway.fish)
+  add_custom_command(OUTPUT ${made}/man.stamp ${completions}
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${made}
+    COMMAND spillway man --date ${SPILLWAY_DATE} -o ${made}/man1
+    COMMAND spillway completions bash > ${made}/spillway.bash
+    COMMAND spillway completions zsh > ${made}/_spillway
+    COMMAND spillway completions fish > ${made}/spillway.fish
+    COMMAND ${CMAKE_COMMAND} -E create_symlink spillway ${made}/replay
+    COMMAND ${CMAKE_COMMAND} -E create_symlink spillway.fish ${made}/replay.fish
+    COMMAND ${CMAKE_COMMAND} -E touch ${made}/man.stamp
+    COMMENT "Making manual pages and completions"
+    VERBATIM)
+  add_custom_target(spillway_from_help ALL DEPENDS ${made}/man.stamp)
+  install(DIRECTORY ${made}/man1/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  # By the name of the command to complete, which is how bash and fish look for them.
+  set(bash_completions ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${made}/spillway.bash DESTINATION ${bash_completions} RENAME spillway)
+  install(FILES ${made}/replay DESTINATION ${bash_completions})
+  install(FILES ${made}/_spillway DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${made}/spillway.fish ${made}/replay.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
+
+install(TARGETS spillway RUNTIME)
+install(FILES $<TARGET_FILE_DIR:spillway>/replay DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+# As they lie in the sources, so that what a question calls {here}/../../bundled is there.
+set(data ${CMAKE_INSTALL_DATADIR}/spillway)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/share/presets ${PROJECT_SOURCE_DIR}/share/schema DESTINATION ${data})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${data}
+  USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments DESTINATION ${data} USE_SOURCE_PERMISSIONS)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/bundled DESTINATION ${data}
+  PATTERN "training" EXCLUDE PATTERN "record-trace" EXCLUDE)
+
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/LICENSE
+  ${PROJECT_SOURCE_DIR}/CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+
+if(PROJECT_IS_TOP_LEVEL)
+  add_custom_target(uninstall
+    COMMAND ${CMAKE_COMMAND} -DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt -P ${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake
+    COMMENT "Removing what was installed" VERBATIM)
+  include(${CMAKE_CURRENT_LIST_DIR}/packages.cmake)
+endif()
