@@ -1,6 +1,6 @@
-# Sets SPILLWAY_COMMIT, which says in every report which sources a figure came from, and SPILLWAY_DATE, the day of that
-# commit: by git in a clone, by what `git archive` wrote into packaging/commit in a tarball. A clone of another project
-# that holds these sources knows nothing of them.
+# Sets SPILLWAY_COMMIT, which tells in every report which sources a figure came from, and SPILLWAY_DATE, the day of that
+# commit. A clone asks git. A tarball has what `git archive` wrote into packaging/commit. Sources inside another
+# project's clone count as a tarball: that clone's commit is not theirs.
 set(SPILLWAY_COMMIT unknown)
 set(SPILLWAY_DATE "")
 execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --show-prefix

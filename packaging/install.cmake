@@ -1,9 +1,10 @@
-# What `cmake --install` puts where, the target that takes it away again, and packages.
+# Rules of `cmake --install`, the target `uninstall`, and packages.
 
-# The manual and the completions come from the program's own help.
+# The program writes its own manual pages and completions, from its help.
 set(made ${PROJECT_BINARY_DIR}/from-help)
 if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
-  message(WARNING "Without an emulator the program cannot be asked for its manual and completions: none are installed")
+  message(WARNING "The program cannot run here, so its manual pages and completions are not made; "
+    "set CMAKE_CROSSCOMPILING_EMULATOR to have them")
 else()
   set(completions ${made}/spillway.bash ${made}/_spillway ${made}/spillway.fish)
   add_custom_command(OUTPUT ${made}/man.stamp ${completions}
@@ -19,7 +20,7 @@ else()
     VERBATIM)
   add_custom_target(spillway_from_help ALL DEPENDS ${made}/man.stamp)
   install(DIRECTORY ${made}/man1/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-  # By the name of the command to complete, which is how bash and fish look for them.
+  # bash and fish look for a file with the name of the command to complete.
   set(bash_completions ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   install(FILES ${made}/spillway.bash DESTINATION ${bash_completions} RENAME spillway)
   install(FILES ${made}/replay DESTINATION ${bash_completions})
@@ -31,7 +32,7 @@ endif()
 install(TARGETS spillway RUNTIME)
 install(FILES $<TARGET_FILE_DIR:spillway>/replay DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-# As they lie in the sources, so that what a question calls {here}/../../bundled is there.
+# The folders keep their places, because a question refers to {here}/../../bundled.
 set(data ${CMAKE_INSTALL_DATADIR}/spillway)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/share/presets ${PROJECT_SOURCE_DIR}/share/schema DESTINATION ${data})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${data}
@@ -45,8 +46,24 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 
 if(PROJECT_IS_TOP_LEVEL)
+  # CMake's own manifest knows the last installation only, and cpack overwrites it with the paths inside a package.
+  # This list holds all files that were installed from this build tree.
+  set(installed ${PROJECT_BINARY_DIR}/installed-files.txt)
+  install(CODE "
+    if(NOT \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\" MATCHES /_CPack_Packages/)
+      set(files)
+      if(EXISTS \"${installed}\")
+        file(STRINGS \"${installed}\" files)
+      endif()
+      foreach(file IN LISTS CMAKE_INSTALL_MANIFEST_FILES)
+        list(APPEND files \"\$ENV{DESTDIR}\${file}\")
+      endforeach()
+      list(REMOVE_DUPLICATES files)
+      list(JOIN files \"\\n\" files)
+      file(WRITE \"${installed}\" \"\${files}\\n\")
+    endif()")
   add_custom_target(uninstall
-    COMMAND ${CMAKE_COMMAND} -DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt -P ${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake
+    COMMAND ${CMAKE_COMMAND} -DINSTALLED=${installed} -P ${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake
     COMMENT "Removing what was installed" VERBATIM)
   include(${CMAKE_CURRENT_LIST_DIR}/packages.cmake)
 endif()

@@ -4,12 +4,12 @@ set(CPACK_PACKAGE_NAME spillway)
 set(CPACK_PACKAGE_VENDOR "The Spillway maintainers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "storage-tiering laboratory for mixture-of-experts models")
 set(CPACK_PACKAGE_DESCRIPTION "\
-Spillway answers how fast a mixture-of-experts model can decode when its experts
-live on an SSD, and where the rest of the time goes. It records which experts a
-model's router picks, replays the picks against real storage, simulates them
-against modelled storage, and explains the distance between the speed that the
-drive's bandwidth allows and the speed that is achieved. A planner tells what
-would run on a machine and what to buy.
+Spillway answers how fast a mixture-of-experts model can decode when its
+experts live on an SSD, and where the rest of the time goes. It records which
+experts a model's router picks, replays the picks against real storage,
+simulates them against modelled storage, and explains the distance between the
+speed that the drive's bandwidth allows and the speed that is achieved.
+A planner tells what would run on a machine and what to buy.
 .
 A small model and a trace of its router come with the package, so that
 everything works without a download.")
@@ -18,7 +18,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
-# Whoever builds a package answers for it: by $DEBEMAIL and $DEBFULLNAME, as Debian's tools have it, or as git knows them.
+# The builder of a package answers for it, under the name in $DEBFULLNAME and $DEBEMAIL as for Debian's own tools, or
+# under the name that git knows.
 set(name $ENV{DEBFULLNAME})
 set(address $ENV{DEBEMAIL})
 if(NOT name)
@@ -33,7 +34,7 @@ if(NOT name OR NOT address)
   set(name "Unknown builder")
   set(address "root@localhost")
 endif()
-set(SPILLWAY_PACKAGER "${name} <${address}>" CACHE STRING "Who answers for packages that are built here: NAME <ADDRESS>")
+set(SPILLWAY_PACKAGER "${name} <${address}>" CACHE STRING "Maintainer of the packages that are built here: NAME <ADDRESS>")
 set(CPACK_PACKAGE_CONTACT ${SPILLWAY_PACKAGER})
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -45,7 +46,7 @@ set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3, python3-matplotlib")  # for plots
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/deb/prepare.cmake)
 
-# What the preparation needs to know.
+# Read by deb/prepare.cmake.
 set(CPACK_SPILLWAY_DATE ${SPILLWAY_DATE})
 set(CPACK_SPILLWAY_COMMIT ${SPILLWAY_COMMIT})
 set(CPACK_SPILLWAY_DEB ${CMAKE_CURRENT_LIST_DIR}/deb)

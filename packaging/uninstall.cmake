@@ -1,11 +1,9 @@
-# Removes the files that MANIFEST lists, which `cmake --install` wrote, and the folders that are empty without them.
-# $DESTDIR is what it was at the installation.
-if(NOT EXISTS "${MANIFEST}")
-  message(FATAL_ERROR "${MANIFEST} is not there: nothing was installed from this build tree")
+# Removes the files that INSTALLED lists, which `cmake --install` wrote, and the folders that are empty without them.
+if(NOT EXISTS "${INSTALLED}")
+  message(FATAL_ERROR "${INSTALLED} is not there: nothing was installed from this build tree")
 endif()
-file(STRINGS "${MANIFEST}" files)
+file(STRINGS "${INSTALLED}" files)
 foreach(file IN LISTS files)
-  set(file "$ENV{DESTDIR}${file}")
   if(EXISTS "${file}" OR IS_SYMLINK "${file}")
     message(STATUS "Removing: ${file}")
     file(REMOVE "${file}")
@@ -26,4 +24,4 @@ foreach(folder IN LISTS folders)
     get_filename_component(folder "${folder}" DIRECTORY)
   endwhile()
 endforeach()
-file(REMOVE "${MANIFEST}")
+file(REMOVE "${INSTALLED}")

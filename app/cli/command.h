@@ -75,7 +75,7 @@ class Command {
   // A command that has others needs one of them.
   Command subcommand(const std::string& name, const std::string& summary);
   void footer(const std::string& text);
-  void hidden();  // from help, and from what is made of it: for programs, not for people
+  void hidden();  // the help does not show the command, nor do the manual and completions
 
   Option text(const std::string& name, std::string& value, const std::string& help);
   Option texts(const std::string& name, std::vector<std::string>& values, const std::string& help);

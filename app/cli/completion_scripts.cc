@@ -96,6 +96,8 @@ function __spillway_complete
     set -l current (commandline -ct)
     set -l program $words[1]
     set -e words[1]
+    set -l option (string match -r '^--[^=]*=|' -- "$current")
+    set -l value (string sub -s (math (string length -- "$option") + 1) -- "$current")
     if string match -qr '(^|/)replay$' -- $program
         set program (string replace -r 'replay$' spillway -- $program)
         set -p words replay
@@ -103,9 +105,9 @@ function __spillway_complete
     for line in ($program complete -- $words "$current" 2>/dev/null)
         switch $line
             case :files
-                __fish_complete_path (string replace -r '^--[^=]*=' '' -- "$current")
+                printf '%s\n' "$option"(__fish_complete_path "$value")
             case :folders
-                __fish_complete_directories (string replace -r '^--[^=]*=' '' -- "$current") ''
+                printf '%s\n' "$option"(__fish_complete_directories "$value" '')
             case '*'
                 echo $line
         end

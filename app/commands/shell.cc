@@ -10,7 +10,7 @@
 #include "app/commands/families.h"
 #include "host/file.h"
 
-// What a shell and the manual are told of the commands, all of it from the help that the commands declare.
+// Commands that describe the other commands to a shell and to the manual, from the help that each declares.
 namespace spillway {
 namespace {
 

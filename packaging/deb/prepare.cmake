@@ -1,5 +1,5 @@
-# Run by cpack between installing into a folder of its own and packing that: what Debian's policy wants otherwise than
-# `cmake --install` does it.
+# cpack runs this script between installing into a staging folder and packing that folder. The script does what Debian's
+# policy asks for beyond an installation.
 if(NOT CPACK_GENERATOR STREQUAL DEB)
   return()
 endif()
@@ -10,17 +10,17 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-# The licence stands in a file of Debian's form.
+# Debian has the licences of a package in one file of its own form.
 file(REMOVE ${documents}/LICENSE)
 file(COPY ${CPACK_SPILLWAY_DEB}/copyright DESTINATION ${documents})
 
-# The upstream's changelog and the package's.
+# Changes in the sources, and changes in the package.
 file(RENAME ${documents}/CHANGELOG.md ${documents}/changelog)
-string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)  # of $SOURCE_DATE_EPOCH, where that is set
+string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)  # honours $SOURCE_DATE_EPOCH
 configure_file(${CPACK_SPILLWAY_DEB}/changelog.in ${documents}/changelog.Debian @ONLY)
 run(gzip -9n ${documents}/changelog ${documents}/changelog.Debian)
 
-# Compressed pages, and a link that leads to one.
+# Manual pages are compressed, and links lead to the compressed pages.
 file(GLOB pages ${usr}/share/man/man1/*.1)
 foreach(page IN LISTS pages)
   if(IS_SYMLINK ${page})
@@ -32,9 +32,9 @@ foreach(page IN LISTS pages)
   endif()
 endforeach()
 
-# Where Debian's zsh looks for what packages bring.
+# Debian's zsh looks for completions of packages in a folder of its own.
 file(RENAME ${usr}/share/zsh/site-functions ${usr}/share/zsh/vendor-completions)
 
-# A package's scripts run with the system's Python.
+# Scripts of a package run with the system's Python.
 file(GLOB scripts ${usr}/share/spillway/plots/*.py ${usr}/share/spillway/experiments/validate)
 run(sed -i "1s|^#!/usr/bin/env python3$|#!/usr/bin/python3|" ${scripts})

@@ -1,0 +1,26 @@
+# Configures a project below SCRATCH that holds SOURCE by add_subdirectory(). The project gets libraries to link to, and
+# neither tests nor rules to install.
+cmake_minimum_required(VERSION 3.25)
+file(REMOVE_RECURSE ${SCRATCH})
+file(WRITE ${SCRATCH}/source/CMakeLists.txt "
+  cmake_minimum_required(VERSION 3.25)
+  project(parent LANGUAGES CXX)
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY \${CMAKE_BINARY_DIR}/bin)
+  add_subdirectory(${SOURCE} spillway)
+  add_executable(parent parent.cc)
+  target_link_libraries(parent PRIVATE spillway_policies spillway_sim)
+  if(BUILD_TESTING OR TARGET core_tests OR TARGET uninstall OR CPACK_GENERATOR)
+    message(FATAL_ERROR \"spillway brought tests or rules to install into a project that is not its own\")
+  endif()
+")
+file(WRITE ${SCRATCH}/source/parent.cc "#include \"sim/list.h\"\nint main() {}\n")
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${SCRATCH}/source -B ${SCRATCH}/build -G ${GENERATOR}
+  -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_INSTALL_PREFIX=${SCRATCH}/prefix OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${SCRATCH}/build OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+if(EXISTS ${SCRATCH}/prefix)
+  message(FATAL_ERROR "spillway installed files for a project that is not its own")
+endif()
+if(NOT IS_DIRECTORY ${SCRATCH}/build/spillway/share/spillway/presets)
+  message(FATAL_ERROR "the program would not find its presets in a build of another project")
+endif()
+file(REMOVE_RECURSE ${SCRATCH})
