@@ -63,8 +63,8 @@ void BitWidths::set_rest(double bits) {
 
 Result<BitWidths> named_bits(uint32_t bits) {
   if ((bits < 2 || bits > 8) && bits != 16) {
-    return wrong_usage("{} is not a bit width; give 2 to 8, or 16, or widths by name: experts=2.5,rest=4.5",
-                       bits);
+    return wrong_usage(
+        "{} bits are not supported; give 2 to 8, or 16, or widths by name: experts=2.5,rest=4.5", bits);
   }
   BitWidths widths;
   widths.expert = stored(bits);

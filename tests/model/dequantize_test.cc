@@ -27,7 +27,7 @@ std::vector<float> dequantized(TensorType type, const std::vector<std::byte>& by
 
 class DequantizeFixture : public testing::TestWithParam<TensorType> {};
 
-// What ggml itself made of the same blocks.
+// ggml dequantized the same blocks.
 TEST_P(DequantizeFixture, EqualsTheReferenceBitForBit) {
   const TensorTypeInfo& info = tensor_type_info(GetParam());
   std::string name(info.name);
@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Types, DequantizeFixture,
                          });
 
 TEST(Dequantize, ReadsHalfPrecisionWithItsSubnormalsAndInfinities) {
-  // 1, -2, the least subnormal, the greatest, the least normal, 65504, minus infinity, minus zero
+  // 1, -2, the least subnormal, the greatest subnormal, the least normal, 65504, minus infinity, minus zero
   const std::vector<std::byte> bytes = bytes_of(
       {0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00, 0xff, 0x03, 0x00, 0x04, 0xff, 0x7b, 0x00, 0xfc, 0x00, 0x80});
   const std::vector<float> values = dequantized(TensorType::f16, bytes, 8);

@@ -197,8 +197,8 @@ TEST_F(GgufExpertsTest, ContradictedByAKeyMakeNoGeometry) {
   EXPECT_TRUE(mentions(geometry_refusal(add_layer(named, 0)), "key x.expert_count is missing"));
 }
 
-// The models that ship and those beside the repository, if there: their heads are whole, their experts are
-// found, and what the keys say of their shape is what the tensors have.
+// The models in the repository, and those beside it if present: their heads are read whole, their experts are
+// found, and their keys agree with the shapes of the tensors.
 TEST(GgufSamples, AreReadWhole) {
   const test::TemporaryDirectory scratch;
   for (const std::string& name : test::reference_models()) {

@@ -25,8 +25,8 @@ TEST_P(EveryGreedyText, IsTheOneThatLlamaCppWrites) {
   if (is_fine()) {
     EXPECT_EQ(got.tokens, want->tokens);
   }
-  // Where two tokens are about as likely, a rounding decides which, and what follows is another text. Until
-  // there the engines must be of one mind.
+  // Where two tokens are about equally likely, a rounding decides between them, and the texts differ from
+  // there on. Up to that place, the engines must agree.
   std::vector<oracle::Row> until_there(want->logits.begin(), want->logits.begin() + ptrdiff_t(given + same));
   std::vector<oracle::Row> ours(got.logits.begin(), got.logits.begin() + ptrdiff_t(given + same));
   expect_close(oracle::difference(until_there, ours), is_f32());
@@ -39,7 +39,7 @@ TEST_P(EveryGreedyText, IsAsLikelyAsLlamaCppFindsIt) {
   }
   const Answer got = oracle::answer(path(), want->tokens);
   ASSERT_EQ(got.logits.size(), want->logits.size());
-  // F16: one choice of an expert, of 896, hangs on the fourth digit of a router's logit.
+  // In F16, one of 896 choices of an expert depends on the fourth digit of a router's logit.
   expect_close(oracle::difference(want->logits, got.logits), is_f32());
 }
 

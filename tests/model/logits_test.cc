@@ -85,7 +85,7 @@ TEST_P(EveryModelOfAnUnknownType, IsRefusedWithTheTypeAndTheTensor) {
 INSTANTIATE_TEST_SUITE_P(larger, EveryModelOfAnUnknownType,
                          testing::ValuesIn(oracle::larger_models(oracle::kRefusedModes)), oracle::name_of);
 
-// A model that is added to the oracle is tested too, or this fails.
+// Fails when a model is added to the oracle without being tested.
 TEST(Oracle, HasNoModelThatIsNotTested) {
   std::ifstream sums(oracle::beside() / "models.sha256");
   if (!sums) {
@@ -104,7 +104,7 @@ TEST(Oracle, HasNoModelThatIsNotTested) {
   EXPECT_EQ(listed, tested);
 }
 
-// An architecture that is added needs a model in tests/oracle/small/architectures.py.
+// A new architecture needs a model in tests/oracle/small/architectures.py.
 TEST(Oracle, ShipsAModelOfEveryArchitecture) {
   const std::vector<std::string> names = test::reference_models();
   for (const Architecture& architecture : architectures()) {

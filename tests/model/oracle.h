@@ -23,22 +23,22 @@
 #include "runtime/steady_clock.h"
 #include "tests/support/references.h"
 
-// llama.cpp's answers on small models, and ours. The smallest ship in tests/references. Larger ones, of
-// more types of weights, are in SPILLWAY_SHARED_DIR, or where tests/oracle/make_references has made them.
+// llama.cpp's answers on small models, and ours. The smallest models are in tests/references. Larger ones,
+// with more types of weights, are in SPILLWAY_SHARED_DIR or where tests/oracle/make_references has made them.
 namespace spillway::oracle {
 
 namespace fs = std::filesystem;
 using Row = std::vector<float>;
 
-// A model that ships is small-ARCHITECTURE-MODE, another tiny-ARCHITECTURE-MODE; the mode is how its weights
-// are stored. With these it can be run, …
+// Models in the repository are called small-ARCHITECTURE-MODE, others tiny-ARCHITECTURE-MODE; the mode is the
+// type of the weights. Models of these modes can be run, …
 inline const std::vector<std::string> kArchitectures = {"qwen3moe", "qwen35moe"};
 inline const std::vector<std::string> kModes = {
     "f32",       "f16",       "bf16",      "q8_0",      "q4_k",       "mix",         "exps-q2_k",
     "exps-q3_k", "exps-q4_0", "exps-q5_k", "exps-q6_k", "exps-mxfp4", "exps-iq2_xs", "exps-iq2_xxs"};
-// … and these are refused.
+// … and models of these modes are refused.
 inline const std::vector<std::string> kRefusedModes = {"exps-iq3_xxs", "exps-iq4_xs"};
-inline constexpr size_t kPrompt = 8;  // tokens from which the greedy texts of those models go on
+inline constexpr size_t kPrompt = 8;  // tokens that the greedy texts of those models continue
 
 inline std::vector<std::string> larger_models(const std::vector<std::string>& modes) {
   std::vector<std::string> names;
@@ -54,7 +54,7 @@ inline fs::path beside() {
   return fs::path(SPILLWAY_SHARED_DIR) / "oracle";
 }
 
-// Models, and in logits/ and greedy/ what llama.cpp says to them.
+// Returns the folder of the models, with llama.cpp's answers in logits/ and greedy/.
 inline fs::path made() {
   if (const char* folder = std::getenv("SPILLWAY_ORACLE_MODELS")) {
     return folder;
@@ -76,10 +76,11 @@ inline std::optional<fs::path> find_model(const std::string& name) {
   return first_existing({beside() / "models" / (name + ".gguf"), made() / (name + ".gguf")});
 }
 
-// One of llama.cpp's answers; `kind` is `logits` or `greedy`, which are one answer for a model that ships.
+// One of llama.cpp's answers. `kind` is `logits` or `greedy`; for models in the
+// repository both are one answer.
 struct Reference {
   std::vector<TokenId> tokens;  // one a position
-  size_t given = 0;             // of the tokens, which llama.cpp went on from; the others are its text
+  size_t given = 0;             // the first tokens, which llama.cpp continued; the others are its text
   std::vector<Row> logits;      // [position][vocabulary]
   // [position × layer] the experts that llama.cpp's router chose, the likeliest first; may be missing
   std::vector<std::vector<uint16_t>> choices;
@@ -94,7 +95,7 @@ inline std::vector<Row> rows_of(const std::string& bytes, size_t positions, size
   return rows;
 }
 
-// One reason for all, so that tests/run can count them together.
+// All tests give the same reason, so that tests/run can count them together.
 inline constexpr const char* kNoLargerModels =
     "larger models and llama.cpp's answers on them do not ship; tests/oracle/make_references makes them";
 
@@ -124,7 +125,7 @@ inline std::vector<std::vector<uint16_t>> load_choices(const fs::path& router) {
     const Json row = Json::parse(line);
     const auto name = row["name"].get<std::string>();
     constexpr std::string_view kName = "ffn_moe_topk-";
-    // Copies of a node have its name and more.
+    // Copies of a node have more behind the node's name.
     if (name.starts_with(kName) && name.find(' ') == std::string::npos) {
       by_place[{row["pos0"].get<int>(), std::stoi(name.substr(kName.size()))}] =
           row["data"].get<std::vector<uint16_t>>();
@@ -161,7 +162,7 @@ inline TokenId likeliest(const Row& logits) {
   return TokenId(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-// Feeds given tokens, `together` at a time, then `more` greedy ones, and keeps what the model says to each.
+// Feeds given tokens, `together` at a time, then `more` greedy ones, and keeps the model's logits for each.
 class Feed final : public TokenFeed {
  public:
   Feed(std::vector<TokenId> tokens, size_t together, size_t more)
@@ -200,7 +201,7 @@ class Feed final : public TokenFeed {
   std::vector<Row> said_;  // [position][vocabulary]
 };
 
-// A whole model, its experts read from the file when they are asked for.
+// A whole model, whose experts are read from the file when they are needed.
 class Subject {
  public:
   static constexpr uint32_t kContext = 64;
@@ -219,7 +220,7 @@ class Subject {
     return build_model(gguf_, experts_, *weights_, {.context = kContext, .kv = KvType::f32});
   }
 
-  // Runs what `feed` feeds.
+  // Runs the batches of `feed`.
   std::vector<Step> run(Isa isa, unsigned threads, Feed& feed) {
     Result<Model> model = build();
     EXPECT_TRUE(model) << model.error().message;
@@ -270,10 +271,10 @@ class Subject {
 };
 
 struct Answer {
-  std::vector<TokenId> tokens;  // those given, then the greedy ones
+  std::vector<TokenId> tokens;  // the given tokens, then the greedy ones
   std::vector<Row> logits;      // [position][vocabulary]
-  std::vector<std::vector<uint16_t>>
-      choices;  // [position × layer], the likeliest first; of batches, [batch × layer]
+  // [position × layer], or with batches [batch × layer]: the chosen experts, the likeliest first.
+  std::vector<std::vector<uint16_t>> choices;
 };
 
 inline Answer answer(const fs::path& model, const std::vector<TokenId>& tokens, size_t greedy = 0,
@@ -288,7 +289,7 @@ inline Answer answer(const fs::path& model, const std::vector<TokenId>& tokens, 
   return got;
 }
 
-// Kullback-Leibler divergence of a next-token distribution from the true one, in nats.
+// Returns the Kullback-Leibler divergence of a next-token distribution from the true one, in nats.
 inline double divergence(const Row& truth, const Row& other) {
   const auto log_sum = [](const Row& logits) {
     double sum = 0;
@@ -309,7 +310,7 @@ inline double divergence(const Row& truth, const Row& other) {
 
 struct Difference {
   double mean_kl = 0;     // nats
-  double largest = 0;     // of a logit, as a part of the range of llama.cpp's
+  double largest = 0;     // largest difference of a logit, relative to the range of llama.cpp's logits
   size_t same_first = 0;  // positions whose likeliest token is the same
 };
 
@@ -334,7 +335,7 @@ inline Difference difference(const std::vector<Row>& want, const std::vector<Row
   return found;
 }
 
-// A test for one model, by its name, which may not be there unless it ships.
+// A test for one model, by its name. The model may be missing unless it is in the repository.
 class ModelTest : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -351,13 +352,13 @@ class ModelTest : public testing::TestWithParam<std::string> {
 
   const std::string& name() const { return GetParam(); }
   bool is_f32() const { return name().ends_with("-f32"); }
-  // Of the other modes, BF16 among them, activations are rounded so coarsely that sums in another order end
-  // in other roundings, and now and then in another expert: llama.cpp itself differs by 1.2 % of the range
-  // from itself on another processor.
+  // True for modes in which results are comparable closely. In the others, BF16 among them, activations are
+  // rounded so coarsely that a different order of sums leads to other roundings, and now and then to another
+  // expert: llama.cpp itself differs by 1.2 % of the range between two processors.
   bool is_fine() const { return is_f32() || name().ends_with("-f16"); }
   const fs::path& path() const { return path_; }
 
-  // What llama.cpp says, or nothing and the test marked as skipped.
+  // Returns llama.cpp's answer, or nothing after marking the test as skipped.
   std::optional<Reference> reference(const std::string& kind) const {
     std::optional<Reference> found = find_reference(kind, name());
     if (!found) {
@@ -366,7 +367,7 @@ class ModelTest : public testing::TestWithParam<std::string> {
     return found;
   }
 
-  // `exactly`: but for the order of the sums.
+  // `exactly`: equal except for the order of the sums.
   void expect_close(const Difference& found, bool exactly) {
     RecordProperty("mean_kl", fmt::format("{:.3g}", found.mean_kl));
     RecordProperty("largest_difference_of_range", fmt::format("{:.3g}", found.largest));
@@ -382,7 +383,7 @@ class ModelTest : public testing::TestWithParam<std::string> {
   fs::path path_;
 };
 
-// tiny_qwen3moe_exps_q4_0
+// Returns a name such as tiny_qwen3moe_exps_q4_0.
 inline std::string name_of(const testing::TestParamInfo<std::string>& instance) {
   std::string name = instance.param;
   std::replace(name.begin(), name.end(), '-', '_');

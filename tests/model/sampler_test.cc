@@ -130,7 +130,7 @@ TEST(Sampler, DrawsFromTheSoftmaxOfTheTemperedLogits) {
       options.temperature = temperature;
       const std::vector<int> counts = draw_many(options, logits, 100000);
       EXPECT_LT(chi_square(counts, logits, temperature, all), 40) << temperature << " " << seed;
-      EXPECT_GT(chi_square(counts, logits, temperature * 1.1, all), 40) << "the bound tells nothing apart";
+      EXPECT_GT(chi_square(counts, logits, temperature * 1.1, all), 40) << "the bound distinguishes nothing";
     }
   }
 }

@@ -43,9 +43,9 @@ TEST(PlanBytes, FlashMoesBytesPerTokenAreThoseOfFourExpertsALayer) {
   EXPECT_NEAR(double(token_traffic(four, 4, 0).experts), 1.70e9, 0.005e9);
 }
 
-// docs/CLAIMS.md, "Memory of a context": each layer of full attention keeps 2 × key-value heads × head
-// size values. Each other layer keeps, in F32, a state of head size² for each value head and 3 inputs of
-// the convolution.
+// docs/CLAIMS.md, "Memory of a context": 2 × key-value heads × head size values in each layer of
+// full attention. Each other layer has a state, in F32: head size² for each value head, and 3
+// inputs of the convolution.
 TEST(PlanBytes, ContextGrowsInLayersOfFullAttentionOnly) {
   const ModelBytes model = model_bytes(qwen35_122b(), named_bits(4).value());
   EXPECT_EQ(model.full_kv_per_token, 12U * 2 * 2 * 256 * 2);
