@@ -46,7 +46,7 @@ Result<ResidentWeights> ResidentWeights::load(const Gguf& gguf, uint32_t layers,
       }
       weights.loaded_.emplace(tensor.name, place.data());
     }
-    // The bytes are in our own memory now.
+    // The bytes are in our own memory now; a second copy in the page cache would only push other data out.
     file->drop_cached(0, file->size());
   }
   return weights;
