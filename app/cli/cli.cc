@@ -90,18 +90,20 @@ void catch_interrupts() {
 }
 
 void add_commands(Command app, Invocation& invocation) {
+#ifdef SPILLWAY_STORAGE
   add_replay_command(app, invocation);
   add_record_command(app, invocation);
   add_perplexity_command(app, invocation);
-  add_simulate_command(app, invocation);
   add_gap_command(app, invocation);
   add_calibrate_command(app, invocation);
+  add_pack_command(app, invocation);
+#endif
+  add_simulate_command(app, invocation);
   add_curve_command(app, invocation);
   add_plan_command(app, invocation);
   add_sweep_command(app, invocation);
   add_compare_command(app, invocation);
   add_report_command(app, invocation);
-  add_pack_command(app, invocation);
   add_quantize_command(app, invocation);
   add_trace_commands(app, invocation);
   add_list_command(app, invocation);

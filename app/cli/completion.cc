@@ -42,12 +42,6 @@ const ValueKind& kind_of(const std::string& value) {
   return found == kinds.end() ? other : *found;
 }
 
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
-  return text;
-}
-
 // What completes one word, which is `text` so far.
 class Finder {
  public:

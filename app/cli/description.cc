@@ -77,4 +77,10 @@ CommandDescription describe_program(const Command& program) {
   return description;
 }
 
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char character) { return character < ' '; }, ' ');
+  return text;
+}
+
 }  // namespace spillway

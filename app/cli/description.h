@@ -35,4 +35,7 @@ struct CommandDescription {
   const CommandDescription* find(const std::string& command) const;
 };
 
+// Help text without its line breaks and other control characters: the manual and a shell wrap it themselves.
+std::string one_line(std::string text);
+
 }  // namespace spillway

@@ -245,13 +245,6 @@ void add_see_also(std::string& out, const CommandDescription& program, const Com
   }
 }
 
-// Where the help stops a line is where a terminal ends.
-std::string one_line(const std::string& text) {
-  std::string line = text;
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return line;
-}
-
 }  // namespace
 
 bool has_name_of_its_own(const CommandDescription& program, const CommandDescription& command) {

@@ -5,10 +5,12 @@
 
 #include "app/presets/plan_presets.h"
 #include "app/presets/presets.h"
-#include "backends/list.h"
 #include "core/expects.h"
 #include "policies/list.h"
 #include "sim/list.h"
+#ifdef SPILLWAY_STORAGE
+#include "backends/list.h"
+#endif
 
 namespace spillway {
 namespace {
@@ -44,15 +46,18 @@ std::vector<FamilyMember> presets(const std::string& kind) {
 using Family = std::pair<std::string, std::function<std::vector<FamilyMember>()>>;
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> list = {{"backends", [] { return plugins(backends()); }},
-                                           {"policies", [] { return plugins(eviction_policies()); }},
-                                           {"prefetchers", [] { return plugins(prefetchers()); }},
-                                           {"devices", [] { return plugins(device_models()); }},
-                                           {"models", models},
-                                           {"machines", [] { return presets("machines"); }},
-                                           {"drives", [] { return presets("drives"); }},
-                                           {"runtimes", [] { return presets("runtimes"); }},
-                                           {"locality", [] { return presets("locality"); }}};
+  static const std::vector<Family> list = {
+#ifdef SPILLWAY_STORAGE
+      {"backends", [] { return plugins(backends()); }},
+#endif
+      {"policies", [] { return plugins(eviction_policies()); }},
+      {"prefetchers", [] { return plugins(prefetchers()); }},
+      {"devices", [] { return plugins(device_models()); }},
+      {"models", models},
+      {"machines", [] { return presets("machines"); }},
+      {"drives", [] { return presets("drives"); }},
+      {"runtimes", [] { return presets("runtimes"); }},
+      {"locality", [] { return presets("locality"); }}};
   return list;
 }
 

@@ -8,8 +8,6 @@
 #include <ctime>
 #include <fstream>
 
-#include "core/text.h"
-#include "host/linux/device_bytes.h"
 #include "host/linux/proc_text.h"
 #include "host/posix_file.h"
 
@@ -43,27 +41,6 @@ HostFacts describe_host() {
   host.cores = uint32_t(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
   host.memory_bytes = uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
   return host;
-}
-
-StoreFacts describe_files(std::span<const std::string> files) {
-  StoreFacts store;
-  store.files.assign(files.begin(), files.end());
-  std::vector<std::string> file_systems;
-  std::vector<std::string> devices;
-  for (const std::string& file : files) {
-    const Result<DeviceInfo> device = device_below(file);
-    if (!device) {
-      continue;
-    }
-    add_once(file_systems, device->file_system);
-    add_once(devices, describe(*device));
-    if (device->read_ahead_kb) {
-      store.read_ahead_bytes = std::max(store.read_ahead_bytes.value_or(0), *device->read_ahead_kb * kKiB);
-    }
-  }
-  store.file_system = join(file_systems, ", ");
-  store.device = join(devices, "; ");
-  return store;
 }
 
 std::string utc_date() {

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <array>
 #include <cerrno>
@@ -65,7 +67,9 @@ using Pipes = std::array<Pipe, kStreams>;
 // those that they become: main() keeps 0 to 2 open, and the lowest free one, which may be 3, is kept out of
 // the way by then.
 [[noreturn]] void become(char* const* words, const Pipes& pipes, pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+#ifdef __linux__
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // elsewhere a run outlives a sweep that is killed
+#endif
   if (::getppid() != parent) {
     ::_exit(1);  // it was gone before we could ask to be told
   }

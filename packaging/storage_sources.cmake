@@ -1,0 +1,12 @@
+# The sources that need Linux and those that stand on them, as a regular expression for their paths. A build with
+# SPILLWAY_STORAGE=OFF has all the others. (host/linux/proc_text only parses text, so it is among those.)
+string(JOIN "|" SPILLWAY_STORAGE_SOURCES
+  "/backends/"
+  "/host/linux/(cgroup|device_bytes|page_cache|page_memory|peak_memory|process_limits)[.]cc"
+  "/stores/(pack_store|partial_file|scratch_store|stand_in)[.]cc"
+  "/app/calibrate/"
+  "/app/gap/"
+  "/app/commands/(calibrate|gap|pack|perplexity|record|replay)[.]cc"
+  "/app/pack/coactivation[.]cc"
+  "/app/report/storage_facts[.]cc"
+  "/app/run/(feeds|live_model|live_run|replay|rig|store_plan)[.]cc")
