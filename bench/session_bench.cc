@@ -57,7 +57,7 @@ Outcome simulate(uint64_t cache_bytes, const std::string& policy_name) {
   const SourceInfo& info = trace().info();
   Outcome outcome;
   DecisionDigest digest;
-  Observers observers({&outcome.metrics, &digest});
+  Observers observers(outcome.metrics, digest);
   const std::unique_ptr<StepSource> source = trace().cursor();
   const PolicyEnv env{&info, cache_bytes, 1};
   const Made<EvictionPolicy> policy =

@@ -167,8 +167,9 @@ struct StepSeries {
 struct Access {
   ExpertId expert{};
   uint64_t step = 0;  // index of the step during which it happens
-  uint64_t next_use =
-      kNeverUsedAgain;  // from the step when annotated; for a prefetch: `step`, that is, at once
+  // From the step when annotated; for a prefetch: `step`, that is, at once.
+  uint64_t next_use = kNeverUsedAgain;
+  bool prefetch = false;  // a hint asks for it, and no step yet
 };
 
 // Asks "may this expert be evicted now?": true for a resident expert that no step or load holds.

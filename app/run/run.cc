@@ -163,7 +163,6 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
                          const std::string& timeline, FunctionRef<bool()> stop, Report& report) {
   const ModelGeometry& geometry = source.info().geometry;
   DecisionDigest digest;
-  std::vector<Observer*> watching = {&report.metrics, &digest};
   std::unique_ptr<Timeline> drawn;
   if (!timeline.empty()) {
     Result<std::unique_ptr<Timeline>> made = Timeline::create(timeline, geometry, report.command_line);
@@ -171,9 +170,9 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
       return propagate(made);
     }
     drawn = std::move(*made);
-    watching.push_back(drawn.get());
   }
-  Observers observers(watching);
+  Observers observers(report.metrics, digest,
+                      drawn ? std::vector<Observer*>{drawn.get()} : std::vector<Observer*>());
   Pager pager(geometry, {.capacity_bytes = policies.cache_bytes}, *policies.eviction.port, observers);
   Loader loader(geometry, storage.store, storage.backend, storage.arena, pager, storage.clock, observers,
                 storage.config);

@@ -24,8 +24,7 @@ class Belady final : public EvictionPolicy {
   // reason to fetch it.
   uint64_t key(const Access& access) {
     uint64_t& next_use = next_uses_[index_of(access.expert)];
-    const bool demanded = access.next_use > access.step;
-    if (demanded || next_use <= access.step) {
+    if (!access.prefetch || next_use <= access.step) {
       next_use = access.next_use;
     }
     return kNeverUsedAgain - next_use;

@@ -67,7 +67,7 @@ TEST_P(EveryEvictionPolicy, offers_an_admitted_expert_that_may_go_whenever_there
     for (const Step& step : steps) {
       const ExpertId id = step.experts[0];
       const bool prefetch = rng.below(4) == 0;
-      const Access access{id, step.index, prefetch ? step.index : step.next_use[0]};
+      const Access access{id, step.index, prefetch ? step.index : step.next_use[0], prefetch};
       std::set<ExpertId> held;
       for (const ExpertId other : admitted) {
         if (rng.below(8) < seed % 9) {  // from no expert to all of them

@@ -86,12 +86,12 @@ TEST(Belady, keeps_a_prefetched_expert_by_what_its_last_demand_told_of_its_next_
   const auto any = [](ExpertId) { return true; };
   policy->admitted({ExpertId{1}, 0, 50});
   policy->removed(ExpertId{1});
-  policy->admitted({ExpertId{1}, 5, 5});  // prefetched, to be used at step 50
+  policy->admitted(prefetch_of(ExpertId{1}, 5));  // to be used at step 50
   policy->admitted({ExpertId{2}, 6, 40});
   EXPECT_EQ(policy->victim({ExpertId{3}, 7, 8}, any), ExpertId{1});
   policy->touched({ExpertId{2}, 40, 60});
   EXPECT_EQ(policy->victim({ExpertId{3}, 41, 42}, any), ExpertId{2});
-  policy->admitted({ExpertId{4}, 42, 42});  // prefetched, never seen before
+  policy->admitted(prefetch_of(ExpertId{4}, 42));  // never seen before
   EXPECT_EQ(policy->victim({ExpertId{3}, 42, 43}, any), ExpertId{2});
 }
 

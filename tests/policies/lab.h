@@ -46,6 +46,11 @@ class StepList final : public StepSeries {
   std::vector<Step> steps_;
 };
 
+// What a policy is told of an expert that a hint has brought in during `step`.
+inline Access prefetch_of(ExpertId id, uint64_t step) {
+  return {.expert = id, .step = step, .next_use = step, .prefetch = true};
+}
+
 struct Lab {
   SourceInfo source;
   StepList future;
