@@ -95,6 +95,10 @@ struct ExpertStore {
 struct DeviceModel {
   virtual ~DeviceModel() = default;
   virtual Nanoseconds finish(const IoRequest& request, Nanoseconds now) = 0;
+
+  // The bytes that the drives behind a page cache were asked for so far, read-ahead included. Nothing where
+  // every request goes to the drives.
+  virtual std::optional<uint64_t> bytes_behind_page_cache() const { return std::nullopt; }
 };
 
 // ---- time and compute ----

@@ -130,7 +130,7 @@ void Observers::on_all(std::span<const Event> events) {
   }
 }
 
-// Apart from the rest, which runs without further observers are to find short.
+// Stands apart so that the path of runs without further observers stays short.
 [[gnu::noinline]] void Observers::tell_others(const Event& event) {
   for (Observer* observer : others_) {
     observer->on(event);

@@ -46,7 +46,8 @@ Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& 
 }  // namespace
 
 EvictionPlugin belady() {
-  return plugin("belady", "the expert whose next use is farthest away goes first: the bound", make);
+  return plugin("belady", "the expert whose next use is farthest away goes first: the bound", make,
+                {.knows_future = true, .rule = EvictionRule::farthest_next_use});
 }
 
 }  // namespace spillway::eviction

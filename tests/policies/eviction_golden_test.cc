@@ -1,4 +1,5 @@
 #include "tests/policies/lab.h"
+#include "tests/support/make_plugin.h"
 
 // Numbers from the literature.
 namespace spillway {
@@ -98,7 +99,7 @@ TEST(Belady, keeps_a_prefetched_expert_by_what_its_last_demand_told_of_its_next_
 TEST(Belady, is_refused_by_a_source_that_does_not_know_the_next_use) {
   Lab lab(1, 10, 1);
   lab.source.has_next_use = false;
-  const auto made = make_plugin(eviction_policies(), "eviction policy", "belady", lab.env(4));
+  const auto made = make_plugin(eviction_policies(), "belady", lab.env(4));
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().kind, ErrorKind::usage);
   EXPECT_NE(made.error().message.find("next use"), std::string::npos);

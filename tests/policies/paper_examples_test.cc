@@ -1,4 +1,5 @@
 #include "tests/policies/lab.h"
+#include "tests/support/make_plugin.h"
 
 // Short streams worked out on paper, step by step, by the rules of each policy's authors.
 namespace spillway {
@@ -244,7 +245,7 @@ TEST(PolicyOptions, ThatMakeNoSenseAreRefusedByName) {
                                                                     {"wtinylfu:sample=0", "sample"},
                                                                     {"wtinylfu:sample=2000000", "sample"}};
   for (const auto& [spec, option] : refused) {
-    const auto made = make_plugin(eviction_policies(), "eviction policy", spec, lab.env(4));
+    const auto made = make_plugin(eviction_policies(), spec, lab.env(4));
     ASSERT_FALSE(made.has_value()) << spec;
     EXPECT_EQ(made.error().kind, ErrorKind::usage) << spec;
     EXPECT_NE(made.error().message.find(option), std::string::npos) << made.error().message;
