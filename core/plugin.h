@@ -31,7 +31,7 @@ struct Choice {
   friend bool operator==(const Choice& a, const Choice& b) { return a.resolved == b.resolved; }
 };
 
-// One member of a family of implementations of `Port`: what one file offers, and its list.cc lists.
+// One member of a family of implementations of `Port`, as its file offers it and list.cc lists it.
 template <class Port, class Env>
 struct Plugin {
   std::string name;
@@ -59,7 +59,7 @@ Plugin<Port, Env> plugin(std::string name, std::string summary,
   return {std::move(name), std::move(summary), describe_options<O>(), choose};
 }
 
-// The same where the traits are those of every choice of options: for most plug-ins, none.
+// Builds it for a plug-in whose traits are the same whatever its options are: most have none.
 template <class Port, class Env, class O>
 Plugin<Port, Env> plugin(std::string name, std::string summary,
                          Result<std::unique_ptr<Port>> (*make)(const O& options, const Env& env),
@@ -99,7 +99,7 @@ class Family {
     return wrong_usage("there is no {} '{}'; there are: {}", noun_, spec->name, known);
   }
 
-  // The same of a text that the program itself has written: a default.
+  // Chooses by a text that the program itself has written, such as a default: the text cannot be wrong.
   Choice<Port, Env> known(std::string_view text) const {
     Result<Choice<Port, Env>> chosen = choose(text);
     Ensures(chosen.has_value());

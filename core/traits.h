@@ -7,8 +7,8 @@ namespace spillway {
 // The rules of eviction that a miss-ratio curve computes by itself, without a pager (sim/curve/).
 enum class EvictionRule : uint8_t { other, least_recent, first_in, least_frequent, farthest_next_use };
 
-// What a plug-in's name and options tell about it, known before anything is made or opened. Whoever needs
-// such a fact reads it here and searches no text. Most plug-ins have none of these traits and say nothing.
+// Facts about a plug-in that follow from its name and options, before anything is made or opened. Code that
+// needs such a fact reads the trait and searches no text. Most plug-ins have none of them.
 struct Traits {
   bool does_nothing = false;  // proposes nothing, or reads nothing: the family's baseline
   bool is_random = false;     // another seed makes another run of it

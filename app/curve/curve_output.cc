@@ -5,6 +5,7 @@
 
 #include "app/cli/printable.h"
 #include "app/curve/curve.h"
+#include "app/report/traits.h"
 #include "core/json.h"
 
 namespace spillway {
@@ -123,6 +124,7 @@ Json point_json(const CurveStudy& study, const CurvePoint& point) {
     layers.push_back(layer_counts(study.stream, point.hits, layer).hit_ratio());
   }
   return {{"policy", point.policy.text},
+          {"traits", to_json(point.policy.traits)},
           {"cache_bytes", point.cache_bytes},
           {"accesses", all.accesses},
           {"hits", all.hits},

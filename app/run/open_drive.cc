@@ -161,7 +161,7 @@ Result<void> take_profile(const DriveChoice& choice, std::string_view text, Open
   return {};
 }
 
-// What the drive is, in words.
+// Describes the drive in words.
 std::string describe(std::string_view text, const OpenDrive& drive) {
   std::string description = drive.model.resolved;
   if (drive.drives > 1) {

@@ -133,6 +133,7 @@ Report begin_report(std::string command, const CacheOptions& options, const Invo
   report.date = utc_date();
   report.host = describe_host();
   report.seed = options.seed;
+  report.traits = {options.evict.traits, options.prefetch.traits};
   report.metrics = Metrics(options.warm_up);
   report.config = {{"cache_bytes", fmt::format("{}", options.cache.count)},
                    {"evict", options.evict.resolved},

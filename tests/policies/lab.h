@@ -47,7 +47,7 @@ class StepList final : public StepSeries {
   std::vector<Step> steps_;
 };
 
-// What a policy is told of an expert that a hint has brought in during `step`.
+// The access by which a policy is told of an expert that a hint brings in during `step`.
 inline Access prefetch_of(ExpertId id, uint64_t step) {
   return {.expert = id, .step = step, .next_use = step, .prefetch = true};
 }
