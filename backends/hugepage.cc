@@ -3,10 +3,10 @@
 #include <cerrno>
 
 #include "backends/instant_queue.h"
-#include "backends/list.h"
 #include "backends/mapped_files.h"
 #include "backends/staged_copy.h"
 #include "backends/worker_pool.h"
+#include "core/plugins.h"
 #include "host/linux/page_memory.h"
 
 // Newer than Debian 12's libc headers (Linux 6.1).
@@ -14,7 +14,7 @@
 #define MADV_COLLAPSE 25
 #endif
 
-namespace spillway {
+namespace spillway::backend {
 namespace {
 
 struct HugepageOptions {
@@ -200,9 +200,10 @@ Result<std::unique_ptr<Backend>> make(const HugepageOptions& options, const Back
 
 }  // namespace
 
-BackendPlugin hugepage_backend() {
+BackendPlugin hugepage() {
   return plugin<Backend, BackendEnv, HugepageOptions>(
-      "hugepage", "the store mapped by 2 MiB pages, or copied into them once", make);
+      "hugepage", "the store mapped by 2 MiB pages, or copied into them once", make,
+      [](const HugepageOptions& options) { return Traits{.is_staged = options.stage}; });
 }
 
-}  // namespace spillway
+}  // namespace spillway::backend

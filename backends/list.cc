@@ -1,13 +1,16 @@
 #include "backends/list.h"
 
-#include <vector>
-
 namespace spillway {
 
-std::span<const BackendPlugin> backends() {
-  static const std::vector<BackendPlugin> kList = {null_backend(), pread_backend(), mmap_backend(),
-                                                   uring_backend(), hugepage_backend()};
-  return kList;
+// Each name here is a file of that name.
+namespace backend {
+BackendPlugin null(), pread(), mmap(), uring(), hugepage();
+}
+
+const BackendFamily& backends() {
+  using namespace backend;
+  static const BackendFamily family("backend", {null(), pread(), mmap(), uring(), hugepage()});
+  return family;
 }
 
 }  // namespace spillway

@@ -4,11 +4,11 @@
 #include <array>
 #include <cerrno>
 
-#include "backends/list.h"
 #include "backends/mapped_files.h"
 #include "backends/worker_pool.h"
+#include "core/plugins.h"
 
-namespace spillway {
+namespace spillway::backend {
 namespace {
 
 struct MmapOptions {
@@ -107,9 +107,9 @@ Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendE
 
 }  // namespace
 
-BackendPlugin mmap_backend() {
+BackendPlugin mmap() {
   return plugin<Backend, BackendEnv, MmapOptions>(
       "mmap", "the store mapped into memory: no copy, the page cache is the cache", make);
 }
 
-}  // namespace spillway
+}  // namespace spillway::backend

@@ -1,8 +1,8 @@
 #include "backends/instant_queue.h"
-#include "backends/list.h"
 #include "backends/worker_pool.h"
+#include "core/plugins.h"
 
-namespace spillway {
+namespace spillway::backend {
 namespace {
 
 struct NullOptions {
@@ -51,8 +51,9 @@ Result<std::unique_ptr<Backend>> make(const NullOptions& options, const BackendE
 
 }  // namespace
 
-BackendPlugin null_backend() {
-  return plugin<Backend, BackendEnv, NullOptions>("null", "completes at once and reads nothing", make);
+BackendPlugin null() {
+  return plugin<Backend, BackendEnv, NullOptions>("null", "completes at once and reads nothing", make,
+                                                  {.does_nothing = true});
 }
 
-}  // namespace spillway
+}  // namespace spillway::backend

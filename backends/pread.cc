@@ -1,10 +1,10 @@
 #include <cerrno>
 
-#include "backends/list.h"
 #include "backends/store_files.h"
 #include "backends/worker_pool.h"
+#include "core/plugins.h"
 
-namespace spillway {
+namespace spillway::backend {
 namespace {
 
 struct PreadOptions {
@@ -71,9 +71,10 @@ Result<std::unique_ptr<Backend>> make(const PreadOptions& options, const Backend
 
 }  // namespace
 
-BackendPlugin pread_backend() {
+BackendPlugin pread() {
   return plugin<Backend, BackendEnv, PreadOptions>(
-      "pread", "threads that call pread(), through the page cache or past it", make);
+      "pread", "threads that call pread(), through the page cache or past it", make,
+      [](const PreadOptions& options) { return Traits{.is_direct = options.direct}; });
 }
 
-}  // namespace spillway
+}  // namespace spillway::backend

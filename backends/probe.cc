@@ -34,18 +34,18 @@ std::array<std::string, 2> specs(const Setting& setting) {
 Result<std::unique_ptr<Backend>> make_backend(std::span<const std::string> files, const Setting& setting,
                                               std::span<std::byte> memory, bool& refused) {
   const std::array<std::string, 2> how = specs(setting);
-  Result<Made<Backend>> made = make_plugin(backends(), "backend", how[refused ? 1 : 0], BackendEnv{files});
+  Result<std::unique_ptr<Backend>> made = backends().known(how[refused ? 1 : 0]).make({files});
   if (!made && !refused) {
     refused = true;
-    made = make_plugin(backends(), "backend", how[1], BackendEnv{files});
+    made = backends().known(how[1]).make({files});
   }
   if (!made) {
-    return propagate(made);
+    return made;
   }
-  if (Result<void> attached = made->port->attach(memory); !attached) {
+  if (Result<void> attached = (*made)->attach(memory); !attached) {
     return propagate(attached);
   }
-  return std::move(made->port);
+  return made;
 }
 
 }  // namespace

@@ -4,12 +4,12 @@
 #include <cstring>
 #include <deque>
 
-#include "backends/list.h"
 #include "backends/store_files.h"
 #include "backends/uring_ring.h"
 #include "core/expects.h"
+#include "core/plugins.h"
 
-namespace spillway {
+namespace spillway::backend {
 namespace {
 
 struct UringOptions {
@@ -379,9 +379,10 @@ Result<std::unique_ptr<Backend>> make(const UringOptions& options, const Backend
 
 }  // namespace
 
-BackendPlugin uring_backend() {
+BackendPlugin uring() {
   return plugin<Backend, BackendEnv, UringOptions>(
-      "uring", "io_uring past the page cache into registered memory", make);
+      "uring", "io_uring past the page cache into registered memory", make,
+      [](const UringOptions& options) { return Traits{.is_direct = options.direct}; });
 }
 
-}  // namespace spillway
+}  // namespace spillway::backend

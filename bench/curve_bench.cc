@@ -81,8 +81,7 @@ uint64_t hits_by_pager(const std::string& policy_name, CacheSemantics semantics,
   singles.annotate_next_use();
   const MemoryTrace& asked = semantics == CacheSemantics::step ? trace : singles;
   const PolicyEnv env{&asked.info(), capacity, 1};
-  const std::unique_ptr<EvictionPolicy> policy =
-      std::move(make_plugin(eviction_policies(), "eviction policy", policy_name, env)->port);
+  const std::unique_ptr<EvictionPolicy> policy = std::move(*eviction_policies().known(policy_name).make(env));
   return run_cache(*asked.cursor(), *policy, capacity)->decode.hits;
 }
 

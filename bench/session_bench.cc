@@ -57,19 +57,18 @@ Outcome simulate(uint64_t cache_bytes, const std::string& policy_name) {
   const SourceInfo& info = trace().info();
   Outcome outcome;
   DecisionDigest digest;
-  Observers observers({&outcome.metrics, &digest});
+  Observers observers(outcome.metrics, digest);
   const std::unique_ptr<StepSource> source = trace().cursor();
   const PolicyEnv env{&info, cache_bytes, 1};
-  const Made<EvictionPolicy> policy =
-      must(make_plugin(eviction_policies(), "eviction policy", policy_name, env));
-  const Made<Prefetcher> none = must(make_plugin(prefetchers(), "prefetcher", "none", env));
+  const std::unique_ptr<EvictionPolicy> policy = must(eviction_policies().known(policy_name).make(env));
+  const std::unique_ptr<Prefetcher> none = must(prefetchers().known("none").make(env));
   const std::unique_ptr<Compute> compute = must(make_paced_compute({}, info));
   const UnmadeStore store = imagined_store(info.geometry);
   VirtualClock clock;
-  SimulatedBackend backend(must(make_plugin(device_models(), "device", kDevice, {1})).port, clock, {});
-  Pager pager(info.geometry, {.capacity_bytes = cache_bytes}, *policy.port, observers);
+  SimulatedBackend backend(must(device_models().known(kDevice).make({1})), clock, {});
+  Pager pager(info.geometry, {.capacity_bytes = cache_bytes}, *policy, observers);
   Loader loader(info.geometry, store, backend, nullptr, pager, clock, observers, {});
-  Session session({*source, *none.port, pager, loader, *compute, clock, observers});
+  Session session({*source, *none, pager, loader, *compute, clock, observers});
   const Result<void> ran = session.run([] { return false; });
   if (!ran) {
     fmt::print(stderr, "session_bench: {}\n", ran.error().message);

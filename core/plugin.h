@@ -2,98 +2,113 @@
 
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "core/expects.h"
 #include "core/options.h"
 #include "core/result.h"
+#include "core/traits.h"
 
+// A plug-in is chosen once, at the command line, and handed on as a value:
+//
+//   `uring:depth=8` → Family::choose() → Choice → make(env), as often as one is needed → the port
+//
+// Nothing behind the command line reads the text again.
 namespace spillway {
 
-template <class Port>
-struct Made {
-  std::unique_ptr<Port> port;
-  std::string resolved;  // the spec with every option spelled out
+// A plug-in with the options it was given.
+template <class Port, class Env>
+struct Choice {
+  std::string text;      // as it was written
+  std::string resolved;  // with every option spelled out
+  Traits traits;
+  std::function<Result<std::unique_ptr<Port>>(const Env&)> make;
+
+  // Equal choices make equal ports, however they were written.
+  friend bool operator==(const Choice& a, const Choice& b) { return a.resolved == b.resolved; }
 };
 
-// One member of a family of implementations of `Port`. A family is the list its list.cc returns: adding a
-// member is one file that makes one of these and one entry there. `Env` is what every member of the family
-// may need to be made.
+// One member of a family of implementations of `Port`, as its file offers it and list.cc lists it.
 template <class Port, class Env>
 struct Plugin {
   std::string name;
   std::string summary;
   std::vector<OptionInfo> options;
-  std::function<Result<std::string>(const Spec&)> resolve;  // checks the options; makes nothing
-  std::function<Result<std::unique_ptr<Port>>(const Spec&, const Env&)> make;
+  std::function<Result<Choice<Port, Env>>(const Spec&)> choose;  // checks the options; makes nothing
 };
 
-// Builds the list entry from the options struct and a function that makes the port from options that are
-// parsed.
+// Builds the list entry from a function that makes the port from parsed options, and from one that tells the
+// traits of such options.
 template <class Port, class Env, class O>
 Plugin<Port, Env> plugin(std::string name, std::string summary,
-                         Result<std::unique_ptr<Port>> (*make)(const O& options, const Env& env)) {
-  const auto resolve = [](const Spec& spec) -> Result<std::string> {
+                         Result<std::unique_ptr<Port>> (*make)(const O& options, const Env& env),
+                         std::type_identity_t<std::function<Traits(const O& options)>> traits) {
+  const auto choose = [make, traits](const Spec& spec) -> Result<Choice<Port, Env>> {
     Result<O> options = parse_options<O>(spec);
     if (!options) {
       return propagate(options);
     }
-    return resolved_spec(spec.name, *options);
+    return Choice<Port, Env>{.text = {},
+                             .resolved = resolved_spec(spec.name, *options),
+                             .traits = traits(*options),
+                             .make = [make, chosen = *options](const Env& env) { return make(chosen, env); }};
   };
-  const auto make_it = [make](const Spec& spec, const Env& env) -> Result<std::unique_ptr<Port>> {
-    Result<O> options = parse_options<O>(spec);
-    if (!options) {
-      return propagate(options);
+  return {std::move(name), std::move(summary), describe_options<O>(), choose};
+}
+
+// Builds it for a plug-in whose traits are the same whatever its options are: most have none.
+template <class Port, class Env, class O>
+Plugin<Port, Env> plugin(std::string name, std::string summary,
+                         Result<std::unique_ptr<Port>> (*make)(const O& options, const Env& env),
+                         Traits traits = {}) {
+  return plugin(std::move(name), std::move(summary), make, [traits](const O&) { return traits; });
+}
+
+// All implementations of `Port`. Adding one takes a file that makes a Plugin, and an entry in the list.cc
+// that makes the family. `Env` is what the members may need to be made.
+template <class Port, class Env>
+class Family {
+ public:
+  // `noun` names a member in errors: "backend".
+  Family(std::string noun, std::vector<Plugin<Port, Env>> members)
+      : noun_(std::move(noun)), members_(std::move(members)) {}
+
+  auto begin() const { return members_.begin(); }
+  auto end() const { return members_.end(); }
+
+  // Reads NAME or NAME:key=value,… and makes nothing yet. The error tells which names or options there are.
+  Result<Choice<Port, Env>> choose(std::string_view text) const {
+    Result<Spec> spec = parse_spec(text);
+    if (!spec) {
+      return propagate(spec);
     }
-    return make(*options, env);
-  };
-  return {std::move(name), std::move(summary), describe_options<O>(), resolve, make_it};
-}
-
-// The member that `spec` names. `family` names the list in the error: "backend".
-template <class Port, class Env>
-Result<const Plugin<Port, Env>*> find_plugin(std::span<const Plugin<Port, Env>> list, const char* family,
-                                             const Spec& spec) {
-  std::string known;
-  for (const Plugin<Port, Env>& entry : list) {
-    if (entry.name == spec.name) {
-      return &entry;
+    std::string known;
+    for (const Plugin<Port, Env>& member : members_) {
+      if (member.name == spec->name) {
+        Result<Choice<Port, Env>> chosen = member.choose(*spec);
+        if (chosen) {
+          chosen->text = text;
+        }
+        return chosen;
+      }
+      known += known.empty() ? member.name : ", " + member.name;
     }
-    known += known.empty() ? entry.name : ", " + entry.name;
+    return wrong_usage("there is no {} '{}'; there are: {}", noun_, spec->name, known);
   }
-  return wrong_usage("there is no {} '{}'; there are: {}", family, spec.name, known);
-}
 
-// Checks `text` (NAME or NAME:key=value,…) without making anything: the spec with every option spelled out.
-template <class Port, class Env>
-Result<std::string> resolve_plugin(std::span<const Plugin<Port, Env>> list, const char* family,
-                                   std::string_view text) {
-  Result<Spec> spec = parse_spec(text);
-  if (!spec) {
-    return propagate(spec);
+  // Chooses by a text that the program itself has written, such as a default: the text cannot be wrong.
+  Choice<Port, Env> known(std::string_view text) const {
+    Result<Choice<Port, Env>> chosen = choose(text);
+    Ensures(chosen.has_value());
+    return std::move(*chosen);
   }
-  Result<const Plugin<Port, Env>*> entry = find_plugin(list, family, *spec);
-  if (!entry) {
-    return propagate(entry);
-  }
-  return (*entry)->resolve(*spec);
-}
 
-// Makes what `text` asks for.
-template <class Port, class Env>
-Result<Made<Port>> make_plugin(std::span<const Plugin<Port, Env>> list, const char* family,
-                               std::string_view text, const Env& env) {
-  Result<std::string> resolved = resolve_plugin(list, family, text);
-  if (!resolved) {
-    return propagate(resolved);
-  }
-  const Result<Spec> spec = parse_spec(text);
-  Result<std::unique_ptr<Port>> port = (*find_plugin(list, family, *spec))->make(*spec, env);
-  if (!port) {
-    return propagate(port);
-  }
-  return Made<Port>{std::move(*port), std::move(*resolved)};
-}
+ private:
+  std::string noun_;
+  std::vector<Plugin<Port, Env>> members_;
+};
 
 }  // namespace spillway

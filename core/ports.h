@@ -95,6 +95,10 @@ struct ExpertStore {
 struct DeviceModel {
   virtual ~DeviceModel() = default;
   virtual Nanoseconds finish(const IoRequest& request, Nanoseconds now) = 0;
+
+  // The bytes that the drives behind a page cache were asked for so far, read-ahead included. Nothing where
+  // every request goes to the drives.
+  virtual std::optional<uint64_t> bytes_behind_page_cache() const { return std::nullopt; }
 };
 
 // ---- time and compute ----
@@ -167,8 +171,9 @@ struct StepSeries {
 struct Access {
   ExpertId expert{};
   uint64_t step = 0;  // index of the step during which it happens
-  uint64_t next_use =
-      kNeverUsedAgain;  // from the step when annotated; for a prefetch: `step`, that is, at once
+  // From the step when annotated; for a prefetch: `step`, that is, at once.
+  uint64_t next_use = kNeverUsedAgain;
+  bool prefetch = false;  // a hint asks for it, and no step yet
 };
 
 // Asks "may this expert be evicted now?": true for a resident expert that no step or load holds.

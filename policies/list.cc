@@ -1,7 +1,5 @@
 #include "policies/list.h"
 
-#include <array>
-
 namespace spillway {
 
 // Each name here is that of a file in eviction/ or prefetch/.
@@ -13,17 +11,19 @@ namespace prefetch {
 PrefetchPlugin none(), last_token(), popular(), markov(), recorded(), router(), oracle();
 }
 
-std::span<const EvictionPlugin> eviction_policies() {
+const EvictionFamily& eviction_policies() {
   using namespace eviction;
-  static const std::array list = {lru(),    fifo(), lfu(),      layer_lru(),   clock(),  sieve(),
-                                  s3fifo(), arc(),  wtinylfu(), least_stale(), random(), belady()};
-  return list;
+  static const EvictionFamily family(
+      "eviction policy", {lru(), fifo(), lfu(), layer_lru(), clock(), sieve(), s3fifo(), arc(), wtinylfu(),
+                          least_stale(), random(), belady()});
+  return family;
 }
 
-std::span<const PrefetchPlugin> prefetchers() {
+const PrefetchFamily& prefetchers() {
   using namespace prefetch;
-  static const std::array list = {none(), last_token(), popular(), markov(), recorded(), router(), oracle()};
-  return list;
+  static const PrefetchFamily family(
+      "prefetcher", {none(), last_token(), popular(), markov(), recorded(), router(), oracle()});
+  return family;
 }
 
 }  // namespace spillway

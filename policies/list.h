@@ -1,12 +1,10 @@
 #pragma once
 
-#include <span>
-
 #include "core/plugins.h"
 
 namespace spillway {
 
-std::span<const EvictionPlugin> eviction_policies();
-std::span<const PrefetchPlugin> prefetchers();
+const EvictionFamily& eviction_policies();
+const PrefetchFamily& prefetchers();
 
 }  // namespace spillway

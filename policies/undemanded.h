@@ -16,9 +16,7 @@ class Undemanded {
  public:
   explicit Undemanded(uint32_t experts) : undemanded_(experts, false) {}
 
-  void admitted(const Access& access) {
-    undemanded_[index_of(access.expert)] = access.next_use <= access.step;
-  }
+  void admitted(const Access& access) { undemanded_[index_of(access.expert)] = access.prefetch; }
   bool contains(ExpertId id) const { return undemanded_[index_of(id)]; }
 
   // Returns true when this demand is the use that `id` was prefetched for.

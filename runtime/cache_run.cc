@@ -10,11 +10,7 @@ Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t 
                            uint64_t warm_up_passes, Observer* also) {
   Metrics metrics(warm_up_passes);
   DecisionDigest digest;
-  std::vector<Observer*> watching = {&metrics, &digest};
-  if (also != nullptr) {
-    watching.push_back(also);
-  }
-  Observers observers(std::move(watching));
+  Observers observers(metrics, digest, also == nullptr ? std::vector<Observer*>() : std::vector{also});
   Pager pager(source.info().geometry, {.capacity_bytes = capacity_bytes}, policy, observers);
   PassMeter passes(observers);
   Step step;

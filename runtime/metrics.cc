@@ -114,35 +114,25 @@ Nanoseconds quantile(std::vector<Nanoseconds> values, double share) {
   return values[index];
 }
 
-Observers::Observers(std::vector<Observer*> list) : list_(std::move(list)) {
-  if (list_.size() == 2) {
-    metrics_ = dynamic_cast<Metrics*>(list_[0]);
-    digest_ = dynamic_cast<DecisionDigest*>(list_[1]);
-  }
-}
-
 void Observers::on(const Event& event) {
-  if (metrics_ == nullptr || digest_ == nullptr) {
-    tell_all(event);
-  } else {
-    digest_->on(event);
-    metrics_->on(event);
+  digest_.on(event);
+  metrics_.on(event);
+  if (!others_.empty()) {
+    tell_others(event);
   }
 }
 
 void Observers::on_all(std::span<const Event> events) {
-  if (metrics_ == nullptr || digest_ == nullptr) {
-    for (Observer* observer : list_) {
-      observer->on_all(events);
-    }
-  } else {
-    digest_->on_all(events);
-    metrics_->on_all(events);
+  digest_.on_all(events);
+  metrics_.on_all(events);
+  for (Observer* observer : others_) {
+    observer->on_all(events);
   }
 }
 
-[[gnu::noinline]] void Observers::tell_all(const Event& event) {
-  for (Observer* observer : list_) {
+// Stands apart so that the path of runs without further observers stays short.
+[[gnu::noinline]] void Observers::tell_others(const Event& event) {
+  for (Observer* observer : others_) {
     observer->on(event);
   }
 }

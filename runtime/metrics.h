@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/digest.h"
@@ -83,21 +84,24 @@ class Metrics final : public Observer {
 // one of the measured values. Zero when there are none.
 Nanoseconds quantile(std::vector<Nanoseconds> values, double share);
 
-// Passes each event on to every observer of a list. The pair that nearly every run has, metrics and
-// a digest, is called directly: a simulation has tens of millions of events a second, and calls through the
-// port would cost as much as what is done there.
+// Passes each event on to metrics and a digest, which every run has, and to further observers. The two are
+// called directly: a simulation has tens of millions of events a second, and calls through the port would
+// cost as much as what is done there.
 class Observers final : public Observer {
  public:
-  explicit Observers(std::vector<Observer*> list);
+  // All of them outlive this.
+  Observers(Metrics& metrics, DecisionDigest& digest, std::vector<Observer*> others = {})
+      : metrics_(metrics), digest_(digest), others_(std::move(others)) {}
+
   void on(const Event& event) override;
   void on_all(std::span<const Event> events) override;
 
  private:
-  void tell_all(const Event& event);
+  void tell_others(const Event& event);
 
-  std::vector<Observer*> list_;
-  Metrics* metrics_ = nullptr;  // with digest_: all of the list, if there are both
-  DecisionDigest* digest_ = nullptr;
+  Metrics& metrics_;
+  DecisionDigest& digest_;
+  std::vector<Observer*> others_;
 };
 
 }  // namespace spillway

@@ -178,7 +178,8 @@ bool Pager::start_prefetch() {
   Entry& hinted = entry(expert);
   hinted.hinted = false;
   Expects(hinted.state == State::absent);  // whoever is looked up has its layer's hints forgotten before
-  if (!make_room({expert, step_, step_}, bytes)) {
+  const Access hint{.expert = expert, .step = step_, .next_use = step_, .prefetch = true};
+  if (!make_room(hint, bytes)) {
     tell_decided();  // what left before it was clear that it would not be enough
     return false;
   }
@@ -189,7 +190,7 @@ bool Pager::start_prefetch() {
   hinted.unused_prefetch = true;
   used_bytes_ += bytes;
   on_hint_.push_back(expert);
-  policy_.admitted({expert, step_, step_});
+  policy_.admitted(hint);
   emit(EventKind::prefetch, expert, bytes);
   commands_.push_back({PagerCommand::Kind::load, true, expert});
   tell_decided();

@@ -44,16 +44,17 @@ double median_of(std::vector<double>& values) {
   return gsl_stats_median_from_sorted_data(values.data(), 1, values.size());
 }
 
-std::unique_ptr<DeviceModel> make_model(const std::string& spec) {
-  Result<Made<DeviceModel>> made = make_plugin(device_models(), "device model", spec, DeviceEnv{});
+std::unique_ptr<DeviceModel> make_model(const DeviceChoice& model) {
+  Result<std::unique_ptr<DeviceModel>> made = model.make({});
   Ensures(made.has_value());  // the fits below stay within what the models accept
-  return std::move(made->port);
+  return std::move(*made);
 }
 
 double median_error(const std::string& spec, const AccessMethod& method) {
+  const DeviceChoice model = device_models().known(spec);
   std::vector<double> errors;
   for (const LoadPoint& point : method.random) {
-    const double modelled = steady_bandwidth(*make_model(spec), point.block_bytes, point.depth);
+    const double modelled = steady_bandwidth(*make_model(model), point.block_bytes, point.depth);
     errors.push_back(std::abs(modelled / point.bytes_per_s - 1));
   }
   return median_of(errors);
@@ -117,10 +118,10 @@ struct QueueingSearch {
   // Returns the mean of the squared log ratios: twice as fast counts as much as half as fast.
   static double error(const gsl_vector* logs, void* self) {
     const auto& search = *static_cast<const QueueingSearch*>(self);
-    const std::string text = search.spec(logs);
+    const DeviceChoice model = device_models().known(search.spec(logs));
     double sum = 0;
     for (const LoadPoint& point : search.method->random) {
-      const double modelled = steady_bandwidth(*make_model(text), point.block_bytes, point.depth);
+      const double modelled = steady_bandwidth(*make_model(model), point.block_bytes, point.depth);
       const double ratio = std::log(modelled / point.bytes_per_s);
       sum += ratio * ratio;
     }

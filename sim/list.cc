@@ -1,7 +1,5 @@
 #include "sim/list.h"
 
-#include <array>
-
 namespace spillway {
 
 // Each name here is that of a file in devices/.
@@ -9,10 +7,10 @@ namespace device {
 DevicePlugin linear(), queueing(), bucket(), table();
 }
 
-std::span<const DevicePlugin> device_models() {
+const DeviceFamily& device_models() {
   using namespace device;
-  static const std::array list = {linear(), queueing(), bucket(), table()};
-  return list;
+  static const DeviceFamily family("device model", {linear(), queueing(), bucket(), table()});
+  return family;
 }
 
 }  // namespace spillway

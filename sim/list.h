@@ -1,11 +1,9 @@
 #pragma once
 
-#include <span>
-
 #include "core/plugins.h"
 
 namespace spillway {
 
-std::span<const DevicePlugin> device_models();
+const DeviceFamily& device_models();
 
 }  // namespace spillway

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "app/report/host.h"
-#include "backends/list.h"
 #include "core/expects.h"
 #include "host/interrupt.h"
 #include "host/linux/device_bytes.h"
@@ -53,14 +52,14 @@ void drop_holes(std::vector<LoadPoint>& points) {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> Calibration::make_backend(const MethodPlan& method) {
-  Result<Made<Backend>> made = make_plugin(backends(), "backend", method.backend, BackendEnv{files_});
+  Result<std::unique_ptr<Backend>> made = method.backend.make({files_});
   if (!made) {
-    return propagate(made);
+    return made;
   }
-  if (Result<void> attached = made->port->attach(memory_.bytes()); !attached) {
+  if (Result<void> attached = (*made)->attach(memory_.bytes()); !attached) {
     return propagate(attached);
   }
-  return std::move(made->port);
+  return made;
 }
 
 Result<void> Calibration::open(std::vector<std::string>& refusals) {
@@ -87,10 +86,6 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
     return touched;
   }
   for (const MethodPlan& method : planned_) {
-    Result<std::string> resolved = resolve_plugin(backends(), "backend", method.backend);
-    if (!resolved) {
-      return propagate(resolved);
-    }
     Result<std::unique_ptr<Backend>> backend = make_backend(method);
     if (!backend && backend.error().kind == ErrorKind::usage) {
       return propagate(backend);
@@ -101,11 +96,12 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
     }
     const BackendCaps& caps = (*backend)->caps();
     methods_.push_back(method);
-    results_.push_back({method.name, *resolved, caps.depth, caps.alignment, {}, {}});
+    results_.push_back({method.name, method.backend.resolved, caps.depth, caps.alignment, {}, {}});
     const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
     if (method.depths.empty() || method.depths.front() > caps.depth) {
       return wrong_usage("--depth {}: {} takes {} requests at a time",
-                         method.depths.empty() ? 0 : method.depths.front(), *resolved, caps.depth);
+                         method.depths.empty() ? 0 : method.depths.front(), method.backend.resolved,
+                         caps.depth);
     }
     for (const uint64_t block : method.blocks) {
       if (there.blocks_of(block) < 2) {
@@ -181,7 +177,7 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
       (method.stretch > 0 ? run_batches : run_load)(**backend, places, load, memory_.bytes());
   const std::optional<uint64_t> after = process_device_bytes();
   if (got.error != 0) {
-    return failed("{}: reading {} bytes by {} failed: {}", files_[0], cell.block, method.backend,
+    return failed("{}: reading {} bytes by {} failed: {}", files_[0], cell.block, method.backend.text,
                   error_text(got.error));
   }
   cell.cpu_s += process_cpu_seconds() - cpu_before;
@@ -264,7 +260,7 @@ Result<void> Calibration::measure_burst_and_rest(Nanoseconds piece) {
         {.block = method.blocks.back(), .depth = std::min(8U, (*backend)->caps().depth), .duration = piece},
         memory_.bytes());
     if (got.error != 0) {
-      return failed("{}: reading by {} failed: {}", files_[0], method.backend, error_text(got.error));
+      return failed("{}: reading by {} failed: {}", files_[0], method.backend.text, error_text(got.error));
     }
     rates.push_back(got.bytes_per_s);
   }

@@ -9,7 +9,7 @@
 
 #include "backends/steady_load.h"
 #include "core/function_ref.h"
-#include "core/ports.h"
+#include "core/plugins.h"
 #include "core/result.h"
 #include "core/rng.h"
 #include "host/linux/page_memory.h"
@@ -25,7 +25,7 @@ struct MethodPlan {
     warm,    // through it, from pages that are there
   };
   std::string name;
-  std::string backend;  // NAME:key=value,…
+  BackendChoice backend;
   Start start = Start::direct;
   std::vector<uint64_t> blocks;  // bytes, ascending
   std::vector<uint32_t> depths;  // ascending; those beyond what the backend takes are left out

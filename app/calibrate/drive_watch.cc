@@ -29,7 +29,7 @@ size_t most_ranges(const ExpertStore& store, const ModelGeometry& geometry) {
 
 // Few loads, so that each is measured often: what one layer's misses can have in flight, and one far beyond
 // it.
-MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
+MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const BackendChoice& backend,
                    uint64_t alignment, Nanoseconds pause) {
   const size_t ranges = most_ranges(store, geometry);
   std::vector<uint32_t> depths = {1};
@@ -39,8 +39,9 @@ MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, cons
   depths.push_back(4 * depths.back());
   // A layer's experts lie together; no block twice in a batch.
   const uint64_t stretch = std::max<uint64_t>(geometry.experts_per_layer * ranges, depths.back());
-  return {backend, backend, MethodPlan::Start::direct, read_sizes(store, geometry, alignment), depths, false,
-          stretch, pause};
+  return {
+      backend.text, backend, MethodPlan::Start::direct, read_sizes(store, geometry, alignment), depths, false,
+      stretch,      pause};
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ std::vector<uint64_t> read_sizes(const ExpertStore& store, const ModelGeometry& 
   return greatest - least <= least / 16 ? std::vector{least} : std::vector{least, greatest};
 }
 
-DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
+DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const BackendChoice& backend,
                        uint64_t alignment, Nanoseconds pause, uint64_t seed)
     : calibration_(store.files(), {plan_of(store, geometry, backend, alignment, pause)}, seed) {}
 

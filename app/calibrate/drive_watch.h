@@ -24,7 +24,7 @@ class DriveWatch {
   // `backend` reads past the page cache, in multiples of `alignment`. `pause` is what the run computes
   // between one layer's reads and the next one's: a drive that had nothing to do for a fraction of a
   // millisecond may be slower to begin with.
-  DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const std::string& backend,
+  DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, const BackendChoice& backend,
              uint64_t alignment, Nanoseconds pause, uint64_t seed);
 
   Result<void> open();

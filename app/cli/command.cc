@@ -236,6 +236,11 @@ Option Command::rate(const std::string& name, BytesPerSecond least, BytesPerSeco
   return {add_checked(*app_, name, read, help)->type_name("RATE"), option_text(value)};
 }
 
+Option Command::parsed(const std::string& name, std::string default_text,
+                       std::function<Result<void>(const std::string&)> read, const std::string& help) {
+  return {add_checked(*app_, name, std::move(read), help), std::move(default_text)};
+}
+
 void Command::runs(Invocation& invocation, std::function<Result<void>()> run) {
   app_->callback([&invocation, run = std::move(run)] { invocation.run = run; });
 }

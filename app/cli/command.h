@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/cli/description.h"
+#include "core/plugin.h"
 #include "core/result.h"
 #include "core/units.h"
 
@@ -92,6 +93,25 @@ class Command {
   Option size(const std::string& name, Bytes& value, const std::string& help);
   // Slower ones than `least` are refused.
   Option rate(const std::string& name, BytesPerSecond least, BytesPerSecond& value, const std::string& help);
+
+  // A text that `read` takes, or refuses with what is wrong about it.
+  Option parsed(const std::string& name, std::string default_text,
+                std::function<Result<void>(const std::string&)> read, const std::string& help);
+
+  // A plug-in with its options, as in `uring:depth=8`.
+  template <class Port, class Env>
+  Option plugin(const std::string& name, Choice<Port, Env>& value, const Family<Port, Env>& family,
+                const std::string& help) {
+    const auto read = [&value, &family](const std::string& text) -> Result<void> {
+      Result<Choice<Port, Env>> chosen = family.choose(text);
+      if (!chosen) {
+        return propagate(chosen);
+      }
+      value = std::move(*chosen);
+      return {};
+    };
+    return parsed(name, value.text, read, help);
+  }
 
   // What the invocation runs if this command is the one that is asked for.
   void runs(Invocation& invocation, std::function<Result<void>()> run);

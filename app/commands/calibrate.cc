@@ -120,15 +120,14 @@ Result<std::vector<MethodPlan>> chosen_methods(const std::vector<MethodPlan>& kn
       chosen.push_back(*found);
       continue;
     }
-    Result<std::string> resolved = resolve_plugin(backends(), "backend", name);
-    if (!resolved) {
-      return propagate(resolved);
+    Result<BackendChoice> backend = backends().choose(name);
+    if (!backend) {
+      return propagate(backend);
     }
-    const bool direct = resolved->find("direct=1") != std::string::npos;
     chosen.push_back(known.front());
     chosen.back().name = name;
-    chosen.back().backend = name;
-    chosen.back().start = direct ? MethodPlan::Start::direct : MethodPlan::Start::cold;
+    chosen.back().start = backend->traits.is_direct ? MethodPlan::Start::direct : MethodPlan::Start::cold;
+    chosen.back().backend = std::move(*backend);
     chosen.back().sequential = false;
   }
   return chosen;

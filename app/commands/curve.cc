@@ -13,9 +13,27 @@
 namespace spillway {
 namespace {
 
+constexpr const char* kUsualPolicies = "lru,lfu,belady";
+
+// All of them before any is run: the last may come up after minutes.
+Result<std::vector<EvictionChoice>> parse_policies(const std::string& text) {
+  std::vector<EvictionChoice> policies;
+  for (const std::string& one : split_list(text)) {
+    Result<EvictionChoice> policy = eviction_policies().choose(one);
+    if (!policy) {
+      return propagate(policy);
+    }
+    policies.push_back(std::move(*policy));
+  }
+  if (policies.empty()) {
+    return wrong_usage("'{}' names no policy", text);
+  }
+  return policies;
+}
+
 struct CurveOptions {
   std::string trace;
-  std::string policies = "lru,lfu,belady";
+  std::vector<EvictionChoice> policies = *parse_policies(kUsualPolicies);
   std::string sizes;
   std::optional<uint64_t> tokens;
   uint64_t seed = 1;
@@ -49,25 +67,7 @@ Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const Mod
   return sizes;
 }
 
-// All of them before any is run: the last may come up after minutes.
-Result<std::vector<std::string>> parse_policies(const CurveOptions& options) {
-  std::vector<std::string> policies = split_list(options.policies);
-  for (const std::string& policy : policies) {
-    if (Result<std::string> known = resolve_plugin(eviction_policies(), "eviction policy", policy); !known) {
-      return propagate(known);
-    }
-  }
-  if (policies.empty()) {
-    return wrong_usage("--policy '{}' names no policy", options.policies);
-  }
-  return policies;
-}
-
 Result<void> run_curve(const CurveOptions& options) {
-  Result<std::vector<std::string>> policies = parse_policies(options);
-  if (!policies) {
-    return propagate(policies);
-  }
   if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
     return writable;
   }
@@ -84,7 +84,7 @@ Result<void> run_curve(const CurveOptions& options) {
     return propagate(sizes);
   }
   Result<CurveStudy> study =
-      study_curve(*trace, {options.cache_semantics(), std::move(*policies), std::move(*sizes), options.seed});
+      study_curve(*trace, {options.cache_semantics(), options.policies, std::move(*sizes), options.seed});
   if (!study) {
     return propagate(study);
   }
@@ -109,7 +109,15 @@ void add_curve_command(Command app, Invocation& invocation) {
   Command command = app.subcommand("curve", "Hit ratios at every cache size, and why a cache misses");
   command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
   command.text("trace", options->trace, "A trace file").required();
-  command.text("--policy", options->policies, "Eviction policies, comma-separated")
+  const auto read_policies = [options](const std::string& text) -> Result<void> {
+    Result<std::vector<EvictionChoice>> policies = parse_policies(text);
+    if (!policies) {
+      return propagate(policies);
+    }
+    options->policies = std::move(*policies);
+    return {};
+  };
+  command.parsed("--policy", kUsualPolicies, read_policies, "Eviction policies, comma-separated")
       .show_default()
       .type_name("POLICIES");
   command.text(

@@ -120,7 +120,7 @@ Result<void> check_options(const GapOptions& options) {
   if (simulates && !options.live.empty()) {
     return wrong_usage("--live and --device: a run that really was cannot be explained by an imagined drive");
   }
-  if (!options.live.empty() && options.replay.run.compute == "none") {
+  if (!options.live.empty() && options.replay.run.compute.kind == ComputePace::Kind::none) {
     return wrong_usage("--live {}: needs --compute recorded, for its model really computed", options.live);
   }
   return {};

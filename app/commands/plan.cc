@@ -44,7 +44,7 @@ Result<void> run_plan(const PlanOptions& options) {
   }
   if (options.policy.given() && request.trace.empty()) {
     return wrong_usage("--policy {}: is the policy of --trace FILE; give a trace, or leave --policy out",
-                       request.policy);
+                       request.policy.text);
   }
   if (!options.ram_price.empty()) {
     Result<double> price = parse_real(options.ram_price, {0, 1e6});
@@ -109,9 +109,10 @@ void add_plan_command(Command app, Invocation& invocation) {
   command.text("--trace", request.trace, "Or this trace, under --policy")
       .excludes(locality)
       .type_name("TRACE");
-  options->policy = command.text("--policy", request.policy, "The eviction policy of --trace")
-                        .show_default()
-                        .type_name("POLICY");
+  options->policy =
+      command.plugin("--policy", request.policy, eviction_policies(), "The eviction policy of --trace")
+          .show_default()
+          .type_name("POLICY");
   command
       .text("--compute", options->compute,
             "What computing takes: from bytes and presets, or as --trace recorded it")

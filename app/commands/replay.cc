@@ -2,7 +2,6 @@
 
 #include "app/cli/cli.h"
 #include "app/run/device_profile.h"
-#include "backends/list.h"
 #include "core/json.h"
 #include "host/file.h"
 
@@ -14,11 +13,10 @@ Result<void> check_watch(const ReplayOptions& options) {
   if (options.watch_drive.empty()) {
     return {};
   }
-  const Result<std::string> backend = resolve_plugin(backends(), "backend", options.rig.backend);
-  if (backend && backend->find("direct=1") == std::string::npos) {
+  if (!options.rig.backend.traits.is_direct) {
     return wrong_usage(
         "--watch-drive needs a backend that reads past the page cache (uring, pread:direct=1), not {}",
-        options.rig.backend);
+        options.rig.backend.text);
   }
   if (options.rig.memory.count > 0) {
     return wrong_usage(
@@ -57,12 +55,12 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
     Result<Report> report = replay(options, *parts, rig, invocation);
     return report ? print_report(*report, options.run.json) : propagate(report);
   }
-  Result<Nanoseconds> pause = between_reads(parts->pace, *parts->trace->steps.cursor());
+  Result<Nanoseconds> pause = between_reads(options.run.compute, *parts->trace->steps.cursor());
   if (!pause) {
     return propagate(pause);
   }
   DriveWatch watch(*rig.store, parts->trace->header.geometry, options.rig.backend,
-                   rig.backend.port->caps().alignment, *pause, options.run.seed);
+                   rig.backend->caps().alignment, *pause, options.run.seed);
   if (Result<void> opened = watch.open(); !opened) {
     return opened;
   }

@@ -4,7 +4,6 @@
 #include <map>
 
 #include "app/cli/interruptible.h"
-#include "policies/list.h"
 #include "runtime/cache_run.h"
 #include "sim/curve/replay.h"
 #include "sim/curve/request_source.h"
@@ -29,25 +28,6 @@ class RowHits final : public Observer {
   std::vector<uint64_t> hits_;
 };
 
-enum class FastPath { none, lru, fifo, lfu, belady };
-
-// A policy whose options are the default ones is replayed without the pager.
-FastPath fast_path(const std::string& policy) {
-  const auto resolved = [](const std::string& text) {
-    return *resolve_plugin(eviction_policies(), "eviction policy", text);
-  };
-  const std::string wanted = resolved(policy);
-  for (const auto& [name, path] : {std::pair("lru", FastPath::lru),
-                                   {"fifo", FastPath::fifo},
-                                   {"lfu", FastPath::lfu},
-                                   {"belady", FastPath::belady}}) {
-    if (wanted == resolved(name)) {
-      return path;
-    }
-  }
-  return FastPath::none;
-}
-
 // Counts hits, by whichever way is quickest.
 class HitCounter {
  public:
@@ -55,17 +35,17 @@ class HitCounter {
       : trace_(trace), stream_(stream), semantics_(semantics), seed_(seed), next_uses_(stream, semantics) {}
 
   // By row of the stream.
-  Result<std::vector<uint64_t>> hits(const std::string& policy, uint64_t cache_bytes) {
-    switch (fast_path(policy)) {
-      case FastPath::lru:
+  Result<std::vector<uint64_t>> hits(const EvictionChoice& policy, uint64_t cache_bytes) {
+    switch (policy.traits.rule) {
+      case EvictionRule::least_recent:
         return replay_lru(stream_, semantics_, cache_bytes);
-      case FastPath::fifo:
+      case EvictionRule::first_in:
         return replay_fifo(stream_, semantics_, cache_bytes);
-      case FastPath::lfu:
+      case EvictionRule::least_frequent:
         return replay_lfu(stream_, semantics_, cache_bytes);
-      case FastPath::belady:
+      case EvictionRule::farthest_next_use:
         return belady(cache_bytes);
-      case FastPath::none:
+      case EvictionRule::other:
         break;
     }
     return by_pager(policy, cache_bytes);
@@ -80,20 +60,20 @@ class HitCounter {
   }
 
  private:
-  Result<std::vector<uint64_t>> by_pager(const std::string& policy, uint64_t cache_bytes) {
+  Result<std::vector<uint64_t>> by_pager(const EvictionChoice& policy, uint64_t cache_bytes) {
     Result<const MemoryTrace*> asked = steps();
     if (!asked) {
       return propagate(asked);
     }
     const PolicyEnv env{&(*asked)->info(), cache_bytes, seed_};
-    Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
+    Result<std::unique_ptr<EvictionPolicy>> made = policy.make(env);
     if (!made) {
       return propagate(made);
     }
     const std::unique_ptr<StepSource> source = (*asked)->cursor();
     Interruptible steps(*source, "curve");
     RowHits hits(stream_);
-    Result<CacheRun> run = run_cache(steps, *made->port, cache_bytes, 0, &hits);
+    Result<CacheRun> run = run_cache(steps, **made, cache_bytes, 0, &hits);
     if (!run) {
       return propagate(run);
     }
@@ -154,7 +134,7 @@ std::vector<uint64_t> default_sizes(const CurveStudy& study) {
   return sizes;
 }
 
-Result<void> add_point(const std::string& policy, uint64_t size, HitCounter& counter, CurveStudy& study) {
+Result<void> add_point(const EvictionChoice& policy, uint64_t size, HitCounter& counter, CurveStudy& study) {
   Result<std::vector<uint64_t>> hits = counter.hits(policy, size);
   if (!hits) {
     return propagate(hits);
@@ -197,7 +177,7 @@ Result<CurveStudy> study_curve(const OpenTrace& trace, const CurveWish& wish) {
     study.sizes = default_sizes(study);
   }
   HitCounter counter(trace, study.stream, wish.semantics, wish.seed);
-  for (const std::string& policy : study.policies) {
+  for (const EvictionChoice& policy : study.policies) {
     for (const uint64_t size : study.sizes) {
       if (interrupted()) {
         return study;

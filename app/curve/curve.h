@@ -6,13 +6,14 @@
 
 #include "app/run/open_trace.h"
 #include "core/json_fwd.h"
+#include "core/plugins.h"
 #include "sim/curve/curve_summary.h"
 #include "sim/curve/lru_curve.h"
 
 namespace spillway {
 
 struct CurvePoint {
-  std::string policy;  // as asked for
+  EvictionChoice policy;
   uint64_t cache_bytes = 0;
   std::vector<uint64_t> hits;  // by row of the stream
   MissCauses causes;
@@ -27,17 +28,17 @@ struct CurveStudy {
   LruCurve lru;
   std::vector<uint64_t> first_uses;    // by row of the stream
   std::optional<uint64_t> knee_bytes;  // of the LRU curve: of decode, where there is any
-  std::vector<std::string> policies;   // as asked for
-  std::vector<uint64_t> sizes;         // rising where nobody chose them
-  std::vector<CurvePoint> points;      // the sizes within each policy; fewer when the study was interrupted
+  std::vector<EvictionChoice> policies;
+  std::vector<uint64_t> sizes;     // rising where nobody chose them
+  std::vector<CurvePoint> points;  // the sizes within each policy; fewer when the study was interrupted
 
   bool complete() const { return points.size() == policies.size() * sizes.size(); }
 };
 
-// What to find out. `policies` were resolved before.
+// What to find out.
 struct CurveWish {
   CacheSemantics semantics = CacheSemantics::step;
-  std::vector<std::string> policies;
+  std::vector<EvictionChoice> policies;
   std::vector<uint64_t> sizes;  // none: doubling up to all experts, and what the curve itself marks
   uint64_t seed = 1;
 };

@@ -5,6 +5,7 @@
 
 #include "app/cli/printable.h"
 #include "app/curve/curve.h"
+#include "app/report/traits.h"
 #include "core/json.h"
 
 namespace spillway {
@@ -122,7 +123,8 @@ Json point_json(const CurveStudy& study, const CurvePoint& point) {
   for (uint32_t layer = 0; layer < study.stream.geometry().layers; ++layer) {
     layers.push_back(layer_counts(study.stream, point.hits, layer).hit_ratio());
   }
-  return {{"policy", point.policy},
+  return {{"policy", point.policy.text},
+          {"traits", to_json(point.policy.traits)},
           {"cache_bytes", point.cache_bytes},
           {"accesses", all.accesses},
           {"hits", all.hits},
@@ -155,8 +157,8 @@ const char* name_of(CacheSemantics semantics) {
 // One row a size, one column a policy.
 void hit_ratios(Out out, const CurveStudy& study) {
   fmt::format_to(out, "{:>10}", "cache");
-  for (const std::string& policy : study.policies) {
-    fmt::format_to(out, "  {:>16}", printable(policy));
+  for (const EvictionChoice& policy : study.policies) {
+    fmt::format_to(out, "  {:>16}", printable(policy.text));
   }
   fmt::format_to(out, "\n");
   for (size_t row = 0; row < study.sizes.size(); ++row) {
@@ -224,13 +226,13 @@ void marks(Out out, const CurveStudy& study) {
 // Why the first policy that is not Belady's misses.
 void causes(Out out, const CurveStudy& study) {
   const auto first = std::find_if(study.points.begin(), study.points.end(),
-                                  [](const CurvePoint& point) { return point.policy != "belady"; });
+                                  [](const CurvePoint& point) { return !point.policy.traits.knows_future; });
   if (first == study.points.end()) {
     return;
   }
   const double accesses = double(everything(study).accesses);
   fmt::format_to(out, "\nwhy {} misses, % of all accesses:\n{:>10}  {:>9}  {:>10}  {:>12}  {:>9}\n",
-                 printable(first->policy), "cache", "missed", "first use", "working set", "policy");
+                 printable(first->policy.text), "cache", "missed", "first use", "working set", "policy");
   const CurvePoint* worst = &*first;
   for (auto point = first; point != study.points.end() && point->policy == first->policy; ++point) {
     const MissCauses& why = point->causes;
@@ -247,7 +249,7 @@ void causes(Out out, const CurveStudy& study) {
       "Belady's rule misses the working set's too, for want of room; the policy's it would have hit. "
       "At {} that is {:.1f} % of what {} misses{}.\n",
       format_bytes(worst->cache_bytes),
-      misses == 0 ? 0.0 : 100 * double(worst->causes.policy) / double(misses), printable(worst->policy),
+      misses == 0 ? 0.0 : 100 * double(worst->causes.policy) / double(misses), printable(worst->policy.text),
       2 * worst->causes.policy > int64_t(misses) ? ": more a failure of the policy than of the size"
                                                  : ": more a failure of the size than of the policy");
 }

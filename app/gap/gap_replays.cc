@@ -16,16 +16,16 @@ RunOptions beside(RunOptions options) {
 }  // namespace
 
 RunOptions without_prefetch(RunOptions options) {
-  options.prefetch = "none";
+  options.prefetch = prefetchers().known("none");
   return beside(std::move(options));
 }
 
 RunOptions without_compute(RunOptions options) {
-  options.compute = "none";
+  options.compute = {};
   return without_prefetch(std::move(options));
 }
 
-Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const std::string& backend,
+Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const BackendChoice& backend,
                             const Invocation& invocation, DriveWatch* watch) {
   options.run = beside(run);
   options.rig.backend = backend;

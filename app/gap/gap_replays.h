@@ -18,7 +18,7 @@ Result<Report> replay_as_asked(const ReplayOptions& options, Composition& parts,
                                DriveWatch* watch);
 
 // The trace once more, by a backend and without some of the run's causes. Writes no files.
-Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const std::string& backend,
+Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const BackendChoice& backend,
                             const Invocation& invocation, DriveWatch* watch = nullptr);
 
 // The same, the least disturbed of several; if even that one is disturbed, `explained` warns that `what` was.

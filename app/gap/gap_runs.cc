@@ -7,9 +7,7 @@
 #include "app/gap/gap_replays.h"
 #include "app/run/open_drive.h"
 #include "app/run/simulation.h"
-#include "backends/list.h"
 #include "host/interrupt.h"
-#include "policies/list.h"
 #include "runtime/cache_run.h"
 #include "sim/calibration.h"
 #include "sim/devices/table.h"
@@ -27,21 +25,18 @@ double seconds_per_token(const Report& report) {
   return per_token(report, seconds(report.metrics.decode().wall));
 }
 
-bool is_on(const std::string& option) {
-  return !option.starts_with("none");
-}
-
 // Bytes that a policy would read for the tokens that `report` measured, per token.
-Result<double> missed_per_token(const Composition& parts, const std::string& policy, const Report& report) {
+Result<double> missed_per_token(const Composition& parts, const EvictionChoice& policy,
+                                const Report& report) {
   const PolicyEnv env{&parts.trace->steps.info(), parts.policies.cache_bytes, report.seed};
-  Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
+  Result<std::unique_ptr<EvictionPolicy>> made = policy.make(env);
   if (!made) {
     return propagate(made);
   }
   const std::unique_ptr<StepSource> source = parts.trace->steps.cursor();
   const uint64_t warm_up = report.metrics.warm_up().passes;
   LimitedSource same_tokens(*source, warm_up + report.metrics.decode().passes);
-  Result<CacheRun> run = run_cache(same_tokens, *made->port, parts.policies.cache_bytes, warm_up);
+  Result<CacheRun> run = run_cache(same_tokens, **made, parts.policies.cache_bytes, warm_up);
   if (!run) {
     return propagate(run);
   }
@@ -55,7 +50,7 @@ Result<void> count_bytes(const RunOptions& options, const Composition& parts, co
   if (!own) {
     return propagate(own);
   }
-  Result<double> optimal = missed_per_token(parts, "belady", report);
+  Result<double> optimal = missed_per_token(parts, eviction_policies().known("belady"), report);
   if (!optimal) {
     return propagate(optimal);
   }
@@ -72,7 +67,7 @@ void take_facts(const RunOptions& options, const Report& report, GapEvidence& ev
   evidence.best_bytes_per_s = report.ceilings.drive.bytes_per_s;
   evidence.compute_s = per_token(report, seconds(report.metrics.decode().compute()));
   evidence.computes = evidence.compute_s > 0;
-  evidence.prefetches = is_on(options.prefetch);
+  evidence.prefetches = !options.prefetch.traits.does_nothing;
   evidence.wasted_bytes = per_token(report, double(report.metrics.decode().bytes_wasted));
 }
 
@@ -119,13 +114,14 @@ double tail_seconds(const Report& real, double management_s, const Report& simul
 
 // The direct path that stands beside the backend: itself if it is one, else io_uring or, where that is
 // refused, pread.
-std::string direct_backend(const std::string& backend) {
-  const Result<std::string> resolved = resolve_plugin(backends(), "backend", backend);
-  if (resolved && resolved->find("direct=1") != std::string::npos) {
+BackendChoice direct_backend(const BackendChoice& backend) {
+  if (backend.traits.is_direct) {
     return backend;
   }
-  const Result<Made<Backend>> uring = make_plugin(backends(), "backend", "uring", BackendEnv{});
-  return uring || uring.error().kind != ErrorKind::unavailable ? "uring" : "pread:direct=1";
+  BackendChoice uring = backends().known("uring");
+  const Result<std::unique_ptr<Backend>> made = uring.make({});
+  const bool refused = !made && made.error().kind == ErrorKind::unavailable;
+  return refused ? backends().known("pread:direct=1") : uring;
 }
 
 // Of what was spent in the whole run on looking after experts a decode token's share, by how many it used.
@@ -152,7 +148,7 @@ class ReplayExplanation {
         parts_(parts),
         direct_(direct_backend(options.rig.backend)),
         bare_(without_compute(options.run)) {
-    run_.evidence.backend = options.rig.backend;
+    run_.evidence.backend = options.rig.backend.text;
   }
 
   Result<ExplainedRun> explain() {
@@ -178,7 +174,8 @@ class ReplayExplanation {
 
   // A prefetch would go on for nothing while the clock stands still, so such a run is not watched.
   bool is_bare() const {
-    return direct_ == options_.rig.backend && !is_on(options_.run.prefetch) && options_.run.compute == "none";
+    return direct_ == options_.rig.backend && options_.run.prefetch.traits.does_nothing &&
+           options_.run.compute.kind == ComputePace::Kind::none;
   }
   // What a token of such a run takes.
   Result<double> repeated_s(const RunOptions& run, const std::string& what) {
@@ -189,7 +186,7 @@ class ReplayExplanation {
   const ReplayOptions& options_;
   const Invocation& invocation_;
   Composition& parts_;
-  const std::string direct_;
+  const BackendChoice direct_;
   const RunOptions bare_;
   Rig planned_;  // nothing but the store is left of it
   std::optional<DriveWatch> watch_;
@@ -204,10 +201,10 @@ Result<void> ReplayExplanation::open_store() {
   if (Result<void> made = make_rig(planning, parts_, planned_); !made) {
     return made;
   }
-  const uint64_t alignment = planned_.backend.port->caps().alignment;
+  const uint64_t alignment = planned_.backend->caps().alignment;
   // The cache's memory is wanted by the runs.
   planned_.arena.reset();
-  planned_.backend.port.reset();
+  planned_.backend.reset();
   planned_.memory = PageMemory();
   planned_.limits.reset();
   watch_.emplace(*planned_.store, parts_.trace->header.geometry, direct_, alignment, Nanoseconds(0),
@@ -255,7 +252,7 @@ Result<void> ReplayExplanation::take_bandwidth() {
   evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
   if (evidence.best_bytes_per_s > run_.report.ceilings.drive.bytes_per_s) {
     run_.report.ceilings.drive = {evidence.best_bytes_per_s,
-                                  fmt::format("{} with reads of expert size, beside the run", direct_)};
+                                  fmt::format("{} with reads of expert size, beside the run", direct_.text)};
   }
   if (Result<void> added = add_ceilings(parts_.trace->steps, parts_.policies.cache_bytes, run_.report);
       !added) {

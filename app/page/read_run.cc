@@ -88,6 +88,7 @@ RunResult run_of(const Json& report, const std::string& path) {
   for (const auto& [key, value] : config.items()) {
     run.config.emplace_back(key, value.get<std::string>());
   }
+  run.traits = traits_of_report(report);
   run.simulated = report.at("clock").get<std::string>() == "virtual";
   take_measured(report.at("phases").at("measured"), run);
   const Json& gap = report.at("gap");

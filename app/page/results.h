@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/report/gap.h"
+#include "app/report/traits.h"
 #include "app/sweep/results.h"
 #include "core/result.h"
 #include "core/units.h"
@@ -30,6 +31,7 @@ struct RunResult {
   std::string kind;  // replay, simulate, record, …
   std::string model;
   std::vector<std::pair<std::string, std::string>> config;
+  PolicyTraits traits;
   bool simulated = false;
   bool interrupted = false;
   uint64_t tokens = 0;  // of decode

@@ -145,7 +145,7 @@ const Group* base_of(const std::vector<Group>& groups, const Group& group) {
     return config;
   };
   for (const Group& other : groups) {
-    if (other.config("prefetch") == "none" && without_prefetch(other) == without_prefetch(group)) {
+    if (other.prefetch().does_nothing && without_prefetch(other) == without_prefetch(group)) {
       return &other;
     }
   }
@@ -162,7 +162,7 @@ std::string break_even_sentence(const std::vector<Group>& groups) {
   std::pair<double, const Group*> best{0, nullptr};
   std::pair<double, const Group*> worst{0, nullptr};
   for (const Group& group : groups) {
-    if (!group.config("prefetch").starts_with("oracle")) {
+    if (!group.prefetch().knows_future) {
       continue;
     }
     const Group* base = base_of(groups, group);
@@ -209,8 +209,8 @@ double Group::speed() const {
   return median_of(values("tok_per_s"));
 }
 
-std::string Group::config(const std::string& key) const {
-  return done.empty() || !done.front()->run ? std::string() : done.front()->run->config_value(key);
+Traits Group::prefetch() const {
+  return done.empty() || !done.front()->run ? Traits() : done.front()->run->traits.prefetch;
 }
 
 bool Group::is_bound() const {

@@ -19,9 +19,9 @@ struct Group {
 
   std::vector<Figure> figures(const std::string& name) const;  // of those repetitions that have it
   std::vector<double> values(const std::string& name) const;
-  double speed() const;                              // the median; 0: there is none
-  std::string config(const std::string& key) const;  // empty: there is none
-  bool is_bound() const;                             // it knows the future
+  double speed() const;     // the median; 0: there is none
+  Traits prefetch() const;  // of its prefetcher
+  bool is_bound() const;    // it knows the future
 };
 
 // In the order that the experiment file gives to the values of its axes.

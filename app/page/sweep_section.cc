@@ -173,7 +173,7 @@ Drawing drawing_of(const Sweep& sweep) {
   const std::string repeated = is_repeated ? "Medians of the repetitions, and their range. " : "";
   const std::string y = sweep.plot_y.empty() ? "tok_per_s" : sweep.plot_y.front();
   const bool has_oracle = std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
-    return point.run && point.run->config_value("prefetch").starts_with("oracle");
+    return point.run && point.run->traits.prefetch.knows_future;
   });
   std::set<double> drives;
   for (const SweepPoint& point : sweep.points) {

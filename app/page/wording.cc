@@ -59,8 +59,8 @@ std::string setting_of(const RunResult& run) {
   const Result<Bytes> cache = parse_bytes(run.config_value("cache_bytes"));
   std::string text = !cache || cache->count == 0 ? "no cache" : format_bytes(cache->count);
   text += ", " + run.config_value("evict");
-  if (const std::string prefetch = name_of(run.config_value("prefetch")); prefetch != "none") {
-    text += ", " + prefetch;
+  if (!run.traits.prefetch.does_nothing) {
+    text += ", " + name_of(run.config_value("prefetch"));
   }
   const std::string backend = run.config_value("backend");
   const std::string storage = name_of(backend.empty() ? run.config_value("device") : backend);
@@ -68,8 +68,7 @@ std::string setting_of(const RunResult& run) {
 }
 
 bool knows_the_future(const RunResult& run) {
-  return run.config_value("evict").starts_with("belady") ||
-         run.config_value("prefetch").starts_with("oracle");
+  return run.traits.evict.knows_future || run.traits.prefetch.knows_future;
 }
 
 std::vector<std::string> cautions_of(const RunResult& run) {

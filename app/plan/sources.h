@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/plugins.h"
 #include "core/result.h"
 #include "sim/plan/hardware.h"
 #include "sim/plan/locality.h"
@@ -30,6 +31,6 @@ struct TraceFacts {
 };
 
 // Under `policy`, as `spillway curve` counts.
-Result<TraceFacts> read_trace_facts(const std::string& path, const std::string& policy);
+Result<TraceFacts> read_trace_facts(const std::string& path, const EvictionChoice& policy);
 
 }  // namespace spillway

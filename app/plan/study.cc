@@ -124,7 +124,7 @@ Result<std::string> choose_locality(const PlanRequest& request, const std::strin
     }
     question.recorded = facts->compute;
   }
-  return fmt::format("{} on {} ({} tokens)", request.policy, request.trace, facts->decode_tokens);
+  return fmt::format("{} on {} ({} tokens)", request.policy.text, request.trace, facts->decode_tokens);
 }
 
 // What was asked for, or the least that the machine is sold with and the model fits.

@@ -7,6 +7,7 @@
 
 #include "app/presets/plan_presets.h"
 #include "core/result.h"
+#include "policies/list.h"
 #include "sim/plan/search.h"
 
 // `spillway plan`: a question put together from presets and files, its answer, and what changing one thing at
@@ -26,7 +27,7 @@ struct PlanRequest {
   std::string runtime;
   std::string locality;  // a preset
   std::string trace;     // or a file
-  std::string policy = "lfu";
+  EvictionChoice policy = eviction_policies().known("lfu");
   bool recorded_compute = false;
   double target = 0;  // tok/s; 0: none
   std::optional<double> ram_price;

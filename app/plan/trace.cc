@@ -3,7 +3,6 @@
 
 #include "app/plan/sources.h"
 #include "app/run/open_trace.h"
-#include "policies/list.h"
 #include "runtime/cache_run.h"
 
 namespace spillway {
@@ -13,14 +12,14 @@ namespace {
 constexpr std::array<double, 15> kShares = {0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16,
                                             0.2,  0.25, 0.32, 0.4,  0.5,  0.65, 0.8};
 
-Result<double> hit_ratio(const OpenTrace& trace, const std::string& policy, uint64_t cache_bytes) {
+Result<double> hit_ratio(const OpenTrace& trace, const EvictionChoice& policy, uint64_t cache_bytes) {
   const PolicyEnv env{&trace.steps.info(), cache_bytes, 1};
-  Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
+  Result<std::unique_ptr<EvictionPolicy>> made = policy.make(env);
   if (!made) {
     return propagate(made);
   }
   const std::unique_ptr<StepSource> source = trace.steps.cursor();
-  Result<CacheRun> run = run_cache(*source, *made->port, cache_bytes);
+  Result<CacheRun> run = run_cache(*source, **made, cache_bytes);
   return run ? Result<double>(run->decode.hit_ratio()) : propagate(run);
 }
 
@@ -53,7 +52,7 @@ Result<std::optional<plan::RecordedCompute>> compute_time(const OpenTrace& trace
 
 }  // namespace
 
-Result<TraceFacts> read_trace_facts(const std::string& path, const std::string& policy) {
+Result<TraceFacts> read_trace_facts(const std::string& path, const EvictionChoice& policy) {
   Result<OpenTrace> trace = open_trace(path, std::nullopt);
   if (!trace) {
     return propagate(trace);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/report/gap.h"
+#include "app/report/traits.h"
 #include "core/geometry.h"
 #include "core/json_fwd.h"
 #include "runtime/loader.h"
@@ -72,6 +73,7 @@ struct Report {
   HostFacts host;
   StoreFacts store;
   std::vector<std::pair<std::string, std::string>> config;  // every option, resolved
+  PolicyTraits traits;
   uint64_t seed = 0;
   bool virtual_time = false;
   bool interrupted = false;

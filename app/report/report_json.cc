@@ -168,6 +168,7 @@ Json to_json(const Report& report) {
   return {{"schema", "spillway.report/1"},
           {"run", run_json(report)},
           {"config", config},
+          {"traits", to_json(report.traits)},
           {"seed", report.seed},
           {"clock", report.virtual_time ? "virtual" : "steady"},
           {"trace",

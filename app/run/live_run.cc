@@ -5,35 +5,11 @@
 #include "app/run/open_store.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/peak_memory.h"
-#include "policies/list.h"
 #include "runtime/steady_clock.h"
 #include "traces/lookahead.h"
 
 namespace spillway {
 namespace {
-
-// The prefetcher `router` asks the next layers' routers: as many of them as its option says.
-Result<uint32_t> layers_ahead(const LiveRunOptions& options) {
-  Result<std::string> resolved = resolve_plugin(prefetchers(), "prefetcher", options.cache.prefetch);
-  if (!resolved) {
-    return propagate(resolved);
-  }
-  Result<Spec> spec = parse_spec(*resolved);
-  if (!spec) {
-    return propagate(spec);
-  }
-  uint32_t layers = options.lookahead;
-  for (const auto& [key, value] : spec->values) {
-    if (spec->name == "router" && key == "ahead" && value) {
-      Result<uint64_t> ahead = parse_count(*value, {.least = 1, .most = 1024});
-      if (!ahead) {
-        return wrong_usage("--prefetch {}: ahead: {}", options.cache.prefetch, ahead.error().message);
-      }
-      layers = std::max(layers, uint32_t(*ahead));
-    }
-  }
-  return layers;
-}
 
 // All that the experts need, or four fifths of what can be had beside the resident weights.
 uint64_t default_cache(const LiveRunOptions& options, const LiveRun& run) {
@@ -108,11 +84,7 @@ Result<void> open_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> writable = check_timeline_path(options.cache, options.live.model); !writable) {
     return writable;
   }
-  Result<uint32_t> lookahead = layers_ahead(options);
-  if (!lookahead) {
-    return propagate(lookahead);
-  }
-  run.lookahead = *lookahead;
+  run.lookahead = std::max(options.lookahead, options.cache.prefetch.traits.lookahead);
   Result<std::unique_ptr<LiveModel>> live = LiveModel::open(options.live);
   if (!live) {
     return propagate(live);
@@ -152,9 +124,9 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> equipped = equip(options.rig, run.info.geometry, needs, run.rig); !equipped) {
     return equipped;
   }
-  if (!run.rig.backend.port->caps().carries_bytes) {
+  if (!run.rig.backend->caps().carries_bytes) {
     return wrong_usage("--backend {}: reads nothing, and a model cannot compute with that",
-                       options.rig.backend);
+                       options.rig.backend.text);
   }
   return {};
 }
@@ -171,7 +143,7 @@ Result<void> load_live(const LiveRunOptions& options, LiveRun& run) {
 
 Report begin_live_report(std::string command, const LiveRunOptions& options, const LiveRun& run,
                          const Invocation& invocation) {
-  Report report = begin_report(std::move(command), run.cache, run.policies, invocation);
+  Report report = begin_report(std::move(command), run.cache, invocation);
   report.model = run.live->name();
   report.geometry = run.info.geometry;
   const auto add = [&](const char* key, auto value) {

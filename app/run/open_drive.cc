@@ -11,7 +11,6 @@
 #include "sim/calibration.h"
 #include "sim/devices/page_cache.h"
 #include "sim/devices/stripe.h"
-#include "sim/list.h"
 
 namespace spillway {
 namespace {
@@ -71,11 +70,11 @@ Result<AccessMethod> choose_method(const DeviceProfile& profile, const std::stri
                      known.empty() ? "none" : known);
 }
 
-Result<std::string> fitted_spec(const DeviceProfile& profile, const std::string& path,
-                                std::string_view model) {
+Result<DeviceChoice> fitted_model(const DeviceProfile& profile, const std::string& path,
+                                  std::string_view model) {
   for (const FittedModel& fit : profile.fits) {
     if (fit.model == model) {
-      return fit.spec;
+      return device_models().choose(fit.spec);
     }
   }
   return wrong_usage("--device {}@{}: nothing was fitted for a model of that name", model, path);
@@ -102,39 +101,35 @@ Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string
 // Reads after which a limit that saves up for bursts has nothing left, unless it is very patient.
 constexpr uint64_t kSavingsGone = 20'000;
 
-Result<void> check_model(const std::string& spec, const AccessMethod* measured, std::string& resolved) {
-  Result<Made<DeviceModel>> made = make_plugin(device_models(), "device model", spec, DeviceEnv{0, measured});
-  if (!made) {
-    return propagate(made);
-  }
-  resolved = made->resolved;
-  return {};
+// Makes a model once, to learn whether it can be.
+Result<void> check_model(const DeviceChoice& model, const AccessMethod* measured) {
+  Result<std::unique_ptr<DeviceModel>> made = model.make({.measured = measured});
+  return made ? Result<void>() : propagate(made);
 }
 
-std::unique_ptr<DeviceModel> make_checked(const std::string& spec, const AccessMethod* measured,
-                                          uint64_t seed) {
-  Result<Made<DeviceModel>> made =
-      make_plugin(device_models(), "device model", spec, DeviceEnv{seed, measured});
+std::unique_ptr<DeviceModel> make_checked(const DeviceChoice& model, const DeviceEnv& env) {
+  Result<std::unique_ptr<DeviceModel>> made = model.make(env);
   Expects(made.has_value());  // open_drive() has made one
-  return std::move(made->port);
+  return std::move(*made);
 }
 
 // The model that `text`, `MODEL@PROFILE` or just a profile, asks for.
-Result<std::string> spec_of(const DriveChoice& choice, std::string_view text, const DeviceProfile& profile,
-                            const std::string& path, const std::string& method) {
+Result<DeviceChoice> model_of(const DriveChoice& choice, std::string_view text, const DeviceProfile& profile,
+                              const std::string& path, const std::string& method) {
   const size_t at = text.find('@');
   const std::string_view model = text.substr(0, at == std::string_view::npos ? 0 : at);
   if (model.empty()) {
-    return "table";
+    return device_models().known("table");
   }
-  if (model.starts_with("table")) {
-    return std::string(model);  // with options, perhaps
+  Result<DeviceChoice> named = device_models().choose(model);
+  if (!named || named->traits.needs_profile) {
+    return named;
   }
   if (method != profile.methods.front().name) {
     return wrong_usage("--method {}: models were fitted to {} only; give --device {} for what was measured",
                        choice.method, profile.methods.front().name, path);
   }
-  return fitted_spec(profile, path, model);
+  return fitted_model(profile, path, model);
 }
 
 // What calibrate wrote.
@@ -156,40 +151,33 @@ Result<void> take_profile(const DriveChoice& choice, std::string_view text, Open
       return propagate(warm);
     }
     drive.warm_measured = std::make_unique<const AccessMethod>(std::move(*warm));
-    drive.warm_spec = "table";
+    drive.warm = device_models().known("table");
   }
-  Result<std::string> spec = spec_of(choice, text, *profile, path, drive.measured->name);
-  if (!spec) {
-    return propagate(spec);
+  Result<DeviceChoice> model = model_of(choice, text, *profile, path, drive.measured->name);
+  if (!model) {
+    return propagate(model);
   }
-  drive.spec = std::move(*spec);
+  drive.model = std::move(*model);
   return {};
 }
 
-// Makes the models once, to learn whether they can be and what they call themselves.
-Result<void> resolve(std::string_view text, OpenDrive& drive) {
-  std::string model;
-  if (Result<void> good = check_model(drive.spec, drive.measured.get(), model); !good) {
-    return good;
-  }
-  drive.resolved = model;
+// Describes the drive in words.
+std::string describe(std::string_view text, const OpenDrive& drive) {
+  std::string description = drive.model.resolved;
   if (drive.drives > 1) {
-    drive.resolved =
-        fmt::format("{}x{}, chunks of {}", drive.drives, model, exact_bytes(Bytes{drive.stripe_chunk}));
+    description = fmt::format("{}x{}, chunks of {}", drive.drives, drive.model.resolved,
+                              exact_bytes(Bytes{drive.stripe_chunk}));
   }
   if (drive.measured) {
-    drive.resolved += fmt::format(", {} of {}{}", drive.measured->name, text.substr(text.find('@') + 1),
-                                  drive.measured->tells_all_at_once ? ", told of when all are read" : "");
+    description += fmt::format(", {} of {}{}", drive.measured->name, text.substr(text.find('@') + 1),
+                               drive.measured->tells_all_at_once ? ", told of when all are read" : "");
   }
   if (drive.page_cache > 0) {
-    if (Result<void> good = check_model(drive.warm_spec, drive.warm_measured.get(), model); !good) {
-      return good;
-    }
-    drive.resolved +=
+    description +=
         fmt::format(", behind a page cache of {} ({}, read-ahead {})", exact_bytes(Bytes{drive.page_cache}),
-                    model, exact_bytes(Bytes{drive.read_ahead}));
+                    drive.warm.resolved, exact_bytes(Bytes{drive.read_ahead}));
   }
-  return {};
+  return description;
 }
 
 }  // namespace
@@ -232,30 +220,42 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.stripe_chunk = choice.stripe_chunk.count;
   drive.page_cache = choice.page_cache.count;
   drive.read_ahead = choice.read_ahead.count;
-  drive.warm_spec = choice.warm;
-  drive.spec = preset_spec(std::string(text)).value_or(std::string(text));
-  if (drive.spec == text && is_profile(text)) {  // a preset's name is no file's
+  drive.warm = choice.warm;
+  const std::optional<std::string> preset = preset_spec(std::string(text));
+  if (!preset && is_profile(text)) {  // a preset's name is no file's
     if (Result<void> taken = take_profile(choice, text, drive); !taken) {
       return propagate(taken);
     }
   } else if (!choice.method.empty()) {
     return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
                        choice.method, choice.device);
+  } else {
+    Result<DeviceChoice> model = device_models().choose(preset ? *preset : text);
+    if (!model) {
+      return propagate(model);
+    }
+    drive.model = std::move(*model);
   }
   // Of a stripe as of its drives: an expert that lies on all of them has come when the last has told.
   drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
                   .alignment = drive.measured ? drive.measured->alignment : 1,
                   .tells_all_at_once = drive.measured && drive.measured->tells_all_at_once};
-  if (Result<void> resolved = resolve(text, drive); !resolved) {
-    return propagate(resolved);
+  if (Result<void> good = check_model(drive.model, drive.measured.get()); !good) {
+    return propagate(good);
   }
+  if (drive.page_cache > 0) {
+    if (Result<void> good = check_model(drive.warm, drive.warm_measured.get()); !good) {
+      return propagate(good);
+    }
+  }
+  drive.resolved = describe(text, drive);
   return drive;
 }
 
-std::unique_ptr<DeviceModel> OpenDrive::make_drives(const std::string& model) const {
+std::unique_ptr<DeviceModel> OpenDrive::make_drives(bool usual) const {
   std::vector<std::unique_ptr<DeviceModel>> models;
   for (uint32_t i = 0; i < drives; ++i) {
-    models.push_back(make_checked(model, measured.get(), seed + i));
+    models.push_back(make_checked(model, {seed + i, measured.get(), usual}));
   }
   if (drives == 1) {
     return std::move(models.front());
@@ -264,7 +264,7 @@ std::unique_ptr<DeviceModel> OpenDrive::make_drives(const std::string& model) co
 }
 
 std::unique_ptr<DeviceModel> OpenDrive::make_usual() const {
-  return make_drives(spec.starts_with("table") ? "table:tail=0" : spec);
+  return make_drives(true);
 }
 
 double OpenDrive::best_bytes_per_s() const {
@@ -277,17 +277,12 @@ double OpenDrive::sustained_bytes_per_s(uint64_t block) const {
   return steady_bandwidth(*make_usual(), block, limits.depth, kSavingsGone);
 }
 
-std::optional<uint64_t> bytes_behind_page_cache(const DeviceModel& device) {
-  const auto* cache = dynamic_cast<const PageCacheDevice*>(&device);
-  return cache == nullptr ? std::nullopt : std::optional(cache->cold_bytes());
-}
-
 std::unique_ptr<DeviceModel> OpenDrive::make() const {
   if (page_cache == 0) {
-    return make_drives(spec);
+    return make_drives(false);
   }
   return std::make_unique<PageCacheDevice>(
-      make_drives(spec), make_checked(warm_spec, warm_measured.get(), seed),
+      make_drives(false), make_checked(warm, {seed, warm_measured.get()}),
       PageCacheDevice::Options{.capacity = page_cache, .read_ahead = read_ahead});
 }
 

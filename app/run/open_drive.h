@@ -7,6 +7,7 @@
 
 #include "app/cli/command.h"
 #include "core/ports.h"
+#include "sim/list.h"
 #include "sim/profile.h"
 #include "sim/simulated_backend.h"
 
@@ -27,13 +28,13 @@ struct DriveChoice {
   // (`pread cold`, `pread warm`), or by `warm`, a device model.
   Bytes page_cache{0};
   Bytes read_ahead{0};
-  std::string warm = "linear:bandwidth=8GB/s,latency=20us";
+  DeviceChoice warm = device_models().known("linear:bandwidth=8GB/s,latency=20us");
 
   bool operator==(const DriveChoice&) const = default;
 };
 
 struct OpenDrive {
-  std::string spec;      // of the model, as resolved
+  DeviceChoice model;
   std::string resolved;  // with stripe and method
   uint32_t drives = 1;
   SimulatedBackend::Options limits;
@@ -42,7 +43,7 @@ struct OpenDrive {
   std::unique_ptr<const AccessMethod> measured;  // if a profile was named: how it was read
   uint64_t page_cache = 0;
   uint64_t read_ahead = 0;
-  std::string warm_spec;
+  DeviceChoice warm;
   std::unique_ptr<const AccessMethod> warm_measured;
 
   // One in its initial state, however often. This must outlive it.
@@ -55,12 +56,8 @@ struct OpenDrive {
   double sustained_bytes_per_s(uint64_t block) const;
 
  private:
-  std::unique_ptr<DeviceModel> make_drives(const std::string& model) const;
+  std::unique_ptr<DeviceModel> make_drives(bool usual) const;
 };
-
-// What the drives behind the page cache of such a device were asked for, read-ahead included. Nothing where
-// there is no page cache.
-std::optional<uint64_t> bytes_behind_page_cache(const DeviceModel& device);
 
 // All of a choice but --device, which commands explain in words of their own.
 void add_drive_options(Command command, DriveChoice& choice);

@@ -3,7 +3,6 @@
 #include "app/cli/progress.h"
 #include "app/run/open_store.h"
 #include "app/run/store_plan.h"
-#include "backends/list.h"
 #include "host/interrupt.h"
 #include "host/linux/cgroup.h"
 #include "runtime/steady_clock.h"
@@ -41,24 +40,17 @@ Result<void> rehearse(const ReplayOptions& options, const Composition& parts, co
   rig.on_drives = stand_in->directories();
   // The files that stand in are small, a copy of the store in memory is not.
   const std::optional<uint64_t> reach = memory_within_reach();
-  if (is_staged(options.rig) && reach && *reach < geometry.total_bytes()) {
+  if (options.rig.backend.traits.is_staged && reach && *reach < geometry.total_bytes()) {
     return unavailable(
         "--backend {}: the copy in memory needs {} and {} can be had; use stage=0, or a smaller store",
-        options.rig.backend, format_bytes(geometry.total_bytes()), format_bytes(*reach));
+        options.rig.backend.text, format_bytes(geometry.total_bytes()), format_bytes(*reach));
   }
   return equip(options.rig, geometry, {.cache_bytes = parts.policies.cache_bytes}, rig);
 }
 
-// A backend that reads nothing shows so before it has any files. Others may refuse to be made without; what
-// they have to say is heard when they get theirs.
-bool reads_nothing(const std::string& backend) {
-  const Result<Made<Backend>> made = make_plugin(backends(), "backend", backend, BackendEnv{});
-  return made && !made->port->caps().carries_bytes;
-}
-
 Result<void> provide_store(const ReplayOptions& options, const Composition& parts, Rig& rig) {
   const ModelGeometry& geometry = parts.trace->header.geometry;
-  const bool unmade = reads_nothing(options.rig.backend);
+  const bool unmade = options.rig.backend.traits.does_nothing;
   Result<StorePlan> plan = plan_store(options.stores, options.ranges, unmade);
   if (!plan) {
     return propagate(plan);
@@ -101,9 +93,6 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
 }  // namespace
 
 Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
-  if (Result<std::string> resolved = resolve_plugin(backends(), "backend", options.rig.backend); !resolved) {
-    return propagate(resolved);
-  }
   if (Result<void> provided = provide_store(options, parts, rig); !provided) {
     return provided;
   }

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "app/report/host.h"
-#include "backends/list.h"
 #include "backends/probe.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/device_bytes.h"
@@ -17,7 +16,7 @@ namespace {
 constexpr BytesPerSecond kLeastThrottle{1'000'000};
 
 Result<Verify> parse_verify(const RigOptions& options, const Rig& rig) {
-  const BackendCaps& caps = rig.backend.port->caps();
+  const BackendCaps& caps = rig.backend->caps();
   const bool can = rig.store->can_check() && caps.carries_bytes;
   if (options.verify == "all" && !can) {
     return wrong_usage("--verify all: {}",
@@ -31,7 +30,7 @@ Result<Verify> parse_verify(const RigOptions& options, const Rig& rig) {
 
 Result<void> make_arena(const RigOptions& options, const ModelGeometry& geometry, const MemoryNeeds& needs,
                         Rig& rig) {
-  const BackendCaps& caps = rig.backend.port->caps();
+  const BackendCaps& caps = rig.backend->caps();
   if (caps.zero_copy || !caps.carries_bytes) {
     return {};
   }
@@ -76,11 +75,12 @@ Result<void> check_memory_limit(const RigOptions& options, const MemoryNeeds& ne
 
 // What of the options would be limited in vain, known before a backend copies the store into memory.
 Result<void> check_limits(const RigOptions& options) {
-  if (options.memory.count > 0 && is_staged(options)) {
-    return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend);
+  if (options.memory.count > 0 && options.backend.traits.is_staged) {
+    return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend.text);
   }
-  if (options.throttle.count > 0 && is_staged(options)) {
-    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive", options.backend);
+  if (options.throttle.count > 0 && options.backend.traits.is_staged) {
+    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive",
+                       options.backend.text);
   }
   return {};
 }
@@ -96,8 +96,8 @@ Result<void> limit(const RigOptions& options, const MemoryNeeds& needs, Rig& rig
         needs.resident_hugetlb_bytes + (rig.memory.kind() == PageKind::hugetlb ? rig.memory.size() : 0);
   }
   if (options.throttle.count > 0) {
-    if (!rig.backend.port->caps().carries_bytes) {
-      return wrong_usage("--throttle with {}: it reads no drive", options.backend);
+    if (!rig.backend->caps().carries_bytes) {
+      return wrong_usage("--throttle with {}: it reads no drive", options.backend.text);
     }
     limits.read_bytes_per_s = options.throttle.count;
     limits.files = rig.on_drives;
@@ -120,7 +120,7 @@ void probe(const RigOptions& options, Rig& rig, Report& report) {
   constexpr Nanoseconds kDuration{1'000'000'000};
   constexpr uint64_t kMost = 256 * kMiB;
   constexpr uint64_t kLeast = 64 * kMiB;
-  if (options.no_probe || !rig.backend.port->caps().carries_bytes) {
+  if (options.no_probe || !rig.backend->caps().carries_bytes) {
     return;
   }
   // Reading past the page cache is slow where the cache holds what is read: 1.2 instead of 2.3 GB/s after a
@@ -160,7 +160,7 @@ void probe(const RigOptions& options, Rig& rig, Report& report) {
 // is a device whose reads it counts, or where there certainly is none.
 std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, const Rig& rig) {
   const std::optional<uint64_t> now = process_device_bytes();
-  if (!before || !now || !rig.backend.port->caps().carries_bytes) {
+  if (!before || !now || !rig.backend->caps().carries_bytes) {
     return std::nullopt;
   }
   if (*now == *before && !zero_is_evidence(rig.store->files())) {
@@ -185,7 +185,7 @@ void learn_from_run(Report& report) {
 }
 
 Result<void> start_cold(const RigOptions& options, const Rig& rig, Report& report) {
-  if (options.warm || !rig.backend.port->caps().carries_bytes) {
+  if (options.warm || !rig.backend->caps().carries_bytes) {
     return {};
   }
   if (Result<void> dropped = drop_page_cache(rig.store->files()); !dropped) {
@@ -208,8 +208,7 @@ Result<void> equip(const RigOptions& options, const ModelGeometry& geometry, con
   if (Result<void> sensible = check_limits(options); !sensible) {
     return sensible;
   }
-  Result<Made<Backend>> backend =
-      make_plugin(backends(), "backend", options.backend, BackendEnv{rig.store->files()});
+  Result<std::unique_ptr<Backend>> backend = options.backend.make({rig.store->files()});
   if (!backend) {
     return propagate(backend);
   }
@@ -229,12 +228,12 @@ Result<void> occupy(Rig& rig) {
   if (Result<void> touched = rig.memory.touch(); !touched) {
     return touched;
   }
-  return rig.backend.port->attach(rig.memory.bytes());
+  return rig.backend->attach(rig.memory.bytes());
 }
 
 Storage storage_of(const Rig& rig, uint64_t cache_bytes, Clock& clock) {
-  const bool zero_copy_cache = rig.backend.port->caps().zero_copy && cache_bytes > 0;
-  return {*rig.backend.port,
+  const bool zero_copy_cache = rig.backend->caps().zero_copy && cache_bytes > 0;
+  return {*rig.backend,
           *rig.store,
           rig.arena.get(),
           clock,
@@ -262,13 +261,8 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
   return {};
 }
 
-bool is_staged(const RigOptions& options) {
-  const Result<std::string> resolved = resolve_plugin(backends(), "backend", options.backend);
-  return resolved && resolved->find("stage=1") != std::string::npos;
-}
-
 void add_rig_options(Command command, RigOptions& options) {
-  command.text("--backend", options.backend, "Storage backend (see: spillway list backends)")
+  command.plugin("--backend", options.backend, backends(), "Storage backend (see: spillway list backends)")
       .show_default()
       .type_name("BACKEND");
   command
@@ -289,11 +283,11 @@ void add_rig_options(Command command, RigOptions& options) {
 
 void describe_storage(const RigOptions& options, const Rig& rig, Report& report) {
   report.store = describe_files(rig.store->files());
-  report.backend_note = fmt::format("{}: {}", options.backend, rig.backend.port->caps().note);
+  report.backend_note = fmt::format("{}: {}", options.backend.text, rig.backend->caps().note);
   report.io.verify = rig.verify == Verify::off ? "off" : options.verify;
   report.io.arena_bytes = rig.memory.size();
   report.io.arena_pages = rig.memory.size() == 0 ? "" : rig.memory.describe();
-  report.config.emplace_back("backend", rig.backend.resolved);
+  report.config.emplace_back("backend", options.backend.resolved);
   report.config.emplace_back("pages", options.pages.empty() ? "default" : options.pages);
   report.config.emplace_back("memory_bytes", fmt::format("{}", options.memory.count));
   report.config.emplace_back("throttle_bytes_per_s", fmt::format("{}", options.throttle.count));

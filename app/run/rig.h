@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/run/run.h"
+#include "backends/list.h"
 #include "host/linux/page_memory.h"
 #include "host/linux/process_limits.h"
 #include "runtime/arena.h"
@@ -13,7 +14,7 @@ namespace spillway {
 
 // What every run on real storage is told about it.
 struct RigOptions {
-  std::string backend = "uring";
+  BackendChoice backend = backends().known("uring");
   std::string pages;
   std::string verify = "sample";
   Bytes memory{0};
@@ -21,9 +22,6 @@ struct RigOptions {
   bool warm = false;
   bool no_probe = false;
 };
-
-// Whether the backend copies the whole store into memory first.
-bool is_staged(const RigOptions& options);
 
 void add_rig_options(Command command, RigOptions& options);
 
@@ -36,7 +34,7 @@ struct Rig {
   // Files or directories on the drives that --throttle is of; none: the store's.
   std::vector<std::string> on_drives;
   PageMemory memory;
-  Made<Backend> backend;
+  std::unique_ptr<Backend> backend;
   Verify verify = Verify::off;
   std::unique_ptr<SlotArena> arena;  // none where the backend needs no memory of ours
   uint64_t bytes_beside = 0;         // that the device delivered during the run, but not to it

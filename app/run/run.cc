@@ -17,10 +17,11 @@ namespace spillway {
 Option add_cache_options(Command command, CacheOptions& options) {
   Option cache = command.size("--cache", options.cache,
                               "Memory for experts; 0: every expert is read whenever it is used");
-  command.text("--evict", options.evict, "Eviction policy (see: spillway list policies)")
+  command
+      .plugin("--evict", options.evict, eviction_policies(), "Eviction policy (see: spillway list policies)")
       .show_default()
       .type_name("POLICY");
-  command.text("--prefetch", options.prefetch, "Prefetcher (see: spillway list prefetchers)")
+  command.plugin("--prefetch", options.prefetch, prefetchers(), "Prefetcher (see: spillway list prefetchers)")
       .show_default()
       .type_name("PREFETCHER");
   command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
@@ -37,9 +38,17 @@ Option add_cache_options(Command command, CacheOptions& options) {
 void add_run_options(Command command, RunOptions& options) {
   command.text("trace", options.trace, "A trace file (see: spillway trace)").required().type_name("TRACE");
   add_cache_options(command, options).required();
+  const auto read_pace = [&options](const std::string& text) -> Result<void> {
+    Result<ComputePace> pace = parse_compute(text);
+    if (!pace) {
+      return propagate(pace);
+    }
+    options.compute = *pace;
+    return {};
+  };
   command
-      .text("--compute", options.compute,
-            "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
+      .parsed("--compute", describe(options.compute), read_pace,
+              "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
       .show_default();
   command.count("--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
 }
@@ -54,21 +63,20 @@ Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& so
         exact_bytes(options.cache), name, format_bytes(least), geometry.used_top_k,
         format_bytes(geometry.largest_expert_bytes()));
   }
-  if (options.cache.count == 0 && !options.prefetch.starts_with("none")) {
+  if (options.cache.count == 0 && !options.prefetch.traits.does_nothing) {
     return wrong_usage(
         "--prefetch {}: without a cache there is nowhere to put what is prefetched; give --cache a size",
-        options.prefetch);
+        options.prefetch.text);
   }
   Policies policies;
   policies.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
   const PolicyEnv env{&source, policies.cache_bytes, options.seed, future};
-  Result<Made<EvictionPolicy>> eviction =
-      make_plugin(eviction_policies(), "eviction policy", options.evict, env);
+  Result<std::unique_ptr<EvictionPolicy>> eviction = options.evict.make(env);
   if (!eviction) {
     return propagate(eviction);
   }
   policies.eviction = std::move(*eviction);
-  Result<Made<Prefetcher>> prefetcher = make_plugin(prefetchers(), "prefetcher", options.prefetch, env);
+  Result<std::unique_ptr<Prefetcher>> prefetcher = options.prefetch.make(env);
   if (!prefetcher) {
     return propagate(prefetcher);
   }
@@ -78,11 +86,6 @@ Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& so
 
 Result<Composition> compose(const RunOptions& options) {
   Composition parts;
-  Result<ComputePace> pace = parse_compute(options.compute);
-  if (!pace) {
-    return propagate(pace);
-  }
-  parts.pace = *pace;
   if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
     return propagate(writable);
   }
@@ -105,7 +108,7 @@ Result<Composition> compose(const RunOptions& options) {
     return propagate(policies);
   }
   parts.policies = std::move(*policies);
-  Result<std::unique_ptr<Compute>> compute = make_paced_compute(parts.pace, info);
+  Result<std::unique_ptr<Compute>> compute = make_paced_compute(options.compute, info);
   if (!compute) {
     return propagate(compute);
   }
@@ -123,33 +126,33 @@ Result<void> check_timeline_path(const CacheOptions& options, const std::string&
   return check_output_path("--timeline", options.timeline, source);
 }
 
-Report begin_report(std::string command, const CacheOptions& options, const Policies& policies,
-                    const Invocation& invocation) {
+Report begin_report(std::string command, const CacheOptions& options, const Invocation& invocation) {
   Report report;
   report.command = std::move(command);
   report.command_line = invocation.command_line;
   report.date = utc_date();
   report.host = describe_host();
   report.seed = options.seed;
+  report.traits = {options.evict.traits, options.prefetch.traits};
   report.metrics = Metrics(options.warm_up);
   report.config = {{"cache_bytes", fmt::format("{}", options.cache.count)},
-                   {"evict", policies.eviction.resolved},
-                   {"prefetch", policies.prefetcher.resolved},
+                   {"evict", options.evict.resolved},
+                   {"prefetch", options.prefetch.resolved},
                    {"warm_up", fmt::format("{}", options.warm_up)}};
   return report;
 }
 
 Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
                     const Invocation& invocation) {
-  Report report = begin_report(std::move(command), options, parts.policies, invocation);
+  Report report = begin_report(std::move(command), options, invocation);
   report.trace_path = options.trace;
   report.model = parts.trace->header.model;
   report.geometry = parts.trace->header.geometry;
-  report.config.emplace_back("compute", describe(parts.pace));
+  report.config.emplace_back("compute", describe(options.compute));
   report.config.emplace_back("tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all");
-  const bool no_compute = parts.pace.kind == ComputePace::Kind::none ||
-                          (parts.pace.kind == ComputePace::Kind::recorded && parts.pace.scale == 0);
-  if (no_compute && !options.prefetch.starts_with("none")) {
+  const bool no_compute = options.compute.kind == ComputePace::Kind::none ||
+                          (options.compute.kind == ComputePace::Kind::recorded && options.compute.scale == 0);
+  if (no_compute && !options.prefetch.traits.does_nothing) {
     report.warnings.emplace_back(
         "nothing is prefetched without --compute: the drive has no idle time that a prefetch could use");
   }
@@ -163,7 +166,6 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
                          const std::string& timeline, FunctionRef<bool()> stop, Report& report) {
   const ModelGeometry& geometry = source.info().geometry;
   DecisionDigest digest;
-  std::vector<Observer*> watching = {&report.metrics, &digest};
   std::unique_ptr<Timeline> drawn;
   if (!timeline.empty()) {
     Result<std::unique_ptr<Timeline>> made = Timeline::create(timeline, geometry, report.command_line);
@@ -171,13 +173,13 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
       return propagate(made);
     }
     drawn = std::move(*made);
-    watching.push_back(drawn.get());
   }
-  Observers observers(watching);
-  Pager pager(geometry, {.capacity_bytes = policies.cache_bytes}, *policies.eviction.port, observers);
+  Observers observers(report.metrics, digest,
+                      drawn ? std::vector<Observer*>{drawn.get()} : std::vector<Observer*>());
+  Pager pager(geometry, {.capacity_bytes = policies.cache_bytes}, *policies.eviction, observers);
   Loader loader(geometry, storage.store, storage.backend, storage.arena, pager, storage.clock, observers,
                 storage.config);
-  Session session({source, *policies.prefetcher.port, pager, loader, compute, storage.clock, observers});
+  Session session({source, *policies.prefetcher, pager, loader, compute, storage.clock, observers});
   const double cpu_before = process_cpu_seconds();
   const std::optional<double> stolen_before = stolen_cpu_seconds();
   Result<void> ran = session.run(stop);
@@ -253,14 +255,14 @@ Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report
   }
   // The optimum for the same tokens: those that ran, with the same warm-up.
   const PolicyEnv env{&steps.info(), cache_bytes, report.seed};
-  Result<Made<EvictionPolicy>> belady = make_plugin(eviction_policies(), "eviction policy", "belady", env);
+  Result<std::unique_ptr<EvictionPolicy>> belady = eviction_policies().known("belady").make(env);
   if (!belady) {
     return propagate(belady);
   }
   const std::unique_ptr<StepSource> source = steps.cursor();
   const uint64_t warm_up = report.metrics.warm_up().passes;
   LimitedSource same_tokens(*source, warm_up + report.metrics.decode().passes);
-  Result<CacheRun> optimum = run_cache(same_tokens, *belady->port, cache_bytes, warm_up);
+  Result<CacheRun> optimum = run_cache(same_tokens, **belady, cache_bytes, warm_up);
   if (!optimum) {
     return propagate(optimum);
   }

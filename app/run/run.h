@@ -8,8 +8,8 @@
 #include "app/cli/cli.h"
 #include "app/report/report.h"
 #include "app/run/open_trace.h"
-#include "core/plugin.h"
 #include "core/ports.h"
+#include "policies/list.h"
 #include "runtime/paced_compute.h"
 
 namespace spillway {
@@ -17,8 +17,8 @@ namespace spillway {
 // What every run with a cache is told about it, whatever asks for the experts.
 struct CacheOptions {
   Bytes cache{0};
-  std::string evict = "lru";
-  std::string prefetch = "none";
+  EvictionChoice evict = eviction_policies().known("lru");
+  PrefetchChoice prefetch = prefetchers().known("none");
   uint64_t warm_up = 0;
   uint64_t seed = 1;
   std::string json;
@@ -31,7 +31,7 @@ Option add_cache_options(Command command, CacheOptions& options);
 // What every run of a trace is told, whatever stands behind the ports.
 struct RunOptions : CacheOptions {
   std::string trace;
-  std::string compute = "none";
+  ComputePace compute;
   std::optional<uint64_t> tokens;
 };
 
@@ -39,8 +39,8 @@ void add_run_options(Command command, RunOptions& options);
 
 // What decides about the cache, checked against each other and against the source of steps.
 struct Policies {
-  Made<EvictionPolicy> eviction;
-  Made<Prefetcher> prefetcher;
+  std::unique_ptr<EvictionPolicy> eviction;
+  std::unique_ptr<Prefetcher> prefetcher;
   uint64_t cache_bytes = 0;  // the budget, no more than there is to cache
 };
 
@@ -53,7 +53,6 @@ Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& so
 struct Composition {
   std::unique_ptr<OpenTrace> trace;
   Policies policies;
-  ComputePace pace;
   std::unique_ptr<Compute> compute;
   std::string timeline;  // file to draw the run into; empty: none
 };
@@ -74,8 +73,7 @@ struct Storage {
 };
 
 // A report with what every run knows beforehand.
-Report begin_report(std::string command, const CacheOptions& options, const Policies& policies,
-                    const Invocation& invocation);
+Report begin_report(std::string command, const CacheOptions& options, const Invocation& invocation);
 
 // And with what the run of a trace knows.
 Report begin_report(std::string command, const RunOptions& options, const Composition& parts,

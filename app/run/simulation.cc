@@ -1,7 +1,5 @@
 #include "app/run/simulation.h"
 
-#include "app/run/open_drive.h"
-
 namespace spillway {
 
 Result<void> run_simulation(Composition& parts, const ExpertStore& store, std::unique_ptr<DeviceModel> made,
@@ -15,7 +13,7 @@ Result<void> run_simulation(Composition& parts, const ExpertStore& store, std::u
   if (Result<void> ran = run_trace(parts, {backend, store, nullptr, clock, {}}, report); !ran) {
     return ran;
   }
-  report.io.device_bytes = bytes_behind_page_cache(device);
+  report.io.device_bytes = device.bytes_behind_page_cache();
   report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates
   return {};
 }

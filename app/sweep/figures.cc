@@ -4,6 +4,7 @@
 #include <optional>
 #include <sstream>
 
+#include "app/report/traits.h"
 #include "core/json.h"
 #include "core/units.h"
 
@@ -66,23 +67,9 @@ std::optional<double> number_at(const Json& json, const std::string& path) {
   return at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
 }
 
-bool draws_lots(const std::string& policy) {
-  return policy.starts_with("random");
-}
-
-// An oracle that is never wrong and forgets nothing has no lots to draw.
-bool prefetch_draws_lots(const std::string& prefetcher) {
-  return prefetcher.starts_with("oracle") && !prefetcher.starts_with("oracle:precision=1,recall=1,");
-}
-
 bool is_known(const Json& report) {
-  const Json config = report.value("config", Json());
-  const auto text = [&](const char* key) {
-    const Json value = config.is_object() ? config.value(key, Json()) : Json();
-    return value.is_string() ? value.get<std::string>() : std::string();
-  };
-  return report.value("clock", Json()) == "virtual" && !draws_lots(text("evict")) &&
-         !prefetch_draws_lots(text("prefetch"));
+  const PolicyTraits traits = traits_of_report(report);
+  return report.value("clock", Json()) == "virtual" && !traits.evict.is_random && !traits.prefetch.is_random;
 }
 
 std::vector<Figure> figures_by(const std::vector<FigureOf>& table, const Json& report, bool known) {
@@ -112,11 +99,11 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
     if (!bytes || !policy.is_string()) {
       continue;
     }
-    const std::string name_of_policy = policy.get<std::string>();
-    const std::string of = fmt::format("{} {}", name_of_policy, format_bytes(uint64_t(*bytes)));
+    const std::string of = fmt::format("{} {}", policy.get<std::string>(), format_bytes(uint64_t(*bytes)));
     for (const char* name : {"hit_ratio", "hit_ratio_decode"}) {
       if (const std::optional<double> value = number_at(point, name)) {
-        figures.push_back({fmt::format("{} {}", name, of), Unit::share, *value, !draws_lots(name_of_policy)});
+        figures.push_back(
+            {fmt::format("{} {}", name, of), Unit::share, *value, !traits_of_curve_point(point).is_random});
       }
     }
   }

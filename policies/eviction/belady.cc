@@ -24,8 +24,7 @@ class Belady final : public EvictionPolicy {
   // reason to fetch it.
   uint64_t key(const Access& access) {
     uint64_t& next_use = next_uses_[index_of(access.expert)];
-    const bool demanded = access.next_use > access.step;
-    if (demanded || next_use <= access.step) {
+    if (!access.prefetch || next_use <= access.step) {
       next_use = access.next_use;
     }
     return kNeverUsedAgain - next_use;
@@ -47,7 +46,8 @@ Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& 
 }  // namespace
 
 EvictionPlugin belady() {
-  return plugin("belady", "the expert whose next use is farthest away goes first: the bound", make);
+  return plugin("belady", "the expert whose next use is farthest away goes first: the bound", make,
+                {.knows_future = true, .rule = EvictionRule::farthest_next_use});
 }
 
 }  // namespace spillway::eviction

@@ -27,7 +27,8 @@ Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& 
 }  // namespace
 
 EvictionPlugin fifo() {
-  return plugin("fifo", "the expert that has been there longest goes first", make);
+  return plugin("fifo", "the expert that has been there longest goes first", make,
+                {.rule = EvictionRule::first_in});
 }
 
 }  // namespace spillway::eviction

@@ -28,11 +28,10 @@ class LeastStale final : public EvictionPolicy {
 
   void admitted(const Access& access) override {
     const uint32_t layer = geometry_.layer_of(access.expert);
-    const bool prefetch = access.next_use <= access.step;
-    if (!prefetch) {
+    if (!access.prefetch) {
       enter_step(access);
     }
-    passes_[index_of(access.expert)] = pass_ + (prefetch && layer <= layer_ ? 1 : 0);
+    passes_[index_of(access.expert)] = pass_ + (access.prefetch && layer <= layer_ ? 1 : 0);
     current_.insert(access.expert, {layer, ++uses_});
   }
 
@@ -46,8 +45,7 @@ class LeastStale final : public EvictionPolicy {
   void removed(ExpertId expert) override { (stale_.contains(expert) ? stale_ : current_).erase(expert); }
 
   std::optional<ExpertId> victim(const Access& incoming, Evictable may_go) override {
-    const bool demand = incoming.next_use > incoming.step;
-    const uint64_t pass = pass_ + (demand && begins_pass(incoming) ? 1 : 0);
+    const uint64_t pass = pass_ + (!incoming.prefetch && begins_pass(incoming) ? 1 : 0);
     const auto left_over = [&](ExpertId id) { return passes_[index_of(id)] < pass && may_go(id); };
     const std::optional<ExpertId> stale = stale_.first(may_go);
     // The first demand of a pass comes before the policy knows of the pass: the pass that

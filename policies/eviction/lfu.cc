@@ -86,6 +86,12 @@ class Lfu final : public EvictionPolicy {
   uint64_t halvings_ = 0;
 };
 
+// Only counts that are never halved nor forgotten are a curve's.
+Traits traits(const Options& options) {
+  const bool perfect = options.halve_every == 0 && options.keep;
+  return {.rule = perfect ? EvictionRule::least_frequent : EvictionRule::other};
+}
+
 Result<std::unique_ptr<EvictionPolicy>> make(const Options& options, const PolicyEnv& env) {
   return std::make_unique<Lfu>(options, env.source->geometry);
 }
@@ -93,7 +99,7 @@ Result<std::unique_ptr<EvictionPolicy>> make(const Options& options, const Polic
 }  // namespace
 
 EvictionPlugin lfu() {
-  return plugin("lfu", "the expert with the fewest uses goes first", make);
+  return plugin("lfu", "the expert with the fewest uses goes first", make, traits);
 }
 
 }  // namespace spillway::eviction

@@ -26,7 +26,8 @@ Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& 
 }  // namespace
 
 EvictionPlugin lru() {
-  return plugin("lru", "the least recently used expert goes first", make);
+  return plugin("lru", "the least recently used expert goes first", make,
+                {.rule = EvictionRule::least_recent});
 }
 
 }  // namespace spillway::eviction

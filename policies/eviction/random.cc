@@ -70,7 +70,7 @@ Result<std::unique_ptr<EvictionPolicy>> make(const NoOptions&, const PolicyEnv& 
 }  // namespace
 
 EvictionPlugin random() {
-  return plugin("random", "any expert goes, by the run's seed", make);
+  return plugin("random", "any expert goes, by the run's seed", make, {.is_random = true});
 }
 
 }  // namespace spillway::eviction

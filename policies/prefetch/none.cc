@@ -17,7 +17,7 @@ Result<std::unique_ptr<Prefetcher>> make(const NoOptions&, const PolicyEnv&) {
 }  // namespace
 
 PrefetchPlugin none() {
-  return plugin("none", "reads on demand only", make);
+  return plugin("none", "reads on demand only", make, {.does_nothing = true});
 }
 
 }  // namespace spillway::prefetch

@@ -95,6 +95,11 @@ class Oracle final : public Prefetcher {
   std::vector<ExpertId> wrong_;
 };
 
+// An oracle that is never wrong and forgets nothing has nothing to leave to chance.
+Traits traits(const Options& options) {
+  return {.is_random = options.precision < 1 || options.recall < 1, .knows_future = true};
+}
+
 Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv& env) {
   if (env.future == nullptr) {
     return wrong_usage(
@@ -116,8 +121,8 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 }  // namespace
 
 PrefetchPlugin oracle() {
-  return plugin("oracle", "proposes what the trace will use, with the given precision, recall and lead",
-                make);
+  return plugin("oracle", "proposes what the trace will use, with the given precision, recall and lead", make,
+                traits);
 }
 
 }  // namespace spillway::prefetch

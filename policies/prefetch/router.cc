@@ -34,7 +34,7 @@ Result<std::unique_ptr<Prefetcher>> make(const Options& options, const PolicyEnv
 
 PrefetchPlugin router() {
   return plugin("router", "proposes what the next layers' routers choose from this layer's hidden state",
-                make);
+                make, [](const Options& options) { return Traits{.lookahead = options.ahead}; });
 }
 
 }  // namespace spillway::prefetch

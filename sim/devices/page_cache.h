@@ -31,7 +31,7 @@ class PageCacheDevice final : public DeviceModel {
 
   Nanoseconds finish(const IoRequest& request, Nanoseconds now) override;
 
-  uint64_t cold_bytes() const { return cold_bytes_; }  // read from the drive, read-ahead included
+  std::optional<uint64_t> bytes_behind_page_cache() const override { return cold_bytes_; }
 
  private:
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
@@ -57,7 +57,7 @@ class PageCacheDevice final : public DeviceModel {
   uint32_t oldest_ = kNone;
   uint32_t newest_ = kNone;
   uint64_t present_ = 0;
-  uint64_t cold_bytes_ = 0;
+  uint64_t cold_bytes_ = 0;  // read from the drive, read-ahead included
 };
 
 }  // namespace spillway

@@ -148,7 +148,7 @@ Result<std::unique_ptr<DeviceModel>> make(const TableDevice::Options& options, c
         "table: this model needs measurements; give --device PROFILE.json, written by spillway calibrate -o "
         "PROFILE.json");
   }
-  Result<TableDevice> made = TableDevice::make(*env.measured, options, env.seed);
+  Result<TableDevice> made = TableDevice::make(*env.measured, {.tail = options.tail && !env.usual}, env.seed);
   if (!made) {
     return propagate(made);
   }
@@ -158,7 +158,8 @@ Result<std::unique_ptr<DeviceModel>> make(const TableDevice::Options& options, c
 }  // namespace
 
 DevicePlugin table() {
-  return plugin("table", "the latencies that calibrate measured, by size and load", make);
+  return plugin("table", "the latencies that calibrate measured, by size and load", make,
+                {.needs_profile = true});
 }
 
 }  // namespace device

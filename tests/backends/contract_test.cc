@@ -7,6 +7,7 @@
 #include "core/units.h"
 #include "host/linux/page_memory.h"
 #include "stores/generated_content.h"
+#include "tests/support/make_plugin.h"
 #include "tests/support/store_fixture.h"
 
 // The promises that ports.h makes for every backend, tested on every entry of the list and with the options
@@ -38,9 +39,9 @@ class BackendContract : public ::testing::TestWithParam<std::string> {
   }
 
   void make() {
-    Result<Made<Backend>> made = make_plugin(backends(), "backend", GetParam(), BackendEnv{.files = paths_});
+    Result<std::unique_ptr<Backend>> made = make_plugin(backends(), GetParam(), BackendEnv{.files = paths_});
     SKIP_IF_UNAVAILABLE(made);
-    backend_ = std::move(made->port);
+    backend_ = std::move(*made);
     const Result<void> attached = backend_->attach(memory_.bytes());
     ASSERT_TRUE(attached) << attached.error().message;
   }
@@ -232,9 +233,22 @@ TEST_P(BackendContract, names_the_file_that_is_not_there) {
     GTEST_SKIP() << "the null backend opens nothing";
   }
   const std::vector<std::string> missing = {directory_.file("missing")};
-  const auto made = make_plugin(backends(), "backend", GetParam(), BackendEnv{.files = missing});
+  const auto made = make_plugin(backends(), GetParam(), BackendEnv{.files = missing});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().message.find(missing[0]), std::string::npos) << made.error().message;
+}
+
+TEST_P(BackendContract, tells_before_it_is_made_whether_it_reads_anything) {
+  EXPECT_EQ(backends().known(GetParam()).traits.does_nothing, !backend_->caps().carries_bytes);
+}
+
+TEST(BackendTraits, are_those_of_the_options) {
+  EXPECT_TRUE(backends().known("uring").traits.is_direct);
+  EXPECT_FALSE(backends().known("uring:direct=0").traits.is_direct);
+  EXPECT_TRUE(backends().known("pread:direct").traits.is_direct);
+  EXPECT_FALSE(backends().known("pread").traits.is_direct);
+  EXPECT_TRUE(backends().known("hugepage:stage").traits.is_staged);
+  EXPECT_FALSE(backends().known("hugepage").traits.is_staged);
 }
 
 TEST_P(BackendContract, reports_a_file_that_has_shrunk_as_an_error) {

@@ -272,7 +272,7 @@ TEST_F(ReportCommand, TellsWhatFailedFromWhatIsNotAvailable) {
   const Json experiment = {{"schema", "spillway.experiment/1"},
                            {"question", "Which policy?"},
                            {"base", {{"command", "simulate"}, {"trace", trace_}, {"cache", "1MiB"}}},
-                           {"sweep", {{"evict", {"lru", "no-such-policy"}}}}};
+                           {"sweep", {{"evict", {"lru", "s3fifo:small=2"}}}}};
   std::ofstream(scratch_ / "experiment.json") << experiment.dump();
   make({"sweep", scratch_ / "experiment.json", "-o", results_});
   const auto html = [&] {

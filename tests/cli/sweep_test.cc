@@ -39,7 +39,7 @@ TEST_F(Sweep, RunsEveryPointAsOftenAsAskedAndKeepsItsReport) {
 
 TEST_F(Sweep, WritesWhatTheSchemasSay) {
   Json experiment = small_experiment();
-  experiment["sweep"]["evict"] = {"lru", "no-such-policy"};
+  experiment["sweep"]["evict"] = {"lru", "s3fifo:small=2"};
   ASSERT_EQ(sweep(write(experiment), out_).status, 0);
   expect_schema("experiment-1.json", out_ + "/experiment.json");
   for (const auto& [name, result] : results_in(out_)) {
@@ -135,18 +135,18 @@ TEST_F(Sweep, ShardsTogetherAreTheWhole) {
 
 TEST_F(Sweep, RecordsAFailureAndGoesOn) {
   Json experiment = small_experiment();
-  experiment["sweep"]["evict"] = {"lru", "no-such-policy"};
+  experiment["sweep"]["evict"] = {"lru", "s3fifo:small=2"};
   const std::string file = write(experiment);
   const Ran ran = sweep(file, out_);
   EXPECT_EQ(ran.status, 0) << ran.err;
   size_t failures = 0;
   for (const auto& [name, result] : results_in(out_)) {
-    const bool bad = result["point"]["evict"] == "no-such-policy";
+    const bool bad = result["point"]["evict"] == "s3fifo:small=2";
     EXPECT_EQ(result["status"], bad ? "failed" : "done");
     EXPECT_EQ(result["exit_status"], bad ? 2 : 0);
     failures += bad ? 1 : 0;
     if (bad) {
-      EXPECT_NE(result["error"].get<std::string>().find("no-such-policy"), std::string::npos);
+      EXPECT_NE(result["error"].get<std::string>().find("s3fifo: small is 2"), std::string::npos);
       EXPECT_TRUE(result["result"].is_null());
     }
   }
@@ -155,6 +155,15 @@ TEST_F(Sweep, RecordsAFailureAndGoesOn) {
   EXPECT_EQ(sweep(file, out_).err.find('['), std::string::npos) << "a failed run was repeated unasked";
   const Ran retried = sweep(file, out_, {"--retry"});
   EXPECT_EQ(std::count(retried.err.begin(), retried.err.end(), '['), 4) << retried.err;
+}
+
+TEST_F(Sweep, RefusesAPlugInThatThereIsNotBeforeItRunsAnything) {
+  Json experiment = small_experiment();
+  experiment["sweep"]["evict"] = {"lru", "no-such-policy"};
+  const Ran ran = sweep(write(experiment), out_);
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_NE(ran.err.find("there is no eviction policy 'no-such-policy'"), std::string::npos) << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(out_ + "/points"));
 }
 
 TEST_F(Sweep, RecordsWhatIsNotAvailableAsThat) {
@@ -182,7 +191,7 @@ TEST_F(Sweep, RecordsWhatIsNotAvailableAsThat) {
 
 TEST_F(Sweep, FailsWhereEveryRunDoes) {
   Json experiment = small_experiment();
-  experiment["sweep"]["evict"] = {"no-such-policy"};
+  experiment["sweep"]["evict"] = {"s3fifo:small=2"};
   const Ran ran = sweep(write(experiment), out_);
   EXPECT_EQ(ran.status, 1);
   EXPECT_NE(ran.err.find("every run failed"), std::string::npos) << ran.err;

@@ -26,6 +26,10 @@ struct Options {
   }
 };
 
+Traits traits(const Options& options) {
+  return {.does_nothing = options.depth == 0};
+}
+
 Result<std::unique_ptr<Thing>> make(const Options& options, const int& limit) {
   if (int(options.depth) > limit) {
     return unavailable("depth {} is more than {}", options.depth, limit);
@@ -33,25 +37,47 @@ Result<std::unique_ptr<Thing>> make(const Options& options, const int& limit) {
   return std::make_unique<Thing>(Thing{options.depth, options.chunk, options.colour});
 }
 
-const std::vector<Plugin<Thing, int>>& things() {
-  static const std::vector<Plugin<Thing, int>> list = {plugin("thing", "does nothing", make)};
-  return list;
-}
-
-Result<Made<Thing>> make_thing(std::string_view text) {
-  return make_plugin(std::span<const Plugin<Thing, int>>(things()), "thing", text, 100);
+const Family<Thing, int>& things() {
+  static const Family<Thing, int> family("thing", {plugin("thing", "is made in a test", make, traits),
+                                                   plugin("twin", "tells nothing of itself", make)});
+  return family;
 }
 
 TEST(Plugin, IsMadeFromDefaultsOverriddenByTheSpec) {
-  const Result<Made<Thing>> made = make_thing("thing:chunk=2MiB,colour=blue");
+  const Result<Choice<Thing, int>> chosen = things().choose("thing:chunk=2MiB,colour=blue");
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->text, "thing:chunk=2MiB,colour=blue");
+  EXPECT_EQ(chosen->resolved, "thing:depth=8,chunk=2MiB,loud=0,colour=blue");
+  const Result<std::unique_ptr<Thing>> made = chosen->make(100);
   ASSERT_TRUE(made);
-  EXPECT_EQ(made->port->depth, 8U);
-  EXPECT_EQ(made->port->chunk.count, 2 * kMiB);
-  EXPECT_EQ(made->resolved, "thing:depth=8,chunk=2MiB,loud=0,colour=blue");
+  EXPECT_EQ((*made)->depth, 8U);
+  EXPECT_EQ((*made)->chunk.count, 2 * kMiB);
+}
+
+TEST(Plugin, IsMadeAsOftenAsWantedOfOneChoice) {
+  const Choice<Thing, int> chosen = things().known("thing:depth=3");
+  const Choice<Thing, int> copy = chosen;
+  const Result<std::unique_ptr<Thing>> first = chosen.make(100);
+  const Result<std::unique_ptr<Thing>> second = copy.make(100);
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(first->get(), second->get());
+  EXPECT_EQ((*second)->depth, 3U);
+}
+
+TEST(Plugin, TellsItsTraitsByItsOptionsAndWithoutBeingMade) {
+  EXPECT_TRUE(things().known("thing:depth=0").traits.does_nothing);
+  EXPECT_FALSE(things().known("thing").traits.does_nothing);
+  EXPECT_FALSE(things().known("twin:depth=0").traits.does_nothing);
+}
+
+TEST(Plugin, IsTheSameChoiceHoweverItWasWritten) {
+  EXPECT_EQ(things().known("thing"), things().known("thing:depth=8"));
+  EXPECT_NE(things().known("thing"), things().known("thing:depth=9"));
+  EXPECT_NE(things().known("thing"), things().known("twin"));
 }
 
 TEST(Plugin, DescribesEachOptionOnce) {
-  const std::vector<OptionInfo>& options = things().front().options;
+  const std::vector<OptionInfo>& options = things().begin()->options;
   ASSERT_EQ(options.size(), 4U);
   EXPECT_EQ(options[1].name, "chunk");
   EXPECT_EQ(options[1].default_value, "1MiB");
@@ -60,7 +86,7 @@ TEST(Plugin, DescribesEachOptionOnce) {
 
 TEST(Plugin, NamesWhatIsWrongWithASpec) {
   const std::pair<const char*, const char*> cases[] = {
-      {"thin", "there is no thing 'thin'; there are: thing"},
+      {"thin", "there is no thing 'thin'; there are: thing, twin"},
       {"thing:dept=3", "thing has no option 'dept'; it has: depth, chunk, loud, colour"},
       {"thing:depth=many", "thing: option depth: 'many' is not a number this option takes"},
       {"thing:depth=-1", "thing: option depth: '-1' is not a number this option takes"},
@@ -88,10 +114,10 @@ TEST(Plugin, NamesWhatIsWrongWithASpec) {
       {"", "'' names nothing; write NAME or NAME:key=value,key=value"},
   };
   for (const auto& [spec, message] : cases) {
-    const Result<Made<Thing>> made = make_thing(spec);
-    ASSERT_FALSE(made) << spec;
-    EXPECT_EQ(made.error().message, message);
-    EXPECT_EQ(made.error().kind, ErrorKind::usage);
+    const Result<Choice<Thing, int>> chosen = things().choose(spec);
+    ASSERT_FALSE(chosen) << spec;
+    EXPECT_EQ(chosen.error().message, message);
+    EXPECT_EQ(chosen.error().kind, ErrorKind::usage);
   }
 }
 
@@ -116,11 +142,11 @@ TEST(Plugin, WithoutOptionsRefusesAColon) {
 }
 
 TEST(Plugin, TakesAKeyWithoutAValueAsSwitchedOn) {
-  EXPECT_EQ(make_thing("thing:loud")->resolved, "thing:depth=8,chunk=1MiB,loud=1,colour=red");
+  EXPECT_EQ(things().known("thing:loud").resolved, "thing:depth=8,chunk=1MiB,loud=1,colour=red");
 }
 
 TEST(Plugin, PassesOnWhyItCannotBeMade) {
-  const Result<Made<Thing>> made = make_thing("thing:depth=101");
+  const Result<std::unique_ptr<Thing>> made = things().known("thing:depth=101").make(100);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().kind, ErrorKind::unavailable);
   EXPECT_EQ(made.error().message, "depth 101 is more than 100");

@@ -4,6 +4,7 @@
 #include "core/units.h"
 #include "host/linux/page_cache.h"
 #include "host/linux/page_memory.h"
+#include "tests/support/make_plugin.h"
 #include "tests/support/store_fixture.h"
 
 namespace spillway {
@@ -18,7 +19,7 @@ TEST(DeviceBytesTest, direct_reads_are_counted_by_the_kernel) {
   const std::vector<std::string> files = {directory.file("data")};
   testing::write_file(files[0], filled(8 * kMiB));
   ASSERT_TRUE(drop_page_cache(files));
-  auto backend = make_plugin(backends(), "backend", "pread:direct=1", BackendEnv{files});
+  auto backend = make_plugin(backends(), "pread:direct=1", BackendEnv{files});
   SKIP_IF_UNAVAILABLE(backend);
   Result<PageMemory> memory = PageMemory::allocate(8 * kMiB, std::nullopt);
   ASSERT_TRUE(memory);
@@ -27,9 +28,9 @@ TEST(DeviceBytesTest, direct_reads_are_counted_by_the_kernel) {
     GTEST_SKIP() << "the kernel does not count reads";
   }
   const IoRequest request = {.tag = 1, .range = {0, 0, 8 * kMiB}, .destination = memory->bytes().data()};
-  ASSERT_EQ(backend->port->submit({&request, 1}), 1U);
+  ASSERT_EQ((*backend)->submit({&request, 1}), 1U);
   IoDone done;
-  ASSERT_EQ(backend->port->reap({&done, 1}, 1), 1U);
+  ASSERT_EQ((*backend)->reap({&done, 1}, 1), 1U);
   const Result<DeviceInfo> device = device_below(files[0]);
   ASSERT_TRUE(device);
   if (device->name.empty()) {

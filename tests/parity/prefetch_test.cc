@@ -8,6 +8,7 @@
 #include "sim/simulated_backend.h"
 #include "stores/unmade_store.h"
 #include "tests/support/fakes.h"
+#include "tests/support/make_plugin.h"
 
 namespace spillway {
 namespace {
@@ -44,13 +45,12 @@ class PrefetchInVirtualTime : public testing::Test {
     fake::ListSource steps(shape_, steps_);
     ThinkingSource source(steps, clock, thought);
     const PolicyEnv env{&source.info(), kCapacity, 1};
-    const std::unique_ptr<EvictionPolicy> policy =
-        std::move(make_plugin(eviction_policies(), "eviction policy", "lru", env)->port);
+    const std::unique_ptr<EvictionPolicy> policy = std::move(*make_plugin(eviction_policies(), "lru", env));
     fake::NoPrefetch none;
     fake::Oracle oracle(steps_, shape_, accuracy, 1);
     Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
     const UnmadeStore store = imagined_store(shape_);
-    SimulatedBackend backend(std::move(make_plugin(device_models(), "device", device, {1})->port), clock, {});
+    SimulatedBackend backend(std::move(*make_plugin(device_models(), device, {1})), clock, {});
     Pager pager(shape_, {.capacity_bytes = kCapacity}, *policy, metrics);
     Loader loader(shape_, store, backend, nullptr, pager, clock, metrics, {});
     const std::unique_ptr<Compute> pace =

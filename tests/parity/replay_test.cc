@@ -8,6 +8,7 @@
 #include "sim/curve/request_source.h"
 #include "tests/policies/lab.h"
 #include "tests/support/fakes.h"
+#include "tests/support/make_plugin.h"
 #include "tests/support/recorded.h"
 #include "traces/import/import.h"
 
@@ -34,9 +35,9 @@ Counts by_pager(const ModelGeometry& shape, const std::vector<Step>& steps, cons
   SourceInfo info = source.info();
   info.has_next_use = true;
   const PolicyEnv env{&info, capacity, 1};
-  Result<Made<EvictionPolicy>> made = make_plugin(eviction_policies(), "eviction policy", policy, env);
+  Result<std::unique_ptr<EvictionPolicy>> made = make_plugin(eviction_policies(), policy, env);
   EXPECT_TRUE(made);
-  const Result<CacheRun> run = run_cache(source, *made->port, capacity);
+  const Result<CacheRun> run = run_cache(source, **made, capacity);
   EXPECT_TRUE(run);
   const auto counts = [](const PhaseMetrics& phase) {
     return CacheCounts{phase.accesses, phase.hits, phase.bytes_missed};
@@ -46,10 +47,20 @@ Counts by_pager(const ModelGeometry& shape, const std::vector<Step>& steps, cons
 
 std::vector<uint64_t> replay(const AccessStream& stream, const std::string& policy, CacheSemantics semantics,
                              uint64_t capacity) {
-  return policy == "lru"    ? replay_lru(stream, semantics, capacity)
-         : policy == "fifo" ? replay_fifo(stream, semantics, capacity)
-         : policy == "lfu"  ? replay_lfu(stream, semantics, capacity)
-                            : replay_belady(stream, NextUses(stream, semantics), capacity);
+  switch (eviction_policies().known(policy).traits.rule) {
+    case EvictionRule::least_recent:
+      return replay_lru(stream, semantics, capacity);
+    case EvictionRule::first_in:
+      return replay_fifo(stream, semantics, capacity);
+    case EvictionRule::least_frequent:
+      return replay_lfu(stream, semantics, capacity);
+    case EvictionRule::farthest_next_use:
+      return replay_belady(stream, NextUses(stream, semantics), capacity);
+    case EvictionRule::other:
+      break;
+  }
+  ADD_FAILURE() << policy << " has no curve of its own";
+  return {};
 }
 
 Counts by_replay(const AccessStream& stream, const std::string& policy, CacheSemantics semantics,

@@ -67,7 +67,7 @@ TEST_P(EveryEvictionPolicy, offers_an_admitted_expert_that_may_go_whenever_there
     for (const Step& step : steps) {
       const ExpertId id = step.experts[0];
       const bool prefetch = rng.below(4) == 0;
-      const Access access{id, step.index, prefetch ? step.index : step.next_use[0]};
+      const Access access{id, step.index, prefetch ? step.index : step.next_use[0], prefetch};
       std::set<ExpertId> held;
       for (const ExpertId other : admitted) {
         if (rng.below(8) < seed % 9) {  // from no expert to all of them
@@ -115,6 +115,25 @@ TEST_P(EveryEvictionPolicy, chooses_the_same_for_the_same_seed_however_often_it_
   }
   EXPECT_EQ(calm_cache.victims, pestered_cache.victims);
   EXPECT_GT(calm_cache.hits, 0U);
+}
+
+TEST_P(EveryEvictionPolicy, chooses_otherwise_for_another_seed_only_if_it_says_that_it_is_random) {
+  Rng rng(7);
+  const std::vector<Step> steps = random_steps(lab, 2000, rng);
+  const auto one = make(3);
+  const auto other = make(4);
+  SlotCache cache_of_one(lab, *one, kSlots);
+  SlotCache cache_of_other(lab, *other, kSlots);
+  cache_of_one.run(steps);
+  cache_of_other.run(steps);
+  EXPECT_EQ(cache_of_one.victims != cache_of_other.victims,
+            eviction_policies().known(GetParam()).traits.is_random);
+}
+
+TEST_P(EveryEvictionPolicy, is_refused_without_next_uses_if_it_says_that_it_knows_the_future) {
+  const EvictionChoice chosen = eviction_policies().known(GetParam());
+  lab.source.has_next_use = false;
+  EXPECT_EQ(chosen.make(lab.env(kSlots)).has_value(), !chosen.traits.knows_future);
 }
 
 TEST_P(EveryEvictionPolicy, hits_always_once_everything_fits) {

@@ -1,4 +1,5 @@
 #include "tests/policies/lab.h"
+#include "tests/support/make_plugin.h"
 
 // Numbers from the literature.
 namespace spillway {
@@ -86,19 +87,19 @@ TEST(Belady, keeps_a_prefetched_expert_by_what_its_last_demand_told_of_its_next_
   const auto any = [](ExpertId) { return true; };
   policy->admitted({ExpertId{1}, 0, 50});
   policy->removed(ExpertId{1});
-  policy->admitted({ExpertId{1}, 5, 5});  // prefetched, to be used at step 50
+  policy->admitted(prefetch_of(ExpertId{1}, 5));  // to be used at step 50
   policy->admitted({ExpertId{2}, 6, 40});
   EXPECT_EQ(policy->victim({ExpertId{3}, 7, 8}, any), ExpertId{1});
   policy->touched({ExpertId{2}, 40, 60});
   EXPECT_EQ(policy->victim({ExpertId{3}, 41, 42}, any), ExpertId{2});
-  policy->admitted({ExpertId{4}, 42, 42});  // prefetched, never seen before
+  policy->admitted(prefetch_of(ExpertId{4}, 42));  // never seen before
   EXPECT_EQ(policy->victim({ExpertId{3}, 42, 43}, any), ExpertId{2});
 }
 
 TEST(Belady, is_refused_by_a_source_that_does_not_know_the_next_use) {
   Lab lab(1, 10, 1);
   lab.source.has_next_use = false;
-  const auto made = make_plugin(eviction_policies(), "eviction policy", "belady", lab.env(4));
+  const auto made = make_plugin(eviction_policies(), "belady", lab.env(4));
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().kind, ErrorKind::usage);
   EXPECT_NE(made.error().message.find("next use"), std::string::npos);

@@ -11,6 +11,7 @@
 
 #include "core/rng.h"
 #include "policies/list.h"
+#include "tests/support/make_plugin.h"
 
 // The helpers that the tests of policies share: a model whose experts have one byte each, streams of steps,
 // and the smallest cache that asks a policy for its victims.
@@ -46,6 +47,11 @@ class StepList final : public StepSeries {
   std::vector<Step> steps_;
 };
 
+// The access by which a policy is told of an expert that a hint brings in during `step`.
+inline Access prefetch_of(ExpertId id, uint64_t step) {
+  return {.expert = id, .step = step, .next_use = step, .prefetch = true};
+}
+
 struct Lab {
   SourceInfo source;
   StepList future;
@@ -63,15 +69,15 @@ struct Lab {
   void foretell(std::vector<Step> steps) { future = StepList(source, std::move(steps)); }
 
   std::unique_ptr<EvictionPolicy> eviction(const std::string& text, uint64_t slots, uint64_t seed = 1) const {
-    auto made = make_plugin(eviction_policies(), "eviction policy", text, env(slots, seed));
+    auto made = make_plugin(eviction_policies(), text, env(slots, seed));
     EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
-    return std::move(made->port);
+    return std::move(*made);
   }
 
   std::unique_ptr<Prefetcher> prefetcher(const std::string& text) const {
-    auto made = make_plugin(prefetchers(), "prefetcher", text, env(0));
+    auto made = make_plugin(prefetchers(), text, env(0));
     EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
-    return std::move(made->port);
+    return std::move(*made);
   }
 
   // Returns a decode step of one token.
@@ -88,10 +94,10 @@ struct Lab {
   }
 };
 
-template <class Plugin>
-std::vector<std::string> names_of(std::span<const Plugin> list) {
+template <class Port, class Env>
+std::vector<std::string> names_of(const Family<Port, Env>& family) {
   std::vector<std::string> names;
-  for (const Plugin& plugin : list) {
+  for (const Plugin<Port, Env>& plugin : family) {
     names.push_back(plugin.name);
   }
   return names;

@@ -1,4 +1,5 @@
 #include "tests/policies/lab.h"
+#include "tests/support/make_plugin.h"
 
 // The oracle is as good as requested, and no better.
 namespace spillway {
@@ -106,11 +107,11 @@ TEST(Oracle, ErrsDifferentlyWithAnotherSeed) {
   const std::vector<Step> steps = random_steps(lab, 50, rng);
   lab.foretell(steps);
   const auto hints_with = [&](uint64_t seed) {
-    auto made = make_plugin(prefetchers(), "prefetcher", "oracle:precision=0.5", lab.env(0, seed));
+    auto made = make_plugin(prefetchers(), "oracle:precision=0.5", lab.env(0, seed));
     HintList hints;
     for (const Step& step : steps) {
-      made->port->observe(step);
-      made->port->propose(step, hints);
+      (*made)->observe(step);
+      (*made)->propose(step, hints);
     }
     std::vector<uint32_t> experts;
     for (const Hint& hint : hints) {
@@ -139,7 +140,7 @@ TEST(Oracle, KeepsSilentAboutAPrompt) {
 TEST(Oracle, IsRefusedWhereNobodyKnowsTheFuture) {
   const Lab lab(4, 8, 2);
   const auto refusal = [&](const std::string& text, PolicyEnv env) {
-    const auto made = make_plugin(prefetchers(), "prefetcher", text, env);
+    const auto made = make_plugin(prefetchers(), text, env);
     return made ? "" : made.error().message;
   };
   PolicyEnv live = lab.env(0);

@@ -1,4 +1,5 @@
 #include "tests/policies/lab.h"
+#include "tests/support/make_plugin.h"
 
 // Short streams worked out on paper, step by step, by the rules of each policy's authors.
 namespace spillway {
@@ -135,7 +136,7 @@ TEST(LeastStale, TakesAPrefetchForTheNextPassAsCurrentInIt) {
   const ModelGeometry& geometry = lab.geometry();
   const ExpertId used = geometry.id(2, 0), prefetched = geometry.id(1, 2);
   policy->admitted({used, 2, 8});
-  policy->admitted({prefetched, 2, 2});  // during layer 2, for layer 1 of the next token
+  policy->admitted(prefetch_of(prefetched, 2));  // during layer 2, for layer 1 of the next token
   policy->admitted({geometry.id(0, 1), 3, 6});
   EXPECT_EQ(policy->victim({geometry.id(1, 0), 4, 7}, any), used);
   policy->touched({prefetched, 4, 7});
@@ -167,7 +168,7 @@ class ForesightfulPolicy final : public EvictionPolicy {
   explicit ForesightfulPolicy(EvictionPolicy& policy) : policy_(policy) {}
 
   void admitted(const Access& access) override {
-    policy_.admitted({access.expert, access.step, access.step});
+    policy_.admitted(prefetch_of(access.expert, access.step));
     policy_.touched(access);
   }
   void touched(const Access& access) override { policy_.touched(access); }
@@ -200,7 +201,7 @@ TEST(Lfu, CountsNoPrefetchThatNobodyDemanded) {
   const auto any = [](ExpertId) { return true; };
   const auto policy = lab.eviction("lfu", 2);
   for (uint64_t step = 0; step < 3; ++step) {
-    policy->admitted({ExpertId{1}, step, step});
+    policy->admitted(prefetch_of(ExpertId{1}, step));
     policy->removed(ExpertId{1});
   }
   policy->admitted({ExpertId{2}, 3});
@@ -221,7 +222,7 @@ TEST_P(PoliciesWithGhosts, RememberNoPrefetchThatNobodyDemanded) {
   const auto any = [](ExpertId) { return true; };
   for (const bool demanded : {false, true}) {
     const auto policy = lab.eviction(GetParam(), 3);
-    policy->admitted({ExpertId{1}, 0, demanded ? kNeverUsedAgain : 0});
+    policy->admitted(demanded ? Access{.expert = ExpertId{1}} : prefetch_of(ExpertId{1}, 0));
     policy->removed(ExpertId{1});
     policy->admitted({ExpertId{1}, 1});
     policy->admitted({ExpertId{2}, 2});
@@ -244,7 +245,7 @@ TEST(PolicyOptions, ThatMakeNoSenseAreRefusedByName) {
                                                                     {"wtinylfu:sample=0", "sample"},
                                                                     {"wtinylfu:sample=2000000", "sample"}};
   for (const auto& [spec, option] : refused) {
-    const auto made = make_plugin(eviction_policies(), "eviction policy", spec, lab.env(4));
+    const auto made = make_plugin(eviction_policies(), spec, lab.env(4));
     ASSERT_FALSE(made.has_value()) << spec;
     EXPECT_EQ(made.error().kind, ErrorKind::usage) << spec;
     EXPECT_NE(made.error().message.find(option), std::string::npos) << made.error().message;

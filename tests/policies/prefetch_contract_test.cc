@@ -110,6 +110,15 @@ TEST_P(EveryPrefetcher, proposes_the_same_after_the_same_steps) {
   };
   EXPECT_TRUE(
       std::equal(hints_of_one.begin(), hints_of_one.end(), hints_of_two.begin(), hints_of_two.end(), same));
+  EXPECT_EQ(hints_of_one.empty(), prefetchers().known(GetParam()).traits.does_nothing);
+}
+
+TEST_P(EveryPrefetcher, is_refused_without_the_future_if_it_says_that_it_knows_the_future) {
+  const Lab lab(4, 12, 2);
+  PolicyEnv live = lab.env(0);
+  live.future = nullptr;
+  const PrefetchChoice chosen = prefetchers().known(GetParam());
+  EXPECT_EQ(chosen.make(live).has_value(), !chosen.traits.knows_future);
 }
 
 TEST(PrefetchList, has_each_name_once_and_every_file_of_the_folder) {

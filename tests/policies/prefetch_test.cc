@@ -1,4 +1,5 @@
 #include "tests/policies/lab.h"
+#include "tests/support/make_plugin.h"
 
 namespace spillway {
 namespace {
@@ -36,7 +37,7 @@ Step prompt(const Lab& lab, uint32_t layer, std::vector<uint16_t> choices) {
 }
 
 std::string refusal(const Lab& lab, const std::string& text) {
-  const auto made = make_plugin(prefetchers(), "prefetcher", text, lab.env(0));
+  const auto made = make_plugin(prefetchers(), text, lab.env(0));
   return made ? "" : made.error().message;
 }
 

@@ -42,7 +42,7 @@ struct Outcome {
 
 Outcome run_session(const Rig& rig) {
   Outcome outcome;
-  Observers observers({&outcome.log, &outcome.metrics, &outcome.digest});
+  Observers observers(outcome.metrics, outcome.digest, {&outcome.log});
   fake::ListSource source(rig.shape, rig.steps);
   fake::PatternStore store(rig.shape, rig.ranges, 2);
   fake::FaultBackend backend(rig.faults, rig.depth, rig.alignment, rig.seed);

@@ -10,6 +10,7 @@
 #include "sim/devices/stripe.h"
 #include "sim/devices/table.h"
 #include "tests/sim/device.h"
+#include "tests/support/make_plugin.h"
 
 namespace spillway {
 namespace {
@@ -58,7 +59,7 @@ TEST(Bucket, gives_what_it_saved_up_at_once_and_then_what_comes_in) {
 TEST(Bucket, refuses_rates_and_times_that_nothing_has) {
   for (const char* text : {"bucket:bandwidth=1kB/s", "bucket:bandwidth=4GB/s,link=3GB/s",
                            "bucket:burst=4000s", "bucket:latency=4000s"}) {
-    const auto made = make_plugin(device_models(), "device model", text, DeviceEnv{});
+    const auto made = make_plugin(device_models(), text, DeviceEnv{});
     ASSERT_FALSE(made.has_value()) << text;
     EXPECT_EQ(made.error().kind, ErrorKind::usage);
   }
@@ -98,7 +99,7 @@ TEST(Queueing, holds_up_the_share_of_requests_it_was_told_to) {
 TEST(Queueing, refuses_what_no_drive_has) {
   for (const char* text : {"queueing:channels=0", "queueing:unit=100", "queueing:link=1kB/s",
                            "queueing:tail_share=1.5", "queueing:access=4000s"}) {
-    const auto made = make_plugin(device_models(), "device model", text, DeviceEnv{});
+    const auto made = make_plugin(device_models(), text, DeviceEnv{});
     ASSERT_FALSE(made.has_value()) << text;
     EXPECT_EQ(made.error().kind, ErrorKind::usage) << made.error().message;
   }
@@ -335,7 +336,7 @@ TEST(PageCache, keeps_what_was_used_last_and_reads_the_rest) {
   ASSERT_EQ(warm_reads.size(), 2U);
   EXPECT_EQ(warm_reads[0].bytes, 100U);
   EXPECT_EQ(warm_reads[1].bytes, 100U);
-  EXPECT_EQ(device.cold_bytes(), 500U);
+  EXPECT_EQ(device.bytes_behind_page_cache(), 500U);
 }
 
 TEST(PageCache, without_room_reads_everything_and_with_read_ahead_more) {
@@ -345,13 +346,13 @@ TEST(PageCache, without_room_reads_everything_and_with_read_ahead_more) {
                        {.unit = 100});
   none.finish(read(0, 100), Nanoseconds(0));
   none.finish(read(0, 100), Nanoseconds(0));
-  EXPECT_EQ(none.cold_bytes(), 200U);
+  EXPECT_EQ(none.bytes_behind_page_cache(), 200U);
   PageCacheDevice eager(std::make_unique<Notes>(cold_reads), std::make_unique<Notes>(warm_reads),
                         {.capacity = 1000, .unit = 100, .read_ahead = 250});
   eager.finish(read(0, 100), Nanoseconds(0));
-  EXPECT_EQ(eager.cold_bytes(), 400U);
+  EXPECT_EQ(eager.bytes_behind_page_cache(), 400U);
   eager.finish(read(300, 100), Nanoseconds(0));
-  EXPECT_EQ(eager.cold_bytes(), 400U);
+  EXPECT_EQ(eager.bytes_behind_page_cache(), 400U);
 }
 
 // Memory that takes no time to read.
@@ -380,7 +381,7 @@ TEST(PageCache, reads_ahead_up_to_what_is_there) {
   EXPECT_EQ(device.finish(read(0, 100), Nanoseconds(0)), Nanoseconds(300));
   EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(1000)), Nanoseconds(1300));
   EXPECT_EQ(device.finish(read(300, 100), Nanoseconds(2000)), Nanoseconds(2200));
-  EXPECT_EQ(device.cold_bytes(), 800U);
+  EXPECT_EQ(device.bytes_behind_page_cache(), 800U);
   EXPECT_EQ(device.finish(read(500, 100), Nanoseconds(2100)), Nanoseconds(2100)) << "came long before";
 }
 
@@ -401,7 +402,7 @@ TEST(PageCache, decides_as_a_list_in_order_of_use_does) {
     if (by_use.size() > 20) {
       by_use.erase(by_use.begin());
     }
-    ASSERT_EQ(device.cold_bytes(), missed) << i;
+    ASSERT_EQ(device.bytes_behind_page_cache(), missed) << i;
   }
   EXPECT_GT(missed, 100U);
 }

@@ -8,6 +8,7 @@
 #include "core/rng.h"
 #include "sim/list.h"
 #include "sim/profile.h"
+#include "tests/support/make_plugin.h"
 
 namespace spillway {
 namespace {
@@ -36,9 +37,9 @@ std::unique_ptr<DeviceModel> device_or_table(const std::string& text) {
                                          {.block_bytes = 1 << 20, .depth = 1, .mean_latency_ns = 620'000},
                                          {.block_bytes = 1 << 20, .depth = 8, .mean_latency_ns = 4'200'000}},
                                         {}};
-  auto made = make_plugin(device_models(), "device model", text, DeviceEnv{1, &measured});
+  auto made = make_plugin(device_models(), text, DeviceEnv{1, &measured});
   EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
-  return std::move(made->port);
+  return std::move(*made);
 }
 
 // Returns the tags of the completions of one call of reap().
@@ -143,15 +144,15 @@ TEST(Linear, carries_one_request_after_another_and_overlaps_their_latencies) {
 TEST(Linear, refuses_a_bandwidth_and_a_latency_that_no_drive_has) {
   for (const char* text : {"linear:bandwidth=0B/s", "linear:bandwidth=1kB/s", "linear:latency=4000s",
                            "linear:bandwidth=3GB", "linear:width=1"}) {
-    const auto made = make_plugin(device_models(), "device model", text, DeviceEnv{});
+    const auto made = make_plugin(device_models(), text, DeviceEnv{});
     ASSERT_FALSE(made.has_value()) << text;
     EXPECT_EQ(made.error().kind, ErrorKind::usage);
   }
 }
 
 TEST(Linear, reports_its_options_in_full) {
-  const auto made = make_plugin(device_models(), "device model", "linear:latency=20us", DeviceEnv{});
-  EXPECT_EQ(made->resolved, "linear:bandwidth=3600MB/s,latency=20000ns");
+  EXPECT_EQ(device_models().known("linear:latency=20us").resolved,
+            "linear:bandwidth=3600MB/s,latency=20000ns");
 }
 
 // Properties that every listed device model has under the backend.
