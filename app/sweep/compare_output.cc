@@ -43,26 +43,6 @@ std::string name_of(Verdict verdict) {
   return "unknown";
 }
 
-std::string name_of(Unit unit) {
-  switch (unit) {
-    case Unit::tok_per_s:
-      return "tok_per_s";
-    case Unit::share:
-      return "share";
-    case Unit::nanoseconds:
-      return "ns";
-    case Unit::bytes:
-      return "bytes";
-    case Unit::bytes_per_s:
-      return "bytes_per_s";
-    case Unit::seconds:
-      return "s";
-    case Unit::number:
-      break;
-  }
-  return "number";
-}
-
 // With a sign, and without a unit where another value follows that has it.
 std::string signed_text(const ComparedFigure& figure, double value) {
   if (figure.by_ratio) {

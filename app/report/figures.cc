@@ -1,4 +1,4 @@
-#include "app/sweep/figures.h"
+#include "app/report/figures.h"
 
 #include <algorithm>
 #include <optional>
@@ -10,52 +10,10 @@
 namespace spillway {
 namespace {
 
-struct FigureOf {
-  const char* name;
-  const char* path;
-  Unit unit;
-  const char* per = nullptr;  // path of what it is divided by
-};
-
-// The measured phase is decode behind the warm-up.
-constexpr const char* kTokenCount = "phases/measured/tokens";
-const std::vector<FigureOf> kOfReport = {
-    {"tok_per_s", "phases/measured/tok_per_s", Unit::tok_per_s},
-    {"hit_ratio", "phases/measured/hit_ratio", Unit::share},
-    {"p50_ns", "phases/measured/latency/p50_ns", Unit::nanoseconds},
-    {"p95_ns", "phases/measured/latency/p95_ns", Unit::nanoseconds},
-    {"p99_ns", "phases/measured/latency/p99_ns", Unit::nanoseconds},
-    {"max_ns", "phases/measured/latency/max_ns", Unit::nanoseconds},
-    {"stall_ns_per_token", "phases/measured/stall_ns", Unit::nanoseconds, kTokenCount},
-    {"missed_bytes_per_token", "phases/measured/missed_bytes", Unit::bytes, kTokenCount},
-    {"prefetched_bytes_per_token", "phases/measured/prefetched_bytes", Unit::bytes, kTokenCount},
-    {"wasted_bytes_per_token", "phases/measured/wasted_bytes", Unit::bytes, kTokenCount},
-    {"prefill_ns", "phases/prefill/wall_ns", Unit::nanoseconds},
-    {"read_bytes", "io/read_bytes", Unit::bytes},
-    {"from_ram_share", "io/from_ram_share", Unit::share},
-    {"stolen_share", "io/stolen_share", Unit::share},
-    {"cpu_s", "io/cpu_s", Unit::seconds},
-    {"drive_bytes_per_s", "gap/drive_bytes_per_s", Unit::bytes_per_s},
-    {"seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", Unit::tok_per_s},
-    {"policy_ceiling_tok_per_s", "gap/policy_ceiling_tok_per_s", Unit::tok_per_s},
-    {"physical_ceiling_tok_per_s", "gap/physical_ceiling_tok_per_s", Unit::tok_per_s},
-    {"peak_memory_bytes", "live/peak_memory_bytes", Unit::bytes},
-    {"perplexity", "perplexity/value", Unit::number}};
-
-const std::vector<FigureOf> kOfPlan = {
-    {"tok_per_s", "plan/speed/tok_per_s", Unit::tok_per_s},
-    {"tok_per_s_low", "plan/speed/tok_per_s_low", Unit::tok_per_s},
-    {"tok_per_s_high", "plan/speed/tok_per_s_high", Unit::tok_per_s},
-    {"hit_ratio", "plan/speed/hit_ratio", Unit::share},
-    {"missed_bytes_per_token", "plan/speed/missed_bytes", Unit::bytes},
-    {"cache_bytes", "plan/memory/cache_bytes", Unit::bytes},
-    {"context_bytes", "plan/memory/context_bytes", Unit::bytes},
-    {"seed_ceiling_tok_per_s", "plan/seed_ceiling_tok_per_s", Unit::tok_per_s}};
-
 // What is at `path` (keys with a slash between them) if that is a number.
-std::optional<double> number_at(const Json& json, const std::string& path) {
+std::optional<double> number_at(const Json& json, std::string_view path) {
   const Json* at = &json;
-  std::istringstream keys(path);
+  std::istringstream keys{std::string(path)};
   for (std::string key; std::getline(keys, key, '/');) {
     const auto found = at->find(key);  // of what is no object: the end
     if (!at->is_object() || found == at->end()) {
@@ -85,16 +43,38 @@ bool is_known(const Json& report) {
          !prefetch_draws_lots(text("prefetch"));
 }
 
-std::vector<Figure> figures_by(const std::vector<FigureOf>& table, const Json& report, bool known) {
+// Nothing where the report leaves the figure out, or the figure would mean nothing.
+std::optional<double> value_in_report(const FigureDefinition& figure, const Json& report) {
+  const auto is_above_0 = [&](std::string_view path) { return number_at(report, path).value_or(0) > 0; };
+  if (figure.in_report.empty() || (!figure.only_if.empty() && !is_above_0(figure.only_if)) ||
+      (!figure.per.empty() && !is_above_0(figure.per))) {
+    return std::nullopt;
+  }
+  std::optional<double> value = number_at(report, figure.in_report);
+  if (value && !figure.per.empty()) {
+    *value /= *number_at(report, figure.per);
+  }
+  return value;
+}
+
+std::vector<Figure> figures_of_report(const Json& report) {
   std::vector<Figure> figures;
-  for (const FigureOf& of : table) {
-    std::optional<double> value = number_at(report, of.path);
-    if (value && of.per != nullptr) {
-      const double per = number_at(report, of.per).value_or(0);
-      value = per > 0 ? std::optional(*value / per) : std::nullopt;
+  const bool known = is_known(report);
+  for (const FigureDefinition& figure : figure_table()) {
+    if (const std::optional<double> value = value_in_report(figure, report)) {
+      figures.push_back({std::string(figure.name), figure.unit, *value, known});
     }
+  }
+  return figures;
+}
+
+std::vector<Figure> figures_of_plan(const Json& plan) {
+  std::vector<Figure> figures;
+  for (const FigureDefinition& figure : figure_table()) {
+    const std::optional<double> value =
+        figure.in_plan.empty() ? std::nullopt : number_at(plan, figure.in_plan);
     if (value) {
-      figures.push_back({of.name, of.unit, *value, known});
+      figures.push_back({std::string(figure.name), figure.unit, *value, true});
     }
   }
   return figures;
@@ -114,9 +94,12 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
     }
     const std::string name_of_policy = policy.get<std::string>();
     const std::string of = fmt::format("{} {}", name_of_policy, format_bytes(uint64_t(*bytes)));
-    for (const char* name : {"hit_ratio", "hit_ratio_decode"}) {
-      if (const std::optional<double> value = number_at(point, name)) {
-        figures.push_back({fmt::format("{} {}", name, of), Unit::share, *value, !draws_lots(name_of_policy)});
+    for (const FigureDefinition& figure : figure_table()) {
+      const std::optional<double> value =
+          figure.in_curve_point.empty() ? std::nullopt : number_at(point, figure.in_curve_point);
+      if (value) {
+        figures.push_back(
+            {fmt::format("{} {}", figure.name, of), figure.unit, *value, !draws_lots(name_of_policy)});
       }
     }
   }
@@ -128,10 +111,10 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
 std::vector<Figure> figures_of(const Json& result) {
   const Json schema = result.is_object() ? result.value("schema", Json()) : Json();
   if (schema == "spillway.report/1") {
-    return figures_by(kOfReport, result, is_known(result));
+    return figures_of_report(result);
   }
   if (schema == "spillway.plan/1") {
-    return figures_by(kOfPlan, result, true);
+    return figures_of_plan(result);
   }
   return schema == "spillway.curve/1" ? figures_of_curve(result) : std::vector<Figure>();
 }
