@@ -2,6 +2,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/commands/families.h"
 #include "app/report/figure_table.h"
 #include "app/report/report.h"
@@ -30,16 +31,16 @@ Json everything() {
   return all;
 }
 
+// Members with their options below them.
 void print_family(const std::string& family) {
-  fmt::print("{}\n", family);
+  TextTable table({{.least = 11}, {.wraps = true}});
   for (const FamilyMember& member : family_members(family)) {
-    fmt::print("  {:<12} {}\n", printable(member.name), printable(member.summary));
+    table.row({printable(member.name), printable(member.summary)});
     for (const OptionInfo& option : member.options) {
-      const std::string setting = fmt::format("{}={}", option.name, option.default_value);
-      fmt::print("    {:<18} {}\n", setting, option.help);
+      table.row({fmt::format("  {}={}", option.name, option.default_value), option.help});
     }
   }
-  fmt::print("\n");
+  fmt::print("{}\n{}\n", family, table.text());
 }
 
 Result<void> run_list(const std::string& family, const std::string& json) {

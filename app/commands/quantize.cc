@@ -14,6 +14,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
 #include "app/cli/progress.h"
+#include "app/cli/text_table.h"
 #include "app/pack/quantize_file.h"
 #include "app/report/report.h"
 #include "app/run/open_store.h"
@@ -79,11 +80,12 @@ std::string_view type_name(TensorType type) {
   return tensor_type_info(type).name;
 }
 
-void print_row(std::string_view what, std::string_view before, std::string_view after, const QuantizeRow& row,
-               bool changed) {
-  fmt::print("{:<31} {:>7} {:>7} {:>7} {:>10} {:>10} {:>11.2f} {:>9}\n", what, row.tensors, before, after,
-             format_bytes(row.bytes_before), format_bytes(row.bytes_after), row.bits_per_weight(),
-             changed ? fmt::format("{:.2f} %", 100 * row.error()) : "-");
+void add_row(TextTable& text, std::string_view what, std::string_view before, std::string_view after,
+             const QuantizeRow& row, bool changed) {
+  text.row({std::string(what), fmt::format("{}", row.tensors), std::string(before), std::string(after),
+            format_bytes(row.bytes_before), format_bytes(row.bytes_after),
+            fmt::format("{:.2f}", row.bits_per_weight()),
+            changed ? fmt::format("{:.2f} %", 100 * row.error()) : "-"});
 }
 
 // Of what was left as it was nobody computes how much it is.
@@ -95,13 +97,22 @@ bool all_changed(const QuantizeTable& table) {
 }
 
 void print_table(const QuantizeTable& table) {
-  fmt::print("{:<31} {:>7} {:>7} {:>7} {:>10} {:>10} {:>11} {:>9}\n", "what", "tensors", "before", "after",
-             "bytes", "bytes", "bits/weight", "RMS error");
+  constexpr auto kRight = TextTable::Align::right;
+  TextTable text({{.least = 31, .gap = 0, .wraps = true},
+                  {.align = kRight, .least = 7, .gap = 1},
+                  {.align = kRight, .least = 7, .gap = 1},
+                  {.align = kRight, .least = 7, .gap = 1},
+                  {.align = kRight, .least = 10, .gap = 1},
+                  {.align = kRight, .least = 10, .gap = 1},
+                  {.align = kRight, .least = 11, .gap = 1},
+                  {.align = kRight, .least = 9, .gap = 1}});
+  text.row({"what", "tensors", "before", "after", "bytes", "bytes", "bits/weight", "RMS error"});
   for (const auto& [key, row] : table.rows) {
     const auto& [group, before, after] = key;
-    print_row(name_of(group), type_name(before), type_name(after), row, before != after);
+    add_row(text, name_of(group), type_name(before), type_name(after), row, before != after);
   }
-  print_row("together", "", "", table.total, all_changed(table));
+  add_row(text, "together", "", "", table.total, all_changed(table));
+  fmt::print("{}", text.text());
 }
 
 std::string_view key_of(Shortfall shortfall) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/commands/trace_commands.h"
 #include "app/report/report.h"
 #include "core/for_each_step.h"
@@ -72,34 +73,37 @@ std::string column_names(TraceColumns columns) {
   return names;
 }
 
-// Names in one column, values in the next.
-void print_row(const std::string& name, const std::string& value) {
-  fmt::print("  {:<24}{}\n", printable(name), printable(value));
-}
-
 void print_table(const TraceInfo& info) {
   const TraceStats& stats = info.stats;
   const ModelGeometry& geometry = info.header.geometry;
   fmt::print("{}\n", printable(info.path));
-  print_row("model", info.header.model.empty() ? "not named" : info.header.model);
-  print_row("geometry", geometry.describe());
-  print_row("all experts", format_bytes(geometry.total_bytes()));
-  print_row("one token cycle", format_bytes(geometry.token_cycle_bytes()));
+  TextTable table({{.least = 22}, {.wraps = true}});
+  const auto row = [&](const std::string& name, const std::string& value) {
+    table.row({printable(name), printable(value)});
+  };
+  const auto section = [&](const char* name) {
+    table.line("");
+    table.line(name);
+  };
+  row("model", info.header.model.empty() ? "not named" : info.header.model);
+  row("geometry", geometry.describe());
+  row("all experts", format_bytes(geometry.total_bytes()));
+  row("one token cycle", format_bytes(geometry.token_cycle_bytes()));
   for (const auto& [key, value] : info.header.provenance) {
-    print_row(key, value);
+    row(key, value);
   }
   for (const auto& [key, value] : info.header.seeds) {
-    print_row("seed: " + key, fmt::format("{}", value));
+    row("seed: " + key, fmt::format("{}", value));
   }
-  fmt::print("\ncontents\n");
-  print_row("steps", fmt::format("{} in {} sequence{}", stats.steps, stats.sequences,
-                                 stats.sequences == 1 ? "" : "s"));
-  print_row("decode", fmt::format("{} tokens in {} passes", stats.decode_tokens, stats.decode_passes));
-  print_row("prefill", fmt::format("{} tokens in {} passes", stats.prefill_tokens, stats.prefill_passes));
-  print_row("columns", column_names(info.header.columns));
-  print_row("ends", info.truncation.empty() ? "clean" : info.truncation);
+  section("contents");
+  row("steps",
+      fmt::format("{} in {} sequence{}", stats.steps, stats.sequences, stats.sequences == 1 ? "" : "s"));
+  row("decode", fmt::format("{} tokens in {} passes", stats.decode_tokens, stats.decode_passes));
+  row("prefill", fmt::format("{} tokens in {} passes", stats.prefill_tokens, stats.prefill_passes));
+  row("columns", column_names(info.header.columns));
+  row("ends", info.truncation.empty() ? "clean" : info.truncation);
 
-  fmt::print("\nlocality\n");
+  section("locality");
   std::string lags;
   std::string reuse;
   std::string decode;
@@ -108,37 +112,43 @@ void print_table(const TraceInfo& info) {
     reuse += fmt::format("{:>7.1f}%", 100 * stats.reuse[lag - 1]);
     decode += fmt::format("{:>7.1f}%", 100 * stats.reuse_decode[lag - 1]);
   }
-  print_row("tokens back", lags);
-  print_row("experts reused", reuse);
-  print_row("  by decode tokens", decode);
-  print_row("distinct per layer",
-            fmt::format("{:.1f} of {}", stats.mean_distinct, geometry.experts_per_layer));
-  print_row(
-      "skew",
+  row("tokens back", lags);
+  row("experts reused", reuse);
+  row("  by decode tokens", decode);
+  row("distinct per layer", fmt::format("{:.1f} of {}", stats.mean_distinct, geometry.experts_per_layer));
+  row("skew",
       fmt::format("the top tenth of the experts take {:.1f}% of the choices; entropy {:.1f}% of uniform",
                   100 * stats.top_tenth_share, 100 * stats.entropy_share));
 
-  fmt::print("\nsize\n");
-  print_row("file",
-            fmt::format("{} in {} blocks, {:.3f} bytes per routing decision", format_bytes(info.file_bytes),
-                        info.blocks, info.per_choice(info.file_bytes)));
-  print_row("routing column",
-            fmt::format("{}, {:.3f} bytes per routing decision", format_bytes(info.routing_bytes),
-                        info.per_choice(info.routing_bytes)));
-  print_row("entropy",
-            fmt::format("{:.3f} bytes per routing decision ({:.2f} bits, order 0, a table per layer)",
-                        stats.entropy_bits / 8, stats.entropy_bits));
+  section("size");
+  row("file", fmt::format("{} in {} blocks, {:.3f} bytes per routing decision", format_bytes(info.file_bytes),
+                          info.blocks, info.per_choice(info.file_bytes)));
+  row("routing column", fmt::format("{}, {:.3f} bytes per routing decision", format_bytes(info.routing_bytes),
+                                    info.per_choice(info.routing_bytes)));
+  row("entropy", fmt::format("{:.3f} bytes per routing decision ({:.2f} bits, order 0, a table per layer)",
+                             stats.entropy_bits / 8, stats.entropy_bits));
+  fmt::print("{}", table.text());
 }
 
 void print_layers(const TraceInfo& info) {
-  fmt::print("\n  {:>5} {:>12} {:>9} {:>9} {:>13} {:>12} {:>11}\n", "layer", "expert bytes", "choices",
-             "distinct", "entropy bits", "top tenth %", "reuse %");
+  constexpr auto kRight = TextTable::Align::right;
+  TextTable table({{.align = kRight, .least = 5},
+                   {.align = kRight, .least = 12, .gap = 1},
+                   {.align = kRight, .least = 9, .gap = 1},
+                   {.align = kRight, .least = 9, .gap = 1},
+                   {.align = kRight, .least = 13, .gap = 1},
+                   {.align = kRight, .least = 12, .gap = 1},
+                   {.align = kRight, .least = 11, .gap = 1}});
+  table.line("");
+  table.row({"layer", "expert bytes", "choices", "distinct", "entropy bits", "top tenth %", "reuse %"});
   for (size_t layer = 0; layer < info.stats.layers.size(); ++layer) {
     const LayerStats& one = info.stats.layers[layer];
-    fmt::print("  {:>5} {:>12} {:>9} {:>9} {:>13.2f} {:>12.1f} {:>11.1f}\n", layer,
-               info.header.geometry.expert_bytes[layer], one.choices, one.distinct, one.entropy_bits,
-               100 * one.top_tenth_share, 100 * one.lag1_reuse);
+    table.row({fmt::format("{}", layer), fmt::format("{}", info.header.geometry.expert_bytes[layer]),
+               fmt::format("{}", one.choices), fmt::format("{}", one.distinct),
+               fmt::format("{:.2f}", one.entropy_bits), fmt::format("{:.1f}", 100 * one.top_tenth_share),
+               fmt::format("{:.1f}", 100 * one.lag1_reuse)});
   }
+  fmt::print("{}", table.text());
 }
 
 Json to_json(const TraceInfo& info) {

@@ -27,8 +27,8 @@ constexpr std::string_view kWall = "phases/measured/wall_ns";
 
 // In the order in which tables have them.
 constexpr auto kFigures = std::to_array<FigureDefinition>({
-    // What was achieved, in the headline's sense: of `gap --live` the speed of the live run, not of the replay
-    // that explains it. A run that took no time has no speed.
+    // What was achieved, in the headline's sense: of `gap --live` the speed of the live run, not of the
+    // replay that explains it. A run that took no time has no speed.
     {.name = "tok_per_s",
      .unit = Unit::tok_per_s,
      .label = "tokens per second",
