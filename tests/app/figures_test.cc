@@ -11,7 +11,7 @@
 namespace spillway {
 namespace {
 
-Json read_json(const std::string& path) {
+Json source_json(const std::string& path) {
   std::ifstream in(std::string(SPILLWAY_SOURCE_DIR) + "/" + path);
   return Json::parse(in);
 }
@@ -68,9 +68,9 @@ TEST(Figures, HaveOneNameEachAndAPlaceInSomeSchema) {
 }
 
 TEST(Figures, LieWhereTheSchemasHaveThem) {
-  const Json report = read_json("share/schema/report-1.json");
-  const Json plan = read_json("share/schema/plan-1.json");
-  const Json curve = read_json("share/schema/curve-1.json");
+  const Json report = source_json("share/schema/report-1.json");
+  const Json plan = source_json("share/schema/plan-1.json");
+  const Json curve = source_json("share/schema/curve-1.json");
   const Json point = curve["properties"]["points"]["items"];
   for (const FigureDefinition& figure : figure_table()) {
     for (const std::string_view path : {figure.in_report, figure.per, figure.only_if}) {
@@ -83,7 +83,7 @@ TEST(Figures, LieWhereTheSchemasHaveThem) {
 }
 
 TEST(Figures, AreExportedAsTheScriptsOfPlotsReadThem) {
-  EXPECT_EQ(read_json("share/figures.json")["figures"].dump(2), to_json(figure_table()).dump(2))
+  EXPECT_EQ(source_json("share/figures.json")["figures"].dump(2), to_json(figure_table()).dump(2))
       << "spillway list figures --json share/figures.json writes the table anew";
 }
 
