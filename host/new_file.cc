@@ -48,7 +48,7 @@ bool is_left_over(const std::string& path) {
 }
 
 // What killed runs left of a file that was to be called `target`.
-void remove_leftovers(const std::string& target) {
+void remove_partial_files(const std::string& target) {
   const std::string name = std::filesystem::path(target).filename();
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_of(target), ignored)) {
@@ -103,7 +103,7 @@ void NewFile::remove() const {
 // Has `take` give the file the first name beside its place that is free; its result is an errno.
 Result<void> NewFile::find_name(FunctionRef<int(const std::string& name)> take) {
   constexpr int kMostNames = 1000;
-  remove_leftovers(place_.target);
+  remove_partial_files(place_.target);
   for (int number = 0; number < kMostNames; ++number) {
     const std::string name = fmt::format("{}{}{}-{}", place_.target, kPartial, ::getpid(), number);
     const int error = take(name);

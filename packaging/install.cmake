@@ -35,6 +35,7 @@ install(FILES $<TARGET_FILE_DIR:spillway>/replay DESTINATION ${CMAKE_INSTALL_BIN
 # The folders keep their places, because a question refers to {here}/../../bundled.
 set(data ${CMAKE_INSTALL_DATADIR}/spillway)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/share/presets ${PROJECT_SOURCE_DIR}/share/schema DESTINATION ${data})
+install(FILES ${PROJECT_SOURCE_DIR}/share/figures.json DESTINATION ${data})  # of plots, and of who draws otherwise
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${data}
   USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments DESTINATION ${data} USE_SOURCE_PERMISSIONS)

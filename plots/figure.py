@@ -85,9 +85,12 @@ class Run:
     point: dict = field(default_factory=dict)
     repetition: int = 0
 
+    def figure(self, name):
+        return metric(name).of(self.report)
+
     @property
     def tok_per_s(self):
-        return self.report["gap"]["achieved_tok_per_s"]
+        return self.figure("tok_per_s") or 0.0
 
     def config(self, key, default=""):
         return self.report.get("config", {}).get(key, default)
@@ -178,62 +181,47 @@ def short_value(value):
 
 @dataclass
 class Metric:
-    """A figure: its path in a report, its name on an axis, and its path in a plan."""
+    """A row of figures.json: where a figure is in a result, and how an axis calls it and counts it."""
 
     name: str
-    path: str
     label: str
-    scale: float = 1.0
-    per: str = ""
-    less_is_better: bool = True
-    in_plan: str = ""
+    unit: str
+    more_is_better: bool
+    axis_unit: str = ""
+    axis_scale: float = 1.0
+    report: str = ""  # keys with a slash between them; empty: results of that schema do not have the figure
+    per: str = ""  # in a report: what the figure is divided by
+    only_if: str = ""  # in a report: the figure means something where this is above 0
+    plan: str = ""
+    curve_point: str = ""
+
+    @property
+    def axis_label(self):
+        return f"{self.label} ({self.axis_unit})" if self.axis_unit else self.label
 
     def of(self, result):
+        """The figure in its own unit, or None."""
         if schema_of(result).startswith("spillway.plan/"):
-            return at(result, self.in_plan)
-        value = at(result, self.path)
+            return at(result, self.plan)
+        value = at(result, self.report)
         per = at(result, self.per) if self.per else 1
-        return value / per if value is not None and per else None
+        means_something = not self.only_if or (at(result, self.only_if) or 0) > 0
+        return value / per if value is not None and per and means_something else None
 
 
-# The names are those of experiment files (app/sweep/figures.cc).
-TOKENS = "phases/measured/tokens"
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("tok_per_s", "gap/achieved_tok_per_s", "tokens per second", less_is_better=False,
-               in_plan="plan/speed/tok_per_s"),
-        Metric("tok_per_s_low", "", "tokens per second at least", less_is_better=False, in_plan="plan/speed/tok_per_s_low"),
-        Metric("tok_per_s_high", "", "tokens per second at most", less_is_better=False,
-               in_plan="plan/speed/tok_per_s_high"),
-        Metric("hit_ratio", "phases/measured/hit_ratio", "hits of decode (%)", 100, less_is_better=False,
-               in_plan="plan/speed/hit_ratio"),
-        Metric("p50_ns", "phases/measured/latency/p50_ns", "median token (ms)", 1e-6),
-        Metric("p95_ns", "phases/measured/latency/p95_ns", "p95 of token latency (ms)", 1e-6),
-        Metric("p99_ns", "phases/measured/latency/p99_ns", "p99 of token latency (ms)", 1e-6),
-        Metric("max_ns", "phases/measured/latency/max_ns", "slowest token (ms)", 1e-6),
-        Metric("stall_ns_per_token", "phases/measured/stall_ns", "stall of a token (ms)", 1e-6, TOKENS),
-        Metric("missed_bytes_per_token", "phases/measured/missed_bytes", "missed by a token (MB)", 1e-6, TOKENS,
-               in_plan="plan/speed/missed_bytes"),
-        Metric("cache_bytes", "", "memory for experts (GB)", 1e-9, less_is_better=False, in_plan="plan/memory/cache_bytes"),
-        Metric("context_bytes", "", "memory for the context (GB)", 1e-9, in_plan="plan/memory/context_bytes"),
-        Metric("prefetched_bytes_per_token", "phases/measured/prefetched_bytes", "prefetched for a token (MB)", 1e-6, TOKENS),
-        Metric("wasted_bytes_per_token", "phases/measured/wasted_bytes", "prefetched in vain for a token (MB)", 1e-6, TOKENS),
-        Metric("prefill_ns", "phases/prefill/wall_ns", "prefill (s)", 1e-9),
-        Metric("read_bytes", "io/read_bytes", "read (GB)", 1e-9),
-        Metric("from_ram_share", "io/from_ram_share", "served from RAM (%)", 100),
-        Metric("stolen_share", "io/stolen_share", "share of a core's time stolen by the host (%)", 100),
-        Metric("cpu_s", "io/cpu_s", "CPU time (s)"),
-        Metric("drive_bytes_per_s", "gap/drive_bytes_per_s", "the drive's best (GB/s)", 1e-9, less_is_better=False),
-        Metric("seed_ceiling_tok_per_s", "gap/seed_ceiling_tok_per_s", "seed ceiling (tok/s)", less_is_better=False,
-               in_plan="plan/seed_ceiling_tok_per_s"),
-        Metric("policy_ceiling_tok_per_s", "gap/policy_ceiling_tok_per_s", "policy ceiling (tok/s)", less_is_better=False),
-        Metric("physical_ceiling_tok_per_s", "gap/physical_ceiling_tok_per_s", "physical ceiling (tok/s)",
-               less_is_better=False),
-        Metric("peak_memory_bytes", "live/peak_memory_bytes", "peak memory (GB)", 1e-9),
-        Metric("perplexity", "perplexity/value", "perplexity"),
-    )
-}
+def read_metrics():
+    """The program's own table of figures. figures.json lies in share/ of the source tree, and beside the folder of these
+    scripts where they are installed."""
+    above = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = [os.path.join(above, "share", "figures.json"), os.path.join(above, "figures.json")]
+    for place in places:
+        if os.path.exists(place):
+            with open(place, encoding="utf-8") as file:
+                return {row["name"]: Metric(**row) for row in json.load(file)["figures"]}
+    sys.exit(print(f"{places[1]} is missing: `spillway list figures --json {places[1]}` writes it", file=sys.stderr) or 1)
+
+
+METRICS = read_metrics()
 
 
 def at(document, path):

@@ -32,7 +32,7 @@ def distribution(runs):
     total = sum(counts.values())
     if total == 0:
         return []
-    slowest = max(run.report["phases"]["measured"]["latency"]["max_ns"] for run in runs)
+    slowest = max(run.figure("max_ns") for run in runs)
     points = [(min(counts) / 2**0.25, 0.0)]
     below = 0
     for bound in sorted(counts):
@@ -40,13 +40,12 @@ def distribution(runs):
         # The slowest of n tokens stands for the last 1/n, half of which is below it.
         points.append((min(bound, slowest), below / total if below < total else 1 - 0.5 / total))
     if len(runs) == 1:
-        latency = runs[0].report["phases"]["measured"]["latency"]
-        points += [(latency[key], min(share, 1 - 0.5 / total)) for key, share in KNOWN]
+        points += [(runs[0].figure(name), min(share, 1 - 0.5 / total)) for name, share in KNOWN]
     return sorted(points)
 
 
 def p99_of(runs):
-    return fig.median([run.report["phases"]["measured"]["latency"]["p99_ns"] for run in runs])
+    return fig.median([run.figure("p99_ns") for run in runs])
 
 
 def draw(options):
@@ -64,7 +63,7 @@ def draw(options):
         ordered = ordered[:best] + ordered[best + more:]
     figure = fig.new_figure(3.7)
     axes = figure.subplots()
-    longest = max(run.report["phases"]["measured"]["latency"]["max_ns"] for _, members in ordered for run in members)
+    longest = max(run.figure("max_ns") for _, members in ordered for run in members)
     unit, per_second = fig.time_unit(longest / 1e9)
     scale = 1e9 / per_second
     top = 1.0
@@ -74,8 +73,8 @@ def draw(options):
         axes.plot([time / scale for time, _ in points], [nines(share) for _, share in points], label=fig.short_value(name),
                   color=style["color"], linestyle=style["linestyle"])
         if len(members) == 1:
-            latency = members[0].report["phases"]["measured"]["latency"]
-            axes.plot([latency[key] / scale for key, _ in KNOWN], [nines(share) for _, share in KNOWN], linestyle="none",
+            marks = [members[0].figure(key) / scale for key, _ in KNOWN]
+            axes.plot(marks, [nines(share) for _, share in KNOWN], linestyle="none",
                       color=style["color"], marker=style["marker"])
         top = max(top, nines(points[-1][1]))
     finish(axes, top, p99_of(ordered[0][1]) / scale)

@@ -13,7 +13,7 @@ def grid_of(runs):
     """Returns (cache sizes, drive speeds, {(cache, speed): tok/s}), sizes and speeds ascending."""
     found = {}
     for run in runs:
-        speed = run.report["gap"]["drive_bytes_per_s"]
+        speed = run.figure("drive_bytes_per_s")
         if speed:
             found.setdefault((run.cache_bytes, nominal(speed)), []).append(run.tok_per_s)
     sizes = sorted({size for size, _ in found})

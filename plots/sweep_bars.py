@@ -14,10 +14,10 @@ def draw(options):
     for run in runs:
         value = metric.of(run.report)
         if value is not None:
-            groups.setdefault(fig.label(run, runs), []).append(value * metric.scale)
+            groups.setdefault(fig.label(run, runs), []).append(value * metric.axis_scale)
     if not groups:
         raise fig.BadInput(f"no run has the figure {metric.name}")
-    rows = sorted(groups.items(), key=lambda row: fig.median(row[1]), reverse=not metric.less_is_better)[: options.most]
+    rows = sorted(groups.items(), key=lambda row: fig.median(row[1]), reverse=metric.more_is_better)[: options.most]
     figure = fig.new_figure(ROW_IN * len(rows) + 0.75)
     axes = figure.subplots()
     for index, (name, values) in enumerate(rows):
@@ -34,7 +34,7 @@ def draw(options):
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     more = len(groups) - len(rows)
-    axes.set_xlabel(metric.label + (f"; {more} more are not shown" if more else ""))
+    axes.set_xlabel(metric.axis_label + (f"; {more} more are not shown" if more else ""))
     return figure
 
 

@@ -33,7 +33,7 @@ def series_of(runs, x, series, metric):
         y = metric.of(run.report)
         if y is not None:
             values = tuple(value_of(run, key) for key in axes)
-            found.setdefault(values, {}).setdefault(value_of(run, x), []).append(y * metric.scale)
+            found.setdefault(values, {}).setdefault(value_of(run, x), []).append(y * metric.axis_scale)
     if not found:
         raise fig.BadInput(f"no run has the figure {metric.name}")
     return axes, found
@@ -78,12 +78,12 @@ def draw(options):
     all_axes[0].set_ylim(bottom=0)
     if len(panels) == 1:
         all_axes[0].set_xlabel(options.x.replace("_", " "))
-        all_axes[0].set_ylabel(metric.label)
+        all_axes[0].set_ylabel(metric.axis_label)
         if len(order) > 1:
             fig.legend_above(all_axes[0], title)
     else:
         figure.supxlabel(options.x.replace("_", " "), size=11)
-        figure.supylabel(metric.label, size=11)
+        figure.supylabel(metric.axis_label, size=11)
         fig.legend(top, *all_axes[0].get_legend_handles_labels(), title, loc="upper left", borderaxespad=0)
     return figure
 

@@ -6,6 +6,7 @@
 
 #include "core/expects.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "core/rng.h"
 #include "core/units.h"
 
@@ -214,10 +215,13 @@ Result<PackedHeader> read_packed_header(const InputFile& file) {
   if (checksum(text) != preamble.checksum) {
     return failed("{}: the header is damaged: its checksum at offset 24 does not match", path);
   }
+  const Result<Json> json = parse_json(text, {.most_bytes = kMostHeaderBytes});
+  if (!json) {
+    return failed("{}: the header {}", path, json.error().message);
+  }
   try {
-    const Json json = Json::parse(text);
-    const PackedHeader header = parse(json);
-    if (Result<void> valid = validate(path, header, json); !valid) {
+    const PackedHeader header = parse(*json);
+    if (Result<void> valid = validate(path, header, *json); !valid) {
       return propagate(valid);
     }
     return header;

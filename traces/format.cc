@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/json.h"
+#include "core/parse_json.h"
 
 namespace spillway {
 namespace {
@@ -145,7 +146,11 @@ std::string header_to_json(const TraceHeader& header) {
 }
 
 Result<TraceHeader> header_from_json(std::string_view text) {
-  const Json root = Json::parse(text, nullptr, false);
+  const Result<Json> parsed = parse_json(text, {.most_bytes = kMaxHeaderBytes});
+  if (!parsed) {
+    return failed("header: {}", parsed.error().message);
+  }
+  const Json& root = *parsed;
   if (!root.is_object()) {
     return failed("header: not a JSON object");
   }

@@ -1,5 +1,6 @@
 #include "app/cli/json_keys.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/json.h"
@@ -10,22 +11,23 @@ namespace {
 
 const Json kNothing;
 
+bool is_amount(const Json& value) {
+  return value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0;
+}
+
 }  // namespace
 
 const Json* JsonKeys::find(const char* key) const {
-  const auto found = object_.is_object() ? object_.find(key) : object_.end();
-  return object_.is_object() && found != object_.end() ? &*found : nullptr;
+  if (!object_.is_object()) {
+    return nullptr;
+  }
+  const auto found = object_.find(key);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
 void JsonKeys::wanted(const char* key, const std::string& what) {
-  if (!problem_) {
-    problem_ = Error{ErrorKind::failed, fmt::format("'{}' must be {}", key, what)};
-  }
-}
-
-void JsonKeys::adopt(const JsonKeys& child) {
-  if (!problem_) {
-    problem_ = child.problem_;
+  if (!*problem_) {
+    *problem_ = Error{ErrorKind::failed, fmt::format("'{}{}' must be {}", where_, key, what)};
   }
 }
 
@@ -33,9 +35,21 @@ JsonKeys JsonKeys::child(const char* key) {
   const Json* found = find(key);
   if (found == nullptr || !found->is_object()) {
     wanted(key, "an object");
-    return JsonKeys(kNothing);
+    found = &kNothing;
   }
-  return JsonKeys(*found);
+  return JsonKeys(*found, where_ + key + "/", problem_);
+}
+
+void JsonKeys::each(const char* key, FunctionRef<void(JsonKeys& object)> read) {
+  const Json* found = find(key);
+  if (found == nullptr || !found->is_array()) {
+    wanted(key, "a list");
+    return;
+  }
+  for (size_t i = 0; i < found->size(); ++i) {
+    JsonKeys object((*found)[i], fmt::format("{}{}/{}/", where_, key, i), problem_);
+    read(object);
+  }
 }
 
 std::string JsonKeys::text(const char* key, std::optional<std::string> otherwise) {
@@ -60,19 +74,20 @@ uint32_t JsonKeys::count(const char* key, std::optional<uint32_t> otherwise) {
   return otherwise.value_or(0);
 }
 
-uint64_t JsonKeys::large_count(const char* key) {
+uint64_t JsonKeys::large_count(const char* key, std::optional<uint64_t> otherwise) {
   const Json* found = find(key);
   if (found != nullptr && found->is_number_unsigned()) {
     return found->get<uint64_t>();
   }
-  wanted(key, "a whole number");
-  return 0;
+  if (found != nullptr || !otherwise) {
+    wanted(key, "a whole number");
+  }
+  return otherwise.value_or(0);
 }
 
 double JsonKeys::real(const char* key, std::optional<double> otherwise) {
   const Json* found = find(key);
-  if (found != nullptr && found->is_number() && std::isfinite(found->get<double>()) &&
-      found->get<double>() >= 0) {
+  if (found != nullptr && is_amount(*found)) {
     return found->get<double>();
   }
   if (found != nullptr || !otherwise) {
@@ -81,13 +96,24 @@ double JsonKeys::real(const char* key, std::optional<double> otherwise) {
   return otherwise.value_or(0);
 }
 
-bool JsonKeys::flag(const char* key, bool otherwise) {
+double JsonKeys::signed_real(const char* key) {
   const Json* found = find(key);
-  if (found != nullptr && !found->is_boolean()) {
-    wanted(key, "true or false");
-    return otherwise;
+  if (found != nullptr && found->is_number() && std::isfinite(found->get<double>())) {
+    return found->get<double>();
   }
-  return found == nullptr ? otherwise : found->get<bool>();
+  wanted(key, "a number");
+  return 0;
+}
+
+bool JsonKeys::flag(const char* key, std::optional<bool> otherwise) {
+  const Json* found = find(key);
+  if (found != nullptr && found->is_boolean()) {
+    return found->get<bool>();
+  }
+  if (found != nullptr || !otherwise) {
+    wanted(key, "true or false");
+  }
+  return otherwise.value_or(false);
 }
 
 uint64_t JsonKeys::size(const char* key) {
@@ -120,8 +146,7 @@ plan::Range JsonKeys::range(const char* key) {
   double values[3] = {0, 0, 0};
   for (size_t i = 0; sane && i < 3; ++i) {
     const Json& value = (*found)[i];
-    sane = value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= 0 &&
-           (i == 0 || value.get<double>() >= values[i - 1]);
+    sane = is_amount(value) && (i == 0 || value.get<double>() >= values[i - 1]);
     values[i] = sane ? value.get<double>() : 0;
   }
   if (!sane) {
@@ -130,14 +155,52 @@ plan::Range JsonKeys::range(const char* key) {
   return {values[0], values[1], values[2]};
 }
 
+template <class Value>
+std::vector<Value> JsonKeys::values(const char* key, const char* what,
+                                    FunctionRef<bool(const Json&)> is_one) {
+  const Json* found = find(key);
+  std::vector<Value> values;
+  if (found == nullptr || !found->is_array() || !std::all_of(found->begin(), found->end(), is_one)) {
+    wanted(key, what);
+    return values;
+  }
+  for (const Json& value : *found) {
+    values.push_back(value.get<Value>());
+  }
+  return values;
+}
+
 std::vector<std::string> JsonKeys::texts(const char* key) {
-  std::vector<std::string> texts;
-  for (const Json& value : list(key)) {
-    if (!value.is_string()) {
-      wanted(key, "a list of texts");
-      return {};
-    }
-    texts.push_back(value.get<std::string>());
+  return values<std::string>(key, "a list of texts", [](const Json& value) { return value.is_string(); });
+}
+
+std::vector<std::string> JsonKeys::text_or_texts(const char* key) {
+  const Json* found = find(key);
+  return found == nullptr     ? std::vector<std::string>()
+         : found->is_string() ? std::vector<std::string>{found->get<std::string>()}
+                              : texts(key);
+}
+
+std::vector<uint64_t> JsonKeys::large_counts(const char* key) {
+  return values<uint64_t>(key, "a list of whole numbers",
+                          [](const Json& value) { return value.is_number_unsigned(); });
+}
+
+std::vector<double> JsonKeys::reals(const char* key) {
+  return values<double>(key, "a list of numbers that are not negative",
+                        [](const Json& value) { return is_amount(value); });
+}
+
+std::vector<std::pair<std::string, std::string>> JsonKeys::texts_by_name(const char* key) {
+  const Json* found = find(key);
+  const auto is_text = [](const Json& value) { return value.is_string(); };
+  std::vector<std::pair<std::string, std::string>> texts;
+  if (found == nullptr || !found->is_object() || !std::all_of(found->begin(), found->end(), is_text)) {
+    wanted(key, "an object of texts");
+    return texts;
+  }
+  for (const auto& [name, text] : found->items()) {
+    texts.emplace_back(name, text.get<std::string>());
   }
   return texts;
 }

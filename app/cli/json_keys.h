@@ -3,45 +3,66 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/function_ref.h"
 #include "core/json_fwd.h"
 #include "core/result.h"
 #include "sim/plan/hardware.h"
 
 namespace spillway {
 
-// Reads the keys of one object that somebody else wrote. Each look-up returns a value of its type, whatever
-// is there; the first that found none is what problem() tells, so that a reader checks once, at the end.
+// Reads the keys of an object that somebody else wrote. Each look-up returns a value of its type, whatever is
+// there; the first that found none is what problem() tells, of this object and of those inside it, so that a
+// reader checks once, at the end. A key whose value is null counts as absent.
 class JsonKeys {
  public:
-  explicit JsonKeys(const Json& object) : object_(object) {}
+  explicit JsonKeys(const Json& object) : JsonKeys(object, "", nullptr) {}
+  JsonKeys(const JsonKeys&) = delete;
+  JsonKeys& operator=(const JsonKeys&) = delete;
 
   bool has(const char* key) const { return find(key) != nullptr; }
+
+  // The object inside. What its problem is, the outermost object tells, which must outlive it.
   JsonKeys child(const char* key);
+  // Each object of a list.
+  void each(const char* key, FunctionRef<void(JsonKeys& object)> read);
 
   std::string text(const char* key, std::optional<std::string> otherwise = std::nullopt);
   uint32_t count(const char* key, std::optional<uint32_t> otherwise = std::nullopt);
-  uint64_t large_count(const char* key);
+  uint64_t large_count(const char* key, std::optional<uint64_t> otherwise = std::nullopt);
   double real(const char* key, std::optional<double> otherwise = std::nullopt);  // finite, never negative
-  bool flag(const char* key, bool otherwise);
+  double signed_real(const char* key);                                           // finite
+  bool flag(const char* key, std::optional<bool> otherwise = std::nullopt);
   uint64_t size(const char* key);      // `6GB`
   double rate(const char* key);        // `546GB/s`; above 0
   double duration_s(const char* key);  // `80us`
   plan::Range range(const char* key);  // [low, most likely, high], ascending
   std::vector<std::string> texts(const char* key);
+  std::vector<std::string> text_or_texts(const char* key);  // `"a"` or `["a", "b"]`; absent: none
+  std::vector<uint64_t> large_counts(const char* key);
+  std::vector<double> reals(const char* key);
+  std::vector<std::pair<std::string, std::string>> texts_by_name(const char* key);  // an object of texts
   std::vector<Json> list(const char* key);
 
-  const std::optional<Error>& problem() const { return problem_; }
-  // Takes over what a child found wrong.
-  void adopt(const JsonKeys& child);
-
- private:
-  const Json* find(const char* key) const;
+  const std::optional<Error>& problem() const { return *problem_; }
+  // For what is there but makes no sense: `'key' must be what`.
   void wanted(const char* key, const std::string& what);
 
+ private:
+  // `problem` is that of the object around this one; null: there is none.
+  JsonKeys(const Json& object, std::string where, std::optional<Error>* problem)
+      : object_(object), where_(std::move(where)), problem_(problem == nullptr ? &own_problem_ : problem) {}
+
+  const Json* find(const char* key) const;
+  template <class Value>
+  std::vector<Value> values(const char* key, const char* what, FunctionRef<bool(const Json&)> is_one);
+
   const Json& object_;
-  std::optional<Error> problem_;
+  std::string where_;  // the keys that lead here: `phases/measured/`
+  std::optional<Error> own_problem_;
+  std::optional<Error>* problem_;
 };
 
 }  // namespace spillway

@@ -10,6 +10,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
 #include "app/cli/progress.h"
+#include "app/cli/text_table.h"
 #include "app/report/report.h"
 #include "app/run/device_profile.h"
 #include "backends/list.h"
@@ -173,19 +174,26 @@ const LoadPoint* best_of(const std::vector<LoadPoint>& points) {
 }
 
 void print_profile(const DeviceProfile& profile) {
-  fmt::print("{}\n\n", printable(profile.name));
-  fmt::print("{:<14} {:>10} {:>6} {:>10}  {:>10} {:>10} {:>10} {:>9}\n", "random reads", "block", "depth",
-             "GB/s", "p50", "p99", "p99.9", "CPU s/GB");
+  constexpr auto kRight = TextTable::Align::right;
+  TextTable table({{.least = 14, .gap = 0},
+                   {.align = kRight, .least = 10, .gap = 1},
+                   {.align = kRight, .least = 6, .gap = 1},
+                   {.align = kRight, .least = 10, .gap = 1},
+                   {.align = kRight, .least = 10},
+                   {.align = kRight, .least = 10, .gap = 1},
+                   {.align = kRight, .least = 10, .gap = 1},
+                   {.align = kRight, .least = 9, .gap = 1}});
+  table.row({"random reads", "block", "depth", "GB/s", "p50", "p99", "p99.9", "CPU s/GB"});
+  const auto time = [](double ns) { return format_duration(Nanoseconds(int64_t(ns))); };
   for (const AccessMethod& method : profile.methods) {
     for (const LoadPoint& point : method.random) {
-      fmt::print("{:<14} {:>10} {:>6} {:>10.3f}  {:>10} {:>10} {:>10} {:>9.4f}\n", printable(method.name),
-                 exact_bytes(Bytes{point.block_bytes}), point.depth, point.bytes_per_s / 1e9,
-                 format_duration(Nanoseconds(int64_t(point.latency_ns[2]))),
-                 format_duration(Nanoseconds(int64_t(point.latency_ns[5]))),
-                 format_duration(Nanoseconds(int64_t(point.latency_ns[6]))), point.cpu_s_per_gb);
+      table.row({printable(method.name), exact_bytes(Bytes{point.block_bytes}),
+                 fmt::format("{}", point.depth), fmt::format("{:.3f}", point.bytes_per_s / 1e9),
+                 time(point.latency_ns[2]), time(point.latency_ns[5]), time(point.latency_ns[6]),
+                 fmt::format("{:.4f}", point.cpu_s_per_gb)});
     }
   }
-  fmt::print("\n");
+  fmt::print("{}\n\n{}\n", printable(profile.name), table.text());
   for (const AccessMethod& method : profile.methods) {
     if (const LoadPoint* best = best_of(method.sequential)) {
       fmt::print("sequential, {}: {:.2f} GB/s at {} and depth {}\n", printable(method.name),

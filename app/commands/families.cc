@@ -5,6 +5,7 @@
 
 #include "app/presets/plan_presets.h"
 #include "app/presets/presets.h"
+#include "app/report/figure_table.h"
 #include "core/expects.h"
 #include "policies/list.h"
 #include "sim/list.h"
@@ -43,6 +44,15 @@ std::vector<FamilyMember> presets(const std::string& kind) {
   return members;
 }
 
+// Figures by what they are called and where they are.
+std::vector<FamilyMember> figures() {
+  std::vector<FamilyMember> members;
+  for (const FigureDefinition& figure : figure_table()) {
+    members.push_back({std::string(figure.name), describe(figure), {}});
+  }
+  return members;
+}
+
 using Family = std::pair<std::string, std::function<std::vector<FamilyMember>()>>;
 
 const std::vector<Family>& families() {
@@ -57,7 +67,8 @@ const std::vector<Family>& families() {
       {"machines", [] { return presets("machines"); }},
       {"drives", [] { return presets("drives"); }},
       {"runtimes", [] { return presets("runtimes"); }},
-      {"locality", [] { return presets("locality"); }}};
+      {"locality", [] { return presets("locality"); }},
+      {"figures", figures}};
   return list;
 }
 

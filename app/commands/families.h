@@ -7,14 +7,14 @@
 
 namespace spillway {
 
-// A plug-in, or a preset, which has no options.
+// A plug-in; or a preset or a figure, which have no options.
 struct FamilyMember {
   std::string name;
   std::string summary;
   std::vector<OptionInfo> options;
 };
 
-// All families of plug-ins and presets that an option can name a member of.
+// All families whose members an option or an experiment can name.
 std::vector<std::string> family_names();
 
 // `family` is one of family_names().

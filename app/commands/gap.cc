@@ -4,6 +4,8 @@
 #include <map>
 
 #include "app/cli/cli.h"
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "app/gap/gap_runs.h"
 #include "core/json.h"
 #include "host/file.h"
@@ -30,37 +32,35 @@ struct RecordedRun {
 };
 
 Result<RecordedRun> read_live(const std::string& path) {
-  Result<std::string> text = read_whole(path);
-  if (!text) {
-    return propagate(text);
+  const Result<Json> json = read_json(path, kMostResultBytes);
+  if (!json) {
+    return Unexpected(json.error());
   }
-  try {
-    const Json json = Json::parse(*text);
-    if (json.at("schema") != "spillway.report/1" || json.at("run").at("command") != "record") {
-      return failed("{}: not the report of a record run (record --json FILE)", path);
-    }
-    RecordedRun live;
-    for (const char* key : {"cache_bytes", "evict", "prefetch", "warm_up"}) {
-      live.config[key] = json.at("config").at(key).get<std::string>();
-    }
-    if (json.at("config").value("throttle_bytes_per_s", "0") != "0") {
-      return failed("{}: was recorded with --throttle, and what that saves up cannot be explained", path);
-    }
-    live.memory_bytes = json.at("config").at("memory_bytes").get<std::string>();
-    const Json& measured = json.at("phases").at("measured");
-    live.model = json.at("trace").at("model").get<std::string>();
-    live.passes = measured.at("passes").get<uint64_t>();
-    live.tokens = measured.at("tokens").get<uint64_t>();
-    live.wall_s = measured.at("wall_ns").get<double>() / 1e9;
-    live.stall_s = measured.at("stall_ns").get<double>() / 1e9;
-    // Reports of before have none.
-    const Json stolen = json.at("io").value("stolen_share", Json());
-    live.is_disturbed = stolen.is_number() && is_disturbed(stolen.get<double>());
-    return live.tokens > 0 && live.wall_s > 0 ? Result<RecordedRun>(live)
-                                              : failed("{}: has no tokens of decode that took time", path);
-  } catch (const Json::exception& problem) {
-    return failed("{}: not a usable report: {}", path, problem.what());
+  JsonKeys keys(*json);
+  if (keys.text("schema", "") != "spillway.report/1" || keys.child("run").text("command") != "record") {
+    return failed("{}: not the report of a record run (record --json FILE)", path);
   }
+  RecordedRun live;
+  JsonKeys config = keys.child("config");
+  for (const char* key : {"cache_bytes", "evict", "prefetch", "warm_up"}) {
+    live.config[key] = config.text(key);
+  }
+  if (config.text("throttle_bytes_per_s", "0") != "0") {
+    return failed("{}: was recorded with --throttle, and what that saves up cannot be explained", path);
+  }
+  live.memory_bytes = config.text("memory_bytes");
+  live.model = keys.child("trace").text("model");
+  JsonKeys measured = keys.child("phases").child("measured");
+  live.passes = measured.large_count("passes");
+  live.tokens = measured.large_count("tokens");
+  live.wall_s = measured.real("wall_ns") / 1e9;
+  live.stall_s = measured.real("stall_ns") / 1e9;
+  live.is_disturbed = is_disturbed(keys.child("io").real("stolen_share", 0));  // older reports have none
+  if (keys.problem()) {
+    return failed("{}: not a usable report: {}", path, keys.problem()->message);
+  }
+  return live.tokens > 0 && live.wall_s > 0 ? Result<RecordedRun>(live)
+                                            : failed("{}: has no tokens of decode that took time", path);
 }
 
 // Fails unless `options` are those of the run that `live` tells of, before hours are spent on them.

@@ -2,7 +2,9 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/commands/families.h"
+#include "app/report/figure_table.h"
 #include "app/report/report.h"
 #include "core/json.h"
 
@@ -25,33 +27,36 @@ Json everything() {
       all[family].push_back(describe(member));
     }
   }
+  all["figures"] = to_json(figure_table());  // which says where each is, key by key
   return all;
+}
+
+// Members with their options below them.
+void print_family(const std::string& family) {
+  TextTable table({{.least = 11}, {.wraps = true}});
+  for (const FamilyMember& member : family_members(family)) {
+    table.row({printable(member.name), printable(member.summary)});
+    for (const OptionInfo& option : member.options) {
+      table.row({fmt::format("  {}={}", option.name, option.default_value), option.help});
+    }
+  }
+  fmt::print("{}\n{}\n", family, table.text());
 }
 
 Result<void> run_list(const std::string& family, const std::string& json) {
   if (Result<void> writable = check_json_path(json); !writable) {
     return writable;
   }
-  Json all = everything();
-  if (!family.empty()) {
-    all = Json{{family, all.at(family)}};
-  }
   if (!json.empty()) {
+    Json all = everything();
+    if (!family.empty()) {
+      all = Json{{family, all.at(family)}};
+    }
     all["schema"] = "spillway.list/1";
     return write_json(all, json);
   }
-  for (const auto& [name, members] : all.items()) {
-    fmt::print("{}\n", name);
-    for (const Json& member : members) {
-      fmt::print("  {:<12} {}\n", printable(member["name"].get<std::string>()),
-                 printable(member["summary"].get<std::string>()));
-      for (const Json& option : member["options"]) {
-        const std::string setting =
-            fmt::format("{}={}", option["name"].get<std::string>(), option["default"].get<std::string>());
-        fmt::print("    {:<18} {}\n", setting, option["help"].get<std::string>());
-      }
-    }
-    fmt::print("\n");
+  for (const std::string& name : family.empty() ? family_names() : std::vector<std::string>{family}) {
+    print_family(name);
   }
   return {};
 }
@@ -62,7 +67,7 @@ void add_list_command(Command app, Invocation& invocation) {
   auto family = std::make_shared<std::string>();
   auto json = std::make_shared<std::string>();
   Command command = app.subcommand(
-      "list", "Backends, policies, prefetchers, device models and presets, with their options");
+      "list", "Backends, policies, prefetchers, device models, presets and figures, with their options");
   command.footer(
       "Examples:\n"
       "  spillway list backends\n"

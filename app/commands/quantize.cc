@@ -1,20 +1,18 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <vector>
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
 #include "app/cli/progress.h"
 #include "app/pack/quantize_file.h"
+#include "app/pack/quantize_table.h"
 #include "app/report/report.h"
 #include "app/run/open_store.h"
 #include "core/json.h"
@@ -31,158 +29,6 @@ struct QuantizeArguments {
   uint32_t threads = 0;  // 0: as many as there are cores
   std::string json;
 };
-
-// The tensors of a group that went the same way.
-struct QuantizeRow {
-  uint64_t tensors = 0;
-  uint64_t values = 0;
-  uint64_t bytes_before = 0;
-  uint64_t bytes_after = 0;
-  QuantizeLoss loss;
-
-  void add(const QuantizeRow& other) {
-    tensors += other.tensors;
-    values += other.values;
-    bytes_before += other.bytes_before;
-    bytes_after += other.bytes_after;
-    loss.squares += other.loss.squares;
-    loss.errors += other.loss.errors;
-  }
-  double bits_per_weight() const { return values == 0 ? 0 : 8 * double(bytes_after) / double(values); }
-  double error() const { return loss.squares > 0 ? std::sqrt(loss.errors / loss.squares) : 0; }
-};
-
-// By what they are for, and the types before and after.
-using QuantizeKey = std::tuple<WeightGroup, TensorType, TensorType>;
-
-struct QuantizeTable {
-  std::map<QuantizeKey, QuantizeRow> rows;
-  std::map<Shortfall, QuantizeRow> shortfalls;
-  QuantizeRow total;
-};
-
-QuantizeTable make_table(const std::vector<WeightChoice>& choices, const std::vector<QuantizeLoss>& losses) {
-  QuantizeTable table;
-  for (size_t i = 0; i < choices.size(); ++i) {
-    const WeightChoice& choice = choices[i];
-    const QuantizeRow row = {1, tensor_values(*choice.tensor), choice.tensor->bytes, choice.bytes, losses[i]};
-    table.rows[{choice.group, choice.tensor->type, choice.type}].add(row);
-    table.total.add(row);
-    if (choice.shortfall != Shortfall::none) {
-      table.shortfalls[choice.shortfall].add(row);
-    }
-  }
-  return table;
-}
-
-std::string_view type_name(TensorType type) {
-  return tensor_type_info(type).name;
-}
-
-void print_row(std::string_view what, std::string_view before, std::string_view after, const QuantizeRow& row,
-               bool changed) {
-  fmt::print("{:<31} {:>7} {:>7} {:>7} {:>10} {:>10} {:>11.2f} {:>9}\n", what, row.tensors, before, after,
-             format_bytes(row.bytes_before), format_bytes(row.bytes_after), row.bits_per_weight(),
-             changed ? fmt::format("{:.2f} %", 100 * row.error()) : "-");
-}
-
-// Of what was left as it was nobody computes how much it is.
-bool all_changed(const QuantizeTable& table) {
-  return std::all_of(table.rows.begin(), table.rows.end(), [](const auto& entry) {
-    const auto& [group, before, after] = entry.first;
-    return before != after;
-  });
-}
-
-void print_table(const QuantizeTable& table) {
-  fmt::print("{:<31} {:>7} {:>7} {:>7} {:>10} {:>10} {:>11} {:>9}\n", "what", "tensors", "before", "after",
-             "bytes", "bytes", "bits/weight", "RMS error");
-  for (const auto& [key, row] : table.rows) {
-    const auto& [group, before, after] = key;
-    print_row(name_of(group), type_name(before), type_name(after), row, before != after);
-  }
-  print_row("together", "", "", table.total, all_changed(table));
-}
-
-std::string_view key_of(Shortfall shortfall) {
-  switch (shortfall) {
-    case Shortfall::none:
-      break;
-    case Shortfall::no_k_type:
-      return "no_k_type";
-    case Shortfall::no_q4_k:
-      return "no_q4_k";
-    case Shortfall::no_blocks:
-      return "no_blocks";
-    case Shortfall::narrow_already:
-      return "narrow_already";
-  }
-  return "";
-}
-
-std::string_view reason_for(Shortfall shortfall) {
-  switch (shortfall) {
-    case Shortfall::none:
-      break;
-    case Shortfall::no_k_type:
-      return "have more bits than were asked for: rows that are no multiple of 256 have no K type";
-    case Shortfall::no_q4_k:
-      return "are in Q4_0 instead of Q4_K: rows that are no multiple of 256 have no K type";
-    case Shortfall::no_blocks:
-      return "stay as they are: rows that are no multiple of 32 have no type of so few bits";
-    case Shortfall::narrow_already:
-      return "have fewer bits than were asked for, and stay as they are: more would bring nothing back";
-  }
-  return "";
-}
-
-double share_of(const QuantizeTable& table, const QuantizeRow& row) {
-  return table.total.bytes_after == 0 ? 0 : double(row.bytes_after) / double(table.total.bytes_after);
-}
-
-void tell_shortfalls(const QuantizeTable& table) {
-  for (const auto& [shortfall, row] : table.shortfalls) {
-    fmt::print(stderr, "{} of {} tensors, {:.1f} % of the bytes, {}\n", row.tensors, table.total.tensors,
-               100 * share_of(table, row), reason_for(shortfall));
-  }
-}
-
-Json json_of(const QuantizeRow& row, bool changed) {
-  return {{"tensors", row.tensors},
-          {"weights", row.values},
-          {"bytes_before", row.bytes_before},
-          {"bytes_after", row.bytes_after},
-          {"bits_per_weight", row.bits_per_weight()},
-          {"rms_error_relative", changed ? Json(row.error()) : Json()}};
-}
-
-Json to_json(const QuantizeArguments& arguments, const Gguf& gguf, const QuantizeTable& table,
-             uint64_t bytes) {
-  Json groups = Json::array();
-  for (const auto& [key, row] : table.rows) {
-    const auto& [group, before, after] = key;
-    Json entry = json_of(row, before != after);
-    entry["what"] = name_of(group);
-    entry["type_before"] = type_name(before);
-    entry["type_after"] = type_name(after);
-    groups.push_back(std::move(entry));
-  }
-  Json shortfalls = Json::array();
-  for (const auto& [shortfall, row] : table.shortfalls) {
-    shortfalls.push_back({{"reason", key_of(shortfall)},
-                          {"tensors", row.tensors},
-                          {"bytes_after", row.bytes_after},
-                          {"share_of_bytes", share_of(table, row)}});
-  }
-  return {{"schema", "spillway.quantize/1"},
-          {"input", gguf.files()},
-          {"output", arguments.output},
-          {"output_bytes", bytes},
-          {"rule", arguments.rule},
-          {"groups", groups},
-          {"total", json_of(table.total, all_changed(table))},
-          {"shortfalls", shortfalls}};
-}
 
 Result<void> check_arguments(const QuantizeArguments& arguments, const Gguf& gguf) {
   if (Result<void> file = check_binary_output("output", arguments.output); !file) {
@@ -240,14 +86,17 @@ Result<void> run_quantize(const QuantizeArguments& arguments) {
     return propagate(made);
   }
   const QuantizeTable table = make_table(plan.choices, made->losses);
-  tell_shortfalls(table);
+  for (const std::string& line : describe_shortfalls(table)) {
+    fmt::print(stderr, "{}\n", line);
+  }
   fmt::print(stderr, "{}: {}\n", printable(arguments.output), format_bytes(made->bytes));
   if (arguments.json != "-") {
-    print_table(table);
+    fmt::print("{}", to_table(table));
   }
   return arguments.json.empty()
              ? Result<void>()
-             : write_json(to_json(arguments, model->gguf, table, made->bytes), arguments.json);
+             : write_json(to_json(table, model->gguf, arguments.rule, arguments.output, made->bytes),
+                          arguments.json);
 }
 
 }  // namespace

@@ -1,20 +1,16 @@
+#include "app/trace/trace_info.h"
+
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cstdio>
 
 #include "app/cli/printable.h"
 #include "app/commands/trace_commands.h"
 #include "app/report/report.h"
-#include "core/for_each_step.h"
 #include "core/json.h"
-#include "traces/reader.h"
-#include "traces/stats.h"
 
 namespace spillway {
 namespace {
-
-constexpr uint32_t kShownLags[] = {1, 2, 4, 8, 16, 32, 64};
 
 struct InfoArguments {
   std::string path;
@@ -22,179 +18,11 @@ struct InfoArguments {
   bool per_layer = false;
 };
 
-// What there is to say of one trace file.
-struct TraceInfo {
-  std::string path;
-  TraceHeader header;
-  TraceStats stats;
-  uint64_t file_bytes = 0;
-  uint32_t blocks = 0;
-  uint64_t routing_bytes = 0;
-  std::string truncation;
-
-  double per_choice(uint64_t bytes) const {
-    return stats.choices == 0 ? 0 : double(bytes) / double(stats.choices);
-  }
-};
-
-Result<TraceInfo> gather(const std::string& path) {
-  Result<std::unique_ptr<TraceReader>> opened = TraceReader::open(path);
-  if (!opened) {
-    return propagate(opened);
-  }
-  TraceReader& reader = **opened;
-  StatsCollector collector(reader.header().geometry);
-  Result<void> read = for_each_step(reader, [&](const Step& step) -> Result<void> {
-    collector.observe(step);
-    if (interrupted()) {
-      return failed("{}: interrupted after {} steps", path, reader.steps_read());
-    }
-    return {};
-  });
-  if (!read) {
-    return propagate(read);
-  }
-  return TraceInfo{path,
-                   reader.header(),
-                   collector.finish(),
-                   reader.file_bytes(),
-                   reader.blocks_read(),
-                   reader.section_bytes(Section::ranks_low) + reader.section_bytes(Section::ranks_high),
-                   reader.truncation()};
-}
-
-std::string column_names(TraceColumns columns) {
-  std::string names = "routing";
-  names += columns.weights ? ", gate weights" : "";
-  names += columns.times ? ", compute times" : "";
-  names += columns.lookahead ? ", look-ahead" : "";
-  names += columns.token_ids ? ", token ids" : "";
-  return names;
-}
-
-// Names in one column, values in the next.
-void print_row(const std::string& name, const std::string& value) {
-  fmt::print("  {:<24}{}\n", printable(name), printable(value));
-}
-
-void print_table(const TraceInfo& info) {
-  const TraceStats& stats = info.stats;
-  const ModelGeometry& geometry = info.header.geometry;
-  fmt::print("{}\n", printable(info.path));
-  print_row("model", info.header.model.empty() ? "not named" : info.header.model);
-  print_row("geometry", geometry.describe());
-  print_row("all experts", format_bytes(geometry.total_bytes()));
-  print_row("one token cycle", format_bytes(geometry.token_cycle_bytes()));
-  for (const auto& [key, value] : info.header.provenance) {
-    print_row(key, value);
-  }
-  for (const auto& [key, value] : info.header.seeds) {
-    print_row("seed: " + key, fmt::format("{}", value));
-  }
-  fmt::print("\ncontents\n");
-  print_row("steps", fmt::format("{} in {} sequence{}", stats.steps, stats.sequences,
-                                 stats.sequences == 1 ? "" : "s"));
-  print_row("decode", fmt::format("{} tokens in {} passes", stats.decode_tokens, stats.decode_passes));
-  print_row("prefill", fmt::format("{} tokens in {} passes", stats.prefill_tokens, stats.prefill_passes));
-  print_row("columns", column_names(info.header.columns));
-  print_row("ends", info.truncation.empty() ? "clean" : info.truncation);
-
-  fmt::print("\nlocality\n");
-  std::string lags;
-  std::string reuse;
-  std::string decode;
-  for (const uint32_t lag : kShownLags) {
-    lags += fmt::format("{:>8}", lag);
-    reuse += fmt::format("{:>7.1f}%", 100 * stats.reuse[lag - 1]);
-    decode += fmt::format("{:>7.1f}%", 100 * stats.reuse_decode[lag - 1]);
-  }
-  print_row("tokens back", lags);
-  print_row("experts reused", reuse);
-  print_row("  by decode tokens", decode);
-  print_row("distinct per layer",
-            fmt::format("{:.1f} of {}", stats.mean_distinct, geometry.experts_per_layer));
-  print_row(
-      "skew",
-      fmt::format("the top tenth of the experts take {:.1f}% of the choices; entropy {:.1f}% of uniform",
-                  100 * stats.top_tenth_share, 100 * stats.entropy_share));
-
-  fmt::print("\nsize\n");
-  print_row("file",
-            fmt::format("{} in {} blocks, {:.3f} bytes per routing decision", format_bytes(info.file_bytes),
-                        info.blocks, info.per_choice(info.file_bytes)));
-  print_row("routing column",
-            fmt::format("{}, {:.3f} bytes per routing decision", format_bytes(info.routing_bytes),
-                        info.per_choice(info.routing_bytes)));
-  print_row("entropy",
-            fmt::format("{:.3f} bytes per routing decision ({:.2f} bits, order 0, a table per layer)",
-                        stats.entropy_bits / 8, stats.entropy_bits));
-}
-
-void print_layers(const TraceInfo& info) {
-  fmt::print("\n  {:>5} {:>12} {:>9} {:>9} {:>13} {:>12} {:>11}\n", "layer", "expert bytes", "choices",
-             "distinct", "entropy bits", "top tenth %", "reuse %");
-  for (size_t layer = 0; layer < info.stats.layers.size(); ++layer) {
-    const LayerStats& one = info.stats.layers[layer];
-    fmt::print("  {:>5} {:>12} {:>9} {:>9} {:>13.2f} {:>12.1f} {:>11.1f}\n", layer,
-               info.header.geometry.expert_bytes[layer], one.choices, one.distinct, one.entropy_bits,
-               100 * one.top_tenth_share, 100 * one.lag1_reuse);
-  }
-}
-
-Json to_json(const TraceInfo& info) {
-  const TraceStats& stats = info.stats;
-  const ModelGeometry& geometry = info.header.geometry;
-  Json reuse = Json::object();
-  Json decode = Json::object();
-  for (const uint32_t lag : kShownLags) {
-    reuse[fmt::format("{}", lag)] = stats.reuse[lag - 1];
-    decode[fmt::format("{}", lag)] = stats.reuse_decode[lag - 1];
-  }
-  Json layers = Json::array();
-  for (size_t layer = 0; layer < stats.layers.size(); ++layer) {
-    const LayerStats& one = stats.layers[layer];
-    layers.push_back({{"layer", layer},
-                      {"expert_bytes", geometry.expert_bytes[layer]},
-                      {"choices", one.choices},
-                      {"distinct", one.distinct},
-                      {"entropy_bits", one.entropy_bits},
-                      {"top_tenth_share", one.top_tenth_share},
-                      {"reuse_lag1", one.lag1_reuse}});
-  }
-  return {{"schema", "spillway.trace_info/1"},
-          {"path", info.path},
-          {"header", Json::parse(header_to_json(info.header))},
-          {"complete", info.truncation.empty()},
-          {"truncation", info.truncation},
-          {"steps", stats.steps},
-          {"sequences", stats.sequences},
-          {"decode_tokens", stats.decode_tokens},
-          {"decode_passes", stats.decode_passes},
-          {"prefill_tokens", stats.prefill_tokens},
-          {"prefill_passes", stats.prefill_passes},
-          {"choices", stats.choices},
-          {"accesses", stats.accesses},
-          {"experts_bytes", geometry.total_bytes()},
-          {"token_cycle_bytes", geometry.token_cycle_bytes()},
-          {"reuse_at_lag", reuse},
-          {"reuse_at_lag_decode", decode},
-          {"distinct_per_layer", stats.mean_distinct},
-          {"top_tenth_share", stats.top_tenth_share},
-          {"entropy_bits_per_choice", stats.entropy_bits},
-          {"entropy_share", stats.entropy_share},
-          {"file_bytes", info.file_bytes},
-          {"blocks", info.blocks},
-          {"routing_bytes", info.routing_bytes},
-          {"routing_bytes_per_choice", info.per_choice(info.routing_bytes)},
-          {"file_bytes_per_choice", info.per_choice(info.file_bytes)},
-          {"layers", layers}};
-}
-
 Result<void> run_info(const InfoArguments& arguments) {
   if (Result<void> writable = check_json_path(arguments.json_path, arguments.path); !writable) {
     return writable;
   }
-  Result<TraceInfo> info = gather(arguments.path);
+  Result<TraceInfo> info = describe_trace(arguments.path);
   if (!info) {
     return propagate(info);
   }
@@ -206,10 +34,7 @@ Result<void> run_info(const InfoArguments& arguments) {
     written = write_json(to_json(*info), arguments.json_path);
   }
   if (arguments.json_path != "-") {
-    print_table(*info);
-    if (arguments.per_layer) {
-      print_layers(*info);
-    }
+    fmt::print("{}{}", to_table(*info), arguments.per_layer ? layers_table(*info) : "");
   }
   return written;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/curve/curve.h"
 #include "app/report/traits.h"
 #include "core/json.h"
@@ -156,27 +157,35 @@ const char* name_of(CacheSemantics semantics) {
 
 // One row a size, one column a policy.
 void hit_ratios(Out out, const CurveStudy& study) {
-  fmt::format_to(out, "{:>10}", "cache");
+  std::vector<TextTable::Column> columns = {{.align = TextTable::Align::right, .least = 10, .gap = 0}};
+  std::vector<std::string> cells = {"cache"};
   for (const EvictionChoice& policy : study.policies) {
-    fmt::format_to(out, "  {:>16}", printable(policy.text));
+    columns.push_back({.align = TextTable::Align::right, .least = 16});
+    cells.push_back(printable(policy.text));
   }
-  fmt::format_to(out, "\n");
+  columns.push_back({});
+  TextTable table(std::move(columns));
+  table.row(std::move(cells));
   for (size_t row = 0; row < study.sizes.size(); ++row) {
     const uint64_t size = study.sizes[row];
-    fmt::format_to(out, "{:>10}", format_bytes(size));
+    cells = {format_bytes(size)};
     for (size_t column = 0; column < study.policies.size(); ++column) {
       const size_t index = column * study.sizes.size() + row;
       if (index >= study.points.size()) {
-        fmt::format_to(out, "  {:>16}", "-");
+        cells.emplace_back("-");
         continue;
       }
       const std::vector<uint64_t>& hits = study.points[index].hits;
-      fmt::format_to(out, "  {:>7.3f} ({:>6.3f})", 100 * decode_counts(study, hits).hit_ratio(),
-                     100 * total_counts(study.stream, hits).hit_ratio());
+      cells.push_back(fmt::format("{:>7.3f} ({:>6.3f})", 100 * decode_counts(study, hits).hit_ratio(),
+                                  100 * total_counts(study.stream, hits).hit_ratio()));
     }
     const bool cliff = size == study.stream.geometry().token_cycle_bytes();
-    fmt::format_to(out, "{}{}\n", cliff ? "  one token cycle" : "", size == study.knee_bytes ? "  knee" : "");
+    const bool knee = size == study.knee_bytes;
+    cells.push_back(
+        fmt::format("{}{}{}", cliff ? "one token cycle" : "", cliff && knee ? "  " : "", knee ? "knee" : ""));
+    table.row(std::move(cells));
   }
+  fmt::format_to(out, "{}", table.text());
 }
 
 // The smallest cache in which LRU hits so much of decode, for tenths.
@@ -186,7 +195,9 @@ void sizes_for_lru(Out out, const CurveStudy& study) {
   if (accesses == 0) {
     return;
   }
-  fmt::format_to(out, "\nlru hits of decode so much from this size on (exact):\n");
+  TextTable table({{.align = TextTable::Align::right, .least = 11, .gap = 0}, {}});
+  table.line("");
+  table.line("lru hits of decode so much from this size on (exact):");
   for (uint64_t tenth = 1; tenth < 10; ++tenth) {
     const auto least = decode.begin() + ptrdiff_t(std::min<uint64_t>(first_granule(study), decode.size()));
     const auto enough = std::partition_point(least, decode.end(),
@@ -195,32 +206,35 @@ void sizes_for_lru(Out out, const CurveStudy& study) {
       break;
     }
     // Below the largest step nothing is exact: the least that is may have been enough before.
-    fmt::format_to(out, "{:>9} %  {}{}\n", 10 * tenth,
-                   format_bytes(uint64_t(enough - decode.begin()) * study.lru.granule_bytes),
-                   enough == least ? ", the largest step's, or less" : "");
+    table.row({fmt::format("{} %", 10 * tenth),
+               fmt::format("{}{}", format_bytes(uint64_t(enough - decode.begin()) * study.lru.granule_bytes),
+                           enough == least ? ", the largest step's, or less" : "")});
   }
+  fmt::format_to(out, "{}", table.text());
 }
 
 void marks(Out out, const CurveStudy& study) {
   const ModelGeometry& geometry = study.stream.geometry();
-  fmt::format_to(
-      out,
-      "\ncliff  {}: one token's experts of every layer. In less than about that, LRU has dropped a "
-      "layer's experts before it comes round again.\n",
-      format_bytes(geometry.token_cycle_bytes()));
+  TextTable table({{.gap = 0}, {.wraps = true}});
+  table.line("");
+  table.row({"cliff",
+             fmt::format("{}: one token's experts of every layer. In less than about that, LRU has dropped a "
+                         "layer's experts before it comes round again.",
+                         format_bytes(geometry.token_cycle_bytes()))});
   if (study.knee_bytes) {
     const LruHits hits = lru_hits(study, *study.knee_bytes / study.lru.granule_bytes);
-    fmt::format_to(
-        out,
-        "knee   {}: LRU hits {:.3f} % ({:.3f} %) there; beyond it a byte of cache brings less than "
-        "bytes do on average.\n",
-        format_bytes(*study.knee_bytes), 100 * ratio(hits.decode, all_decode(study).accesses),
-        100 * ratio(hits.all, everything(study).accesses));
+    table.row(
+        {"knee",
+         fmt::format("{}: LRU hits {:.3f} % ({:.3f} %) there; beyond it a byte of cache brings less than "
+                     "bytes do on average.",
+                     format_bytes(*study.knee_bytes), 100 * ratio(hits.decode, all_decode(study).accesses),
+                     100 * ratio(hits.all, everything(study).accesses))});
   }
   const CacheCounts firsts = total_counts(study.stream, study.first_uses);
   const CacheCounts decode = decode_counts(study, study.first_uses);
-  fmt::format_to(out, "floor  {:.3f} % ({:.3f} %) are first uses, which no cache hits.\n",
-                 100 * decode.hit_ratio(), 100 * firsts.hit_ratio());
+  table.row({"floor", fmt::format("{:.3f} % ({:.3f} %) are first uses, which no cache hits.",
+                                  100 * decode.hit_ratio(), 100 * firsts.hit_ratio())});
+  fmt::format_to(out, "{}", table.text());
 }
 
 // Why the first policy that is not Belady's misses.
@@ -231,27 +245,33 @@ void causes(Out out, const CurveStudy& study) {
     return;
   }
   const double accesses = double(everything(study).accesses);
-  fmt::format_to(out, "\nwhy {} misses, % of all accesses:\n{:>10}  {:>9}  {:>10}  {:>12}  {:>9}\n",
-                 printable(first->policy.text), "cache", "missed", "first use", "working set", "policy");
+  constexpr auto kRight = TextTable::Align::right;
+  TextTable table({{.align = kRight, .least = 10, .gap = 0},
+                   {.align = kRight, .least = 9},
+                   {.align = kRight, .least = 10},
+                   {.align = kRight, .least = 12},
+                   {.align = kRight, .least = 9}});
+  table.line("");
+  table.line(fmt::format("why {} misses, % of all accesses:", printable(first->policy.text)));
+  table.row({"cache", "missed", "first use", "working set", "policy"});
+  const auto percent = [accesses](double count) { return fmt::format("{:.3f}", 100 * count / accesses); };
   const CurvePoint* worst = &*first;
   for (auto point = first; point != study.points.end() && point->policy == first->policy; ++point) {
     const MissCauses& why = point->causes;
-    fmt::format_to(out, "{:>10}  {:>9.3f}  {:>10.3f}  {:>12.3f}  {:>9.3f}\n",
-                   format_bytes(point->cache_bytes),
-                   100 * double(total_counts(study.stream, point->hits).misses()) / accesses,
-                   100 * double(why.first_use) / accesses, 100 * double(why.working_set) / accesses,
-                   100 * double(why.policy) / accesses);
+    table.row(
+        {format_bytes(point->cache_bytes), percent(double(total_counts(study.stream, point->hits).misses())),
+         percent(double(why.first_use)), percent(double(why.working_set)), percent(double(why.policy))});
     worst = why.policy > worst->causes.policy ? &*point : worst;
   }
   const uint64_t misses = total_counts(study.stream, worst->hits).misses();
-  fmt::format_to(
-      out,
+  table.line(fmt::format(
       "Belady's rule misses the working set's too, for want of room; the policy's it would have hit. "
-      "At {} that is {:.1f} % of what {} misses{}.\n",
+      "At {} that is {:.1f} % of what {} misses{}.",
       format_bytes(worst->cache_bytes),
       misses == 0 ? 0.0 : 100 * double(worst->causes.policy) / double(misses), printable(worst->policy.text),
       2 * worst->causes.policy > int64_t(misses) ? ": more a failure of the policy than of the size"
-                                                 : ": more a failure of the size than of the policy");
+                                                 : ": more a failure of the size than of the policy"));
+  fmt::format_to(out, "{}", table.text());
 }
 
 }  // namespace

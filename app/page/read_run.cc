@@ -1,70 +1,94 @@
 #include "app/page/read_run.h"
 
+#include <algorithm>
+
+#include "app/cli/json_keys.h"
 #include "app/cli/shell_line.h"
+#include "app/report/figures.h"
 #include "core/json.h"
 
 namespace spillway::page {
 namespace {
 
-std::optional<double> optional_number(const Json& json, const char* key) {
-  const Json& value = json.at(key);
-  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
-}
-
-Origin origin_of(const Json& run, const Json& config, const std::string& path) {
+Origin origin_of(JsonKeys run, const std::string& path, const std::string& modelled_device) {
   Origin origin;
   origin.path = path;
-  const Json& host = run.at("host");
-  const uint32_t cores = host.at("cores").get<uint32_t>();
-  origin.machine = fmt::format("{}, {} core{}, {} of RAM, {}", host.at("cpu").get<std::string>(), cores,
-                               cores == 1 ? "" : "s", format_bytes(host.at("memory_bytes").get<uint64_t>()),
-                               host.at("kernel").get<std::string>());
-  const Json& store = run.at("store");
-  origin.storage = store.at("device").get<std::string>();
-  if (origin.storage.empty() && config.contains("device")) {
-    origin.storage = "modelled: " + config.at("device").get<std::string>();
+  JsonKeys host = run.child("host");
+  const uint32_t cores = host.count("cores");
+  origin.machine = fmt::format("{}, {} core{}, {} of RAM, {}", host.text("cpu"), cores, cores == 1 ? "" : "s",
+                               format_bytes(host.large_count("memory_bytes")), host.text("kernel"));
+  origin.storage = run.child("store").text("device");
+  if (origin.storage.empty() && !modelled_device.empty()) {
+    origin.storage = "modelled: " + modelled_device;
   }
-  origin.version =
-      fmt::format("{}, commit {}", run.at("version").get<std::string>(), run.at("commit").get<std::string>());
-  origin.date = run.at("date").get<std::string>();
-  origin.command = run.at("command_line").get<std::string>();
+  origin.version = fmt::format("{}, commit {}", run.text("version"), run.text("commit"));
+  origin.date = run.text("date");
+  origin.command = run.text("command_line");
   return origin;
 }
 
-std::optional<Gap> gap_of(const Json& explained) {
-  if (explained.is_null()) {
+std::optional<Gap> gap_of(JsonKeys gap_keys) {
+  if (!gap_keys.has("explained")) {
     return std::nullopt;
   }
+  JsonKeys explained = gap_keys.child("explained");
   Gap gap;
-  gap.seed_s_per_token = explained.at("seed_s_per_token").get<double>();
-  gap.achieved_s_per_token = explained.at("achieved_s_per_token").get<double>();
-  for (const Json& bar : explained.at("bars")) {
-    const std::string how = bar.at("how").get<std::string>();
-    gap.bars.push_back({bar.at("name").get<std::string>(), bar.at("s_per_token").get<double>(),
+  gap.seed_s_per_token = explained.real("seed_s_per_token");
+  gap.achieved_s_per_token = explained.real("achieved_s_per_token");
+  explained.each("bars", [&](JsonKeys& bar) {
+    const std::string how = bar.text("how");
+    gap.bars.push_back({bar.text("name"), bar.signed_real("s_per_token"),
                         how == "counted"    ? GapBar::How::counted
                         : how == "measured" ? GapBar::How::measured
                                             : GapBar::How::simulated,
-                        bar.at("explanation").get<std::string>()});
-  }
+                        bar.text("explanation")});
+  });
   return gap;
 }
 
-void take_measured(const Json& measured, RunResult& run) {
-  run.tokens = measured.at("tokens").get<uint64_t>();
-  run.hit_ratio = measured.at("hit_ratio").get<double>();
-  const Json& latency = measured.at("latency");
-  run.p50 = Nanoseconds(latency.at("p50_ns").get<int64_t>());
-  run.p95 = Nanoseconds(latency.at("p95_ns").get<int64_t>());
-  run.p99 = Nanoseconds(latency.at("p99_ns").get<int64_t>());
-  run.slowest = Nanoseconds(latency.at("max_ns").get<int64_t>());
-  if (run.tokens == 0) {
-    return;
+// Of a report's figures (app/report/figure_table.h) those that a page shows.
+void take_figures(const std::vector<Figure>& figures, RunResult& run) {
+  const auto find = [&](std::string_view name) -> std::optional<double> {
+    const auto found = std::find_if(figures.begin(), figures.end(),
+                                    [&](const Figure& figure) { return figure.name == name; });
+    return found == figures.end() ? std::nullopt : std::optional(found->value);
+  };
+  const auto time = [&](std::string_view name) { return Nanoseconds(int64_t(find(name).value_or(0))); };
+  run.tok_per_s = find("tok_per_s").value_or(0);
+  run.hit_ratio = find("hit_ratio").value_or(0);
+  run.p50 = time("p50_ns");
+  run.p95 = time("p95_ns");
+  run.p99 = time("p99_ns");
+  run.slowest = time("max_ns");
+  run.stall_s_per_token = find("stall_ns_per_token").value_or(0) / 1e9;
+  run.missed_bytes_per_token = find("missed_bytes_per_token").value_or(0);
+  run.drive_bytes_per_s = find("drive_bytes_per_s");
+  run.seed_tok_per_s = find("seed_ceiling_tok_per_s");
+  run.policy_tok_per_s = find("policy_ceiling_tok_per_s");
+  run.physical_tok_per_s = find("physical_ceiling_tok_per_s");
+  run.from_ram_share = find("from_ram_share");
+  run.stolen_share = find("stolen_share");
+}
+
+// What figures leave out where it is null must be there all the same in a phase.
+void take_measured(JsonKeys measured, RunResult& run) {
+  run.tokens = measured.large_count("tokens");
+  measured.real("hit_ratio");
+  JsonKeys latency = measured.child("latency");
+  for (const char* key : {"p50_ns", "p95_ns", "p99_ns", "max_ns"}) {
+    latency.large_count(key);
   }
-  const auto per_token = [&](const char* key) { return measured.at(key).get<double>() / double(run.tokens); };
+  const auto per_token = [&](const char* key) {
+    return measured.real(key) / double(std::max<uint64_t>(run.tokens, 1));
+  };
   run.s_per_token = per_token("wall_ns") / 1e9;
-  run.stall_s_per_token = per_token("stall_ns") / 1e9;
   run.compute_s_per_token = (per_token("attention_ns") + per_token("experts_ns")) / 1e9;
-  run.missed_bytes_per_token = per_token("missed_bytes");
+}
+
+template <class T>
+Result<T> checked(T value, const JsonKeys& keys, const std::string& path) {
+  return keys.problem() ? Result<T>(failed("{}: {}", path, keys.problem()->message))
+                        : Result<T>(std::move(value));
 }
 
 }  // namespace
@@ -78,94 +102,91 @@ std::string RunResult::config_value(const std::string& key) const {
   return "";
 }
 
-RunResult run_of(const Json& report, const std::string& path) {
+Result<RunResult> run_of(const Json& report, const std::string& path) {
+  JsonKeys keys(report);
   RunResult run;
-  const Json& config = report.at("config");
-  run.origin = origin_of(report.at("run"), config, path);
-  run.kind = report.at("run").at("command").get<std::string>();
-  run.interrupted = report.at("run").at("interrupted").get<bool>();
-  run.model = report.at("trace").at("model").get<std::string>();
-  for (const auto& [key, value] : config.items()) {
-    run.config.emplace_back(key, value.get<std::string>());
-  }
+  run.config = keys.texts_by_name("config");
+  run.origin = origin_of(keys.child("run"), path, run.config_value("device"));
+  run.kind = keys.child("run").text("command");
+  run.interrupted = keys.child("run").flag("interrupted");
+  run.model = keys.child("trace").text("model");
   run.traits = traits_of_report(report);
-  run.simulated = report.at("clock").get<std::string>() == "virtual";
-  take_measured(report.at("phases").at("measured"), run);
-  const Json& gap = report.at("gap");
-  run.tok_per_s = gap.at("achieved_tok_per_s").get<double>();
-  run.drive_bytes_per_s = optional_number(gap, "drive_bytes_per_s");
-  run.seed_tok_per_s = optional_number(gap, "seed_ceiling_tok_per_s");
-  run.policy_tok_per_s = optional_number(gap, "policy_ceiling_tok_per_s");
-  run.physical_tok_per_s = optional_number(gap, "physical_ceiling_tok_per_s");
-  run.gap = gap_of(gap.at("explained"));
-  const Json& io = report.at("io");
-  run.from_ram_share = optional_number(io, "from_ram_share");
-  if (io.contains("stolen_share")) {  // others are of before it was told
-    run.stolen_share = optional_number(io, "stolen_share");
-  }
-  run.warnings = report.at("warnings").get<std::vector<std::string>>();
-  return run;
+  run.simulated = keys.text("clock") == "virtual";
+  take_measured(keys.child("phases").child("measured"), run);
+  take_figures(figures_of(report), run);
+  run.gap = gap_of(keys.child("gap"));
+  run.warnings = keys.texts("warnings");
+  return checked(std::move(run), keys, path);
 }
 
-CurveResult curve_of(const Json& curve, const std::string& path) {
+Result<CurveResult> curve_of(const Json& curve, const std::string& path) {
+  JsonKeys keys(curve);
   CurveResult result;
   result.origin.path = path;
-  result.trace = curve.at("trace").at("path").get<std::string>();
-  result.model = curve.at("trace").at("model").get<std::string>();
-  result.token_cycle_bytes = curve.at("token_cycle_bytes").get<uint64_t>();
-  result.interrupted = curve.value("interrupted", false);
-  for (const Json& point : curve.at("points")) {
-    result.points.push_back({point.at("policy").get<std::string>(), point.at("cache_bytes").get<uint64_t>(),
-                             point.at("hit_ratio_decode").get<double>()});
+  result.trace = keys.child("trace").text("path");
+  result.model = keys.child("trace").text("model");
+  result.token_cycle_bytes = keys.large_count("token_cycle_bytes");
+  result.interrupted = keys.flag("interrupted", false);
+  keys.each("points", [&](JsonKeys& point) {
+    result.points.push_back(
+        {point.text("policy"), point.large_count("cache_bytes"), point.real("hit_ratio_decode")});
+  });
+  if (keys.has("knee")) {
+    JsonKeys knee = keys.child("knee");
+    result.knee = CurvePoint{"lru", knee.large_count("cache_bytes"), knee.real("hit_ratio_decode")};
   }
-  if (const Json knee = curve.value("knee", Json()); !knee.is_null()) {
-    result.knee =
-        CurvePoint{"lru", knee.at("cache_bytes").get<uint64_t>(), knee.at("hit_ratio_decode").get<double>()};
-  }
-  return result;
+  return checked(std::move(result), keys, path);
 }
 
-PlanResult plan_of(const Json& plan, const std::string& path) {
+Result<PlanResult> plan_of(const Json& plan, const std::string& path) {
+  JsonKeys keys(plan);
   PlanResult result;
   result.path = path;
-  const Json& question = plan.at("question");
-  result.model = question.at("model").get<std::string>();
-  result.bits = question.at("bits").get<std::string>();
-  result.machine = question.at("machine").get<std::string>();
-  result.drive = question.at("drive").get<std::string>();
-  const Json& memory = plan.at("plan").at("memory");
-  result.memory_bytes = memory.at("total_bytes").get<uint64_t>();
-  result.needed_bytes = memory.at("needed_bytes").get<uint64_t>();
-  result.fits = memory.at("fits").get<bool>();
-  if (const Json& speed = plan.at("plan").at("speed"); !speed.is_null()) {
-    result.tok_per_s = speed.at("tok_per_s").get<double>();
-    result.low = speed.at("tok_per_s_low").get<double>();
-    result.high = speed.at("tok_per_s_high").get<double>();
+  JsonKeys question = keys.child("question");
+  result.model = question.text("model");
+  result.bits = question.text("bits");
+  result.machine = question.text("machine");
+  result.drive = question.text("drive");
+  JsonKeys answer = keys.child("plan");
+  JsonKeys memory = answer.child("memory");
+  result.memory_bytes = memory.large_count("total_bytes");
+  result.needed_bytes = memory.large_count("needed_bytes");
+  result.fits = memory.flag("fits");
+  if (answer.has("speed")) {
+    JsonKeys speed = answer.child("speed");
+    result.tok_per_s = speed.real("tok_per_s");
+    result.low = speed.real("tok_per_s_low");
+    result.high = speed.real("tok_per_s_high");
   }
-  const Json& sweep = plan.at("sweep");
-  result.memories = sweep.at("memory_bytes").get<std::vector<uint64_t>>();
-  result.bandwidths = sweep.at("drive_bandwidth_bytes_per_s").get<std::vector<double>>();
-  result.speeds = sweep.at("tok_per_s").get<std::vector<double>>();
+  JsonKeys sweep = keys.child("sweep");
+  result.memories = sweep.large_counts("memory_bytes");
+  result.bandwidths = sweep.reals("drive_bandwidth_bytes_per_s");
+  result.speeds = sweep.reals("tok_per_s");
   result.speeds.resize(result.memories.size() * result.bandwidths.size());
-  result.memory_enough = sweep.at("memory_enough_bytes").get<uint64_t>();
-  return result;
+  result.memory_enough = sweep.large_count("memory_enough_bytes");
+  return checked(std::move(result), keys, path);
 }
 
 Result<SweepPoint> point_of(const Json& json, const std::string& path) {
   SweepPoint point;
   point.path = path;
-  point.command = shell_line(json.at("command").get<std::vector<std::string>>());
+  JsonKeys keys(json);
+  point.command = shell_line(keys.texts("command"));
   Result<PointResult> result = point_result_of(json);
-  if (!result) {
-    return failed("{}: {}", path, result.error().message);
+  if (!result || keys.problem()) {
+    return failed("{}: {}", path, result ? keys.problem()->message : result.error().message);
   }
   point.result = std::move(*result);
   for (const auto& [axis, value] : point.result.point) {
     point.place.emplace_back(axis, plain_label(value));
   }
-  const Json& report = json.at("result");
-  if (report.is_object() && report.value("schema", std::string()) == "spillway.report/1") {
-    point.run = run_of(report, path);
+  const Json report = json.value("result", Json());
+  if (JsonKeys(report).text("schema", "") == "spillway.report/1") {
+    Result<RunResult> run = run_of(report, path);
+    if (!run) {
+      return propagate(run);
+    }
+    point.run = std::move(*run);
     point.run->origin.command = point.command;
   }
   return point;

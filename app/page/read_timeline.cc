@@ -1,7 +1,9 @@
 #include <array>
 
+#include "app/cli/json_keys.h"
 #include "app/page/results.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "host/file.h"
 
 namespace spillway::page {
@@ -53,19 +55,19 @@ struct Inside {
 };
 
 // One event of the file; what is none of ours adds nothing.
-void add(const Json& event, Inside& inside, TimelineResult& sums) {
-  const std::string phase = event.value("ph", "");
-  if (phase == "M" && event.value("name", "") == "process_name") {
-    sums.title = event.at("args").at("name").get<std::string>();
+void add(JsonKeys& event, Inside& inside, TimelineResult& sums) {
+  const std::string phase = event.text("ph", "");
+  if (phase == "M" && event.text("name", "") == "process_name") {
+    sums.title = event.child("args").text("name");
   }
   if (phase != "X") {
     return;
   }
   // The tracks are numbered from the top: tokens, layers, compute, stalls, reads (app/report/timeline.cc).
-  const double seconds = event.at("dur").get<double>() / 1e6;
-  const uint32_t track = event.at("tid").get<uint32_t>();
+  const double seconds = event.real("dur") / 1e6;
+  const uint32_t track = event.count("tid");
   if (track == 1) {
-    if (event.at("args").at("phase").get<std::string>() == "decode") {
+    if (event.child("args").text("phase") == "decode") {
       ++sums.tokens;
       sums.wall_s += seconds;
       sums.stall_s += inside.stall_s;
@@ -106,14 +108,14 @@ std::optional<Result<TimelineResult>> read_timeline(const std::string& path) {
       sums.complete = line == "]";
       continue;
     }
-    const Json event = Json::parse(line, nullptr, false);
-    if (event.is_discarded()) {
+    const Result<Json> event = parse_json(line, {.most_bytes = kMostLine});
+    if (!event) {
       break;  // of a run that was killed: half a line
     }
-    try {
-      add(event, inside, sums);
-    } catch (const Json::exception& problem) {
-      return failed("{}: {}", path, problem.what());
+    JsonKeys keys(*event);
+    add(keys, inside, sums);
+    if (keys.problem()) {
+      return failed("{}: {}", path, keys.problem()->message);
     }
   }
   return sums;

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <map>
 
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "app/page/read_run.h"
 #include "app/run/device_profile.h"
 #include "core/json.h"
@@ -15,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What one file gives to `results`. Whatever is wrong with it, at() and get() throw it, or it is returned.
+// Adds what each file holds; a file that cannot be used is left out, with the reason.
 class Reader {
  public:
   void read(const std::string& path) {
@@ -27,16 +29,12 @@ class Reader {
       }
       return;
     }
-    Result<std::string> text = read_whole(path);
-    if (!text) {
-      results_.left_out.push_back(text.error().message);
+    const Result<Json> json = read_json(path, kMostResultBytes);
+    if (!json) {
+      results_.left_out.push_back(json.error().message);
       return;
     }
-    try {
-      take(path, Json::parse(*text));
-    } catch (const Json::exception& problem) {
-      results_.left_out.push_back(fmt::format("{}: {}", path, problem.what()));
-    }
+    take(path, *json);
   }
 
   Results finish() {
@@ -50,17 +48,21 @@ class Reader {
 
  private:
   void take(const std::string& path, const Json& json) {
-    const std::string schema = json.is_object() ? json.value("schema", std::string()) : std::string();
+    const std::string schema = JsonKeys(json).text("schema", "");
     if (schema == "spillway.report/1") {
-      results_.runs.push_back(run_of(json, path));
+      keep(run_of(json, path), results_.runs);
     } else if (schema == "spillway.curve/1") {
-      results_.curves.push_back(curve_of(json, path));
+      keep(curve_of(json, path), results_.curves);
     } else if (schema == "spillway.point/1") {
-      take_point(json, path);
+      if (Result<SweepPoint> point = point_of(json, path)) {
+        sweep_of(path).points.push_back(std::move(*point));
+      } else {
+        results_.left_out.push_back(point.error().message);
+      }
     } else if (schema == "spillway.experiment/1") {
-      take_experiment(json, sweeps_[fs::path(path).parent_path().string()], path);
+      take_experiment(json, path);
     } else if (schema == "spillway.plan/1") {
-      results_.plans.push_back(plan_of(json, path));
+      keep(plan_of(json, path), results_.plans);
     } else if (schema == "spillway.device/1") {
       take_device(path);
     } else if (schema != "spillway.made/1") {  // those say only that a sweep's inputs are made
@@ -80,12 +82,12 @@ class Reader {
     }
   }
 
-  void take_point(const Json& json, const std::string& path) {
-    Result<SweepPoint> point = point_of(json, path);
-    if (point) {
-      sweep_of(path).points.push_back(std::move(*point));
+  template <class T>
+  void keep(Result<T> read, std::vector<T>& list) {
+    if (read) {
+      list.push_back(std::move(*read));
     } else {
-      results_.left_out.push_back(point.error().message);
+      results_.left_out.push_back(read.error().message);
     }
   }
 
@@ -100,24 +102,23 @@ class Reader {
     return sweep;
   }
 
-  static void take_experiment(const Json& json, Sweep& sweep, const std::string& path) {
+  void take_experiment(const Json& json, const std::string& path) {
+    Sweep& sweep = sweeps_[fs::path(path).parent_path().string()];
     sweep.folder = fs::path(path).parent_path().string();
-    sweep.question = json.at("question").get<std::string>();
-    sweep.about = json.value("about", std::string());
+    JsonKeys keys(json);
+    sweep.question = keys.text("question");
+    sweep.about = keys.text("about", "");
     take_axes(json.value("sweep", Json::object()), sweep);
-    const Json plot = json.value("plot", Json::object());
-    const auto text = [&](const char* key) {
-      return plot.contains(key) && plot[key].is_string() ? plot[key].get<std::string>() : std::string();
-    };
-    sweep.plot_kind = text("kind");
-    sweep.plot_x = text("x");
-    const auto texts = [&](const char* key) {
-      const Json value = plot.value(key, Json::array());
-      return value.is_array() ? value.get<std::vector<std::string>>()
-                              : std::vector<std::string>{value.get<std::string>()};
-    };
-    sweep.plot_y = texts("y");
-    sweep.plot_series = texts("series");
+    if (keys.has("plot")) {
+      JsonKeys plot = keys.child("plot");
+      sweep.plot_kind = plot.text("kind", "");
+      sweep.plot_x = plot.text("x", "");
+      sweep.plot_y = plot.text_or_texts("y");
+      sweep.plot_series = plot.text_or_texts("series");
+    }
+    if (keys.problem()) {
+      results_.left_out.push_back(fmt::format("{}: {}", path, keys.problem()->message));
+    }
   }
 
   // A value of an axis is itself, or an object with a label.
@@ -125,7 +126,7 @@ class Reader {
     for (const auto& [name, values] : axes.items()) {
       std::vector<std::string> texts;
       for (const Json& value : values) {
-        const Json& shown = value.is_object() ? value.at("label") : value;
+        const Json shown = value.is_object() ? value.value("label", Json()) : value;
         texts.push_back(shown.is_string() ? shown.get<std::string>() : shown.dump());
       }
       sweep.axes.push_back({name, std::move(texts)});

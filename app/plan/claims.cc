@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/cli/json_file.h"
 #include "app/cli/json_keys.h"
 #include "app/presets/plan_presets.h"
 #include "app/presets/presets.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "core/units.h"
 #include "sim/plan/plan.h"
 
@@ -115,8 +117,11 @@ Result<Claims> check_claims(const std::string& directory) {
   if (!contents) {
     return propagate(contents);
   }
-  const Json json = Json::parse(*contents, nullptr, false);
-  JsonKeys keys(json);
+  const Result<Json> json = parse_json(*contents, {.most_bytes = kMostDocumentBytes});
+  if (!json) {
+    return failed("claims/published: {}", json.error().message);
+  }
+  JsonKeys keys(*json);
   Claims claims;
   for (const Json& row : keys.list("rows")) {
     Result<Claim> claim = read_claim(row, directory);

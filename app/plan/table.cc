@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/plan/report.h"
 #include "core/units.h"
 
@@ -58,14 +59,21 @@ std::vector<Part> parts_of(const TokenTime& time) {
       {"drive", time.drive_s, "The drive limits: more memory, a faster drive or a second one, fewer bits."}};
 }
 
+// An amount for each name, and what is to be said of it.
+TextTable amount_table() {
+  return TextTable(
+      {{.least = 26}, {.align = TextTable::Align::right, .least = 9, .gap = 1}, {.wraps = true}});
+}
+
 // The lines add up to the last one. All but what is "as sold" is in GB of 10^9 bytes, as everywhere else.
 std::string memory_section(const PlanStudy& study) {
   const plan::MemoryPlan& memory = study.plan.memory;
-  std::string text =
-      fmt::format("\nmemory of {} as sold: {} here, where 1 GB is 10^9 bytes (as sold, 2^30)\n",
-                  sold(memory.total), format_bytes(memory.total));
+  TextTable table = amount_table();
+  table.line("");
+  table.line(fmt::format("memory of {} as sold: {} here, where 1 GB is 10^9 bytes (as sold, 2^30)",
+                         sold(memory.total), format_bytes(memory.total)));
   const auto line = [&](const char* name, uint64_t bytes, const std::string& note) {
-    text += fmt::format("  {:<26} {:>9}{}{}\n", name, format_bytes(bytes), note.empty() ? "" : "  ", note);
+    table.row({name, format_bytes(bytes), note});
   };
   line("system, other programs", memory.system, "");
   line("resident weights", memory.resident, "");
@@ -74,9 +82,9 @@ std::string memory_section(const PlanStudy& study) {
   if (!memory.fits()) {
     line("experts", memory.step, "of one token in one layer, the least there must be room for");
     line("together", memory.needed(), "");
-    text += fmt::format("  does not fit: it needs {} and is {} short\n", format_bytes(memory.needed()),
-                        format_bytes(memory.needed() - memory.total));
-    return text;
+    table.line(fmt::format("  does not fit: it needs {} and is {} short", format_bytes(memory.needed()),
+                           format_bytes(memory.needed() - memory.total)));
+    return table.text();
   }
   line("experts", memory.cache,
        memory.holds_all_experts() ? "all of them"
@@ -86,7 +94,8 @@ std::string memory_section(const PlanStudy& study) {
     line("to spare", memory.total - memory.system - memory.peak(), "");
   }
   line("together", memory.total, "");
-  return text + fmt::format("  fits; the process takes up to {}\n", format_bytes(memory.peak()));
+  table.line(fmt::format("  fits; the process takes up to {}", format_bytes(memory.peak())));
+  return table.text();
 }
 
 std::string speed_section(const PlanStudy& study) {
@@ -94,81 +103,89 @@ std::string speed_section(const PlanStudy& study) {
     return "";
   }
   const plan::Forecast& forecast = *study.plan.speed;
-  std::string text = fmt::format("\nspeed  {} tok/s, likely {} to {}\n", speed(forecast.central),
-                                 speed(forecast.low), speed(forecast.high));
+  TextTable table = amount_table();
+  table.line("");
+  table.line(fmt::format("speed  {} tok/s, likely {} to {}", speed(forecast.central), speed(forecast.low),
+                         speed(forecast.high)));
   const TokenTime& time = forecast.time;
   const double total = time.total_s();
   std::vector<Part> parts = parts_of(time);
   for (const Part& part : parts) {
     if (part.seconds > 0) {
-      text += fmt::format("  {:<26} {:>9}  {:.0f} %\n", part.name,
-                          format_duration(from_seconds(part.seconds)), 100 * part.seconds / total);
+      table.row({part.name, format_duration(from_seconds(part.seconds)),
+                 fmt::format("{:.0f} %", 100 * part.seconds / total)});
     }
   }
   if (time.hidden_s > 0) {
-    text += fmt::format("  {:<26} {:>9}\n", "of which hidden", format_duration(from_seconds(time.hidden_s)));
+    table.row({"of which hidden", format_duration(from_seconds(time.hidden_s))});
   }
   if (study.plan.streams) {
-    text += fmt::format("  {:.1f} % of the experts are found in memory ({}), {} a token are not\n",
-                        100 * time.hit_ratio, printable(study.locality_source),
-                        format_bytes(uint64_t(time.missed_bytes)));
-    text += fmt::format("  reading every expert at the drive's full rate would be {} tok/s\n",
-                        speed(study.plan.seed_ceiling));
+    table.line(fmt::format("  {:.1f} % of the experts are found in memory ({}), {} a token are not",
+                           100 * time.hit_ratio, printable(study.locality_source),
+                           format_bytes(uint64_t(time.missed_bytes))));
+    table.line(fmt::format("  reading every expert at the drive's full rate would be {} tok/s",
+                           speed(study.plan.seed_ceiling)));
   }
   const Part& largest = *std::max_element(parts.begin(), parts.end(),
                                           [](const Part& a, const Part& b) { return a.seconds < b.seconds; });
-  text += fmt::format("  {}\n", largest.remedy);
-  return text;
+  table.line(fmt::format("  {}", largest.remedy));
+  return table.text();
 }
 
-std::string variants_line(const char* name, const std::vector<PlanVariant>& variants) {
-  std::string text = fmt::format("  {:<26}", name);
+std::string variants_text(const std::vector<PlanVariant>& variants) {
+  std::string text;
   for (const PlanVariant& variant : variants) {
-    text += fmt::format("  {}: {}", variant.what, speed_of(variant.plan));
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "  ", variant.what, speed_of(variant.plan));
   }
-  return text + "\n";
+  return text;
 }
 
 std::string variants_section(const PlanStudy& study) {
-  std::string text = "\nwith one thing changed, tok/s (-: does not run)\n";
-  text += variants_line("drives", study.drive_counts);
-  text += variants_line("experts a token", study.top_ks);
+  TextTable table({{.least = 26}, {.wraps = true}});
+  table.line("");
+  table.line("with one thing changed, tok/s (-: does not run)");
+  table.row({"drives", variants_text(study.drive_counts)});
+  table.row({"experts a token", variants_text(study.top_ks)});
   if (!study.bit_widths.empty()) {
-    text += variants_line("bits of the experts", study.bit_widths);
+    table.row({"bits of the experts", variants_text(study.bit_widths)});
   }
-  text += variants_line("tokens of context", study.contexts);
+  table.row({"tokens of context", variants_text(study.contexts)});
   if (study.plan.streams && study.paths.size() > 1) {
-    text += variants_line("read by", study.paths);
+    table.row({"read by", variants_text(study.paths)});
   }
-  return text;
+  return table.text();
 }
 
 std::string sweep_section(const PlanStudy& study) {
-  std::string text = "\ntok/s by memory, as sold, and by bandwidth of one drive\n  memory    ";
+  std::vector<TextTable::Column> columns = {{.least = 8}};
+  std::vector<std::string> cells = {"memory"};
   for (const double bandwidth : study.bandwidths) {
-    text += fmt::format("{:>10}", fmt::format("{:.3g} GB/s", bandwidth / 1e9));
+    columns.push_back({.align = TextTable::Align::right, .least = 9, .gap = columns.size() == 1 ? 3U : 1U});
+    cells.push_back(fmt::format("{:.3g} GB/s", bandwidth / 1e9));
   }
-  text += "\n";
+  TextTable table(std::move(columns));
+  table.row(std::move(cells));
   for (size_t row = 0; row < study.memories.size(); ++row) {
-    text += fmt::format("  {:>8}  ", sold(study.memories[row]));
+    cells = {fmt::format("{:>8}", sold(study.memories[row]))};
     for (size_t column = 0; column < study.bandwidths.size(); ++column) {
       const double value = study.speeds[row * study.bandwidths.size() + column];
-      text += fmt::format("{:>10}", value > 0 ? speed(value) : "-");
+      cells.push_back(value > 0 ? speed(value) : "-");
     }
-    text += "\n";
+    table.row(std::move(cells));
     if (study.memories[row] >= study.memory_enough) {
       break;  // larger ones are alike
     }
   }
-  text += fmt::format("  more memory than {} brings less than {:.0f} %", sold(study.memory_enough),
-                      100 * kEnoughGain);
+  std::string enough = fmt::format("  more memory than {} brings less than {:.0f} %",
+                                   sold(study.memory_enough), 100 * kEnoughGain);
   if (study.bandwidth_enough) {
-    text += *study.bandwidth_enough == 0
-                ? std::string("; no drive matters, all is in memory")
-                : fmt::format("; with {}, so does a drive faster than {}", sold(study.plan.memory.total),
-                              rate(*study.bandwidth_enough));
+    enough += *study.bandwidth_enough == 0
+                  ? std::string("; no drive matters, all is in memory")
+                  : fmt::format("; with {}, so does a drive faster than {}", sold(study.plan.memory.total),
+                                rate(*study.bandwidth_enough));
   }
-  return text + "\n";
+  table.line(std::move(enough));
+  return "\ntok/s by memory, as sold, and by bandwidth of one drive\n" + table.text();
 }
 
 std::string offer_text(const PlanPurchase& purchase, const plan::Offer& offer) {
@@ -179,22 +196,22 @@ std::string offer_text(const PlanPurchase& purchase, const plan::Offer& offer) {
                      speed(forecast.central), speed(forecast.low), speed(forecast.high));
 }
 
-std::string purchase_lines(const PlanPurchase& purchase) {
-  const std::string name = fmt::format("  {:<21}", printable(purchase.machine));
+void add_purchase(TextTable& table, const PlanPurchase& purchase) {
+  const std::string machine = printable(purchase.machine);
   if (!purchase.likely) {
-    return fmt::format(
-        "{} does not reach it: {}\n", name,
-        purchase.fastest ? "at most " + offer_text(purchase, *purchase.fastest) : "the model does not fit");
+    table.row({machine, fmt::format("does not reach it: {}",
+                                    purchase.fastest ? "at most " + offer_text(purchase, *purchase.fastest)
+                                                     : "the model does not fit")});
+    return;
   }
   const std::string likely = offer_text(purchase, *purchase.likely);
-  if (!purchase.surely) {
-    return fmt::format("{} likely {}\n", name, likely);
+  const std::string surely = purchase.surely ? offer_text(purchase, *purchase.surely) : "";
+  if (likely != surely) {
+    table.row({machine, "likely " + likely});
   }
-  const std::string surely = offer_text(purchase, *purchase.surely);
-  if (likely == surely) {
-    return fmt::format("{} surely {}\n", name, surely);
+  if (!surely.empty()) {
+    table.row({likely == surely ? machine : "", "surely " + surely});
   }
-  return fmt::format("{} likely {}\n  {:<21} surely {}\n", name, likely, "", surely);
 }
 
 std::string target_section(const PlanStudy& study) {
@@ -202,18 +219,24 @@ std::string target_section(const PlanStudy& study) {
     return "";
   }
   const double target = study.request.target;
-  std::string text =
-      fmt::format("\nthe least memory and drive for {} tok/s: as likely as not, or with the whole interval\n",
-                  speed(target));
-  text += purchase_lines(study.purchases.front());
-  text += "  on other machines\n";
-  std::string too_slow;
-  for (size_t i = 1; i < study.purchases.size(); ++i) {
-    (study.purchases[i].likely ? text : too_slow) += purchase_lines(study.purchases[i]);
+  TextTable table({{.least = 21}, {.gap = 1, .wraps = true}});
+  table.line("");
+  table.line(
+      fmt::format("the least memory and drive for {} tok/s: as likely as not, or with the whole interval",
+                  speed(target)));
+  add_purchase(table, study.purchases.front());
+  table.line("  on other machines");
+  for (const bool reaches : {true, false}) {
+    for (size_t i = 1; i < study.purchases.size(); ++i) {
+      if (study.purchases[i].likely.has_value() == reaches) {
+        add_purchase(table, study.purchases[i]);
+      }
+    }
   }
-  return text + too_slow +
-         "  Prices are of memory and drives alone, assumed (presets, --ram-price), and only put these in "
-         "order.\n";
+  table.line(
+      "  Prices are of memory and drives alone, assumed (presets, --ram-price), and only put these in "
+      "order.");
+  return table.text();
 }
 
 }  // namespace
@@ -235,25 +258,35 @@ std::string plan_table(const PlanStudy& study) {
 }
 
 std::string claims_table(const Claims& claims) {
-  std::string text = fmt::format("{:<20} {:<42} {:>9} {:>9}  {:<16} {:>6}\n", "published by", "what",
-                                 "published", "planned", "likely", "error");
+  constexpr auto kRight = TextTable::Align::right;
+  TextTable table({{.least = 20, .gap = 0},
+                   {.least = 42, .gap = 1, .wraps = true},
+                   {.align = kRight, .least = 9, .gap = 1},
+                   {.align = kRight, .least = 9, .gap = 1},
+                   {.least = 16},
+                   {.align = kRight, .least = 7, .gap = 1},
+                   {}});
+  table.row({"published by", "what", "published", "planned", "likely", "error"});
   for (const Claim& claim : claims.covered) {
     const plan::Forecast& forecast = claim.forecast;
-    text += fmt::format("{:<20} {:<42} {:>9} {:>9}  {:<16} {:>+5.0f} %{}\n", printable(claim.system),
-                        printable(claim.what), speed(claim.published), speed(forecast.central),
-                        speed(forecast.low) + " to " + speed(forecast.high), 100 * claim.error(),
-                        claim.within_interval() ? "" : "  outside");
+    table.row({printable(claim.system), printable(claim.what), speed(claim.published),
+               speed(forecast.central), speed(forecast.low) + " to " + speed(forecast.high),
+               fmt::format("{:+.0f} %", 100 * claim.error()), claim.within_interval() ? "" : "outside"});
     if (!claim.note.empty()) {
-      text += fmt::format("  {}\n", printable(claim.note));
+      table.line("  " + printable(claim.note));
     }
   }
-  text += fmt::format("\nwithin 15 %: {} of {}; within 20 %: {}\n\nnot covered\n", claims.within(0.15),
-                      claims.covered.size(), claims.within(0.2));
+  table.line("");
+  table.line(fmt::format("within 15 %: {} of {}; within 20 %: {}", claims.within(0.15), claims.covered.size(),
+                         claims.within(0.2)));
+  table.line("");
+  table.line("not covered");
   for (const UncoveredClaim& claim : claims.not_covered) {
-    text += fmt::format("{:<20} {:<42} {:>9}\n  {}\n", printable(claim.system), printable(claim.what),
-                        claim.published > 0 ? speed(claim.published) : "-", printable(claim.why));
+    table.row(
+        {printable(claim.system), printable(claim.what), claim.published > 0 ? speed(claim.published) : "-"});
+    table.line("  " + printable(claim.why));
   }
-  return text;
+  return table.text();
 }
 
 }  // namespace spillway

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "app/cli/json_file.h"
 #include "app/cli/json_keys.h"
 #include "app/presets/presets.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "core/units.h"
 
 namespace spillway {
@@ -19,8 +21,11 @@ Result<T> load(const std::string& kind, const std::string& name, const std::stri
   if (!contents) {
     return propagate(contents);
   }
-  const Json json = Json::parse(*contents, nullptr, false);
-  JsonKeys keys(json);
+  const Result<Json> json = parse_json(*contents, {.most_bytes = kMostDocumentBytes});
+  if (!json) {
+    return failed("{} preset {}: {}", kind, name, json.error().message);
+  }
+  JsonKeys keys(*json);
   if (keys.text("schema", "") != schema) {
     return failed("{} preset {}: not a JSON object of schema {}", kind, name, schema);
   }
@@ -33,7 +38,7 @@ Result<T> load(const std::string& kind, const std::string& name, const std::stri
   return value;
 }
 
-plan::Attention read_attention(JsonKeys keys, JsonKeys& parent) {
+plan::Attention read_attention(JsonKeys keys) {
   plan::Attention attention;
   attention.heads = keys.count("heads");
   attention.head_size = keys.count("head_size");
@@ -44,15 +49,11 @@ plan::Attention read_attention(JsonKeys keys, JsonKeys& parent) {
   attention.query_rank = keys.count("query_rank", 0);
   attention.rope_size = keys.count("rope_size", 0);
   attention.value_size = keys.count("value_size", 0);
-  parent.adopt(keys);
   return attention;
 }
 
-plan::LinearAttention read_linear(JsonKeys keys, JsonKeys& parent) {
-  const plan::LinearAttention linear = {keys.count("key_heads"), keys.count("value_heads"),
-                                        keys.count("head_size"), keys.count("kernel")};
-  parent.adopt(keys);
-  return linear;
+plan::LinearAttention read_linear(JsonKeys keys) {
+  return {keys.count("key_heads"), keys.count("value_heads"), keys.count("head_size"), keys.count("kernel")};
 }
 
 Result<void> read_shape(JsonKeys& keys, plan::ModelShape& shape) {
@@ -69,15 +70,13 @@ Result<void> read_shape(JsonKeys& keys, plan::ModelShape& shape) {
   shape.expert_bias = keys.flag("expert_bias", false);
   shape.shared_ffn = keys.count("shared_ffn", 0);
   shape.full_every = keys.count("full_attention_every", 1);
-  shape.attention = read_attention(keys.child("attention"), keys);
+  shape.attention = read_attention(keys.child("attention"));
   if (keys.has("linear_attention")) {
-    shape.linear = read_linear(keys.child("linear_attention"), keys);
+    shape.linear = read_linear(keys.child("linear_attention"));
   }
   if (keys.has("window")) {
-    JsonKeys window = keys.child("window");
-    shape.window = window.count("tokens");
-    keys.adopt(window);
-    shape.window_attention = read_attention(window, keys);
+    shape.window = keys.child("window").count("tokens");
+    shape.window_attention = read_attention(keys.child("window"));
   }
   return shape.validate();
 }
@@ -88,7 +87,6 @@ Result<void> read_model(JsonKeys& keys, ModelShapePreset& preset) {
   JsonKeys parameters = keys.child("parameters");
   preset.total_parameters = parameters.large_count("total");
   preset.active_parameters = parameters.large_count("active");
-  keys.adopt(parameters);
   return sane;
 }
 
@@ -188,7 +186,7 @@ Result<plan::LocalityProfile> load_locality(const std::string& name, const std::
 
 std::string describe_preset(const std::string& kind, const std::string& name, const std::string& directory) {
   const Result<std::string> contents = read_preset(kind, name, directory);
-  const Json json = Json::parse(contents.value_or(""), nullptr, false);
+  const Json json = parse_json(contents.value_or(""), {.most_bytes = kMostDocumentBytes}).value_or(Json());
   JsonKeys keys(json);
   const std::string summary = keys.text("summary", keys.text("source", ""));
   return summary.empty() ? "cannot be used: it is no JSON object with a summary" : summary;

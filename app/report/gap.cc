@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
+#include "app/cli/text_table.h"
 #include "core/units.h"
 
 namespace spillway {
@@ -136,17 +136,18 @@ double slow_moments(std::span<const TokenReads> tokens) {
 }
 
 std::string to_table(const Gap& gap) {
-  constexpr double kWidth = 24;
-  std::string text;
-  const auto out = std::back_inserter(text);
-  double widest = std::max(gap.seed_s_per_token, gap.achieved_s_per_token);
+  constexpr size_t kWidth = 24;
+  TextTable table({{.least = 30},
+                   {.align = TextTable::Align::right, .least = 12, .gap = 1},
+                   {.least = kWidth},
+                   {.wraps = true}});
+  const double widest = std::max(gap.seed_s_per_token, gap.achieved_s_per_token);
   const auto line = [&](const std::string& name, double s, const std::string& note) {
-    const size_t length = size_t(std::lround(std::min(1.0, std::abs(s) / widest) * kWidth));
-    fmt::format_to(out, "  {:<30} {:>+9.2f} ms  {:<24}  {}\n", name, 1e3 * s,
-                   std::string(length, s < 0 ? '-' : '#'), note);
+    const size_t length = size_t(std::lround(std::min(1.0, std::abs(s) / widest) * double(kWidth)));
+    table.row({name, fmt::format("{:+.2f} ms", 1e3 * s), std::string(length, s < 0 ? '-' : '#'), note});
   };
-  fmt::format_to(out, "\n  {:<30} {:>9.2f} ms  {}: every expert read at the drive's best\n",
-                 "SSD-theoretical token", 1e3 * gap.seed_s_per_token, speed_text(gap.seed_s_per_token));
+  table.row({"SSD-theoretical token", fmt::format("{:.2f} ms", 1e3 * gap.seed_s_per_token),
+             speed_text(gap.seed_s_per_token) + ": every expert read at the drive's best"});
   for (const GapBar& bar : gap.bars) {
     line(bar.name, bar.s_per_token,
          bar.how == GapBar::How::simulated ? bar.explanation + " (simulated)" : bar.explanation);
@@ -156,9 +157,9 @@ std::string to_table(const Gap& gap) {
        gap.achieved_s_per_token > 0
            ? fmt::format("not explained: {:.1f} % of a token", 100 * residual / gap.achieved_s_per_token)
            : "not explained");
-  fmt::format_to(out, "  {:<30} {:>9.2f} ms  {}\n", "achieved token", 1e3 * gap.achieved_s_per_token,
-                 speed_text(gap.achieved_s_per_token));
-  return text;
+  table.row({"achieved token", fmt::format("{:.2f} ms", 1e3 * gap.achieved_s_per_token),
+             speed_text(gap.achieved_s_per_token)});
+  return "\n" + table.text();
 }
 
 }  // namespace spillway

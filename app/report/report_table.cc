@@ -1,18 +1,23 @@
 #include <cmath>
 
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/report/report.h"
 #include "core/text.h"
 
 namespace spillway {
 namespace {
 
+constexpr std::string_view kReplayBesideIt = "replay beside it";
+
 std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);
 }
 
-void row(std::string& out, std::string_view name, const std::string& text) {
-  append(out, "  {:<15} {}\n", name, text);
+// A line for each fact: its name, and the fact. All sections of a report have the same width for the names.
+TextTable fact_table(const Report& report) {
+  return TextTable(
+      {{.least = report.live_s_per_token ? kReplayBesideIt.size() : 15}, {.gap = 1, .wraps = true}});
 }
 
 std::string coldness(const Report& report, double from_ram) {
@@ -47,53 +52,49 @@ void headline(std::string& out, const Report& report) {
   append(out, "\n");
 }
 
-void speed(std::string& out, const Report& report) {
+void speed(TextTable& facts, const Report& report) {
   const PhaseMetrics& decode = report.metrics.decode();
   if (report.live_s_per_token) {
-    row(out, "achieved", fmt::format("{:.2f} tok/s by the live run", achieved_tok_per_s(report)));
-    row(out, "replay beside it", fmt::format("{} tokens in {}", decode.tokens, format_duration(decode.wall)));
+    facts.row({"achieved", fmt::format("{:.2f} tok/s by the live run", achieved_tok_per_s(report))});
+    facts.row({std::string(kReplayBesideIt),
+               fmt::format("{} tokens in {}", decode.tokens, format_duration(decode.wall))});
   } else {
-    row(out, "achieved",
-        fmt::format("{:.2f} tok/s   ({} tokens in {})", achieved_tok_per_s(report), decode.tokens,
-                    format_duration(decode.wall)));
+    facts.row({"achieved", fmt::format("{:.2f} tok/s   ({} tokens in {})", achieved_tok_per_s(report),
+                                       decode.tokens, format_duration(decode.wall))});
   }
   const auto at = [&](double share) { return format_duration(quantile(decode.pass_latency, share)); };
-  row(out, "token latency",
-      fmt::format("p50 {}   p95 {}   p99 {}   max {}", at(0.5), at(0.95), at(0.99), at(1.0)));
+  facts.row({"token latency",
+             fmt::format("p50 {}   p95 {}   p99 {}   max {}", at(0.5), at(0.95), at(0.99), at(1.0))});
   if (report.metrics.prefill().passes > 0) {
-    row(out, "prefill",
-        fmt::format("{} tokens in {}", report.metrics.prefill().tokens,
-                    format_duration(report.metrics.prefill().wall)));
+    facts.row({"prefill", fmt::format("{} tokens in {}", report.metrics.prefill().tokens,
+                                      format_duration(report.metrics.prefill().wall))});
   }
-  row(out, "hit ratio",
-      fmt::format("{} decode, {} with prefill", percent(decode.hit_ratio()),
-                  percent(report.metrics.total().hit_ratio())));
+  facts.row({"hit ratio", fmt::format("{} decode, {} with prefill", percent(decode.hit_ratio()),
+                                      percent(report.metrics.total().hit_ratio()))});
 }
 
-void per_token(std::string& out, const PhaseMetrics& decode) {
+void per_token(TextTable& facts, const PhaseMetrics& decode) {
   if (decode.tokens == 0) {
     return;
   }
   const auto bytes = [&](uint64_t sum) { return format_bytes(sum / decode.tokens); };
   const auto time = [&](Nanoseconds sum) { return format_duration(sum / int64_t(decode.tokens)); };
-  row(out, "bytes per token",
-      fmt::format("{} demanded, {} missed, {} prefetched, {} wasted", bytes(decode.bytes_demanded),
-                  bytes(decode.bytes_missed), bytes(decode.bytes_prefetched), bytes(decode.bytes_wasted)));
+  facts.row({"bytes per token", fmt::format("{} demanded, {} missed, {} prefetched, {} wasted",
+                                            bytes(decode.bytes_demanded), bytes(decode.bytes_missed),
+                                            bytes(decode.bytes_prefetched), bytes(decode.bytes_wasted))});
   const Nanoseconds rest = decode.wall - decode.stall - decode.compute();
-  row(out, "time per token",
-      fmt::format("{} stalled, {} compute, {} else", time(decode.stall), time(decode.compute()), time(rest)));
+  facts.row({"time per token", fmt::format("{} stalled, {} compute, {} else", time(decode.stall),
+                                           time(decode.compute()), time(rest))});
   if (decode.prefetches_issued > 0) {
-    row(out, "prefetches",
-        fmt::format("{} issued, {} useful, {} late, {} wasted", decode.prefetches_issued,
-                    decode.prefetches_useful, decode.late, decode.prefetches_wasted));
+    facts.row({"prefetches", fmt::format("{} issued, {} useful, {} late, {} wasted", decode.prefetches_issued,
+                                         decode.prefetches_useful, decode.late, decode.prefetches_wasted)});
   }
 }
 
-void ceiling_row(std::string& out, const Report& report, std::string_view name,
+void ceiling_row(TextTable& table, const Report& report, const std::string& name,
                  const std::optional<double>& ceiling) {
   if (ceiling) {
-    append(out, "  {:<43} {:>10.2f} {:>12}\n", name, *ceiling,
-           percent(achieved_tok_per_s(report) / *ceiling));
+    table.row({name, fmt::format("{:.2f}", *ceiling), percent(achieved_tok_per_s(report) / *ceiling)});
   }
 }
 
@@ -102,43 +103,50 @@ void ceilings(std::string& out, const Report& report) {
   if (all.drive.bytes_per_s <= 0) {
     return;
   }
-  append(out, "\n  {:<43} {:>10} {:>12}\n", "ceiling", "tok/s", "achieved is");
-  ceiling_row(out, report, "seed: every expert read, no cache", all.seed_tok_per_s);
-  ceiling_row(out, report, "policy: this run's own misses", all.policy_tok_per_s);
-  ceiling_row(out, report, "physical: the misses of Belady's policy", all.physical_tok_per_s);
-  row(out, "drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how));
+  constexpr auto kRight = TextTable::Align::right;
+  TextTable table({{.least = 43, .wraps = true},
+                   {.align = kRight, .least = 10, .gap = 1},
+                   {.align = kRight, .least = 12, .gap = 1}});
+  table.row({"ceiling", "tok/s", "achieved is"});
+  ceiling_row(table, report, "seed: every expert read, no cache", all.seed_tok_per_s);
+  ceiling_row(table, report, "policy: this run's own misses", all.policy_tok_per_s);
+  ceiling_row(table, report, "physical: the misses of Belady's policy", all.physical_tok_per_s);
+  TextTable facts = fact_table(report);
+  facts.row(
+      {"drive", fmt::format("{}/s ({})", format_bytes(uint64_t(all.drive.bytes_per_s)), all.drive.how)});
   if (const std::string why = beyond_ceilings(report); !why.empty()) {
-    row(out, "from RAM", why);
+    facts.row({"from RAM", why});
   }
+  out += "\n" + table.text() + facts.text();
 }
 
-void live(std::string& out, const Report& report) {
+void live_facts(TextTable& facts, const Report& report) {
   if (!report.live) {
     return;
   }
-  const LiveFacts& facts = *report.live;
-  row(out, "memory",
-      fmt::format("{} resident weights, {} context, {} experts{}", format_bytes(facts.resident_bytes),
-                  format_bytes(facts.context_bytes), format_bytes(report.io.arena_bytes),
-                  facts.peak_bytes ? fmt::format("; peak of the process {}", format_bytes(*facts.peak_bytes))
-                                   : std::string()));
-  for (const auto& [layers, recall] : facts.lookahead_recall) {
-    row(out, "look-ahead",
-        fmt::format("{} of the experts foreseen {} layer{} ahead", percent(recall), layers,
-                    layers == 1 ? "" : "s"));
+  const LiveFacts& live = *report.live;
+  facts.row(
+      {"memory",
+       fmt::format("{} resident weights, {} context, {} experts{}", format_bytes(live.resident_bytes),
+                   format_bytes(live.context_bytes), format_bytes(report.io.arena_bytes),
+                   live.peak_bytes ? fmt::format("; peak of the process {}", format_bytes(*live.peak_bytes))
+                                   : std::string())});
+  for (const auto& [layers, recall] : live.lookahead_recall) {
+    facts.row({"look-ahead", fmt::format("{} of the experts foreseen {} layer{} ahead", percent(recall),
+                                         layers, layers == 1 ? "" : "s")});
   }
 }
 
-void proof(std::string& out, const Report& report) {
+void proof(TextTable& facts, const Report& report) {
   const IoFacts& io = report.io;
-  append(out, "\n");
   if (const std::optional<double> from_ram = share_from_ram(report)) {
-    row(out, "coldness", coldness(report, *from_ram));
+    facts.row({"coldness", coldness(report, *from_ram)});
   }
-  row(out, "verified",
-      io.verify == "off" ? "nothing"
-                         : fmt::format("{}, {}", format_bytes(io.counts.bytes_verified),
-                                       io.verify == "all" ? "every byte" : "a few words of each expert"));
+  facts.row(
+      {"verified", io.verify == "off"
+                       ? "nothing"
+                       : fmt::format("{}, {}", format_bytes(io.counts.bytes_verified),
+                                     io.verify == "all" ? "every byte" : "a few words of each expert")});
   if (io.arena_bytes > 0) {
     std::string moved;
     if (io.arena_moved_bytes > 0) {
@@ -147,22 +155,21 @@ void proof(std::string& out, const Report& report) {
                                                         : fmt::format(", the drive idle meanwhile for {}",
                                                                       format_duration(io.counts.moving)));
     }
-    row(out, "cache memory", io.arena_pages + moved);
+    facts.row({"cache memory", io.arena_pages + moved});
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
     // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for
     // too.
     constexpr double kLeastGb = 0.1;
     const double asked_gb = double(io.counts.bytes_read) / 1e9;
-    row(out, "CPU",
-        fmt::format("{:.2f} s{}", io.cpu_s,
-                    asked_gb < kLeastGb ? std::string()
-                                        : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb)));
+    facts.row({"CPU", fmt::format("{:.2f} s{}", io.cpu_s,
+                                  asked_gb < kLeastGb
+                                      ? std::string()
+                                      : fmt::format(", {:.4f} s per GB asked for", io.cpu_s / asked_gb))});
   }
   if (is_disturbed(report)) {
-    row(out, "stolen",
-        fmt::format("{} of a core's time: the machine's host held its processors back",
-                    percent(*stolen_share(report))));
+    facts.row({"stolen", fmt::format("{} of a core's time: the machine's host held its processors back",
+                                     percent(*stolen_share(report)))});
   }
 }
 
@@ -171,11 +178,15 @@ void proof(std::string& out, const Report& report) {
 std::string to_table(const Report& report) {
   std::string out;
   headline(out, report);
-  speed(out, report);
-  per_token(out, report.metrics.decode());
+  TextTable of_speed = fact_table(report);
+  speed(of_speed, report);
+  per_token(of_speed, report.metrics.decode());
+  out += of_speed.text();
   ceilings(out, report);
-  proof(out, report);
-  live(out, report);
+  TextTable of_machine = fact_table(report);
+  proof(of_machine, report);
+  live_facts(of_machine, report);
+  out += "\n" + of_machine.text();
   if (report.gap) {
     out += to_table(*report.gap);
   }

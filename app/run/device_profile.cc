@@ -1,5 +1,7 @@
 #include "app/run/device_profile.h"
 
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "core/json.h"
 #include "host/file.h"
 
@@ -32,59 +34,60 @@ Json to_json(const std::vector<LoadPoint>& points) {
   return list;
 }
 
-// get<uint32_t>() would wrap: no depth of that size is real, and 0 is refused.
-uint32_t depth_of(const Json& json) {
-  const auto depth = json.at("depth").get<uint64_t>();
-  return depth > UINT32_MAX ? 0 : uint32_t(depth);
-}
-
-// nlohmann's at() and get() throw where a key is missing or of another type; load_device_profile() is their
-// one door.
-LoadPoint point_of(const Json& json) {
+LoadPoint point_of(JsonKeys& keys) {
   LoadPoint point;
-  point.block_bytes = json.at("block_bytes").get<uint64_t>();
-  point.depth = depth_of(json);
-  point.bytes_per_s = json.at("bytes_per_s").get<double>();
-  point.bytes_per_s_low = json.at("bytes_per_s_low").get<double>();
-  point.bytes_per_s_high = json.at("bytes_per_s_high").get<double>();
-  point.mean_latency_ns = json.at("mean_latency_ns").get<double>();
+  point.block_bytes = keys.large_count("block_bytes");
+  point.depth = keys.count("depth");
+  point.bytes_per_s = keys.real("bytes_per_s");
+  point.bytes_per_s_low = keys.real("bytes_per_s_low");
+  point.bytes_per_s_high = keys.real("bytes_per_s_high");
+  point.mean_latency_ns = keys.real("mean_latency_ns");
+  JsonKeys quantiles = keys.child("latency_quantiles_ns");
   for (size_t i = 0; i < kLatencyQuantiles.size(); ++i) {
-    point.latency_ns[i] =
-        json.at("latency_quantiles_ns").at(fmt::format("{}", kLatencyQuantiles[i])).get<double>();
+    point.latency_ns[i] = quantiles.real(fmt::format("{}", kLatencyQuantiles[i]).c_str());
   }
-  point.cpu_s_per_gb = json.at("cpu_s_per_gb").get<double>();
-  point.requests = json.at("requests").get<uint64_t>();
+  point.cpu_s_per_gb = keys.real("cpu_s_per_gb");
+  point.requests = keys.large_count("requests");
   return point;
 }
 
-std::vector<LoadPoint> points_of(const Json& json) {
+std::vector<LoadPoint> points_of(JsonKeys& method, const char* key) {
   std::vector<LoadPoint> points;
-  for (const Json& point : json) {
-    points.push_back(point_of(point));
-  }
+  method.each(key, [&](JsonKeys& point) { points.push_back(point_of(point)); });
   return points;
 }
 
-DeviceProfile profile_of(const Json& json) {
+AccessMethod method_of(JsonKeys& keys) {
+  AccessMethod method{keys.text("name"),
+                      keys.text("backend"),
+                      keys.count("depth"),
+                      keys.large_count("alignment"),
+                      points_of(keys, "random"),
+                      points_of(keys, "sequential"),
+                      keys.flag("tells_all_at_once", false)};
+  if (method.depth == 0 || method.depth > 65536) {
+    keys.wanted("depth", "from 1 to 65536");
+  }
+  if (method.alignment == 0 || method.alignment > kMiB || (method.alignment & (method.alignment - 1)) != 0) {
+    keys.wanted("alignment", "a power of two of at most 1048576");
+  }
+  return method;
+}
+
+DeviceProfile profile_of(JsonKeys& keys) {
   DeviceProfile profile;
-  profile.name = json.at("name").get<std::string>();
-  profile.source = json.at("source").get<std::string>();
-  profile.device = json.at("device").get<std::string>();
-  profile.date = json.at("date").get<std::string>();
-  profile.burst_bytes_per_s = json.at("burst_bytes_per_s").get<double>();
-  profile.sustained_bytes_per_s = json.at("sustained_bytes_per_s").get<double>();
-  profile.copy_bytes_per_s = json.at("copy_bytes_per_s").get<double>();
-  profile.noise = json.at("noise").get<double>();
-  for (const Json& method : json.at("methods")) {
-    profile.methods.push_back({method.at("name").get<std::string>(), method.at("backend").get<std::string>(),
-                               depth_of(method), method.at("alignment").get<uint64_t>(),
-                               points_of(method.at("random")), points_of(method.at("sequential")),
-                               method.value("tells_all_at_once", false)});
-  }
-  for (const Json& fit : json.at("fits")) {
-    profile.fits.push_back({fit.at("model").get<std::string>(), fit.at("spec").get<std::string>(),
-                            fit.at("median_error").get<double>()});
-  }
+  profile.name = keys.text("name");
+  profile.source = keys.text("source");
+  profile.device = keys.text("device");
+  profile.date = keys.text("date");
+  profile.burst_bytes_per_s = keys.real("burst_bytes_per_s");
+  profile.sustained_bytes_per_s = keys.real("sustained_bytes_per_s");
+  profile.copy_bytes_per_s = keys.real("copy_bytes_per_s");
+  profile.noise = keys.real("noise");
+  keys.each("methods", [&](JsonKeys& method) { profile.methods.push_back(method_of(method)); });
+  keys.each("fits", [&](JsonKeys& fit) {
+    profile.fits.push_back({fit.text("model"), fit.text("spec"), fit.real("median_error")});
+  });
   return profile;
 }
 
@@ -118,27 +121,20 @@ Json to_json(const DeviceProfile& profile) {
 }
 
 Result<DeviceProfile> load_device_profile(const std::string& path) {
-  Result<std::string> text = read_whole(path);
-  if (!text) {
-    return propagate(text);
+  const Result<Json> json = read_json(path, kMostDocumentBytes);
+  if (!json) {
+    return failed("{}", json.error().message);
   }
-  try {
-    const Json json = Json::parse(*text);
-    if (!json.is_object() || json.value("schema", "") != kDeviceSchema) {
-      return failed("{}: not a device profile ({}); spillway calibrate DIR -o FILE makes one", path,
-                    kDeviceSchema);
-    }
-    DeviceProfile profile = profile_of(json);
-    for (const AccessMethod& method : profile.methods) {
-      if (method.depth == 0 || method.depth > 65536 || method.alignment == 0 || method.alignment > kMiB ||
-          (method.alignment & (method.alignment - 1)) != 0) {
-        return failed("{}: method '{}' has an impossible depth or alignment", path, method.name);
-      }
-    }
-    return profile;
-  } catch (const Json::exception& problem) {
-    return failed("{}: not a usable device profile: {}", path, problem.what());
+  JsonKeys keys(*json);
+  if (keys.text("schema", "") != kDeviceSchema) {
+    return failed("{}: not a device profile ({}); spillway calibrate DIR -o FILE makes one", path,
+                  kDeviceSchema);
   }
+  DeviceProfile profile = profile_of(keys);
+  if (keys.problem()) {
+    return failed("{}: not a usable device profile: {}", path, keys.problem()->message);
+  }
+  return profile;
 }
 
 }  // namespace spillway

@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/sweep/compare.h"
-#include "app/sweep/summary.h"
 #include "core/json.h"
 
 // A comparison as a table and as spillway.compare/1.
@@ -41,26 +41,6 @@ std::string name_of(Verdict verdict) {
       break;
   }
   return "unknown";
-}
-
-std::string name_of(Unit unit) {
-  switch (unit) {
-    case Unit::tok_per_s:
-      return "tok_per_s";
-    case Unit::share:
-      return "share";
-    case Unit::nanoseconds:
-      return "ns";
-    case Unit::bytes:
-      return "bytes";
-    case Unit::bytes_per_s:
-      return "bytes_per_s";
-    case Unit::seconds:
-      return "s";
-    case Unit::number:
-      break;
-  }
-  return "number";
 }
 
 // With a sign, and without a unit where another value follows that has it.
@@ -173,26 +153,27 @@ std::string to_table(const Comparison& comparison, const std::vector<std::string
   std::string text =
       fmt::format("A {}\nB {}\nB against A, with {:.4g} % intervals\n\n", printable(comparison.a.name),
                   printable(comparison.b.name), 100 * comparison.confidence);
-  std::vector<std::vector<std::string>> rows = {{"point", "figure", "A", "B", "difference", "verdict"}};
+  const bool one_point = comparison.points.size() == 1 && comparison.points.front().point.empty();
+  TextTable table = one_point ? TextTable({{.gap = 0}, {}, {}, {}, {}})
+                              : TextTable({{.gap = 0, .wraps = true}, {}, {}, {}, {}, {}});
+  const auto add = [&](std::vector<std::string> row) {
+    row.erase(row.begin(), row.begin() + (one_point ? 1 : 0));
+    table.row(std::move(row));
+  };
+  add({"point", "figure", "A", "B", "difference", "verdict"});
   size_t judged = 0;
   for (const ComparedPoint& point : comparison.points) {
     const std::vector<const ComparedFigure*> list = shown(point, figures);
     for (const ComparedFigure* figure : list) {
       const bool measured = figure->interval && figure->method != Difference::Method::exact;
       judged += measured && figure->verdict != Verdict::equal ? 1 : 0;
-      rows.push_back({figure == list.front() ? printable(point.point) : "", figure->name,
-                      mean_text(figure->mean_a, figure->count_a, figure->unit),
-                      mean_text(figure->mean_b, figure->count_b, figure->unit), difference_text(*figure),
-                      verdict_text(*figure)});
+      add({figure == list.front() ? printable(point.point) : "", figure->name,
+           mean_text(figure->mean_a, figure->count_a, figure->unit),
+           mean_text(figure->mean_b, figure->count_b, figure->unit), difference_text(*figure),
+           verdict_text(*figure)});
     }
   }
-  const bool one_point = comparison.points.size() == 1 && comparison.points.front().point.empty();
-  for (std::vector<std::string>& row : rows) {
-    if (one_point) {
-      row.erase(row.begin());
-    }
-  }
-  text += table_of(rows) + "\n" + chance_note(comparison, judged);
+  text += table.text() + "\n" + chance_note(comparison, judged);
   if (comparison.only_in_a + comparison.only_in_b > 0) {
     text += fmt::format("left out: {} points that only A has, {} that only B has\n", comparison.only_in_a,
                         comparison.only_in_b);

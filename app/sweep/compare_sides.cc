@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "app/sweep/compare.h"
 #include "app/sweep/results.h"
 #include "core/json.h"
@@ -20,21 +22,20 @@ struct LoadedReport {
 };
 
 Result<LoadedReport> load_report(const std::string& path) {
-  Result<std::string> text = read_whole(path);
-  if (!text) {
-    return propagate(text);
+  const Result<Json> json = read_json(path, kMostResultBytes);
+  if (!json) {
+    return Unexpected(json.error());
   }
-  const Json json = Json::parse(*text, nullptr, false);
   LoadedReport loaded;
-  loaded.result.figures = figures_of(json);
+  loaded.result.figures = figures_of(*json);
   if (loaded.result.figures.empty()) {
     return failed("{}: holds nothing to compare: no spillway.report/1, spillway.curve/1 or spillway.plan/1",
                   path);
   }
   loaded.result.done = true;
-  Json config = json.value("config", Json());
+  Json config = json->value("config", Json());
   for (const char* key : {"run", "trace"}) {
-    const Json part = json.value(key, Json());
+    const Json part = json->value(key, Json());
     config[key] =
         part.is_object() ? part.value(key == std::string("run") ? "command" : "path", Json()) : Json();
   }
@@ -143,9 +144,8 @@ Result<void> load_sweep(const std::string& directory, const Selection& selection
   }
   std::error_code ignored;
   side.directory = fs::canonical(directory, ignored).string();
-  Result<std::string> text = read_whole(directory + "/experiment.json");
-  const Json experiment = text ? Json::parse(*text, nullptr, false) : Json();
-  side.interleaved = experiment.is_object() && experiment.value("order", Json()) != "sequential";
+  const Result<Json> experiment = read_json(directory + "/experiment.json", kMostDocumentBytes);
+  side.interleaved = experiment && JsonKeys(*experiment).text("order", "") != "sequential";
   return {};
 }
 

@@ -6,7 +6,10 @@
 #include <set>
 
 #include "app/cli/cli.h"
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "host/file.h"
 
 namespace spillway {
@@ -328,17 +331,15 @@ Result<Experiment> from_json(const Json& document) {
 }
 
 Result<Json> parse_document(const std::string& text) {
-  Json document;
-  try {
-    document = Json::parse(text);
-  } catch (const Json::parse_error& problem) {
-    return failed("is not JSON: something is wrong at byte {}", problem.byte);
+  Result<Json> document = parse_json(text, {.most_bytes = kMostDocumentBytes});
+  if (!document) {
+    return document;
   }
-  if (!document.is_object() || document.value("schema", Json()) != kExperimentSchema) {
+  if (JsonKeys(*document).text("schema", "") != kExperimentSchema) {
     return failed("not a JSON object of schema {}", kExperimentSchema);
   }
   for (const char* key : {"base", "sweep", "let"}) {
-    if (document.contains(key) && !document[key].is_object()) {
+    if (document->contains(key) && !(*document)[key].is_object()) {
       return wrong_usage("'{}' must be an object", key);
     }
   }

@@ -6,9 +6,12 @@
 #include <array>
 #include <filesystem>
 
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "app/report/host.h"
 #include "app/report/report.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "host/file.h"
 
 namespace spillway {
@@ -73,11 +76,11 @@ bool is_unavailable(const Json& exit_status) {
 }
 
 Result<PointResult> read_result(const std::string& path) {
-  Result<std::string> text = read_whole(path);
-  if (!text) {
-    return propagate(text);
+  const Result<Json> json = read_json(path, kMostResultBytes);
+  if (!json) {
+    return Unexpected(json.error());
   }
-  Result<PointResult> result = point_result_of(Json::parse(*text, nullptr, false));
+  Result<PointResult> result = point_result_of(*json);
   return result ? result : failed("{}: {}", path, result.error().message);
 }
 
@@ -149,7 +152,7 @@ std::optional<PointResult> ResultFolder::find(const std::string& key) const {
 
 Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<std::string>& words,
                                        const ChildRun& child, Shard shard) const {
-  const Json report = Json::parse(child.report, nullptr, false);
+  const Json report = parse_json(child.report, {.most_bytes = kMostResultBytes}).value_or(Json());
   const std::string error = failure_of(child, report.is_object());
   std::vector<std::string> command = {"spillway"};
   command.insert(command.end(), words.begin(), words.end());
@@ -178,32 +181,31 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
 }
 
 Result<PointResult> point_result_of(const Json& json) {
-  PointResult result;
-  if (!json.is_object() || json.value("schema", Json()) != kPointSchema) {
+  JsonKeys keys(json);
+  if (keys.text("schema", "") != kPointSchema) {
     return failed("not a JSON object of schema {}", kPointSchema);
   }
+  PointResult result;
   const Json point = json.value("point", Json());
-  const Json repetition = json.value("repetition", Json());
-  if (!point.is_object() || !repetition.is_number_unsigned()) {
-    return failed("lacks its 'point' or its 'repetition'");
+  if (!point.is_object()) {
+    keys.wanted("point", "an object");
   }
   for (const auto& [axis, value] : point.items()) {
     result.point.emplace_back(axis, value.dump());
   }
-  result.repetition = repetition.get<uint32_t>();
-  result.done = json.value("status", Json()) == "done";
+  result.repetition = keys.count("repetition");
+  result.done = keys.text("status", "") == "done";
   result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
-  const Json error = json.value("error", Json());
-  result.error = error.is_string() ? error.get<std::string>() : "";
-  const Json wall = json.value("wall_s", Json());
-  result.wall_s = wall.is_number() ? wall.get<double>() : 0;
-  const Json host = json.value("host", Json());
-  result.host = host.is_string() ? host.get<std::string>() : "";
-  const Json report = json.value("result", Json());
-  result.figures = figures_of(report);
-  const Json run = report.is_object() ? report.value("run", Json()) : Json();
-  const Json commit = run.is_object() ? run.value("commit", Json()) : Json();
-  result.commit = commit.is_string() ? commit.get<std::string>() : "";
+  result.error = keys.text("error", "");
+  result.wall_s = keys.real("wall_s", 0);
+  result.host = keys.text("host", "");
+  result.figures = figures_of(json.value("result", Json()));
+  if (keys.has("result") && keys.child("result").has("run")) {
+    result.commit = keys.child("result").child("run").text("commit", "");
+  }
+  if (keys.problem()) {
+    return Unexpected(*keys.problem());
+  }
   return result;
 }
 

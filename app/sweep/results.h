@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "app/sweep/child.h"
-#include "app/sweep/figures.h"
+#include "app/report/figures.h"
 #include "app/sweep/points.h"
 #include "core/json_fwd.h"
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "app/cli/printable.h"
+#include "app/cli/text_table.h"
 #include "app/sweep/results.h"
 #include "core/json.h"
 
@@ -71,31 +72,7 @@ std::string cell_of(const std::vector<const PointResult*>& runs, const std::stri
              : fmt::format("{} ({} to {})", middle, format_figure(*least, unit), format_figure(*most, unit));
 }
 
-// What is no continuation byte of UTF-8 begins a character.
-size_t width_of(const std::string& text) {
-  return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (uint8_t(c) & 0xC0) != 0x80; }));
-}
-
 }  // namespace
-
-std::string table_of(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const std::vector<std::string>& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], width_of(row[i]));
-    }
-  }
-  std::string text;
-  for (const std::vector<std::string>& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      line += (i == 0 ? "" : "  ") + row[i] + std::string(widths[i] - width_of(row[i]), ' ');
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
-}
 
 SweepProgress::SweepProgress(const Experiment& experiment, size_t runs)
     : experiment_(experiment), runs_(runs) {
@@ -143,10 +120,9 @@ std::vector<std::string> row_of(const Runs& runs, const std::vector<std::string>
     row.push_back(cell_of(runs, name));
   }
   const auto bad = std::find_if(runs.begin(), runs.end(), [](const PointResult* run) { return !run->done; });
-  if (bad != runs.end()) {
-    row.push_back(
-        fmt::format("{}: {}", (*bad)->unavailable ? "not available" : "failed", printable((*bad)->error)));
-  }
+  row.push_back(bad == runs.end() ? ""
+                                  : fmt::format("{}: {}", (*bad)->unavailable ? "not available" : "failed",
+                                                printable((*bad)->error)));
   return row;
 }
 
@@ -158,17 +134,23 @@ void print_summary(const Experiment& experiment, const std::vector<PointResult>&
     points[place_of(experiment, result.point)].push_back(&result);
   }
   const std::vector<std::string> figures = figures_in(experiment, results);
-  std::vector<std::vector<std::string>> rows(1);
+  std::vector<std::string> names;
   for (const Axis& axis : experiment.axes) {
-    rows.front().push_back(printable(axis.name));
+    names.push_back(printable(axis.name));
   }
-  rows.front().insert(rows.front().end(), figures.begin(), figures.end());
+  names.insert(names.end(), figures.begin(), figures.end());
+  names.emplace_back();  // why a run was not done
+  std::vector<TextTable::Column> columns(names.size());
+  columns.front().gap = 0;
+  columns.back().wraps = true;
+  TextTable table(std::move(columns));
+  table.row(std::move(names));
   for (const auto& [place, runs] : points) {
-    rows.push_back(row_of(runs, figures));
+    table.row(row_of(runs, figures));
   }
   const std::string missing = describe_missing(results);
   fmt::print(
-      "{}\n\n{}\n{}\n", printable(experiment.question), table_of(rows),
+      "{}\n\n{}\n{}\n", printable(experiment.question), table.text(),
       missing.empty() ? fmt::format("{} runs", results.size()) : missing + "; --retry runs these again");
 }
 

@@ -31,7 +31,4 @@ class SweepProgress {
 // repetitions, with the least and the most where there are several, and what failed.
 void print_summary(const Experiment& experiment, const std::vector<PointResult>& results);
 
-// Rows of cells in columns as wide as they need be. Widths count characters as a terminal shows them.
-std::string table_of(const std::vector<std::vector<std::string>>& rows);
-
 }  // namespace spillway

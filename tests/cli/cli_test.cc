@@ -362,6 +362,17 @@ TEST(CliList, ListsEveryFamilyWithItsOptions) {
   }
 }
 
+TEST_F(Cli, BreaksTheLastColumnOfATableWhereTheOutputIsNarrow) {
+  const Ran narrow = Program({"/usr/bin/env", "COLUMNS=60", SPILLWAY_BINARY, "list", "policies"}).wait();
+  ASSERT_EQ(narrow.status, 0) << narrow.err;
+  std::istringstream lines(narrow.out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 60U) << line;
+  }
+  const Ran whole = spillway({"list", "policies"});
+  EXPECT_GT(narrow.out.size(), whole.out.size());
+}
+
 TEST_F(Cli, PrintsACurveAsTableAndAsJson) {
   const Ran ran = spillway({"curve", trace_, "--policy", "lru,lfu:halve_every=9,keep=0,belady", "--cache",
                             "1MiB,2MiB", "--json", "-"});

@@ -69,6 +69,7 @@ class Program {
       std::abort();
     }
     if (pid_ == 0) {
+      ::unsetenv("COLUMNS");  // output is as into a file, whatever terminal the tests were started from
       // A shell that starts the tests in the background has these signals ignored, and the program
       // would inherit that.
       for (const int number : {SIGINT, SIGQUIT, SIGHUP}) {

@@ -3,15 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "app/report/figure_table.h"
 #include "core/json_fwd.h"
 
-// What is compared and tabled of a result, each under a name that an experiment's `plot` can use.
+// The figures of one result: the values of figure_table.h.
 namespace spillway {
 
-enum class Unit { number, tok_per_s, share, nanoseconds, bytes, bytes_per_s, seconds };
-
 struct Figure {
-  std::string name;  // `tok_per_s`; of a curve with what it is the figure of: `hit_ratio lru 4GB`
+  std::string name;  // `tok_per_s`; in a curve with the point it belongs to: `hit_ratio lru 4GB`
   Unit unit{};
   double value = 0;
   // The same again if it were run again: by counting or reckoning, or in virtual time without a policy or

@@ -1,0 +1,86 @@
+#include "app/cli/text_table.h"
+
+#include <gtest/gtest.h>
+
+#include "app/cli/printable.h"
+
+namespace spillway {
+namespace {
+
+using Align = TextTable::Align;
+
+TEST(TextTable, ColumnsAreAsWideAsTheirWidestCell) {
+  TextTable table({{.gap = 0}, {.align = Align::right}, {}});
+  table.row({"name", "bytes", "note"});
+  table.row({"a long name", "7", "first"});
+  table.row({"b", "12345678"});
+  EXPECT_EQ(table.text(std::nullopt),
+            "name            bytes  note\n"
+            "a long name         7  first\n"
+            "b            12345678\n");
+}
+
+TEST(TextTable, TheLastCellOfAShortRowGoesAcrossTheRest) {
+  TextTable table({{.gap = 0}, {}, {}});
+  table.row({"a", "##", "note"});
+  table.row({"b", "in all its width"});
+  EXPECT_EQ(table.text(std::nullopt), "a  ##  note\nb  in all its width\n");
+}
+
+TEST(TextTable, AColumnHasItsLeastWidthAndItsGap) {
+  TextTable table({{.least = 6}, {.gap = 1}});
+  table.row({"a", "b"});
+  EXPECT_EQ(table.text(std::nullopt), "  a      b\n");
+}
+
+TEST(TextTable, WideCharactersTakeTwoColumnsAndMarksNone) {
+  EXPECT_EQ(display_width("abc"), 3U);
+  EXPECT_EQ(display_width("é×…"), 3U);
+  EXPECT_EQ(display_width("模型"), 4U);
+  EXPECT_EQ(display_width("e\xCC\x81"), 1U);  // with an acute accent of its own
+  EXPECT_EQ(display_width("\xFF\xFE"), 2U);   // not UTF-8
+  TextTable table({{.gap = 0}, {}});
+  table.row({"模型", "x"});
+  table.row({"lru", "y"});
+  EXPECT_EQ(table.text(std::nullopt), "模型  x\nlru   y\n");
+}
+
+TEST(TextTable, TheLastColumnIsBrokenBetweenWordsWhereTheOutputIsNarrow) {
+  TextTable table({{}, {.wraps = true}});
+  table.row({"name", "a summary of several words that goes on"});
+  table.row({"other", "short"});
+  EXPECT_EQ(table.text(30),
+            "  name   a summary of several\n"
+            "         words that goes on\n"
+            "  other  short\n");
+  EXPECT_EQ(table.text(48), table.text(std::nullopt));
+}
+
+TEST(TextTable, AColumnBeforeNumbersCanBeBrokenToo) {
+  TextTable table({{.gap = 0, .wraps = true}, {.align = Align::right}});
+  table.row({"what was measured of the drive", "12345"});
+  EXPECT_EQ(table.text(28), "what was measured of   12345\nthe drive\n");
+}
+
+TEST(TextTable, ColumnsAreNotBrokenIntoSliversAndWordsNever) {
+  TextTable table({{.gap = 0}, {.wraps = true}});
+  table.row({"a name of thirty characters...", "this text needs some room to be read"});
+  EXPECT_EQ(table.text(35),
+            "a name of thirty characters...  this text needs some\n"
+            "                                room to be read\n");
+  TextTable words({{.gap = 0, .wraps = true}});
+  words.row({"a_word_that_is_longer_than_the_output is_whole"});
+  EXPECT_EQ(words.text(20), "a_word_that_is_longer_than_the_output\nis_whole\n");
+}
+
+TEST(TextTable, LinesBetweenRowsWidenNoColumnAndKeepTheirIndent) {
+  TextTable table({{}, {.gap = 1}});
+  table.row({"a", "b"});
+  table.line("");
+  table.line("  a note that is longer than the rows above it");
+  EXPECT_EQ(table.text(std::nullopt), "  a b\n\n  a note that is longer than the rows above it\n");
+  EXPECT_EQ(table.text(30), "  a b\n\n  a note that is longer than\n  the rows above it\n");
+}
+
+}  // namespace
+}  // namespace spillway
