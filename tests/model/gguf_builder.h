@@ -12,9 +12,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/tensor_type.h"
 #include "core/units.h"
 #include "model/gguf/gguf_metadata.h"
-#include "model/tensor_type.h"
 
 namespace spillway::test {
 
