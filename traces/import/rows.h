@@ -1,83 +1,40 @@
 #pragma once
 
-#include <algorithm>
 #include <charconv>
-#include <cstring>
+#include <concepts>
 #include <functional>
 #include <string>
 #include <string_view>
 
 #include "host/file.h"
+#include "traces/import/import.h"
 
 namespace spillway {
 
-// The lines of a text file of any size, one at a time, without their ends (`\n` or `\r\n`).
-class LineReader {
+// The lines of a text file of any size, one at a time, without their ends (`\n` or `\r\n`), and errors that
+// say in which of them something is wrong.
+class RowReader {
  public:
   // `progress`, unless empty, is told now and then how many bytes were read.
-  static Result<LineReader> open(const std::string& path, std::function<void(uint64_t)> progress = {}) {
-    Result<InputFile> file = InputFile::open(path);
-    if (!file) {
-      return propagate(file);
-    }
-    return LineReader(std::move(*file), std::move(progress));
-  }
+  static Result<RowReader> open(const std::string& path, std::function<void(uint64_t)> progress = {});
 
   // False at the end. `line` is valid until the next call.
-  Result<bool> next(std::string_view& line) {
-    for (;;) {
-      const size_t end = buffer_.find('\n', scanned_);
-      if (end != std::string::npos || (at_end_ && begin_ < buffer_.size())) {
-        const size_t stop = std::min(end, buffer_.size());
-        line = std::string_view(buffer_).substr(begin_, stop - begin_);
-        begin_ = scanned_ = std::min(stop + 1, buffer_.size());
-        if (line.ends_with('\r')) {
-          line.remove_suffix(1);
-        }
-        ++number_;
-        return true;
-      }
-      if (at_end_) {
-        return false;
-      }
-      if (Result<void> more = refill(); !more) {
-        return propagate(more);
-      }
-    }
+  Result<bool> next(std::string_view& line);
+
+  // An error in the last line: `PATH:LINE: …`
+  template <class... Args>
+  Unexpected here(fmt::format_string<Args...> format, Args&&... args) const {
+    return failed("{}:{}: {}", path(), number_, fmt::format(format, std::forward<Args>(args)...));
   }
 
   uint64_t number() const { return number_; }  // of the last line, from 1
   const std::string& path() const { return file_.path(); }
 
  private:
-  static constexpr size_t kChunkBytes = 1U << 20;
-  static constexpr size_t kLongestLine = 64U << 20;
-
-  LineReader(InputFile file, std::function<void(uint64_t)> progress)
+  RowReader(InputFile file, std::function<void(uint64_t)> progress)
       : file_(std::move(file)), progress_(std::move(progress)) {}
 
-  Result<void> refill() {
-    buffer_.erase(0, begin_);
-    begin_ = 0;
-    const size_t kept = scanned_ = buffer_.size();
-    if (kept > kLongestLine) {
-      return failed("{}:{}: a line of more than {} bytes; this is not a text file", path(), number_ + 1,
-                    kept);
-    }
-    buffer_.resize(kept + kChunkBytes);
-    Result<size_t> got =
-        file_.read_at(offset_, {reinterpret_cast<uint8_t*>(buffer_.data()) + kept, kChunkBytes});
-    if (!got) {
-      return propagate(got);
-    }
-    buffer_.resize(kept + *got);
-    offset_ += *got;
-    if (progress_) {
-      progress_(offset_);
-    }
-    at_end_ = *got < kChunkBytes;
-    return {};
-  }
+  Result<void> refill();
 
   InputFile file_;
   std::function<void(uint64_t)> progress_;
@@ -89,12 +46,49 @@ class LineReader {
   bool at_end_ = false;
 };
 
-// Takes the text up to the next comma off the front of `rest` and reads all of it as a number.
+// Imports a format of rows. A format derives from this class and says what to do with a row; the walk through
+// the file is here.
+class RowImport {
+ public:
+  RowImport(RowReader rows, const ImportOptions& options, const ImportSink& sink)
+      : rows_(std::move(rows)), options_(options), sink_(sink) {}
+  virtual ~RowImport() = default;
+
+  Result<void> run();
+
+ protected:
+  RowReader rows_;
+  const ImportOptions& options_;
+  const ImportSink& sink_;
+  TraceHeader header_;
+  Step step_;  // being put together
+
+ private:
+  // Reads what stands before the rows.
+  virtual Result<void> begin() { return {}; }
+  // Takes one row: a line that is not empty and no comment, which begins with `#`.
+  virtual Result<void> add(std::string_view line) = 0;
+  // Completes the last step.
+  virtual Result<void> end() = 0;
+};
+
+// Importer::import_file of a format of rows.
+template <std::derived_from<RowImport> Format>
+Result<void> import_rows(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
+  Result<RowReader> rows = RowReader::open(path, sink.progress);
+  if (!rows) {
+    return propagate(rows);
+  }
+  return Format(std::move(*rows), options, sink).run();
+}
+
+// Takes the text up to the next comma, and the comma, off the front of `rest`.
+std::string_view take_text(std::string_view& rest);
+
+// Takes a field off the front of `rest` and reads all of it as a number.
 template <class T>
 bool take_field(std::string_view& rest, T& value) {
-  const size_t comma = rest.find(',');
-  const std::string_view field = rest.substr(0, comma);
-  rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  const std::string_view field = take_text(rest);
   const auto [end, problem] = std::from_chars(field.data(), field.data() + field.size(), value);
   return problem == std::errc{} && end == field.data() + field.size();
 }
