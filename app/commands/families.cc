@@ -7,8 +7,10 @@
 #include "app/presets/presets.h"
 #include "backends/list.h"
 #include "core/expects.h"
+#include "model/arch/list.h"
 #include "policies/list.h"
 #include "sim/list.h"
+#include "traces/import/import.h"
 
 namespace spillway {
 namespace {
@@ -17,7 +19,10 @@ template <class List>
 std::vector<FamilyMember> plugins(const List& list) {
   std::vector<FamilyMember> members;
   for (const auto& entry : list) {
-    members.push_back({entry.name, entry.summary, entry.options});
+    members.push_back({entry.name, entry.summary, {}});
+    if constexpr (requires { entry.options; }) {
+      members.back().options = entry.options;
+    }
   }
   return members;
 }
@@ -48,6 +53,8 @@ const std::vector<Family>& families() {
                                            {"policies", [] { return plugins(eviction_policies()); }},
                                            {"prefetchers", [] { return plugins(prefetchers()); }},
                                            {"devices", [] { return plugins(device_models()); }},
+                                           {"importers", [] { return plugins(importers()); }},
+                                           {"architectures", [] { return plugins(architectures()); }},
                                            {"models", models},
                                            {"machines", [] { return presets("machines"); }},
                                            {"drives", [] { return presets("drives"); }},

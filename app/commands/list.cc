@@ -61,8 +61,9 @@ Result<void> run_list(const std::string& family, const std::string& json) {
 void add_list_command(Command app, Invocation& invocation) {
   auto family = std::make_shared<std::string>();
   auto json = std::make_shared<std::string>();
-  Command command = app.subcommand(
-      "list", "Backends, policies, prefetchers, device models and presets, with their options");
+  Command command = app.subcommand("list",
+                                   "Backends, policies, prefetchers, device models, importers, architectures "
+                                   "and presets, with their options");
   command.footer(
       "Examples:\n"
       "  spillway list backends\n"
