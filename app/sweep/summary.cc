@@ -9,6 +9,7 @@
 #include "app/cli/printable.h"
 #include "app/sweep/results.h"
 #include "core/json.h"
+#include "model/text/utf8.h"
 
 namespace spillway {
 namespace {
@@ -71,11 +72,6 @@ std::string cell_of(const std::vector<const PointResult*>& runs, const std::stri
              : fmt::format("{} ({} to {})", middle, format_figure(*least, unit), format_figure(*most, unit));
 }
 
-// What is no continuation byte of UTF-8 begins a character.
-size_t width_of(const std::string& text) {
-  return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (uint8_t(c) & 0xC0) != 0x80; }));
-}
-
 }  // namespace
 
 std::string table_of(const std::vector<std::vector<std::string>>& rows) {
@@ -83,14 +79,14 @@ std::string table_of(const std::vector<std::vector<std::string>>& rows) {
   for (const std::vector<std::string>& row : rows) {
     widths.resize(std::max(widths.size(), row.size()), 0);
     for (size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], width_of(row[i]));
+      widths[i] = std::max(widths[i], count_characters(row[i]));
     }
   }
   std::string text;
   for (const std::vector<std::string>& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      line += (i == 0 ? "" : "  ") + row[i] + std::string(widths[i] - width_of(row[i]), ' ');
+      line += (i == 0 ? "" : "  ") + row[i] + std::string(widths[i] - count_characters(row[i]), ' ');
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
