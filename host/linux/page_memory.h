@@ -22,6 +22,11 @@ enum class PageKind {
 constexpr uint64_t kSmallPageBytes = 4 << 10;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
+// Anonymous memory at a multiple of 2 MiB, so that huge pages can map it; `bytes` are rounded up to small
+// pages. `protection` and `flags` are what mmap() takes, beside MAP_PRIVATE and MAP_ANONYMOUS. nullptr, and
+// errno, where the kernel refuses. munmap() gives the memory back.
+std::byte* map_aligned(uint64_t bytes, int protection, int flags);
+
 std::string_view page_kind_name(PageKind kind);
 Result<PageKind> parse_page_kind(std::string_view text);
 
