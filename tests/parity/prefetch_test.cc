@@ -8,6 +8,7 @@
 #include "sim/simulated_backend.h"
 #include "stores/unmade_store.h"
 #include "tests/support/fakes.h"
+#include "tests/support/step_list.h"
 
 namespace spillway {
 namespace {
@@ -41,14 +42,14 @@ class PrefetchInVirtualTime : public testing::Test {
                    const std::string& device = "linear:bandwidth=3.5GB/s,latency=80us") {
     Metrics metrics;
     VirtualClock clock;
-    fake::ListSource steps(shape_, steps_);
+    test::StepList steps(shape_, steps_);
     ThinkingSource source(steps, clock, thought);
     const PolicyEnv env{&source.info(), kCapacity, 1};
     const std::unique_ptr<EvictionPolicy> policy =
         std::move(make_plugin(eviction_policies(), "eviction policy", "lru", env)->port);
     fake::NoPrefetch none;
-    fake::Oracle oracle(steps_, shape_, accuracy, 1);
-    Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
+    fake::NextStepPrefetch hints(steps_, shape_, accuracy, 1);
+    Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : hints;
     const UnmadeStore store = imagined_store(shape_);
     SimulatedBackend backend(std::move(make_plugin(device_models(), "device", device, {1})->port), clock, {});
     Pager pager(shape_, {.capacity_bytes = kCapacity}, *policy, metrics);
