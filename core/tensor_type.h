@@ -53,7 +53,7 @@ struct TensorTypeInfo {
   uint32_t block_bytes = 0;
 };
 
-// Every type there is, by number: the one place that says how large a block of each is.
+// Returns every type, by number.
 std::span<const TensorTypeInfo> tensor_types();
 
 // nullptr when there is no type of that number.
@@ -61,7 +61,7 @@ const TensorTypeInfo* find_tensor_type(uint32_t number);
 // Of a type that find_tensor_type() knows.
 const TensorTypeInfo& tensor_type_info(TensorType type);
 
-// True when a value takes fewer bits in `one` than in `other`, its share of scales included.
+// Returns true when a value takes fewer bits in `one` than in `other`, its share of scales included.
 bool has_fewer_bits(TensorType one, TensorType other);
 
 // A row of `elements` values takes this many bytes; fails on a row that is not a whole number of blocks.

@@ -6,7 +6,7 @@
 namespace spillway {
 namespace {
 
-// Gives layers a kind by the keys of the file's architecture.
+// Marks layers with a kind by the keys of the file's architecture.
 class Marker {
  public:
   Marker(const Gguf& gguf, uint32_t layers) : gguf_(gguf), kinds_(layers, LayerKind::full) {}
@@ -21,7 +21,7 @@ class Marker {
     return key ? gguf_.metadata().integer<uint32_t>(*key, otherwise) : propagate(key);
   }
 
-  // The layers whose entry in the list `name` is not 0.
+  // Marks the layers whose entry in the list `name` is not 0.
   Result<void> mark_listed(std::string_view name, LayerKind kind) {
     const std::string key = *gguf_.metadata().arch_key(name);
     Result<std::vector<uint32_t>> listed = gguf_.metadata().integers<uint32_t>(key);
@@ -37,7 +37,7 @@ class Marker {
     return {};
   }
 
-  // All but the last of as many layers as the number `name` says.
+  // Marks all layers but every n-th, where the key `name` is n.
   Result<void> mark_all_but_every(std::string_view name, uint32_t otherwise, LayerKind kind) {
     Result<uint32_t> every = number(name, otherwise);
     if (!every) {

@@ -90,7 +90,8 @@ class Keys {
   std::optional<Error> problem_;
 };
 
-// Keys and values, and the recurrent state, in bytes. All layers are taken to have keys and values of one size.
+// Keys and values, and the recurrent state, in bytes. All layers are taken to have keys and values of one
+// size.
 Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
   constexpr uint64_t kValueBytes = 2;  // F16, llama.cpp's default
   constexpr uint64_t kStateBytes = 4;

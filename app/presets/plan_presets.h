@@ -36,8 +36,8 @@ Result<plan::Drive> load_drive(const std::string& name, const std::string& direc
 Result<plan::Runtime> load_runtime(const std::string& name, const std::string& directory = {});
 Result<plan::LocalityProfile> load_locality(const std::string& name, const std::string& directory = {});
 
-// Which layers of an architecture attend to the whole context, where others have a window and its files do not
-// say which: every so many-th, as a preset of a model of that architecture has it, or each where none has.
+// Returns n where every n-th layer of an architecture attends to the whole context and the other layers have
+// a window, by the preset of a model of that architecture. Returns 1 where no such preset is known.
 uint32_t full_attention_every(std::string_view architecture, const std::string& directory = {});
 
 // What a preset of `kind` says of itself in a line.

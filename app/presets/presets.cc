@@ -51,8 +51,8 @@ struct SizedType {
   uint64_t expert_bytes = 0;
 };
 
-// The types that an expert can have whose gate and up are rows of `hidden` values and whose down is rows of
-// `ffn`: those that the kernels take and whose blocks fit into such rows. The one of most bits comes first.
+// Returns the types that the kernels take and whose blocks fill the rows of an expert: rows of `hidden`
+// values in gate and up, of `ffn` values in down. The type of most bits comes first.
 std::vector<SizedType> fitting_types(const Result<uint64_t>& hidden, const Result<uint64_t>& ffn) {
   std::vector<SizedType> fitting;
   for (const TensorTypeInfo& info : tensor_types()) {

@@ -22,9 +22,9 @@ enum class PageKind {
 constexpr uint64_t kSmallPageBytes = 4 << 10;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
-// Anonymous memory at a multiple of 2 MiB, so that huge pages can map it; `bytes` are rounded up to small
-// pages. `protection` and `flags` are what mmap() takes, beside MAP_PRIVATE and MAP_ANONYMOUS. nullptr, and
-// errno, where the kernel refuses. munmap() gives the memory back.
+// Maps anonymous memory at a multiple of 2 MiB, where huge pages can be; `bytes` are rounded up to small
+// pages. mmap() takes `protection`, and `flags` beside MAP_PRIVATE and MAP_ANONYMOUS. Returns nullptr, and
+// sets errno, where the kernel refuses. The caller gives the memory back with munmap().
 std::byte* map_aligned(uint64_t bytes, int protection, int flags);
 
 std::string_view page_kind_name(PageKind kind);

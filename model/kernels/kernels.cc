@@ -39,7 +39,7 @@ std::vector<Isa> detect() {
   return isas;
 }
 
-// The partner of the types that the kernels take; the others have none.
+// Returns the partner of a type that the kernels take; other types have none.
 std::optional<ActivationType> partner_of(TensorType weights) {
   switch (weights) {
     case TensorType::f32:

@@ -11,8 +11,8 @@ namespace {
 
 constexpr size_t kMostBytes = 4;
 
-// Whether `begin` and some bytes more are a character. All that can follow differ in their bounds alone, so one
-// of the least and the greatest continuation bytes fits where any does.
+// Returns true when `begin` and some more bytes are a character. First bytes differ only in the bounds of the
+// bytes that follow, so the least or the greatest continuation byte fits wherever any does.
 bool can_be_completed(std::string_view begin) {
   for (const char continuation : {'\x80', '\xbf'}) {
     std::string whole(begin);

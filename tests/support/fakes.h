@@ -27,8 +27,8 @@ inline ModelGeometry geometry(std::vector<uint64_t> expert_bytes, uint32_t exper
   return made;
 }
 
-// Makes a prefill of `prompt` tokens, then `tokens` decode passes, through all layers. `choose(layer)` returns
-// the experts of one token there.
+// Makes a prefill of `prompt` tokens, then `tokens` decode passes, through all layers. `choose(layer)`
+// returns the experts of one token there.
 template <class Choose>
 std::vector<Step> make_steps(const ModelGeometry& shape, uint32_t prompt, uint32_t tokens, Choose choose) {
   std::vector<bool> seen(shape.experts_per_layer);

@@ -10,8 +10,8 @@
 
 namespace spillway::test {
 
-// Each member of a family is a file in `folder` (layer-lru is layer_lru.cc), beside those of `others`: a file
-// that nobody listed is as wrong as a name listed twice.
+// Expects that each member of a family is a file in `folder` (layer-lru is layer_lru.cc), and each file
+// there, except `others`, a member. An unlisted file is as wrong as a name that is listed twice.
 inline void expect_a_file_for_each(const std::vector<std::string>& listed, const std::string& folder,
                                    const std::set<std::string>& others = {}) {
   std::multiset<std::string> files;

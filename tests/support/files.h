@@ -14,7 +14,7 @@
 // Files that tests make and look into.
 namespace spillway::test {
 
-// Where many small files are written fastest.
+// Returns the directory where many small files are written fastest.
 inline std::string memory_directory() {
   return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string();
 }
@@ -36,7 +36,7 @@ inline void flip_byte(const std::string& path, uint64_t offset) {
   file.put(byte);
 }
 
-// A directory of the test's own, which is gone at the end of the scope.
+// A directory of the test's own, removed at the end of the scope.
 class TemporaryDirectory {
  public:
   explicit TemporaryDirectory(const std::string& parent = std::filesystem::temp_directory_path()) {

@@ -8,7 +8,7 @@
 
 namespace spillway::test {
 
-// Steps in a vector: a source that is read from the front, and the future for whoever may see it.
+// A vector of steps that can be read as a source, and as the future by policies that may see it.
 class StepList final : public StepSource, public StepSeries {
  public:
   StepList() = default;

@@ -13,9 +13,9 @@ namespace spillway {
 // is silent.
 using ToldBytes = std::vector<std::optional<uint64_t>>;
 
-// Bytes per expert of each layer. One size given in `options` counts for every layer that has experts or may
-// have them, a list of sizes is taken as it is. Fails when a size is missing, or the list is of another
-// length than `told`. Errors begin with `path`.
+// Returns the bytes of an expert in each layer. One size in `options` counts for every layer that has experts
+// or may have them; a list of sizes is taken as it is. Fails when a size is missing, or when the list has
+// another length than `told`. Errors begin with `path`.
 Result<std::vector<uint64_t>> expert_bytes_per_layer(const std::string& path, const ImportOptions& options,
                                                      const ToldBytes& told);
 
@@ -28,7 +28,7 @@ Result<void> complete_geometry(const std::string& path, const ImportOptions& opt
 // Appends to the provenance that the trace was in `format`, in the file `path`.
 void note_source(const std::string& format, const std::string& path, TraceHeader& header);
 
-// The last part of a path.
+// Returns the last part of a path.
 std::string file_name(std::string_view path);
 
 }  // namespace spillway

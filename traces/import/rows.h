@@ -11,17 +11,17 @@
 
 namespace spillway {
 
-// The lines of a text file of any size, one at a time, without their ends (`\n` or `\r\n`), and errors that
-// say in which of them something is wrong.
+// Reads a text file of any size line by line, without the line ends (`\n` or `\r\n`), and makes errors that
+// name the line.
 class RowReader {
  public:
   // `progress`, unless empty, is told now and then how many bytes were read.
   static Result<RowReader> open(const std::string& path, std::function<void(uint64_t)> progress = {});
 
-  // False at the end. `line` is valid until the next call.
+  // Returns false at the end. `line` is valid until the next call.
   Result<bool> next(std::string_view& line);
 
-  // An error in the last line: `PATH:LINE: …`
+  // Returns an error in the last line: `PATH:LINE: …`
   template <class... Args>
   Unexpected here(fmt::format_string<Args...> format, Args&&... args) const {
     return failed("{}:{}: {}", path(), number_, fmt::format(format, std::forward<Args>(args)...));
@@ -46,8 +46,8 @@ class RowReader {
   bool at_end_ = false;
 };
 
-// Imports a format of rows. A format derives from this class and says what to do with a row; the walk through
-// the file is here.
+// Imports a format of rows: walks through the file, and leaves each row to the format, which derives from
+// this class.
 class RowImport {
  public:
   RowImport(RowReader rows, const ImportOptions& options, const ImportSink& sink)
@@ -72,7 +72,7 @@ class RowImport {
   virtual Result<void> end() = 0;
 };
 
-// Importer::import_file of a format of rows.
+// Does the work of Importer::import_file for a format of rows.
 template <std::derived_from<RowImport> Format>
 Result<void> import_rows(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
   Result<RowReader> rows = RowReader::open(path, sink.progress);
