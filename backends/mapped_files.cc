@@ -69,31 +69,19 @@ bool touch_pages(const std::byte* begin, const std::byte* end) {
   return true;
 }
 
-// Address space for `bytes` at a multiple of 2 MiB, filled by the file.
-std::byte* map_aligned(const StoreFile& file) {
-  const uint64_t room = file.bytes + kHugePageBytes;
-  void* reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) {
+// Address space at a multiple of 2 MiB, filled by the file.
+std::byte* map_file(const StoreFile& file) {
+  std::byte* base = map_aligned(file.bytes, PROT_NONE, MAP_NORESERVE);
+  if (base == nullptr) {
     return nullptr;
   }
-  const uint64_t begin = reinterpret_cast<uint64_t>(reserved);
-  const uint64_t aligned = round_up(begin, kHugePageBytes);
-  const uint64_t end = aligned + round_up(file.bytes, kSmallPageBytes);
-  void* base = ::mmap(reinterpret_cast<void*>(aligned), file.bytes, PROT_READ, MAP_SHARED | MAP_FIXED,
-                      file.handle.get(), 0);
-  if (base == MAP_FAILED) {
+  if (::mmap(base, file.bytes, PROT_READ, MAP_SHARED | MAP_FIXED, file.handle.get(), 0) == MAP_FAILED) {
     const int error = errno;
-    ::munmap(reserved, room);
+    ::munmap(base, file.bytes);
     errno = error;
     return nullptr;
   }
-  if (aligned > begin) {
-    ::munmap(reserved, aligned - begin);
-  }
-  if (begin + room > end) {
-    ::munmap(reinterpret_cast<void*>(end), begin + room - end);
-  }
-  return static_cast<std::byte*>(base);
+  return base;
 }
 
 }  // namespace
@@ -104,7 +92,7 @@ Result<MappedFiles> MappedFiles::map(StoreFiles store) {
   for (const StoreFile& file : mapped.store_.files) {
     std::byte* base = nullptr;
     if (file.bytes > 0) {
-      base = map_aligned(file);
+      base = map_file(file);
       if (base == nullptr) {
         return failed("cannot map {} ({}): {}", file.path, format_bytes(file.bytes), error_text(errno));
       }

@@ -52,20 +52,14 @@ bool is_small(const GgufTensor& tensor, std::string_view rest) {
   return !matrix || recurrence || table || !rest.ends_with(".weight") || rest.ends_with("_norm.weight");
 }
 
-bool is_fewer_bits(TensorType one, TensorType other) {
-  const TensorTypeInfo& a = tensor_type_info(one);
-  const TensorTypeInfo& b = tensor_type_info(other);
-  return uint64_t(a.block_bytes) * b.block_elements < uint64_t(b.block_bytes) * a.block_elements;
-}
-
 // Chooses the type for `bits` bits if that has fewer bits than the tensor has now; otherwise
 // the tensor keeps its type.
 WeightChoice choose(const GgufTensor& tensor, WeightGroup group, uint32_t bits) {
   WeightChoice choice = {&tensor, group, tensor.type, tensor.bytes, Shortfall::none};
   const BitType* wanted = bit_type(bits);
   Expects(wanted != nullptr);
-  if (!is_fewer_bits(wanted->type, tensor.type)) {
-    const bool fewer = is_fewer_bits(tensor.type, wanted->type);
+  if (!has_fewer_bits(wanted->type, tensor.type)) {
+    const bool fewer = has_fewer_bits(tensor.type, wanted->type);
     choice.shortfall = fewer ? Shortfall::narrow_already : Shortfall::none;
     return choice;
   }
@@ -76,7 +70,7 @@ WeightChoice choose(const GgufTensor& tensor, WeightGroup group, uint32_t bits) 
   }
   if (!row_bytes(type, tensor.dims[0])) {
     choice.shortfall = Shortfall::no_blocks;
-  } else if (is_fewer_bits(type, tensor.type)) {
+  } else if (has_fewer_bits(type, tensor.type)) {
     const TensorTypeInfo& info = tensor_type_info(type);
     choice.type = type;
     choice.bytes = tensor_values(tensor) / info.block_elements * info.block_bytes;

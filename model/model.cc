@@ -201,6 +201,17 @@ Result<Model> ModelBuilder::build(std::string_view ffn_norm, Specialise speciali
   return model;
 }
 
+Result<Model> ModelBuilder::build(std::string_view ffn_norm, const AttentionShape& shape) {
+  return build(ffn_norm, [&](const Model& model, uint32_t block, Layer& layer) -> Result<void> {
+    Result<std::unique_ptr<Mixer>> mixer = attention(model, shape, block);
+    if (!mixer) {
+      return propagate(mixer);
+    }
+    layer.mixer = std::move(*mixer);
+    return {};
+  });
+}
+
 Result<AttentionShape> ModelBuilder::attention_shape() const {
   Result<uint32_t> width = size("embedding_length");
   Result<uint32_t> heads = size("attention.head_count");

@@ -74,6 +74,9 @@ class ModelBuilder {
   // of the norm before the experts.
   Result<Model> build(std::string_view ffn_norm, Specialise specialise);
 
+  // Builds a model in which the mixer of every layer is an attention of that shape.
+  Result<Model> build(std::string_view ffn_norm, const AttentionShape& shape);
+
   // Reads the shape of attention from the keys, and fills in the values that most architectures share.
   Result<AttentionShape> attention_shape() const;
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "model/tensor_type.h"
+#include "core/tensor_type.h"
 
 // Quantization: packs numbers into the blocks of a GGUF file, the reverse of dequantize() in
 // kernels/kernels.h.

@@ -7,39 +7,10 @@
 #include <iterator>
 
 #include "core/text.h"
+#include "model/text/utf8.h"
 
 namespace spillway {
 namespace {
-
-struct Character {
-  uint32_t code = 0;
-  size_t bytes = 0;  // 0: not UTF-8
-};
-
-// The first character of `text`, which is not empty. Overlong forms and surrogates are not UTF-8.
-Character first_character(std::string_view text) {
-  const auto lead = uint8_t(text.front());
-  if (lead < 0x80) {
-    return {lead, 1};
-  }
-  const size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < bytes) {
-    return {};
-  }
-  uint32_t code = lead & (0x7FU >> bytes);
-  for (size_t i = 1; i < bytes; ++i) {
-    const auto next = uint8_t(text[i]);
-    if ((next & 0xC0U) != 0x80) {
-      return {};
-    }
-    code = code << 6 | (next & 0x3FU);
-  }
-  const bool overlong = (bytes == 3 && code < 0x800) || (bytes == 4 && code < 0x10000);
-  if (overlong || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-    return {};
-  }
-  return {code, bytes};
-}
 
 struct Codes {
   uint32_t first = 0;

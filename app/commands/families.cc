@@ -7,8 +7,10 @@
 #include "app/presets/presets.h"
 #include "app/report/figure_table.h"
 #include "core/expects.h"
+#include "model/arch/list.h"
 #include "policies/list.h"
 #include "sim/list.h"
+#include "traces/import/import.h"
 #ifdef SPILLWAY_STORAGE
 #include "backends/list.h"
 #endif
@@ -20,7 +22,10 @@ template <class List>
 std::vector<FamilyMember> plugins(const List& list) {
   std::vector<FamilyMember> members;
   for (const auto& entry : list) {
-    members.push_back({entry.name, entry.summary, entry.options});
+    members.push_back({entry.name, entry.summary, {}});
+    if constexpr (requires { entry.options; }) {
+      members.back().options = entry.options;
+    }
   }
   return members;
 }
@@ -63,6 +68,8 @@ const std::vector<Family>& families() {
       {"policies", [] { return plugins(eviction_policies()); }},
       {"prefetchers", [] { return plugins(prefetchers()); }},
       {"devices", [] { return plugins(device_models()); }},
+      {"importers", [] { return plugins(importers()); }},
+      {"architectures", [] { return plugins(architectures()); }},
       {"models", models},
       {"machines", [] { return presets("machines"); }},
       {"drives", [] { return presets("drives"); }},

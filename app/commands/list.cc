@@ -66,8 +66,10 @@ Result<void> run_list(const std::string& family, const std::string& json) {
 void add_list_command(Command app, Invocation& invocation) {
   auto family = std::make_shared<std::string>();
   auto json = std::make_shared<std::string>();
-  Command command = app.subcommand(
-      "list", "Backends, policies, prefetchers, device models, presets and figures, with their options");
+  Command command =
+      app.subcommand("list",
+                     "Backends, policies, prefetchers, device models, importers, architectures, "
+                     "presets and figures, with their options");
   command.footer(
       "Examples:\n"
       "  spillway list backends\n"

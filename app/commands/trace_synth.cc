@@ -2,6 +2,7 @@
 
 #include "app/cli/interruptible.h"
 #include "app/commands/trace_commands.h"
+#include "traces/import/header.h"
 #include "traces/reader.h"
 #include "traces/synth.h"
 
@@ -40,8 +41,7 @@ Result<ModelGeometry> geometry_from(const ModelOptions& model_options) {
   geometry.experts_per_layer = *given->experts_per_layer;
   geometry.used_top_k = given->used_top_k ? *given->used_top_k : *given->native_top_k;
   geometry.top_k = given->native_top_k ? *given->native_top_k : *given->used_top_k;
-  Result<std::vector<uint64_t>> bytes =
-      expert_bytes_per_layer("--model", *given, std::vector<bool>(geometry.layers, true));
+  Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer("--model", *given, ToldBytes(geometry.layers));
   if (!bytes) {
     return propagate(bytes);
   }

@@ -2,8 +2,10 @@
 #include <string_view>
 
 #include "app/plan/sources.h"
+#include "app/presets/plan_presets.h"
 #include "app/run/open_store.h"
 #include "model/gguf/gguf_experts.h"
+#include "model/layer_kinds.h"
 
 namespace spillway {
 namespace {
@@ -88,33 +90,22 @@ class Keys {
   std::optional<Error> problem_;
 };
 
-// How many of the layers attend to the whole context: those that are not recurrent. Listed, or the last of
-// every few (facts of the qwen35moe and qwen3next architectures).
-Result<uint32_t> full_layers(const Gguf& gguf, Keys& keys, uint32_t layers) {
-  if (keys("ssm.state_size") == 0) {
-    return layers;
-  }
-  const Result<std::string> key = gguf.metadata().arch_key("attention.recurrent_layers");
-  if (key && gguf.metadata().has(*key)) {
-    Result<std::vector<uint32_t>> listed = gguf.metadata().integers<uint32_t>(*key);
-    if (!listed) {
-      return propagate(listed);
-    }
-    listed->resize(std::min<size_t>(listed->size(), layers));
-    return uint32_t(std::count(listed->begin(), listed->end(), 0U));
-  }
-  return layers / uint32_t(std::clamp<uint64_t>(keys("full_attention_interval", 4), 1, layers));
-}
-
-// Keys and values, and the recurrent state, in bytes.
+// Keys and values, and the recurrent state, in bytes. All layers are taken to have keys and values of one
+// size.
 Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
   constexpr uint64_t kValueBytes = 2;  // F16, llama.cpp's default
   constexpr uint64_t kStateBytes = 4;
   Keys keys(gguf);
-  Result<uint32_t> full = full_layers(gguf, keys, model.layers);
-  if (!full) {
-    return propagate(full);
+  const uint64_t window = keys("attention.sliding_window");
+  const uint32_t full_every =
+      window == 0 ? 1 : full_attention_every(gguf.metadata().text("general.architecture").value_or(""));
+  Result<std::vector<LayerKind>> kinds = layer_kinds(gguf, model.layers, full_every);
+  if (!kinds) {
+    return propagate(kinds);
   }
+  const auto layers_of = [&](LayerKind kind) {
+    return uint64_t(std::count(kinds->begin(), kinds->end(), kind));
+  };
   const uint64_t heads = std::max<uint64_t>(keys("attention.head_count", 1), 1);
   const uint64_t kv_heads = std::max<uint64_t>(keys("attention.head_count_kv", heads), 1);
   const uint64_t head_size = keys("embedding_length") / heads;
@@ -123,18 +114,15 @@ Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
   const uint64_t latent = keys("attention.kv_lora_rank");
   const uint64_t of_layer =
       latent != 0 ? latent + keys("rope.dimension_count") : kv_heads * (key_size + value_size);
-  // Of architectures with a window this is known to alternate; others say so by a pattern that we do not
-  // read.
-  const bool alternates = gguf.metadata().text("general.architecture").value_or("") == "gpt-oss";
-  model.window = alternates ? keys("attention.sliding_window") : 0;
-  const uint64_t windowed = model.window != 0 ? *full / 2 : 0;
-  model.full_kv_per_token = (*full - windowed) * of_layer * kValueBytes;
-  model.window_kv_per_token = windowed * of_layer * kValueBytes;
+  model.window = layers_of(LayerKind::window) == 0 ? 0 : window;
+  model.full_kv_per_token = layers_of(LayerKind::full) * of_layer * kValueBytes;
+  model.window_kv_per_token = layers_of(LayerKind::window) * of_layer * kValueBytes;
   model.query_heads_per_kv = latent != 0 ? double(heads) : double(heads) / double(kv_heads);
   const uint64_t inner = keys("ssm.inner_size");
   const uint64_t channels = inner + 2 * keys("ssm.group_count") * keys("ssm.state_size");
   const uint64_t history = std::max<uint64_t>(keys("ssm.conv_kernel", 1), 1) - 1;
-  model.state = (model.layers - *full) * (inner * keys("ssm.state_size") + history * channels) * kStateBytes;
+  model.state =
+      layers_of(LayerKind::recurrent) * (inner * keys("ssm.state_size") + history * channels) * kStateBytes;
   return keys.problem() ? Result<void>(Unexpected(*keys.problem())) : Result<void>();
 }
 

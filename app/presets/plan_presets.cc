@@ -83,6 +83,7 @@ Result<void> read_shape(JsonKeys& keys, plan::ModelShape& shape) {
 
 Result<void> read_model(JsonKeys& keys, ModelShapePreset& preset) {
   const Result<void> sane = read_shape(keys, preset.shape);
+  preset.architecture = keys.text("architecture", "");
   preset.locality = keys.text("locality");
   JsonKeys parameters = keys.child("parameters");
   preset.total_parameters = parameters.large_count("total");
@@ -182,6 +183,17 @@ Result<plan::Runtime> load_runtime(const std::string& name, const std::string& d
 
 Result<plan::LocalityProfile> load_locality(const std::string& name, const std::string& directory) {
   return load<plan::LocalityProfile>("locality", name, "spillway.locality/1", directory, read_locality);
+}
+
+uint32_t full_attention_every(std::string_view architecture, const std::string& directory) {
+  for (const std::string& name : list_presets("models", directory)) {
+    const Result<ModelShapePreset> preset = load_model_shape(name, directory);
+    const bool is_of = preset && !architecture.empty() && preset->architecture == architecture;
+    if (is_of && preset->shape.window != 0) {
+      return preset->shape.full_every;
+    }
+  }
+  return 1;
 }
 
 std::string describe_preset(const std::string& kind, const std::string& name, const std::string& directory) {

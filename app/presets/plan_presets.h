@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.h"
@@ -14,6 +15,7 @@ namespace spillway {
 
 struct ModelShapePreset {
   plan::ModelShape shape;
+  std::string architecture;       // general.architecture of its GGUF files; may be empty
   std::string locality;           // the profile to use, itself a preset
   uint64_t total_parameters = 0;  // as published, rounded as there
   uint64_t active_parameters = 0;
@@ -33,6 +35,10 @@ Result<MachinePreset> load_machine(const std::string& name, const std::string& d
 Result<plan::Drive> load_drive(const std::string& name, const std::string& directory = {});
 Result<plan::Runtime> load_runtime(const std::string& name, const std::string& directory = {});
 Result<plan::LocalityProfile> load_locality(const std::string& name, const std::string& directory = {});
+
+// Returns n where every n-th layer of an architecture attends to the whole context and the other layers have
+// a window, by the preset of a model of that architecture. Returns 1 where no such preset is known.
+uint32_t full_attention_every(std::string_view architecture, const std::string& directory = {});
 
 // What a preset of `kind` says of itself in a line.
 std::string describe_preset(const std::string& kind, const std::string& name,

@@ -1,37 +1,20 @@
 #include "app/presets/presets.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 
 #include "app/presets/installed.h"
 #include "core/json.h"
+#include "core/tensor_type.h"
 #include "host/file.h"
+#include "model/kernels/kernels.h"
 
 namespace spillway {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A GGUF tensor type: rows are made of blocks of so many elements in so many bytes.
-struct TensorType {
-  const char* name;
-  uint64_t elements;
-  uint64_t bytes;
-};
-
-constexpr std::array<TensorType, 11> kTensorTypes = {{{"F16", 1, 2},
-                                                      {"BF16", 1, 2},
-                                                      {"Q8_0", 32, 34},
-                                                      {"Q6_K", 256, 210},
-                                                      {"Q5_K", 256, 176},
-                                                      {"Q4_K", 256, 144},
-                                                      {"Q4_0", 32, 18},
-                                                      {"MXFP4", 32, 17},
-                                                      {"Q3_K", 256, 110},
-                                                      {"Q2_K", 256, 84},
-                                                      {"IQ2_XXS", 256, 66}}};
 
 std::string text_of(const Json& preset, const char* key) {
   const auto found = preset.find(key);
@@ -62,14 +45,29 @@ Result<std::vector<uint64_t>> listed_bytes(const Json& sizes, uint32_t layers) {
   return bytes;
 }
 
-// gate and up have rows of `hidden` elements, down has rows of `ffn`; both must be whole blocks.
-std::vector<TensorType> fitting_types(const Result<uint64_t>& hidden, const Result<uint64_t>& ffn) {
-  std::vector<TensorType> fitting;
-  for (const TensorType& type : kTensorTypes) {
-    if (hidden && ffn && *hidden % type.elements == 0 && *ffn % type.elements == 0) {
-      fitting.push_back(type);
+struct SizedType {
+  TensorType type{};
+  std::string_view name;
+  uint64_t expert_bytes = 0;
+};
+
+// Returns the types that the kernels take and whose blocks fill the rows of an expert: rows of `hidden`
+// values in gate and up, of `ffn` values in down. The type of most bits comes first.
+std::vector<SizedType> fitting_types(const Result<uint64_t>& hidden, const Result<uint64_t>& ffn) {
+  std::vector<SizedType> fitting;
+  for (const TensorTypeInfo& info : tensor_types()) {
+    if (!hidden || !ffn || !can_multiply(info.type)) {
+      continue;
+    }
+    const Result<uint64_t> wide = row_bytes(info.type, *hidden);
+    const Result<uint64_t> narrow = row_bytes(info.type, *ffn);
+    if (wide && narrow) {
+      fitting.push_back({info.type, info.name, 2 * *ffn * *wide + *hidden * *narrow});
     }
   }
+  std::stable_sort(fitting.begin(), fitting.end(), [](const SizedType& one, const SizedType& other) {
+    return has_fewer_bits(other.type, one.type);
+  });
   return fitting;
 }
 
@@ -81,7 +79,7 @@ std::string known_types(const Json& preset) {
       known += (known.empty() ? "" : ", ") + mix;
     }
   }
-  for (const TensorType& type : fitting_types(number_of(preset, "hidden"), number_of(preset, "expert_ffn"))) {
+  for (const SizedType& type : fitting_types(number_of(preset, "hidden"), number_of(preset, "expert_ffn"))) {
     known += (known.empty() ? "" : ", ") + std::string(type.name);
   }
   return known;
@@ -95,9 +93,9 @@ Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::strin
   }
   const Result<uint64_t> hidden = number_of(preset, "hidden");
   const Result<uint64_t> ffn = number_of(preset, "expert_ffn");
-  for (const TensorType& fitting : fitting_types(hidden, ffn)) {
+  for (const SizedType& fitting : fitting_types(hidden, ffn)) {
     if (type == fitting.name) {
-      return std::vector<uint64_t>(layers, 3 * *hidden * *ffn / fitting.elements * fitting.bytes);
+      return std::vector<uint64_t>(layers, fitting.expert_bytes);
     }
   }
   if (type.empty()) {

@@ -25,9 +25,20 @@ std::byte* map_hugetlb(uint64_t size) {
   return base == MAP_FAILED ? nullptr : static_cast<std::byte*>(base);
 }
 
-std::byte* map_aligned(uint64_t size) {
+Unexpected hugetlb_refused(uint64_t size) {
+  const uint64_t pages = size / kHugePageBytes;
+  return unavailable(
+      "the kernel refused {} of hugetlb pages ({} pages of 2 MiB): its pool is too small; as root: "
+      "sysctl vm.nr_hugepages={}, or use --pages thp",
+      format_bytes(size), pages, pages);
+}
+
+}  // namespace
+
+std::byte* map_aligned(uint64_t bytes, int protection, int flags) {
+  const uint64_t size = round_up(bytes, kSmallPageBytes);
   const uint64_t room = size + kHugePageBytes;
-  void* reserved = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* reserved = ::mmap(nullptr, room, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   if (reserved == MAP_FAILED) {
     return nullptr;
   }
@@ -41,16 +52,6 @@ std::byte* map_aligned(uint64_t size) {
   }
   return reinterpret_cast<std::byte*>(aligned);
 }
-
-Unexpected hugetlb_refused(uint64_t size) {
-  const uint64_t pages = size / kHugePageBytes;
-  return unavailable(
-      "the kernel refused {} of hugetlb pages ({} pages of 2 MiB): its pool is too small; as root: "
-      "sysctl vm.nr_hugepages={}, or use --pages thp",
-      format_bytes(size), pages, pages);
-}
-
-}  // namespace
 
 std::string_view page_kind_name(PageKind kind) {
   switch (kind) {
@@ -89,7 +90,7 @@ Result<PageMemory> PageMemory::allocate(uint64_t bytes, std::optional<PageKind> 
     }
   }
   const PageKind kind = wanted.value_or(PageKind::thp);
-  std::byte* base = map_aligned(size);
+  std::byte* base = map_aligned(size, PROT_READ | PROT_WRITE, 0);
   if (base == nullptr) {
     return failed("cannot allocate {} of memory: {}", format_bytes(size), error_text(errno));
   }

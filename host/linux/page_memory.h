@@ -22,6 +22,11 @@ enum class PageKind {
 constexpr uint64_t kSmallPageBytes = 4 << 10;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
+// Maps anonymous memory at a multiple of 2 MiB, where huge pages can be; `bytes` are rounded up to small
+// pages. mmap() takes `protection`, and `flags` beside MAP_PRIVATE and MAP_ANONYMOUS. Returns nullptr, and
+// sets errno, where the kernel refuses. The caller gives the memory back with munmap().
+std::byte* map_aligned(uint64_t bytes, int protection, int flags);
+
 std::string_view page_kind_name(PageKind kind);
 Result<PageKind> parse_page_kind(std::string_view text);
 

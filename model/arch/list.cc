@@ -1,16 +1,17 @@
 #include "model/arch/list.h"
 
-#include <algorithm>
 #include <array>
 
 namespace spillway {
 
+// Each name here is a file of that name beside this one.
+namespace architecture {
+Architecture qwen3moe(), qwen35moe(), olmoe();
+}
+
 std::span<const Architecture> architectures() {
-  static const std::array list = {
-      qwen3moe_architecture(),
-      qwen35moe_architecture(),
-      olmoe_architecture(),
-  };
+  using namespace architecture;
+  static const std::array list = {qwen3moe(), qwen35moe(), olmoe()};
   return list;
 }
 

@@ -1,22 +1,19 @@
 #pragma once
 
 #include <span>
-#include <string_view>
+#include <string>
 
 #include "model/model.h"
 
 namespace spillway {
 
-// A family of models: how its layers are built from the shared parts. Each has a file of its
-// own and a line of list.cc.
+// A family of models: how its layers are built from the shared parts. An architecture is one file and one
+// entry in list.cc.
 struct Architecture {
-  std::string_view name;  // the value of the key general.architecture
+  std::string name;  // the value of the key general.architecture
+  std::string summary;
   Result<Model> (*build)(ModelBuilder&);
 };
-
-Architecture qwen3moe_architecture();
-Architecture qwen35moe_architecture();
-Architecture olmoe_architecture();
 
 std::span<const Architecture> architectures();
 

@@ -3,7 +3,7 @@
 // OLMoE-1B-7B (Muennighoff et al., "OLMoE: Open Mixture-of-Experts Language Models", 2024): queries and keys
 // are normalised across all heads together. The chosen experts' weights are their probabilities in the
 // softmax over all experts, not scaled to 1.
-namespace spillway {
+namespace spillway::architecture {
 namespace {
 
 Result<Model> build(ModelBuilder& from) {
@@ -12,15 +12,7 @@ Result<Model> build(ModelBuilder& from) {
     return propagate(shape);
   }
   shape->norm = HeadNorm::all_heads;
-  Result<Model> model =
-      from.build("ffn_norm", [&](const Model& trunk, uint32_t block, Layer& layer) -> Result<void> {
-        Result<std::unique_ptr<Mixer>> mixer = from.attention(trunk, *shape, block);
-        if (!mixer) {
-          return propagate(mixer);
-        }
-        layer.mixer = std::move(*mixer);
-        return {};
-      });
+  Result<Model> model = from.build("ffn_norm", *shape);
   if (model) {
     model->normalise_weights = false;
   }
@@ -29,8 +21,8 @@ Result<Model> build(ModelBuilder& from) {
 
 }  // namespace
 
-Architecture olmoe_architecture() {
-  return {"olmoe", build};
+Architecture olmoe() {
+  return {"olmoe", "OLMoE-1B-7B", build};
 }
 
-}  // namespace spillway
+}  // namespace spillway::architecture

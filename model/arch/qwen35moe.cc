@@ -1,41 +1,13 @@
 #include <algorithm>
 
 #include "model/arch/list.h"
+#include "model/layer_kinds.h"
 #include "model/layers/delta_net.h"
 
 // Qwen3.5 and 3.6: most layers are gated DeltaNets, every few layers there is a gated attention. Each layer
 // has a shared expert beside the routed ones.
-namespace spillway {
+namespace spillway::architecture {
 namespace {
-
-// Finds the recurrent layers: those that the file lists, or all but every `full_attention_interval`th.
-Result<std::vector<bool>> recurrent_layers(const ModelBuilder& from, uint32_t layers) {
-  std::vector<bool> recurrent(layers);
-  Result<std::string> key = from.gguf.metadata().arch_key("attention.recurrent_layers");
-  if (!key) {
-    return propagate(key);
-  }
-  if (from.gguf.metadata().has(*key)) {
-    Result<std::vector<uint32_t>> listed = from.gguf.metadata().integers<uint32_t>(*key);
-    if (!listed) {
-      return propagate(listed);
-    }
-    if (listed->size() < layers) {
-      return failed("{}: {} has {} entries for {} layers", from.gguf.path(), *key, listed->size(), layers);
-    }
-    std::transform(listed->begin(), listed->begin() + layers, recurrent.begin(),
-                   [](uint32_t value) { return value != 0; });
-    return recurrent;
-  }
-  Result<uint32_t> interval = from.size("full_attention_interval", 4);
-  if (!interval) {
-    return propagate(interval);
-  }
-  for (uint32_t layer = 0; layer < layers; ++layer) {
-    recurrent[layer] = (layer + 1) % *interval != 0;
-  }
-  return recurrent;
-}
 
 Result<AttentionShape> gated_attention(const ModelBuilder& from) {
   Result<AttentionShape> shape = from.attention_shape();
@@ -123,13 +95,13 @@ Result<SharedExpert> shared_expert(ModelBuilder& from, const Model& model, uint3
 Result<Model> build(ModelBuilder& from) {
   Result<AttentionShape> attention = gated_attention(from);
   Result<DeltaNetShape> recurrence = delta_net_shape(from);
-  Result<std::vector<bool>> recurrent = recurrent_layers(from, uint32_t(from.experts.layers.size()));
-  if (std::optional<Error> error = first_error(attention, recurrence, recurrent)) {
+  Result<std::vector<LayerKind>> kinds = layer_kinds(from.gguf, uint32_t(from.experts.layers.size()));
+  if (std::optional<Error> error = first_error(attention, recurrence, kinds)) {
     return Unexpected(*error);
   }
   return from.build("post_attention_norm",
                     [&](const Model& model, uint32_t block, Layer& layer) -> Result<void> {
-                      Result<std::unique_ptr<Mixer>> mixer = (*recurrent)[block]
+                      Result<std::unique_ptr<Mixer>> mixer = (*kinds)[block] == LayerKind::recurrent
                                                                  ? delta_net(from, model, *recurrence, block)
                                                                  : from.attention(model, *attention, block);
                       Result<SharedExpert> shared = shared_expert(from, model, block);
@@ -144,8 +116,8 @@ Result<Model> build(ModelBuilder& from) {
 
 }  // namespace
 
-Architecture qwen35moe_architecture() {
-  return {"qwen35moe", build};
+Architecture qwen35moe() {
+  return {"qwen35moe", "Qwen3.5 and 3.6 mixtures of experts, most of whose layers are recurrent", build};
 }
 
-}  // namespace spillway
+}  // namespace spillway::architecture

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/tensor_type.h"
 #include "model/gguf/gguf_metadata.h"
-#include "model/tensor_type.h"
 
 namespace spillway {
 

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "model/tensor_type.h"
+#include "core/tensor_type.h"
 
 namespace spillway {
 

@@ -1,7 +1,7 @@
 #include "model/kernels/kernels.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <vector>
 
 #include "core/expects.h"
@@ -39,18 +39,8 @@ std::vector<Isa> detect() {
   return isas;
 }
 
-}  // namespace
-
-bool can_multiply(TensorType type) {
-  constexpr std::array kTypes = {TensorType::f32,   TensorType::f16,   TensorType::bf16, TensorType::q8_0,
-                                 TensorType::q4_0,  TensorType::mxfp4, TensorType::q2_k, TensorType::q3_k,
-                                 TensorType::q4_k,  TensorType::q5_k,  TensorType::q6_k, TensorType::iq2_xxs,
-                                 TensorType::iq2_xs};
-  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
-}
-
-ActivationType activation_type(TensorType weights) {
-  Expects(can_multiply(weights));
+// Returns the partner of a type that the kernels take; other types have none.
+std::optional<ActivationType> partner_of(TensorType weights) {
   switch (weights) {
     case TensorType::f32:
       return ActivationType::f32;
@@ -62,9 +52,29 @@ ActivationType activation_type(TensorType weights) {
     case TensorType::q4_0:
     case TensorType::mxfp4:
       return ActivationType::q8_0;
-    default:
+    case TensorType::q2_k:
+    case TensorType::q3_k:
+    case TensorType::q4_k:
+    case TensorType::q5_k:
+    case TensorType::q6_k:
+    case TensorType::iq2_xxs:
+    case TensorType::iq2_xs:
       return ActivationType::q8_k;
+    default:
+      return std::nullopt;
   }
+}
+
+}  // namespace
+
+bool can_multiply(TensorType type) {
+  return partner_of(type).has_value();
+}
+
+ActivationType activation_type(TensorType weights) {
+  const std::optional<ActivationType> partner = partner_of(weights);
+  Expects(partner.has_value());
+  return *partner;
 }
 
 size_t activation_bytes(ActivationType type, size_t columns) {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/result.h"
-#include "model/tensor_type.h"
+#include "core/tensor_type.h"
 
 // The arithmetic of a decode pass, once per instruction set. The functions neither allocate nor block
 // nor start threads; callers divide rows among threads. Every result depends on its row and column

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/expects.h"
+#include "model/text/utf8.h"
 
 namespace spillway {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 // The kinds of characters that the regular expressions distinguish. A newline is whitespace as well.
 enum class Kind : uint8_t { letter, number, newline, space, other, end };
 
-struct Character {
+struct Classified {
   Kind kind = Kind::end;
   size_t bytes = 0;
 };
@@ -89,27 +90,24 @@ class Matcher {
   Matcher(std::string_view text, bool marks_are_letters)
       : text_(text), marks_are_letters_(marks_are_letters) {}
 
-  Character at(size_t offset) const {
+  Classified at(size_t offset) const {
     if (offset >= text_.size()) {
       return {};
     }
     if (static_cast<unsigned char>(text_[offset]) < 0x80) {
       return {kind_of_ascii(text_[offset]), 1};
     }
-    const size_t longest = std::min<size_t>(text_.size() - offset, 4);
-    utf8proc_int32_t code_point = 0;
-    const utf8proc_ssize_t bytes =
-        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text_.data() + offset),
-                         static_cast<utf8proc_ssize_t>(longest), &code_point);
-    if (bytes <= 0) {
+    const Character character = first_character(text_.substr(offset));
+    if (character.bytes == 0) {
       return {Kind::other, 1};
     }
-    return {kind_of_code_point(code_point, marks_are_letters_), static_cast<size_t>(bytes)};
+    return {kind_of_code_point(static_cast<utf8proc_int32_t>(character.code), marks_are_letters_),
+            character.bytes};
   }
 
   // Returns the end of the characters of `kind` that begin at `from`; `from` itself if there are none.
   size_t run(Kind kind, size_t from) const {
-    for (Character next = at(from); next.kind == kind; next = at(from)) {
+    for (Classified next = at(from); next.kind == kind; next = at(from)) {
       from += next.bytes;
     }
     return from;
@@ -117,7 +115,7 @@ class Matcher {
 
   // Matches letters, with an optional character before them that is neither a number nor the end of a line.
   size_t led_word() const {
-    const Character first = at(0);
+    const Classified first = at(0);
     if (first.kind == Kind::letter) {
       return run(Kind::letter, 0);
     }
@@ -144,7 +142,7 @@ class Matcher {
     size_t end = 0;
     size_t last = 0;
     size_t after_newline = 0;
-    for (Character next = at(0); next.kind == Kind::space || next.kind == Kind::newline; next = at(end)) {
+    for (Classified next = at(0); next.kind == Kind::space || next.kind == Kind::newline; next = at(end)) {
       last = end;
       end += next.bytes;
       after_newline = next.kind == Kind::newline ? end : after_newline;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/expects.h"
+#include "model/text/utf8.h"
 
 namespace spillway {
 namespace {
@@ -42,29 +43,23 @@ struct ByteAlphabet {
 constexpr ByteAlphabet kAlphabet;
 
 std::string text_of_byte(unsigned byte) {
-  const unsigned character = kAlphabet.character_of[byte];
-  if (character < 0x80) {
-    return std::string(1, char(character));
-  }
-  return {char(0xc0 | (character >> 6)), char(0x80 | (character & 0x3f))};  // all are below U+0800
+  std::string text;
+  append_character(kAlphabet.character_of[byte], text);
+  return text;
 }
 
 // Appends the bytes that `text` spells. Returns false and leaves `out` unchanged when a
 // character is not in the alphabet.
 bool append_spelled_bytes(std::string_view text, std::string& out) {
   const size_t before = out.size();
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned character = static_cast<unsigned char>(text[i]);
-    if (character >= 0x80) {
-      const unsigned next = i + 1 < text.size() ? static_cast<unsigned char>(text[++i]) : 0;
-      const bool two_bytes = character >= 0xc2 && character < 0xe0 && (next & 0xc0) == 0x80;
-      character = two_bytes ? (character & 0x1f) << 6 | (next & 0x3f) : kBeyondAlphabet;
-    }
-    if (character >= kBeyondAlphabet || kAlphabet.byte_of[character] < 0) {
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    if (character.bytes == 0 || character.code >= kBeyondAlphabet || kAlphabet.byte_of[character.code] < 0) {
       out.resize(before);
       return false;
     }
-    out += char(kAlphabet.byte_of[character]);
+    out += char(kAlphabet.byte_of[character.code]);
+    text.remove_prefix(character.bytes);
   }
   return true;
 }

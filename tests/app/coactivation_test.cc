@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/rng.h"
+#include "tests/support/step_list.h"
 
 namespace spillway {
 namespace {
@@ -37,26 +38,7 @@ std::vector<uint32_t> order(const SlotTable& slots, uint32_t layer, uint32_t exp
   return list;
 }
 
-class Steps final : public StepSource {
- public:
-  Steps(const ModelGeometry& geometry, std::vector<Step> steps) : steps_(std::move(steps)) {
-    info_.geometry = geometry;
-  }
-  const SourceInfo& info() const override { return info_; }
-  Result<bool> next(Step& step) override {
-    if (at_ == steps_.size()) {
-      return false;
-    }
-    step = steps_[at_++];
-    return true;
-  }
-
- private:
-  SourceInfo info_;
-  std::vector<Step> steps_;
-  size_t at_ = 0;
-};
-
+using test::StepList;
 using Order = std::vector<uint32_t>;
 
 TEST(Coactivation, WithoutAnyCountsEveryExpertStaysInThePlaceOfItsNumber) {
@@ -151,11 +133,11 @@ TEST(Coactivation, MakesOneRunOfExpertsThatAreAlwaysUsedTogether) {
   for (const Step& step : steps) {
     counts->observe(step);
   }
-  Steps again(geometry, steps);
-  Steps once_more(geometry, steps);
+  StepList again(geometry, steps);
+  StepList once_more(geometry, steps);
   EXPECT_EQ(*runs_per_decode_step(again, slots_by_id(geometry)), 4.0);
   EXPECT_EQ(*runs_per_decode_step(once_more, counts->slots()), 1.0);
-  Steps none(geometry, {});
+  StepList none(geometry, {});
   EXPECT_EQ(*runs_per_decode_step(none, counts->slots()), 0.0);
 }
 

@@ -79,7 +79,7 @@ TEST_F(OpenStore, ShowsBothShapesWhenTheyDiffer) {
 TEST_F(OpenStore, OpensAPackedStoreAsWell) {
   const ModelGeometry geometry = shape({8192, 8192}, 3);
   ScratchOptions options;
-  options.directories = {directory_.file("")};
+  options.directories = {directory_ / ""};
   const auto paths = make_scratch_store(geometry, options, [](uint64_t, uint64_t) { return true; });
   ASSERT_TRUE(paths) << paths.error().message;
   const auto store = open_expert_store(*paths, geometry);
@@ -91,7 +91,7 @@ class StoreOrigin : public OpenStore {
  protected:
   std::string packed(const Gguf& gguf, const std::string& name) {
     const Result<GgufExperts> experts = find_gguf_experts(gguf);
-    PackPlan plan{.path = directory_.file(name),
+    PackPlan plan{.path = directory_ / name,
                   .tables = expert_tables(gguf, *experts),
                   .content = {*gguf_origin(gguf), "id", {}, 0},
                   .slots = slots_by_id(*gguf_geometry(gguf, *experts))};
@@ -139,11 +139,11 @@ TEST_F(StoreOrigin, AStoreOfAnotherModelIsRefusedNamingBoth) {
 TEST_F(StoreOrigin, AScratchStoreIsOfNoModel) {
   const Result<Gguf> model = Gguf::open(directory_.write(tiny_moe().bytes()));
   ScratchOptions options;
-  options.directories = {directory_.file("")};
+  options.directories = {directory_ / ""};
   const auto paths =
       make_scratch_store(shape({392, 172}, 4), options, [](uint64_t, uint64_t) { return true; });
   EXPECT_TRUE(mentions(verdict(paths->front(), *model), "made up"));
-  EXPECT_TRUE(mentions(verdict(directory_.file("none"), *model), "none"));
+  EXPECT_TRUE(mentions(verdict(directory_ / "none", *model), "none"));
   EXPECT_FALSE(check_store_is_of({}, *model));
 }
 
@@ -177,7 +177,7 @@ TEST_F(OpenStore, SaysWhatIsWrongWithAFileThatIsNeither) {
   const ModelGeometry geometry = shape({392, 172}, 4);
   EXPECT_TRUE(
       mentions(refusal({directory_.write("neither", "text")}, geometry), "neither as a packed store"));
-  EXPECT_TRUE(mentions(refusal({directory_.file("none")}, geometry), "none"));
+  EXPECT_TRUE(mentions(refusal({directory_ / "none"}, geometry), "none"));
   EXPECT_TRUE(mentions(refusal({}, geometry), "--store names no file"));
   EXPECT_TRUE(mentions(refusal({directory_.write("GGUF")}, geometry), "model.gguf: offset 4"));
 }

@@ -114,10 +114,10 @@ TEST(PackCommand, BothLayoutsHoldEveryExpertOfTheModelsThatShip) {
   for (const std::string& name : names) {
     SCOPED_TRACE(name);
     const std::string model = test::unpack_model(name, scratch.path());
-    const std::string trace = directory.file("trace.bin");
+    const std::string trace = directory / "trace.bin";
     fs::remove(trace);
     write_trace(trace, shape_of(model).geometry);
-    const std::string store = directory.file("model.store");
+    const std::string store = directory / "model.store";
     Result<void> made = pack({"--model", model, "-o", store, "--force"});
     ASSERT_TRUE(made) << made.error().message;
     EXPECT_EQ(expect_same_experts(model, store), 0U);
@@ -145,7 +145,7 @@ TEST(PackCommand, PacksASplitModelAndNamesAllItsFiles) {
       directory.write(model_part(0, "blk.0.ffn_gate_exps.weight"), "m-00001-of-00003.gguf");
   directory.write(model_part(1, "blk.0.ffn_up_exps.weight"), "m-00002-of-00003.gguf");
   directory.write(model_part(2, "blk.0.ffn_down_exps.weight"), "m-00003-of-00003.gguf");
-  const std::string store = directory.file("m.store");
+  const std::string store = directory / "m.store";
   const Result<void> made = pack({"--model", model, "-o", store});
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(expect_same_experts(model, store), 0U);
@@ -158,13 +158,11 @@ TEST(PackCommand, PacksASplitModelAndNamesAllItsFiles) {
 TEST(PackCommand, TwoRunsMakeTheSameBytes) {
   const ModelDirectory directory;
   const std::string model = directory.write(test::tiny_moe().bytes());
-  ASSERT_TRUE(pack({"--model", model, "-o", directory.file("a")}));
-  ASSERT_TRUE(pack({"--model", model, "-o", directory.file("b")}));
-  std::ifstream a(directory.file("a"), std::ios::binary);
-  std::ifstream b(directory.file("b"), std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(a), {}};
+  ASSERT_TRUE(pack({"--model", model, "-o", directory / "a"}));
+  ASSERT_TRUE(pack({"--model", model, "-o", directory / "b"}));
+  const std::string bytes = test::read_file(directory / "a");
   EXPECT_GT(bytes.size(), size_t(2) << 20);
-  EXPECT_TRUE(bytes == std::string(std::istreambuf_iterator<char>(b), {}));
+  EXPECT_TRUE(bytes == test::read_file(directory / "b"));
 }
 
 }  // namespace

@@ -91,6 +91,14 @@ TEST(PlanPresets, WhatOnePresetNamesExists) {
   }
 }
 
+TEST(PlanPresets, SayHowOftenALayerOfAnArchitectureSeesTheWholeContext) {
+  EXPECT_EQ(full_attention_every("gpt-oss"), 2U);
+  EXPECT_EQ(full_attention_every("gemma4"), 6U);
+  EXPECT_EQ(full_attention_every("qwen35moe"), 1U) << "its other layers have no window";
+  EXPECT_EQ(full_attention_every("unheard-of"), 1U);
+  EXPECT_EQ(full_attention_every(""), 1U);
+}
+
 TEST(PlanPresets, MemoryIsWhatIsSoldUnderItsName) {
   EXPECT_EQ(parse_memory("36GB").value(), 36ULL << 30);
   EXPECT_EQ(parse_memory("36GiB").value(), 36ULL << 30);

@@ -6,6 +6,7 @@
 #include "app/plan/sources.h"
 #include "app/run/device_profile.h"
 #include "core/json.h"
+#include "tests/model/gguf_builder.h"
 #include "tests/support/program.h"
 
 namespace spillway {
@@ -161,6 +162,35 @@ TEST(PlanStudy, AModelFilesBytesAreItsTensors) {
   EXPECT_TRUE(study_of(request).plan.speed);
   request.bits = "2";
   EXPECT_NE(error_of(request).find("has its own"), std::string::npos);
+}
+
+// Two layers; the key that says which have the window is missing, as in the files of that architecture.
+TEST(PlanStudy, AModelFilesWindowIsWhereItsArchitectureHasIt) {
+  const auto bytes_of = [](const std::string& architecture) {
+    test::GgufBuilder builder;
+    const auto key = [&](const char* name) { return architecture + "." + name; };
+    builder.text("general.architecture", architecture);
+    builder.number(key("block_count"), 2U).number(key("expert_count"), 4U);
+    builder.number(key("expert_used_count"), 2U).number(key("embedding_length"), 32U);
+    builder.number(key("attention.head_count"), 4U).number(key("attention.sliding_window"), 128U);
+    for (const char* part : {"gate", "up", "down"}) {
+      for (const int block : {0, 1}) {
+        builder.tensor(fmt::format("blk.{}.ffn_{}_exps.weight", block, part), {32, 32, 4}, TensorType::q8_0);
+      }
+    }
+    const test::ModelDirectory directory;
+    Result<plan::ModelBytes> model = read_model_bytes(directory.write(builder.bytes()));
+    EXPECT_TRUE(model) << model.error().message;
+    return model.value_or(plan::ModelBytes{});
+  };
+  constexpr uint64_t kLayerBytes = 2 * 32 * 2;  // keys and values of a token, 16 bits each
+  const plan::ModelBytes alternating = bytes_of("gpt-oss");
+  EXPECT_EQ(alternating.window, 128U);
+  EXPECT_EQ(alternating.window_kv_per_token, kLayerBytes);
+  EXPECT_EQ(alternating.full_kv_per_token, kLayerBytes);
+  const plan::ModelBytes unknown = bytes_of("unheard-of");
+  EXPECT_EQ(unknown.window, 0U);
+  EXPECT_EQ(unknown.full_kv_per_token, 2 * kLayerBytes);
 }
 
 TEST(PlanStudy, ATracesLocalityAndTimesReplaceThePresets) {

@@ -21,11 +21,7 @@ namespace {
 
 using test::GgufBuilder;
 using test::ModelDirectory;
-
-std::string file_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
+using test::read_file;
 
 // A model of which only the names, shapes and values matter: F32, between -1 and 1.
 class SmallModel {
@@ -99,15 +95,15 @@ std::vector<float> tensor_floats(const std::string& file, const GgufTensor& tens
 TEST(QuantizeFile, WritesEveryTensorAtItsPlaceInItsType) {
   const ModelDirectory folder;
   const std::string from = folder.write(three_blocks().bytes());
-  const std::string to = folder.file("out.gguf");
+  const std::string to = folder / "out.gguf";
   const Result<QuantizedFile> made = quantize_to(from, to);
   ASSERT_TRUE(made) << made.error().message;
   const Result<Gguf> before = Gguf::open(from);
   const Result<Gguf> after = Gguf::open(to);
   ASSERT_TRUE(after) << after.error().message;
   ASSERT_EQ(after->tensors().size(), before->tensors().size());
-  const std::string bytes_before = file_text(from);
-  const std::string bytes_after = file_text(to);
+  const std::string bytes_before = read_file(from);
+  const std::string bytes_after = read_file(to);
   EXPECT_EQ(made->bytes, bytes_after.size());
   const std::map<TensorType, double> most = {{TensorType::f32, 0},
                                              {TensorType::q8_0, 0.006},
@@ -145,7 +141,7 @@ TEST(QuantizeFile, WritesEveryTensorAtItsPlaceInItsType) {
 TEST(QuantizeFile, CarriesKeysOverAndSaysWhatMostWeightsAre) {
   const ModelDirectory folder;
   const std::string from = folder.write(three_blocks().bytes());
-  const std::string to = folder.file("out.gguf");
+  const std::string to = folder / "out.gguf";
   ASSERT_TRUE(quantize_to(from, to));
   const Result<Gguf> after = Gguf::open(to);
   ASSERT_TRUE(after);
@@ -166,10 +162,10 @@ TEST(QuantizeFile, CarriesKeysOverAndSaysWhatMostWeightsAre) {
 TEST(QuantizeFile, GivesTheSameBytesWithAnyNumberOfThreads) {
   const ModelDirectory folder;
   const std::string from = folder.write(three_blocks().bytes());
-  const Result<QuantizedFile> one = quantize_to(from, folder.file("one"), 1);
-  const Result<QuantizedFile> three = quantize_to(from, folder.file("three"), 3);
+  const Result<QuantizedFile> one = quantize_to(from, folder / "one", 1);
+  const Result<QuantizedFile> three = quantize_to(from, folder / "three", 3);
   ASSERT_TRUE(one && three);
-  EXPECT_TRUE(file_text(folder.file("one")) == file_text(folder.file("three")));
+  EXPECT_TRUE(read_file(folder / "one") == read_file(folder / "three"));
   for (size_t i = 0; i < one->losses.size(); ++i) {
     EXPECT_EQ(one->losses[i].errors, three->losses[i].errors);
   }
@@ -189,10 +185,10 @@ TEST(QuantizeFile, JoinsASplitModel) {
     SmallModel alone;
     alone.add(names[i], {256, 3}, i + 1);
     ASSERT_TRUE(quantize_to(folder.write(alone.bytes(), fmt::format("alone-{}.gguf", i)),
-                            folder.file(fmt::format("{}", i))));
+                            folder / fmt::format("{}", i)));
   }
-  const std::string to = folder.file("out.gguf");
-  const Result<QuantizedFile> made = quantize_to(folder.file("in-00001-of-00003.gguf"), to);
+  const std::string to = folder / "out.gguf";
+  const Result<QuantizedFile> made = quantize_to(folder / "in-00001-of-00003.gguf", to);
   ASSERT_TRUE(made) << made.error().message;
   const Result<Gguf> after = Gguf::open(to);
   ASSERT_TRUE(after) << after.error().message;
@@ -202,11 +198,11 @@ TEST(QuantizeFile, JoinsASplitModel) {
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(after->tensors()[i].name, names[i]);
     EXPECT_EQ(after->tensors()[i].offset % 64, 0U);
-    const std::string one = folder.file(fmt::format("{}", i));
+    const std::string one = folder / fmt::format("{}", i);
     const Result<Gguf> alone = Gguf::open(one);
     ASSERT_TRUE(alone) << alone.error().message;
     const auto bytes_of = [](const std::string& path, const GgufTensor& tensor) {
-      return file_text(path).substr(tensor.offset, tensor.bytes);
+      return read_file(path).substr(tensor.offset, tensor.bytes);
     };
     EXPECT_TRUE(bytes_of(to, after->tensors()[i]) == bytes_of(one, alone->tensors()[0])) << names[i];
   }
@@ -220,7 +216,7 @@ TEST(QuantizeFile, NamesTheValueThatNoBlockHolds) {
   const size_t last = 96 * 8 * 12 * sizeof(float);
   const size_t at = model.data().size() - last - 512 * 2 * 12 * sizeof(float) + 12'287 * sizeof(float);
   std::memcpy(model.data().data() + at, &nan, sizeof nan);
-  const std::string to = folder.file("out.gguf");
+  const std::string to = folder / "out.gguf";
   const Result<QuantizedFile> made = quantize_to(folder.write(model.bytes()), to);
   ASSERT_FALSE(made);
   for (const char* mention : {"blk.2.ffn_up_exps.weight", "value 12287", "nan", "Q6_K"}) {

@@ -15,7 +15,7 @@
 namespace spillway {
 namespace {
 
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 constexpr uint64_t kSeed = 77;
 
@@ -28,7 +28,7 @@ class BackendContract : public ::testing::TestWithParam<std::string> {
       std::string bytes(sizes[i], '\0');
       content_.emplace_back(kSeed, i);
       content_[i].fill(0, std::as_writable_bytes(std::span(bytes)));
-      paths_.push_back(directory_.file("store" + std::to_string(i)));
+      paths_.push_back(directory_ / "store" + std::to_string(i));
       testing::write_file(paths_[i], bytes);
       sizes_.push_back(sizes[i]);
     }
@@ -95,7 +95,7 @@ class BackendContract : public ::testing::TestWithParam<std::string> {
 
   static constexpr uint64_t kMemory = 64 * kMiB;
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   std::vector<std::string> paths_;
   std::vector<uint64_t> sizes_;
   std::vector<GeneratedContent> content_;
@@ -232,7 +232,7 @@ TEST_P(BackendContract, names_the_file_that_is_not_there) {
   if (!backend_->caps().carries_bytes) {
     GTEST_SKIP() << "the null backend opens nothing";
   }
-  const std::vector<std::string> missing = {directory_.file("missing")};
+  const std::vector<std::string> missing = {directory_ / "missing"};
   const auto made = make_plugin(backends(), GetParam(), BackendEnv{.files = missing});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().message.find(missing[0]), std::string::npos) << made.error().message;

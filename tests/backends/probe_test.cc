@@ -9,11 +9,11 @@ namespace {
 
 using testing::filled;
 using testing::mentions;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 TEST(ProbeTest, measures_the_drive_and_says_how) {
-  const TestDirectory directory;
-  const std::vector<std::string> files = {directory.file("a"), directory.file("b")};
+  const TemporaryDirectory directory;
+  const std::vector<std::string> files = {directory / "a", directory / "b"};
   testing::write_file(files[0], filled(12 * kMiB));
   testing::write_file(files[1], filled(6 * kMiB + 1));
   Result<PageMemory> memory = PageMemory::allocate(32 * kMiB, std::nullopt);
@@ -26,8 +26,8 @@ TEST(ProbeTest, measures_the_drive_and_says_how) {
 }
 
 TEST(ProbeTest, refuses_a_store_that_is_too_small) {
-  const TestDirectory directory;
-  const std::vector<std::string> files = {directory.file("a")};
+  const TemporaryDirectory directory;
+  const std::vector<std::string> files = {directory / "a"};
   testing::write_file(files[0], "few bytes");
   Result<PageMemory> memory = PageMemory::allocate(2 * kMiB, std::nullopt);
   ASSERT_TRUE(memory);

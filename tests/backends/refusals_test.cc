@@ -9,11 +9,11 @@ namespace {
 
 using testing::filled;
 using testing::mentions;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 TEST(Refusals, a_registration_of_memory_that_is_refused_goes_on_without_and_says_so) {
-  const TestDirectory directory;
-  const std::vector<std::string> files = {directory.file("data")};
+  const TemporaryDirectory directory;
+  const std::vector<std::string> files = {directory / "data"};
   testing::write_file(files[0], filled(64 * kKiB));
   auto backend = make_plugin(backends(), "uring", BackendEnv{files});
   SKIP_IF_UNAVAILABLE(backend);
@@ -42,8 +42,8 @@ TEST(Refusals, options_that_make_no_sense_are_wrong_usage) {
 }
 
 TEST(Refusals, a_chunk_that_is_no_multiple_of_the_block_is_wrong_usage) {
-  const TestDirectory directory;
-  const std::vector<std::string> files = {directory.file("data")};
+  const TemporaryDirectory directory;
+  const std::vector<std::string> files = {directory / "data"};
   testing::write_file(files[0], "x");
   const auto made = make_plugin(backends(), "uring:chunk=1000", BackendEnv{files});
   ASSERT_FALSE(made);

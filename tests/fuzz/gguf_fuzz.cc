@@ -104,7 +104,7 @@ void check_experts(const Gguf& gguf, const std::vector<uint64_t>& sizes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const spillway::test::ModelDirectory directory;
   const std::vector<uint64_t> sizes = write_files({reinterpret_cast<const char*>(data), size}, directory);
-  const Result<Gguf> gguf = Gguf::open(directory.file(fmt::format("m-00001-of-{:05}.gguf", sizes.size())));
+  const Result<Gguf> gguf = Gguf::open(directory / fmt::format("m-00001-of-{:05}.gguf", sizes.size()));
   if (!gguf) {
     Expects(gguf.error().message.find("/m-0000") != std::string::npos);
     return 0;

@@ -12,11 +12,11 @@ namespace {
 
 using testing::filled;
 using testing::mentions;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 TEST(DeviceBytesTest, direct_reads_are_counted_by_the_kernel) {
-  const TestDirectory directory;
-  const std::vector<std::string> files = {directory.file("data")};
+  const TemporaryDirectory directory;
+  const std::vector<std::string> files = {directory / "data"};
   testing::write_file(files[0], filled(8 * kMiB));
   ASSERT_TRUE(drop_page_cache(files));
   auto backend = make_plugin(backends(), "pread:direct=1", BackendEnv{files});

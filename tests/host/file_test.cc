@@ -40,8 +40,8 @@ unsigned mode_of(const std::string& path) {
 }
 
 TEST(OutputFile, BeginsUnderANameThatNobodyHas) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   write_text(path + ".partial", "somebody's own");
   Result<OutputFile> one = OutputFile::create(path, kWhenDone, true);
   Result<OutputFile> other = OutputFile::create(path, kWhenDone, true);
@@ -59,8 +59,8 @@ TEST(OutputFile, BeginsUnderANameThatNobodyHas) {
 }
 
 TEST(OutputFile, ThatIsGivenUpLeavesTheOlderFileAlone) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   write_text(path, "precious");
   ASSERT_TRUE(OutputFile::create(path, kWhenDone, true)->write(std::string_view("half")));
   EXPECT_EQ(text_of(path), "precious");
@@ -68,36 +68,36 @@ TEST(OutputFile, ThatIsGivenUpLeavesTheOlderFileAlone) {
 }
 
 TEST(OutputFile, ReplacesWhatALinkLeadsToAndNotTheLink) {
-  const ScratchDirectory scratch;
-  fs::create_directory(scratch.file("there"));
-  const std::string target = scratch.file("there/t.bin");
-  fs::create_symlink("there/t.bin", scratch.file("near"));
-  fs::create_symlink(scratch.file("near"), scratch.file("far"));
+  const TemporaryDirectory scratch;
+  fs::create_directory(scratch / "there");
+  const std::string target = scratch / "there/t.bin";
+  fs::create_symlink("there/t.bin", scratch / "near");
+  fs::create_symlink(scratch / "near", scratch / "far");
   for (const auto place : {kWhenDone, kInPlace}) {
     write_text(target, "older");
-    ASSERT_TRUE(OutputFile::create(scratch.file("far"), kWhenDone, true));
+    ASSERT_TRUE(OutputFile::create(scratch / "far", kWhenDone, true));
     EXPECT_EQ(text_of(target), "older") << "nothing was written yet";
-    ASSERT_TRUE(replace(scratch.file("far"), "newer", place));
+    ASSERT_TRUE(replace(scratch / "far", "newer", place));
     EXPECT_EQ(text_of(target), "newer");
-    EXPECT_TRUE(fs::is_symlink(scratch.file("far")) && fs::is_symlink(scratch.file("near")));
+    EXPECT_TRUE(fs::is_symlink(scratch / "far") && fs::is_symlink(scratch / "near"));
   }
   fs::remove(target);
-  ASSERT_TRUE(OutputFile::create(scratch.file("far"), kWhenDone, true));
-  EXPECT_TRUE(fs::is_empty(scratch.file("there"))) << "a file was made behind a dangling link";
-  ASSERT_TRUE(replace(scratch.file("far"), "new"));
+  ASSERT_TRUE(OutputFile::create(scratch / "far", kWhenDone, true));
+  EXPECT_TRUE(fs::is_empty(scratch / "there")) << "a file was made behind a dangling link";
+  ASSERT_TRUE(replace(scratch / "far", "new"));
   EXPECT_EQ(text_of(target), "new");
 
-  EXPECT_FALSE(OutputFile::create(scratch.file("near"), kWhenDone, false))
+  EXPECT_FALSE(OutputFile::create(scratch / "near", kWhenDone, false))
       << "a dangling link counts as existing";
-  fs::create_symlink("round", scratch.file("round"));
-  const Result<OutputFile> round = OutputFile::create(scratch.file("round"), kWhenDone, true);
+  fs::create_symlink("round", scratch / "round");
+  const Result<OutputFile> round = OutputFile::create(scratch / "round", kWhenDone, true);
   ASSERT_FALSE(round);
-  EXPECT_NE(round.error().message.find(scratch.file("round")), std::string::npos) << round.error().message;
+  EXPECT_NE(round.error().message.find(scratch / "round"), std::string::npos) << round.error().message;
 }
 
 TEST(OutputFile, HasTheModeOfTheFileItReplaces) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   for (const auto place : {kWhenDone, kInPlace}) {
     write_text(path, "older");
     ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
@@ -106,14 +106,14 @@ TEST(OutputFile, HasTheModeOfTheFileItReplaces) {
     EXPECT_EQ(text_of(path), "newer");
   }
   const mode_t before = ::umask(027);
-  EXPECT_TRUE(replace(scratch.file("new"), "new"));
+  EXPECT_TRUE(replace(scratch / "new", "new"));
   ::umask(before);
-  EXPECT_EQ(mode_of(scratch.file("new")), 0640U);
+  EXPECT_EQ(mode_of(scratch / "new"), 0640U);
 }
 
 TEST(OutputFile, DoesNotReplaceAFileThatItsUserMayNotWrite) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   write_text(path, "precious");
   ASSERT_EQ(::chmod(path.c_str(), 0444), 0);
   ASSERT_EQ(::chmod(fs::path(path).parent_path().c_str(), 0777), 0);
@@ -126,7 +126,7 @@ TEST(OutputFile, DoesNotReplaceAFileThatItsUserMayNotWrite) {
     }
     const Result<void> replaced = replace(path, "newer");
     const bool refused = !replaced && replaced.error().message.find(path) != std::string::npos;
-    ::_exit(refused && replace(scratch.file("other"), "may be made") ? 0 : 1);
+    ::_exit(refused && replace(scratch / "other", "may be made") ? 0 : 1);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
@@ -138,13 +138,13 @@ TEST(OutputFile, DoesNotReplaceAFileThatItsUserMayNotWrite) {
 }
 
 TEST(OutputFile, GoesOnWhereADescriptorStands) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("log");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "log";
   const int open_file = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
   ASSERT_EQ(::write(open_file, "before ", 7), 7);
-  fs::create_symlink("/dev/fd/" + std::to_string(open_file), scratch.file("link"));
+  fs::create_symlink("/dev/fd/" + std::to_string(open_file), scratch / "link");
   ASSERT_TRUE(replace("/dev/fd/" + std::to_string(open_file), "between "));
-  ASSERT_TRUE(replace(scratch.file("link"), "and "));
+  ASSERT_TRUE(replace(scratch / "link", "and "));
   ASSERT_EQ(::write(open_file, "after", 5), 5);
   ::close(open_file);
   EXPECT_EQ(text_of(path), "before between and after");
@@ -152,8 +152,8 @@ TEST(OutputFile, GoesOnWhereADescriptorStands) {
 }
 
 TEST(OutputFile, DoesNotRemoveAFileThatTookThePlaceOfItsOwn) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   {
     const Result<OutputFile> recording = OutputFile::create(path, kInPlace, false);
     ASSERT_TRUE(recording);
@@ -163,27 +163,27 @@ TEST(OutputFile, DoesNotRemoveAFileThatTookThePlaceOfItsOwn) {
 }
 
 TEST(SameFile, IsToldByTheFileAndNotByTheName) {
-  const ScratchDirectory scratch;
-  write_text(scratch.file("a"), "a");
-  write_text(scratch.file("b"), "a");
-  fs::create_symlink("a", scratch.file("soft"));
-  fs::create_hard_link(scratch.file("a"), scratch.file("hard"));
-  EXPECT_TRUE(same_file(scratch.file("a"), scratch.file("soft")));
-  EXPECT_TRUE(same_file(scratch.file("a"), scratch.file("hard")));
-  EXPECT_FALSE(same_file(scratch.file("a"), scratch.file("b")));
-  EXPECT_FALSE(same_file(scratch.file("a"), scratch.file("missing")));
+  const TemporaryDirectory scratch;
+  write_text(scratch / "a", "a");
+  write_text(scratch / "b", "a");
+  fs::create_symlink("a", scratch / "soft");
+  fs::create_hard_link(scratch / "a", scratch / "hard");
+  EXPECT_TRUE(same_file(scratch / "a", scratch / "soft"));
+  EXPECT_TRUE(same_file(scratch / "a", scratch / "hard"));
+  EXPECT_FALSE(same_file(scratch / "a", scratch / "b"));
+  EXPECT_FALSE(same_file(scratch / "a", scratch / "missing"));
   // Two outputs with the same name would be one file once both exist.
-  EXPECT_TRUE(same_file(scratch.file("missing"), scratch.file("missing")));
-  fs::create_directory(scratch.file("there"));
-  EXPECT_TRUE(same_file(scratch.file("missing"), scratch.file("there/../missing")));
-  fs::create_directory_symlink(scratch.file("there"), scratch.file("way"));
-  EXPECT_TRUE(same_file(scratch.file("there/missing"), scratch.file("way/missing")));
-  EXPECT_FALSE(same_file(scratch.file("missing"), scratch.file("way/missing")));
-  fs::create_symlink("nowhere", scratch.file("dangling"));
-  EXPECT_TRUE(same_file(scratch.file("dangling"), scratch.file("nowhere")));
-  fs::create_symlink("round", scratch.file("round"));
-  fs::create_symlink("again", scratch.file("again"));
-  EXPECT_FALSE(same_file(scratch.file("round"), scratch.file("again")));
+  EXPECT_TRUE(same_file(scratch / "missing", scratch / "missing"));
+  fs::create_directory(scratch / "there");
+  EXPECT_TRUE(same_file(scratch / "missing", scratch / "there/../missing"));
+  fs::create_directory_symlink(scratch / "there", scratch / "way");
+  EXPECT_TRUE(same_file(scratch / "there/missing", scratch / "way/missing"));
+  EXPECT_FALSE(same_file(scratch / "missing", scratch / "way/missing"));
+  fs::create_symlink("nowhere", scratch / "dangling");
+  EXPECT_TRUE(same_file(scratch / "dangling", scratch / "nowhere"));
+  fs::create_symlink("round", scratch / "round");
+  fs::create_symlink("again", scratch / "again");
+  EXPECT_FALSE(same_file(scratch / "round", scratch / "again"));
   EXPECT_FALSE(same_file("", ""));
 }
 

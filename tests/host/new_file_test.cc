@@ -39,7 +39,7 @@ void PrintTo(const Where& where, std::ostream* out) {
 // A kind of file system, on tmpfs and on the one that temporary files are on.
 class WritingOn : public ::testing::TestWithParam<Where> {
  protected:
-  WritingOn() : path_(directory_.file("t.bin")) {}
+  WritingOn() : path_(directory_ / "t.bin") {}
 
   // What `work` in a process of its own exits with.
   int in_a_process(const std::function<int()>& work) {
@@ -65,7 +65,7 @@ class WritingOn : public ::testing::TestWithParam<Where> {
     ASSERT_EQ(waitpid(child, nullptr, 0), child);
   }
 
-  TestDirectory directory_{GetParam().in_memory ? memory_directory() : fs::temp_directory_path().string()};
+  TemporaryDirectory directory_{GetParam().in_memory ? memory_directory() : fs::temp_directory_path().string()};
   const std::string path_;
 
  private:
@@ -88,8 +88,8 @@ OutputFile begun(const std::string& path, OutputFile::Place place, bool replace)
 }
 
 TEST_P(WritingOn, AKilledMakerLeavesNothingThatTheNextDoesNotRemove) {
-  write_file(directory_.file("t.bin.partial-12"), "somebody's own");
-  write_file(directory_.file("other.partial-1-2"), "somebody else's");
+  write_file(directory_ / "t.bin.partial-12", "somebody's own");
+  write_file(directory_ / "other.partial-1-2", "somebody else's");
   std::optional<OutputFile> held;
   killed_after([&] { return held.emplace(begun(path_, kConversion, true)), 0; });
   EXPECT_FALSE(fs::exists(path_));
@@ -122,7 +122,7 @@ TEST_P(WritingOn, AFileThatAppearsMeanwhileIsNotReplaced) {
 }
 
 TEST_P(WritingOn, ALinkThatAppearsMeanwhileIsNotFollowed) {
-  const std::string precious = directory_.file("precious");
+  const std::string precious = directory_ / "precious";
   write_file(precious, "precious");
   const int status = in_a_process([&] {
     OutputFile file = begun(path_, kConversion, false);
@@ -183,19 +183,19 @@ INSTANTIATE_TEST_SUITE_P(EveryKind, WritingOn,
 // The check of every test above: these file systems can do all of it.
 TEST(NewFile, HasNoNameBeforeItIsWhole) {
   for (const std::string& parent : {memory_directory(), fs::temp_directory_path().string()}) {
-    const TestDirectory directory(parent);
+    const TemporaryDirectory directory(parent);
     if (open_unnamed(directory.path(), 0600).get() < 0) {
       GTEST_SKIP() << parent << " is on a file system without unnamed files";
     }
-    const Result<OutputFile> file = OutputFile::create(directory.file("new"), kConversion, false);
+    const Result<OutputFile> file = OutputFile::create(directory / "new", kConversion, false);
     ASSERT_TRUE(file);
     EXPECT_EQ(directory.entries(), 0U);
   }
 }
 
 TEST(NewFile, TakesTheRoomItNeedsOrSaysThatThereIsNone) {
-  const TestDirectory directory;
-  Result<FilePlace> place = find_place(directory.file("new"), false);
+  const TemporaryDirectory directory;
+  Result<FilePlace> place = find_place(directory / "new", false);
   ASSERT_TRUE(place);
   Result<NewFile> file = NewFile::create(*place, false);
   ASSERT_TRUE(file);
@@ -210,8 +210,8 @@ TEST(NewFile, TakesTheRoomItNeedsOrSaysThatThereIsNone) {
 }
 
 TEST(NewFile, ANameThatCannotBeGivenIsRefusedAtOnce) {
-  const TestDirectory directory;
-  for (const std::string& path : {directory.file(std::string(300, 'x')), directory.file("no/such"),
+  const TemporaryDirectory directory;
+  for (const std::string& path : {directory / std::string(300, 'x'), directory / "no/such",
                                   directory.path(), directory.path() + "/", std::string()}) {
     const Result<OutputFile> file = OutputFile::create(path, kConversion, true);
     ASSERT_FALSE(file) << path;
@@ -220,9 +220,9 @@ TEST(NewFile, ANameThatCannotBeGivenIsRefusedAtOnce) {
 }
 
 TEST(NewFile, ALinkOfAStrangerInASharedFolderIsNotFollowed) {
-  const TestDirectory directory;
-  const std::string link = directory.file("link");
-  const std::string target = directory.file("target");
+  const TemporaryDirectory directory;
+  const std::string link = directory / "link";
+  const std::string target = directory / "target";
   fs::create_symlink("target", link);
   ASSERT_EQ(::chmod(directory.path().c_str(), 01777), 0);
   ASSERT_TRUE(OutputFile::create(link, kConversion, true)) << "it is the user's own";
@@ -244,7 +244,7 @@ TEST(NewFile, ALinkOfAStrangerInASharedFolderIsNotFollowed) {
 }
 
 TEST(ClaimName, KeepsEverybodyElseAwayFromThatNameAlone) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   for (const std::string& parent : {directory.path(), memory_directory()}) {
     const std::string path = parent + "/spillway-claimed";
     std::optional<FileHandle> claim = claim_name(path);

@@ -8,11 +8,11 @@ namespace {
 
 using testing::filled;
 using testing::mentions;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 TEST(PageCacheTest, a_file_is_warm_when_read_and_cold_when_dropped) {
-  const TestDirectory directory;
-  const std::string path = directory.file("data");
+  const TemporaryDirectory directory;
+  const std::string path = directory / "data";
   testing::write_file(path, filled(4 * kMiB));
   ASSERT_TRUE(drop_page_cache(std::vector{path}));
   const Result<uint64_t> cold = cached_bytes(path);

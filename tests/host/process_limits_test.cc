@@ -19,11 +19,11 @@ namespace {
 using testing::filled;
 using testing::memory_directory;
 using testing::mentions;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 TEST(ProcessLimitsTest, holds_the_page_cache_down_and_goes_away) {
-  const TestDirectory directory;
-  const std::string path = directory.file("data");
+  const TemporaryDirectory directory;
+  const std::string path = directory / "data";
   testing::write_file(path, filled(96 * kMiB));
   ASSERT_TRUE(drop_page_cache(std::vector{path}));
   const std::string home = read_text("/proc/self/cgroup").value_or("");
@@ -67,8 +67,8 @@ std::chrono::nanoseconds time_to_read(const std::string& path, uint64_t bytes) {
 }
 
 TEST(ProcessLimitsTest, slows_a_drive_down_beside_a_memory_limit_and_goes_away) {
-  const TestDirectory directory;
-  const std::string path = directory.file("data");
+  const TemporaryDirectory directory;
+  const std::string path = directory / "data";
   constexpr uint64_t kBytes = 64 * kMiB;
   std::vector<std::string> cages;
   testing::write_file(path, filled(kBytes));
@@ -105,8 +105,8 @@ TEST(ProcessLimitsTest, refuses_a_rate_where_no_drive_is_below) {
   if (::access("/dev/shm", W_OK) != 0) {
     GTEST_SKIP() << "no tmpfs at /dev/shm";
   }
-  const TestDirectory directory(memory_directory());
-  const std::string path = directory.file("data");
+  const TemporaryDirectory directory(memory_directory());
+  const std::string path = directory / "data";
   testing::write_file(path, filled(4096));
   const auto limit = limit_process({.read_bytes_per_s = kMiB, .files = {path}});
   ASSERT_FALSE(limit);

@@ -1,20 +1,16 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "core/tensor_type.h"
 #include "core/units.h"
 #include "model/gguf/gguf_metadata.h"
-#include "model/tensor_type.h"
+#include "tests/support/files.h"
 
 namespace spillway::test {
 
@@ -184,27 +180,16 @@ inline std::string split_part(uint16_t number, std::string_view tensor) {
   return builder.bytes();
 }
 
-// A directory, in memory if possible, that is removed after the test.
-class ModelDirectory {
+// A directory for model files, in memory if possible.
+class ModelDirectory : public TemporaryDirectory {
  public:
-  ModelDirectory() {
-    const bool memory = ::access("/dev/shm", W_OK) == 0;
-    std::string name =
-        (memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/spillway-test-XXXXXX";
-    path_ = ::mkdtemp(name.data()) != nullptr ? name : "";
-  }
-  ModelDirectory(const ModelDirectory&) = delete;
-  ModelDirectory& operator=(const ModelDirectory&) = delete;
-  ~ModelDirectory() { std::filesystem::remove_all(path_); }
+  ModelDirectory() : TemporaryDirectory(memory_directory()) {}
 
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  // Makes a file of these bytes and returns its path.
   std::string write(std::string_view bytes, const std::string& name = "model.gguf") const {
-    std::ofstream(file(name), std::ios::binary) << bytes;
-    return file(name);
+    write_file(*this / name, bytes);
+    return *this / name;
   }
-
- private:
-  std::string path_;
 };
 
 }  // namespace spillway::test

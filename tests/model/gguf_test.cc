@@ -292,9 +292,9 @@ TEST_F(GgufDamage, OfTypesIsRefused) {
 }
 
 TEST_F(GgufDamage, OfAFileThatIsNoneIsNamed) {
-  EXPECT_TRUE(mentions(error_of(Gguf::open(directory_.file("none.gguf"))), "none.gguf: No such file"));
+  EXPECT_TRUE(mentions(error_of(Gguf::open(directory_ / "none.gguf")), "none.gguf: No such file"));
   EXPECT_TRUE(mentions(error_of(Gguf::open("/dev/null")), "/dev/null is not a regular file"));
-  EXPECT_TRUE(mentions(error_of(Gguf::open(directory_.file(""))), "not a regular file"));
+  EXPECT_TRUE(mentions(error_of(Gguf::open(directory_ / "")), "not a regular file"));
   EXPECT_TRUE(mentions(refusal_with_offset(""), "offset 0: the file ends within the magic"));
 }
 
@@ -320,7 +320,7 @@ TEST_F(GgufSplit, ModelsAreReadFromAllTheirFiles) {
   const std::string last = directory_.write(split_part(2, "c"), "m-00003-of-00003.gguf");
   const Result<Gguf> gguf = Gguf::open(first);
   ASSERT_TRUE(gguf) << gguf.error().message;
-  EXPECT_EQ(gguf->files(), (std::vector<std::string>{first, directory_.file("m-00002-of-00003.gguf"), last}));
+  EXPECT_EQ(gguf->files(), (std::vector<std::string>{first, directory_ / "m-00002-of-00003.gguf", last}));
   ASSERT_EQ(gguf->tensors().size(), 3U);
   EXPECT_EQ(gguf->find("c")->file, 2U);
   EXPECT_EQ(*gguf->metadata().integer<uint32_t>("split.no"), 0U);
@@ -349,7 +349,7 @@ TEST_F(GgufSplit, ModelsWhoseFilesDoNotBelongTogetherAreRefused) {
 // Waiting for the other end of the pipe would never end.
 TEST_F(GgufSplit, ModelsOfWhichAPartIsAPipeAreRefused) {
   const std::string first = directory_.write(split_part(0, "a"), "m-00001-of-00003.gguf");
-  const std::string second = directory_.file("m-00002-of-00003.gguf");
+  const std::string second = directory_ / "m-00002-of-00003.gguf";
   ASSERT_EQ(::mkfifo(second.c_str(), 0600), 0);
   ::alarm(20);
   const std::string refused = error_of(Gguf::open(first));

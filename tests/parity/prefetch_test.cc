@@ -9,6 +9,7 @@
 #include "stores/unmade_store.h"
 #include "tests/support/fakes.h"
 #include "tests/support/make_plugin.h"
+#include "tests/support/step_list.h"
 
 namespace spillway {
 namespace {
@@ -42,13 +43,13 @@ class PrefetchInVirtualTime : public testing::Test {
                    const std::string& device = "linear:bandwidth=3.5GB/s,latency=80us") {
     Metrics metrics;
     VirtualClock clock;
-    fake::ListSource steps(shape_, steps_);
+    test::StepList steps(shape_, steps_);
     ThinkingSource source(steps, clock, thought);
     const PolicyEnv env{&source.info(), kCapacity, 1};
     const std::unique_ptr<EvictionPolicy> policy = std::move(*make_plugin(eviction_policies(), "lru", env));
     fake::NoPrefetch none;
-    fake::Oracle oracle(steps_, shape_, accuracy, 1);
-    Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
+    fake::NextStepPrefetch hints(steps_, shape_, accuracy, 1);
+    Prefetcher& prefetcher = accuracy < 0 ? static_cast<Prefetcher&>(none) : hints;
     const UnmadeStore store = imagined_store(shape_);
     SimulatedBackend backend(std::move(*make_plugin(device_models(), device, {1})), clock, {});
     Pager pager(shape_, {.capacity_bytes = kCapacity}, *policy, metrics);

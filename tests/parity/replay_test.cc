@@ -10,6 +10,7 @@
 #include "tests/support/fakes.h"
 #include "tests/support/make_plugin.h"
 #include "tests/support/recorded.h"
+#include "tests/support/step_list.h"
 #include "traces/import/import.h"
 
 // The replays of sim/curve and the pager are two implementations of one semantics: the same steps, policy and
@@ -31,7 +32,7 @@ void PrintTo(const Counts& counts, std::ostream* out) {
 
 Counts by_pager(const ModelGeometry& shape, const std::vector<Step>& steps, const std::string& policy,
                 uint64_t capacity) {
-  fake::ListSource source(shape, steps);
+  test::StepList source(shape, steps);
   SourceInfo info = source.info();
   info.has_next_use = true;
   const PolicyEnv env{&info, capacity, 1};
@@ -70,7 +71,7 @@ Counts by_replay(const AccessStream& stream, const std::string& policy, CacheSem
 }
 
 std::vector<Step> as_requests(const ModelGeometry& shape, const std::vector<Step>& steps) {
-  fake::ListSource source(shape, steps);
+  test::StepList source(shape, steps);
   RequestSource requests(source);
   std::vector<Step> singles;
   Step step;
@@ -82,7 +83,7 @@ std::vector<Step> as_requests(const ModelGeometry& shape, const std::vector<Step
 
 void expect_parity(const ModelGeometry& shape, std::vector<Step> steps,
                    const std::vector<uint64_t>& capacities) {
-  fake::ListSource source(shape, steps);
+  test::StepList source(shape, steps);
   const Result<AccessStream> stream = AccessStream::load(source);
   ASSERT_TRUE(stream);
   std::vector<Step> requests = as_requests(shape, steps);
@@ -174,7 +175,9 @@ void expect_parity_on(const std::string& name) {
     steps.back().index = steps.size() - 1;
     return {};
   };
-  const Result<void> imported = bigmoe_importer().import_file(path, {}, {begin, append});
+  const Result<const Importer*> importer = find_importer("bigmoe", path);
+  ASSERT_TRUE(importer) << importer.error().message;
+  const Result<void> imported = (*importer)->import_file(path, {}, {begin, append});
   ASSERT_TRUE(imported) << imported.error().message;
   ASSERT_GT(steps.size(), 3000U);
   std::vector<uint64_t> capacities;

@@ -3,49 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "core/rng.h"
 #include "policies/list.h"
+#include "tests/support/fakes.h"
+#include "tests/support/family_files.h"
 #include "tests/support/make_plugin.h"
+#include "tests/support/step_list.h"
 
 // The helpers that the tests of policies share: a model whose experts have one byte each, streams of steps,
 // and the smallest cache that asks a policy for its victims.
 namespace spillway {
 
-// A vector of steps that can be read as a source.
-class StepList final : public StepSeries {
- public:
-  StepList() = default;
-  StepList(SourceInfo info, std::vector<Step> steps) : info_(std::move(info)), steps_(std::move(steps)) {}
-
-  std::unique_ptr<StepSource> cursor() const override { return std::make_unique<Cursor>(*this); }
-
- private:
-  class Cursor final : public StepSource {
-   public:
-    explicit Cursor(const StepList& list) : list_(list) {}
-    const SourceInfo& info() const override { return list_.info_; }
-    Result<bool> next(Step& step) override {
-      if (at_ == list_.steps_.size()) {
-        return false;
-      }
-      step = list_.steps_[at_++];
-      return true;
-    }
-
-   private:
-    const StepList& list_;
-    size_t at_ = 0;
-  };
-
-  SourceInfo info_;
-  std::vector<Step> steps_;
-};
+using test::expect_a_file_for_each;
+using test::StepList;
 
 // The access by which a policy is told of an expert that a hint brings in during `step`.
 inline Access prefetch_of(ExpertId id, uint64_t step) {
@@ -110,18 +84,6 @@ inline std::string test_name(const testing::TestParamInfo<std::string>& paramete
   return name;
 }
 
-// An unlisted file is as wrong as a name that is listed twice.
-inline void expect_a_file_for_each(const std::vector<std::string>& listed, const std::string& folder) {
-  std::set<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(SPILLWAY_SOURCE_DIR "/" + folder)) {
-    std::string stem = entry.path().stem();
-    std::replace(stem.begin(), stem.end(), '_', '-');
-    files.insert(stem);
-  }
-  EXPECT_EQ(std::set(listed.begin(), listed.end()), files);
-  EXPECT_EQ(listed.size(), files.size());
-}
-
 // Writes the next uses into `steps`, from the last step to the first.
 inline void annotate_next_use(const ModelGeometry& geometry, std::vector<Step>& steps) {
   std::vector<uint64_t> next(geometry.expert_count(), kNeverUsedAgain);
@@ -138,19 +100,20 @@ inline void annotate_next_use(const ModelGeometry& geometry, std::vector<Step>& 
 
 // Makes one token after another through all layers, each with top_k distinct experts, low numbers more often.
 inline std::vector<Step> random_steps(const Lab& lab, size_t count, Rng& rng) {
-  std::vector<Step> steps;
   const ModelGeometry& geometry = lab.geometry();
-  while (steps.size() < count) {
-    std::vector<uint32_t> experts;
+  const auto tokens = uint32_t((count + geometry.layers - 1) / geometry.layers);
+  std::vector<Step> steps = fake::make_steps(geometry, 0, tokens, [&](uint32_t) {
+    std::vector<uint16_t> experts;
     while (experts.size() < geometry.top_k) {
       const uint64_t bound = 1 + rng.below(geometry.experts_per_layer);
-      const uint32_t expert = uint32_t(rng.below(bound));
+      const auto expert = uint16_t(rng.below(bound));
       if (std::find(experts.begin(), experts.end(), expert) == experts.end()) {
         experts.push_back(expert);
       }
     }
-    steps.push_back(lab.step(steps.size(), experts));
-  }
+    return experts;
+  });
+  steps.resize(count);
   annotate_next_use(geometry, steps);
   return steps;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fakes.h"
+#include "tests/support/step_list.h"
 
 namespace spillway {
 namespace {
@@ -12,7 +13,7 @@ TEST(PacedCompute, LeavesTheDriveOneExpertAndTheNextLayersAttentionBetweenReads)
   const std::vector<Step> steps = fake::random_steps(shape, 0, 3, 0.5, 1);
   ASSERT_EQ(steps.front().experts.size(), 4U);
   const auto pause = [&](const char* compute) {
-    fake::ListSource source(shape, steps);
+    test::StepList source(shape, steps);
     return between_reads(*parse_compute(compute), source);
   };
   EXPECT_EQ(*pause("0.5ms+1ms"), std::chrono::microseconds(750));

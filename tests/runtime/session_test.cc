@@ -6,6 +6,7 @@
 #include "runtime/cache_run.h"
 #include "runtime/metrics.h"
 #include "tests/support/fakes.h"
+#include "tests/support/step_list.h"
 
 namespace spillway {
 namespace {
@@ -43,14 +44,14 @@ struct Outcome {
 Outcome run_session(const Rig& rig) {
   Outcome outcome;
   Observers observers(outcome.metrics, outcome.digest, {&outcome.log});
-  fake::ListSource source(rig.shape, rig.steps);
+  test::StepList source(rig.shape, rig.steps);
   fake::PatternStore store(rig.shape, rig.ranges, 2);
   fake::FaultBackend backend(rig.faults, rig.depth, rig.alignment, rig.seed);
   fake::SlowLru policy;
   fake::TickClock clock;
   fake::CheckingCompute compute(store, Nanoseconds(20'000));
   fake::NoPrefetch none;
-  fake::Oracle oracle(rig.steps, rig.shape, rig.prefetch_accuracy, rig.seed);
+  fake::NextStepPrefetch hints(rig.steps, rig.shape, rig.prefetch_accuracy, rig.seed);
   Pager pager(rig.shape, {.capacity_bytes = rig.capacity}, policy, observers);
   pager.keep_log(outcome.told);
   const uint64_t granule = std::max(rig.alignment, rig.granule);
@@ -59,7 +60,7 @@ Outcome run_session(const Rig& rig) {
   EXPECT_TRUE(backend.attach(memory));
   Loader loader(rig.shape, store, backend, &arena, pager, clock, observers,
                 {.verify = rig.verify, .prefetch_piece_bytes = 128});
-  Prefetcher& prefetcher = rig.prefetch_accuracy < 0 ? static_cast<Prefetcher&>(none) : oracle;
+  Prefetcher& prefetcher = rig.prefetch_accuracy < 0 ? static_cast<Prefetcher&>(none) : hints;
   Session session({source, prefetcher, pager, loader, compute, clock, observers});
   outcome.run = session.run([] { return false; });
   outcome.counts = loader.counts();
@@ -137,7 +138,7 @@ TEST(Session, MovesExpertsTogetherWhileTheDriveReadsRatherThanBeforeARead) {
 TEST(Session, DecidesTheSameWithoutPrefetchWhateverTheDriveDoes) {
   Rig rig;
   rig.steps = fake::random_steps(rig.shape, 4, 80, 0.4, 7);
-  fake::ListSource source(rig.shape, rig.steps);
+  test::StepList source(rig.shape, rig.steps);
   fake::SlowLru policy;
   const Result<CacheRun> instant = run_cache(source, policy, rig.capacity);
   ASSERT_TRUE(instant);
@@ -230,7 +231,7 @@ TEST(Session, CountsEachPrefetchOnceAsUsefulLateOrWasted) {
 TEST(Session, StopsBetweenStepsAndReportsThePassesItRanWhole) {
   Rig rig;
   rig.steps = fake::random_steps(rig.shape, 0, 20, 0.5, 2);
-  fake::ListSource source(rig.shape, rig.steps);
+  test::StepList source(rig.shape, rig.steps);
   fake::PatternStore store(rig.shape, 1, 1);
   fake::FaultBackend backend({}, 4, 1, 1);
   fake::SlowLru policy;

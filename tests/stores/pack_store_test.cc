@@ -19,7 +19,7 @@ using testing::geometry;
 using testing::memory_directory;
 using testing::mentions;
 using testing::read_file;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 using testing::write_file;
 
 constexpr auto kGoOn = [](uint64_t, uint64_t) { return true; };
@@ -31,7 +31,7 @@ class PackStore : public ::testing::Test {
   PackStore() {
     write_file(tables_.files[0], testing::filled(300'000));
     write_file(tables_.files[1], testing::filled(90'001).substr(1));
-    plan_.path = directory_.file("model.store");
+    plan_.path = directory_ / "model.store";
     plan_.tables = tables_;
     plan_.content.layout = "id";
     plan_.content.parts = {
@@ -64,8 +64,8 @@ class PackStore : public ::testing::Test {
     return opened ? "opened" : opened.error().message;
   }
 
-  TestDirectory directory_;
-  ExpertTables tables_{{directory_.file("a.gguf"), directory_.file("b.gguf")},
+  TemporaryDirectory directory_;
+  ExpertTables tables_{{directory_ / "a.gguf", directory_ / "b.gguf"},
                        kExperts,
                        {{{0, 100, 10'000}, {0, 60'000, 10'000}, {0, 120'003, 12'345}},
                         {{1, 32, 7'000}, {0, 200'000, 999}},
@@ -164,8 +164,8 @@ TEST_F(PackStore, AHeaderComesBackAsItWasWritten) {
 TEST_F(PackStore, AFileCutOffAnywhereIsRefusedByName) {
   ASSERT_NE(packed(), nullptr);
   const std::string whole = read_file(plan_.path);
-  const TestDirectory memory(memory_directory());
-  const std::string cut = memory.file("cut");
+  const TemporaryDirectory memory(memory_directory());
+  const std::string cut = memory / "cut";
   const auto file = InputFile::open(plan_.path);
   const size_t header = write_packed_header(*read_packed_header(*file))->size();
   for (size_t length = 0; length < header + 100; ++length) {
@@ -210,7 +210,7 @@ TEST_F(PackStore, AHeaderThatContradictsItselfIsRefused) {
   const auto file = InputFile::open(plan_.path);
   const PackedHeader good = *read_packed_header(*file);
   const auto refuse = [&](const PackedHeader& lie) {
-    const std::string path = directory_.file("lie");
+    const std::string path = directory_ / "lie";
     write_file(path, *write_packed_header(lie));
     const auto opened = InputFile::open(path);
     const auto read = read_packed_header(*opened);
@@ -307,11 +307,11 @@ TEST_F(PackStore, AModelThatEndsTooEarlyIsNamedWithTheOffset) {
 }
 
 TEST_F(PackStore, AFullDiskIsSeenBeforeAnythingIsWritten) {
-  const TestDirectory small;
+  const TemporaryDirectory small;
   if (::mount("tmpfs", small.path().c_str(), "tmpfs", 0, "size=8m") != 0) {
     GTEST_SKIP() << "this user may not mount the small tmpfs that the test fills: " << error_text(errno);
   }
-  plan_.path = small.file("model.store");
+  plan_.path = small / "model.store";
   bool reported = false;
   const auto refused = pack_store(plan_, [&](uint64_t, uint64_t) { return reported = true; });
   const size_t left = small.entries();
@@ -350,21 +350,21 @@ TEST(PackedFormat, ScratchStoresOfBeforeAreStillTheSame) {
   header.expert_bytes = {8192, 8192};
   header.seed = 1;
   EXPECT_EQ(*write_packed_header(header), before);
-  const TestDirectory directory;
-  write_file(directory.file("old"), before);
-  const auto file = InputFile::open(directory.file("old"));
+  const TemporaryDirectory directory;
+  write_file(directory / "old", before);
+  const auto file = InputFile::open(directory / "old");
   const auto read = read_packed_header(*file);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, header);
-  const auto origin = packed_origin(directory.file("old"));
+  const auto origin = packed_origin(directory / "old");
   ASSERT_TRUE(origin) << origin.error().message;
   EXPECT_FALSE(*origin) << "its content was not packed from any model";
 }
 
 TEST(PackedFormat, TheOriginOfWhatIsNoStoreIsAnError) {
-  const TestDirectory directory;
-  write_file(directory.file("text"), std::string(100, 'x'));
-  for (const std::string& path : {directory.file("text"), directory.file("missing"), directory.path()}) {
+  const TemporaryDirectory directory;
+  write_file(directory / "text", std::string(100, 'x'));
+  for (const std::string& path : {directory / "text", directory / "missing", directory.path()}) {
     const auto origin = packed_origin(path);
     ASSERT_FALSE(origin);
     EXPECT_TRUE(mentions(origin.error().message, path)) << origin.error().message;
@@ -374,18 +374,18 @@ TEST(PackedFormat, TheOriginOfWhatIsNoStoreIsAnError) {
 class ModelFingerprint : public ::testing::Test {
  protected:
   uint64_t of(const std::string& bytes, const std::string& name = "m.gguf", uint64_t head = 5'000) {
-    write_file(directory_.file(name), bytes);
-    return model_fingerprint(std::array{ModelFile{directory_.file(name), head}})->fingerprint;
+    write_file(directory_ / name, bytes);
+    return model_fingerprint(std::array{ModelFile{directory_ / name, head}})->fingerprint;
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   std::string bytes_ = testing::filled(1'000'000);
 };
 
 TEST_F(ModelFingerprint, IsOfTheContentAndNotOfTheName) {
   EXPECT_EQ(of(bytes_), of(bytes_, "other.gguf"));
   EXPECT_NE(of(bytes_), of(bytes_ + "x"));
-  const auto file = directory_.file("m.gguf");
+  const auto file = directory_ / "m.gguf";
   const auto twice = model_fingerprint(std::array{ModelFile{file, 5'000}, ModelFile{file, 5'000}});
   EXPECT_NE(twice->fingerprint, of(bytes_));
   EXPECT_EQ(twice->files.size(), 2U);
@@ -408,7 +408,7 @@ TEST_F(ModelFingerprint, SeesEveryByteOfTheHeadAndOtherWeightsBehindIt) {
 TEST_F(ModelFingerprint, IsHadOfSmallFilesAndFailsOnMissingOnes) {
   EXPECT_NE(of(""), of("a"));
   EXPECT_NE(of(bytes_.substr(0, 5'100)), of(bytes_.substr(0, 5'099)));
-  const auto missing = model_fingerprint(std::array{ModelFile{directory_.file("none"), 1}});
+  const auto missing = model_fingerprint(std::array{ModelFile{directory_ / "none", 1}});
   ASSERT_FALSE(missing);
   EXPECT_TRUE(mentions(missing.error().message, "none"));
 }

@@ -20,7 +20,7 @@ namespace {
 using testing::geometry;
 using testing::memory_directory;
 using testing::mentions;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 constexpr auto kKeepMaking = [](uint64_t, uint64_t) { return true; };
 
@@ -49,7 +49,7 @@ class ScratchStore : public ::testing::TestWithParam<ScratchCase> {
     return paths.value_or(std::vector<std::string>{});
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   ScratchOptions options_;
   ModelGeometry geometry_ = geometry(3, 5, GetParam().expert_bytes);
 };
@@ -119,7 +119,7 @@ class OneStore : public ::testing::Test {
     return opened ? "" : opened.error().message;
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   ScratchOptions options_;
   ModelGeometry geometry_ = geometry(2, 4, 65'536);
   std::vector<std::string> paths_;
@@ -171,8 +171,8 @@ TEST_F(OneStore, a_store_of_another_shape_is_refused_showing_both) {
 
 TEST_F(OneStore, a_header_cut_off_anywhere_is_refused) {
   const std::string whole = testing::read_file(paths_[0]);
-  const TestDirectory memory(memory_directory());
-  const std::string path = memory.file("cut");
+  const TemporaryDirectory memory(memory_directory());
+  const std::string path = memory / "cut";
   for (size_t length = 0; length < 600; ++length) {
     testing::write_file(path, whole.substr(0, length));
     EXPECT_TRUE(mentions(refusal({path}, geometry_), path));
@@ -181,8 +181,8 @@ TEST_F(OneStore, a_header_cut_off_anywhere_is_refused) {
 
 TEST_F(OneStore, a_flipped_bit_anywhere_in_the_header_is_refused) {
   const std::string whole = testing::read_file(paths_[0]).substr(0, 600);
-  const TestDirectory memory(memory_directory());
-  const std::string path = memory.file("flipped");
+  const TemporaryDirectory memory(memory_directory());
+  const std::string path = memory / "flipped";
   const auto file = InputFile::open(paths_[0]);
   const size_t header = write_packed_header(*read_packed_header(*file))->size();
   for (size_t bit = 0; bit < header * 8; bit += 3) {
@@ -194,10 +194,10 @@ TEST_F(OneStore, a_flipped_bit_anywhere_in_the_header_is_refused) {
 }
 
 TEST_F(OneStore, what_is_no_store_is_refused) {
-  const std::string path = directory_.file("text");
+  const std::string path = directory_ / "text";
   testing::write_file(path, "hello, this is neither one nor the other");
   EXPECT_TRUE(mentions(refusal({path}, geometry_), "neither"));
-  EXPECT_TRUE(mentions(refusal({directory_.file("missing")}, geometry_), "missing"));
+  EXPECT_TRUE(mentions(refusal({directory_ / "missing"}, geometry_), "missing"));
   EXPECT_TRUE(mentions(refusal({directory_.path()}, geometry_), directory_.path()));
   EXPECT_FALSE(open_store({}, geometry_));
 }
@@ -219,7 +219,7 @@ TEST_F(OneStore, a_damaged_scratch_store_is_made_again) {
 }
 
 TEST(ScratchStoreErrors, stopping_leaves_nothing_behind) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   ScratchOptions options;
   options.directories = {directory.path(), directory.path()};
   const auto stopped =
@@ -233,7 +233,7 @@ TEST(ScratchStoreErrors, stopping_leaves_nothing_behind) {
 }
 
 TEST(ScratchStoreErrors, a_killed_run_leaves_nothing_behind) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   if (open_unnamed(directory.path(), 0600).get() < 0) {
     GTEST_SKIP() << directory.path() << " is on a file system without unnamed files";
   }
@@ -256,7 +256,7 @@ TEST(ScratchStoreErrors, a_killed_run_leaves_nothing_behind) {
 }
 
 TEST(ScratchStoreErrors, a_store_that_is_being_made_is_not_made_twice) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   ScratchOptions options;
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(1, 2, 4096);
@@ -271,7 +271,7 @@ TEST(ScratchStoreErrors, a_store_that_is_being_made_is_not_made_twice) {
 }
 
 TEST(ScratchStoreErrors, a_file_of_somebody_else_beside_it_is_left_alone) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   ScratchOptions options;
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(1, 2, 4096);
@@ -283,7 +283,7 @@ TEST(ScratchStoreErrors, a_file_of_somebody_else_beside_it_is_left_alone) {
 }
 
 TEST(ScratchStoreErrors, progress_ends_at_the_total) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   ScratchOptions options;
   options.directories = {directory.path()};
   uint64_t last = 0;
@@ -300,7 +300,7 @@ TEST(ScratchStoreErrors, progress_ends_at_the_total) {
 
 TEST(ScratchStoreErrors, a_directory_that_cannot_be_written_is_named) {
   // Root may write anywhere except /proc.
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   const std::string place = ::geteuid() == 0 ? "/proc" : directory.path();
   ::chmod(directory.path().c_str(), 0500);
   ScratchOptions options;
@@ -312,7 +312,7 @@ TEST(ScratchStoreErrors, a_directory_that_cannot_be_written_is_named) {
 }
 
 TEST(ScratchStoreErrors, a_full_disk_is_seen_before_anything_is_written) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   if (::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=8m") != 0) {
     GTEST_SKIP() << "this user may not mount the small tmpfs that the test fills: " << error_text(errno);
   }
@@ -327,9 +327,9 @@ TEST(ScratchStoreErrors, a_full_disk_is_seen_before_anything_is_written) {
 }
 
 TEST(ScratchStoreErrors, a_link_to_nowhere_is_left_alone) {
-  const TestDirectory directory;
-  const std::string link = directory.file("link");
-  std::filesystem::create_symlink(directory.file("unmounted"), link);
+  const TemporaryDirectory directory;
+  const std::string link = directory / "link";
+  std::filesystem::create_symlink(directory / "unmounted", link);
   ScratchOptions options;
   options.directories = {link};
   EXPECT_FALSE(make_scratch_store(geometry(1, 4, 4096), options, kKeepMaking));
@@ -340,7 +340,7 @@ TEST(ScratchStoreErrors, a_file_system_without_direct_io_will_do) {
   if (::access("/dev/shm", W_OK) != 0) {
     GTEST_SKIP() << "no tmpfs at /dev/shm";
   }
-  const TestDirectory directory(memory_directory());
+  const TemporaryDirectory directory(memory_directory());
   ScratchOptions options;
   options.directories = {directory.path()};
   const ModelGeometry shape = geometry(2, 4, 300'000);

@@ -8,10 +8,10 @@ namespace spillway {
 namespace {
 
 using testing::geometry;
-using testing::TestDirectory;
+using testing::TemporaryDirectory;
 
 TEST(UnmadeStore, lies_as_the_made_one_will) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   const ModelGeometry shape = geometry(2, 3, 20000);
   const ScratchOptions options{.directories = {directory.path(), directory.path()}, .ranges_per_expert = 3};
   const UnmadeStore unmade(shape, options, {"stand-in", "another"});
@@ -34,8 +34,8 @@ TEST(UnmadeStore, lies_as_the_made_one_will) {
 }
 
 TEST(StandIn, has_no_name_and_can_be_read_by_its_path) {
-  const TestDirectory directory;
-  const std::optional<StandIn> stand_in = StandIn::make({directory.file("not/made/yet"), directory.path()});
+  const TemporaryDirectory directory;
+  const std::optional<StandIn> stand_in = StandIn::make({directory / "not/made/yet", directory.path()});
   ASSERT_TRUE(stand_in);
   ASSERT_EQ(stand_in->files().size(), 2U);
   EXPECT_EQ(directory.entries(), 0U);

@@ -27,50 +27,12 @@ inline ModelGeometry geometry(std::vector<uint64_t> expert_bytes, uint32_t exper
   return made;
 }
 
-// A source of steps from a list.
-class ListSource final : public StepSource {
- public:
-  ListSource(ModelGeometry shape, std::vector<Step> steps) : steps_(std::move(steps)) {
-    info_.geometry = std::move(shape);
-  }
-  const SourceInfo& info() const override { return info_; }
-  Result<bool> next(Step& step) override {
-    if (next_ == steps_.size()) {
-      return false;
-    }
-    step = steps_[next_++];
-    return true;
-  }
-  void rewind() { next_ = 0; }
-
- private:
-  SourceInfo info_;
-  std::vector<Step> steps_;
-  size_t next_ = 0;
-};
-
-// Makes a prefill of `prompt` tokens, then `tokens` decode passes. A choice repeats one of the previous
-// token's in the same layer with probability `reuse`; the other choices are uniform.
-inline std::vector<Step> random_steps(const ModelGeometry& shape, uint32_t prompt, uint32_t tokens,
-                                      double reuse, uint64_t seed) {
-  Rng rng(seed);
+// Makes a prefill of `prompt` tokens, then `tokens` decode passes, through all layers. `choose(layer)`
+// returns the experts of one token there.
+template <class Choose>
+std::vector<Step> make_steps(const ModelGeometry& shape, uint32_t prompt, uint32_t tokens, Choose choose) {
   std::vector<bool> seen(shape.experts_per_layer);
-  std::vector<std::vector<uint16_t>> last(shape.layers);
   std::vector<Step> steps;
-  const auto choose = [&](uint32_t layer) {
-    std::vector<uint16_t> chosen;
-    while (chosen.size() < shape.used_top_k) {
-      const bool repeat = chosen.size() < last[layer].size() && rng.uniform() < reuse;
-      const uint16_t expert =
-          repeat ? last[layer][chosen.size()] : uint16_t(rng.below(shape.experts_per_layer));
-      if (std::find(chosen.begin(), chosen.end(), expert) == chosen.end()) {
-        chosen.push_back(expert);
-      } else if (repeat) {
-        last[layer].clear();
-      }
-    }
-    return last[layer] = chosen;
-  };
   for (uint32_t pass = 0; pass < tokens + (prompt > 0 ? 1 : 0); ++pass) {
     const bool prefill = prompt > 0 && pass == 0;
     for (uint32_t layer = 0; layer < shape.layers; ++layer) {
@@ -89,6 +51,28 @@ inline std::vector<Step> random_steps(const ModelGeometry& shape, uint32_t promp
     }
   }
   return steps;
+}
+
+// Makes such steps. A choice repeats one of the previous token's in the same layer with probability `reuse`;
+// the other choices are uniform.
+inline std::vector<Step> random_steps(const ModelGeometry& shape, uint32_t prompt, uint32_t tokens,
+                                      double reuse, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<std::vector<uint16_t>> last(shape.layers);
+  return make_steps(shape, prompt, tokens, [&](uint32_t layer) {
+    std::vector<uint16_t> chosen;
+    while (chosen.size() < shape.used_top_k) {
+      const bool repeat = chosen.size() < last[layer].size() && rng.uniform() < reuse;
+      const uint16_t expert =
+          repeat ? last[layer][chosen.size()] : uint16_t(rng.below(shape.experts_per_layer));
+      if (std::find(chosen.begin(), chosen.end(), expert) == chosen.end()) {
+        chosen.push_back(expert);
+      } else if (repeat) {
+        last[layer].clear();
+      }
+    }
+    return last[layer] = chosen;
+  });
 }
 
 // Evicts the expert that was admitted or touched least recently, found by looking at all experts.
@@ -112,10 +96,10 @@ class SlowLru final : public EvictionPolicy {
   uint64_t now_ = 0;
 };
 
-// Proposes the experts that the steps to come really use, a share of them replaced by wrong ones.
-class Oracle final : public Prefetcher {
+// Proposes the experts that the next step really uses, a share of them replaced by wrong ones.
+class NextStepPrefetch final : public Prefetcher {
  public:
-  Oracle(std::vector<Step> steps, const ModelGeometry& shape, double accuracy, uint64_t seed)
+  NextStepPrefetch(std::vector<Step> steps, const ModelGeometry& shape, double accuracy, uint64_t seed)
       : steps_(std::move(steps)), shape_(shape), accuracy_(accuracy), rng_(seed) {}
   void observe(const Step&) override {}
   void propose(const Step& now, HintList& out) override {

@@ -1,70 +1,24 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "core/geometry.h"
 #include "core/result.h"
 #include "stores/generated_content.h"
+#include "tests/support/files.h"
 #include "tests/support/mentions.h"
 
 namespace spillway::testing {
 
+using test::flip_byte;
+using test::memory_directory;
 using test::mentions;
-
-// Returns the directory where many small files are written fastest.
-inline std::string memory_directory() {
-  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string();
-}
-
-// A directory of the test's own, removed with this object.
-class TestDirectory {
- public:
-  explicit TestDirectory(const std::string& parent = std::filesystem::temp_directory_path()) {
-    std::string pattern = parent + "/spillway-test-XXXXXX";
-    path_ = ::mkdtemp(pattern.data()) != nullptr ? pattern : "";
-    EXPECT_NE(path_, "") << "no directory in " << parent;
-  }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  ~TestDirectory() { std::filesystem::remove_all(path_); }
-
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-  size_t entries() const {
-    size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path_)) {
-      ++count;
-    }
-    return count;
-  }
-
- private:
-  std::string path_;
-};
-
-inline void write_file(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
-inline std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline void flip_byte(const std::string& path, uint64_t offset) {
-  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-  file.seekg(int64_t(offset));
-  const char byte = char(file.get() ^ 0x10);
-  file.seekp(int64_t(offset));
-  file.put(byte);
-}
+using test::read_file;
+using test::TemporaryDirectory;
+using test::write_file;
 
 // Returns bytes that do not compress.
 inline std::string filled(uint64_t bytes) {

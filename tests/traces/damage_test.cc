@@ -23,7 +23,7 @@ class DamagedTrace : public ::testing::Test {
     header_bytes_ = encode_file_head(header_, seed)->size();
   }
 
-  std::string path() const { return scratch_.file("t.bin"); }
+  std::string path() const { return scratch_ / "t.bin"; }
 
   // Expects the delivered steps to be the original ones, however the file ends. Returns how many there were.
   size_t check_delivered(TraceReader& reader, std::string& error) {
@@ -34,7 +34,7 @@ class DamagedTrace : public ::testing::Test {
     return delivered.size();
   }
 
-  ScratchDirectory scratch_;
+  TemporaryDirectory scratch_;
   TraceHeader header_;
   std::vector<Step> steps_;
   Buffer bytes_;
@@ -138,7 +138,7 @@ TEST_F(DamagedTrace, SaysWhatAForeignFileIs) {
   ASSERT_FALSE(reader);
   EXPECT_NE(reader.error().message.find("not a Spillway trace"), std::string::npos);
   EXPECT_NE(reader.error().message.find(path()), std::string::npos);
-  EXPECT_FALSE(TraceReader::open(scratch_.file("absent.bin")));
+  EXPECT_FALSE(TraceReader::open(scratch_ / "absent.bin"));
   write_text(path(), "");
   EXPECT_NE(TraceReader::open(path()).error().message.find("the file has only 0 bytes"), std::string::npos);
   EXPECT_FALSE(TraceReader::open("/dev/zero")) << "there is no size to check claims against";
@@ -283,13 +283,13 @@ TEST_F(LyingBlock, SurvivesAnyPayloadThatHashesRight) {
 }
 
 TEST(LyingHeader, OfTooManyBytesIsRefusedUnread) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   uint64_t seed = 0;
   Buffer bytes = *encode_file_head({small_geometry(), "", {}, {}, {}}, seed);
   for (const uint32_t claim : {UINT32_MAX, kMaxHeaderBytes + 1, kMaxHeaderBytes}) {
     std::memcpy(bytes.data() + 12, &claim, 4);
-    write_bytes(scratch.file("t.bin"), bytes);
-    EXPECT_FALSE(TraceReader::open(scratch.file("t.bin")));
+    write_bytes(scratch / "t.bin", bytes);
+    EXPECT_FALSE(TraceReader::open(scratch / "t.bin"));
   }
 }
 

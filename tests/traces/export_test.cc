@@ -18,7 +18,7 @@ class Export : public ::testing::Test {
     };
   }
 
-  ScratchDirectory scratch_;
+  TemporaryDirectory scratch_;
   Buffer out_;
 };
 
@@ -38,8 +38,8 @@ Step step_of(const ModelGeometry& geometry, uint64_t index, uint64_t pass, uint3
 
 TEST_F(Export, WritesOracleGeneralByteForByte) {
   const ModelGeometry geometry{2, 4, 2, 2, {512, 1024}};
-  VectorSource source(geometry, {step_of(geometry, 0, 0, 0, {0, 1}), step_of(geometry, 1, 0, 1, {3, 0}),
-                                 step_of(geometry, 2, 1, 0, {1, 2})});
+  StepList source(geometry, {step_of(geometry, 0, 0, 0, {0, 1}), step_of(geometry, 1, 0, 1, {3, 0}),
+                             step_of(geometry, 2, 1, 0, {1, 2})});
   const Result<MemoryTrace> trace = MemoryTrace::load(source);
   ASSERT_TRUE(export_oracle_general(*trace, sink()));
   const Buffer expected = {
@@ -66,14 +66,14 @@ TEST_F(Export, OracleGeneralComesBackAsTheSameAccesses) {
     choose_at_random(geometry, rng, step);
     steps.push_back(step);
   }
-  VectorSource source(geometry, steps);
+  StepList source(geometry, steps);
   ASSERT_TRUE(export_oracle_general(*MemoryTrace::load(source), sink()));
-  write_bytes(scratch_.file("t.oracleGeneral"), out_);
+  write_bytes(scratch_ / "t.oracleGeneral", out_);
   ImportOptions options;
   options.layers = 4;
   options.experts_per_layer = 16;
   options.used_top_k = 3;
-  const auto back = import_to_reader(scratch_, scratch_.file("t.oracleGeneral"), options);
+  const auto back = import_to_reader(scratch_, scratch_ / "t.oracleGeneral", options);
   const std::vector<Step> got = drain(*back);
   ASSERT_EQ(got.size(), steps.size());
   for (size_t i = 0; i < got.size(); ++i) {
@@ -99,12 +99,12 @@ TEST_F(Export, CsvComesBackWhole) {
         step.token_ids.clear();  // rows of a step without known tokens have no place for ids
       }
     }
-    write_trace(scratch_.file("t.bin"), header, steps);
+    write_trace(scratch_ / "t.bin", header, steps);
     out_.clear();
-    auto reader = TraceReader::open(scratch_.file("t.bin"));
+    auto reader = TraceReader::open(scratch_ / "t.bin");
     ASSERT_TRUE(export_csv(**reader, (*reader)->header(), sink()));
-    write_bytes(scratch_.file("t.csv"), out_);
-    const auto back = import_to_reader(scratch_, scratch_.file("t.csv"));
+    write_bytes(scratch_ / "t.csv", out_);
+    const auto back = import_to_reader(scratch_, scratch_ / "t.csv");
     EXPECT_EQ(back->header(), header);
     expect_same(drain(*back), steps);
     if (HasFailure()) {
@@ -115,8 +115,7 @@ TEST_F(Export, CsvComesBackWhole) {
 
 TEST_F(Export, CsvSaysInWhichLineItIsWrong) {
   const ModelGeometry geometry = small_geometry(2, 4, 2);
-  VectorSource source(geometry,
-                      {step_of(geometry, 0, 0, 0, {0, 1, 2, 3}), step_of(geometry, 1, 0, 1, {3, 0})});
+  StepList source(geometry, {step_of(geometry, 0, 0, 0, {0, 1, 2, 3}), step_of(geometry, 1, 0, 1, {3, 0})});
   ASSERT_TRUE(export_csv(source, {geometry, "", {}, {}, {}}, sink()));
   const std::string text(out_.begin(), out_.end());
   EXPECT_NE(text.find("\n0,prefill,0,0,2,1,3,,,,,\n"), std::string::npos) << text;
@@ -130,11 +129,11 @@ TEST_F(Export, CsvSaysInWhichLineItIsWrong) {
            {"\"layers\":2", "\"layers\":0", ":1: "}}) {
     std::string bad = text;
     bad.replace(bad.find(from), from.size(), to);
-    write_text(scratch_.file("t.csv"), bad);
-    const Imported got = import_all(scratch_.file("t.csv"));
+    write_text(scratch_ / "t.csv", bad);
+    const Imported got = import_all(scratch_ / "t.csv");
     std::string error = got.error;
     if (error.empty()) {  // an error that only the writer can detect
-      auto writer = TraceWriter::create(scratch_.file("t.bin"), got.header);
+      auto writer = TraceWriter::create(scratch_ / "t.bin", got.header);
       for (const Step& step : got.steps) {
         if (const Result<void> appended = (*writer)->append(step); !appended) {
           error = appended.error().message;
@@ -157,7 +156,7 @@ TEST(Limit, TakesTheFirstDecodePassesAndThePrefillBeforeThem) {
   }
   for (const auto& [tokens, passes] :
        std::vector<std::pair<uint64_t, size_t>>{{0, 0}, {1, 2}, {2, 3}, {3, 5}, {9, 5}}) {
-    VectorSource source(geometry, steps);
+    StepList source(geometry, steps);
     LimitedSource limited(source, tokens);
     EXPECT_EQ(drain(limited).size(), passes * 2) << tokens;
   }
@@ -170,7 +169,7 @@ TEST(Cut, KeepsPassesAndSequencesInTheirRanges) {
     steps.push_back(step_of(geometry, pass, pass, 0, {0, 1}));
     steps.back().sequence = uint32_t(pass / 2);
   }
-  VectorSource source(geometry, steps);
+  StepList source(geometry, steps);
   CutSource cut(source, {1, 4}, {1, 2});
   const std::vector<Step> got = drain(cut);
   ASSERT_EQ(got.size(), 3U);
@@ -181,9 +180,9 @@ TEST(Cut, KeepsPassesAndSequencesInTheirRanges) {
 
 TEST(NextUse, NamesTheNextStepThatUsesEachExpert) {
   const ModelGeometry geometry = small_geometry(2, 4, 2);
-  VectorSource source(geometry, {step_of(geometry, 0, 0, 0, {0, 1}), step_of(geometry, 1, 0, 1, {0, 1}),
-                                 step_of(geometry, 2, 1, 0, {1, 2}), step_of(geometry, 3, 1, 1, {3, 2}),
-                                 step_of(geometry, 4, 2, 0, {1, 0})});
+  StepList source(geometry, {step_of(geometry, 0, 0, 0, {0, 1}), step_of(geometry, 1, 0, 1, {0, 1}),
+                             step_of(geometry, 2, 1, 0, {1, 2}), step_of(geometry, 3, 1, 1, {3, 2}),
+                             step_of(geometry, 4, 2, 0, {1, 0})});
   Result<MemoryTrace> trace = MemoryTrace::load(source);
   EXPECT_FALSE(trace->info().has_next_use);
   trace->annotate_next_use();

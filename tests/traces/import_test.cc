@@ -1,5 +1,6 @@
 #include "traces/import/import.h"
 
+#include "tests/support/family_files.h"
 #include "tests/support/recorded.h"
 #include "tests/traces/import_testing.h"
 #include "traces/export.h"
@@ -37,8 +38,8 @@ Buffer oracle_bytes(const std::vector<OracleRecord>& records) {
 class Import : public ::testing::Test {
  protected:
   std::string put(std::string_view text) {
-    write_text(scratch_.file("in"), text);
-    return scratch_.file("in");
+    write_text(scratch_ / "in", text);
+    return scratch_ / "in";
   }
 
   // Returns `text` with the first `from` replaced by `to`.
@@ -49,7 +50,7 @@ class Import : public ::testing::Test {
     return result.replace(at, from.size(), to);
   }
 
-  ScratchDirectory scratch_;
+  TemporaryDirectory scratch_;
 };
 
 TEST_F(Import, ReadsABigMoeTraceWithPrefillAsOneStepPerLayer) {
@@ -95,16 +96,16 @@ TEST_F(Import, GivesLayersWithoutExpertsNoneForOneSize) {
   const TraceHeader header{{3, 8, 2, 2, {4096, 4096, 0}}, "", {}, {}, {}};
   put(fmt::format("{}{}\n{}\n0,decode,0,0,1,0,3,,,,,\n0,decode,0,0,1,0,1,,,,,\n", kCsvFirstWord,
                   header_to_json(header), kCsvColumns));
-  EXPECT_EQ(import_all(scratch_.file("in"), options).header.geometry.expert_bytes, expected);
+  EXPECT_EQ(import_all(scratch_ / "in", options).header.geometry.expert_bytes, expected);
 
-  write_bytes(scratch_.file("in"),
+  write_bytes(scratch_ / "in",
               oracle_bytes({{0, 0, 512, -1}, {0, 1, 512, -1}, {1, 8, 512, -1}, {1, 9, 512, -1}}));
   options.layers = 3;
   options.experts_per_layer = 8;
   options.used_top_k = 2;
-  EXPECT_EQ(import_all(scratch_.file("in"), options).header.geometry.expert_bytes, expected);
+  EXPECT_EQ(import_all(scratch_ / "in", options).header.geometry.expert_bytes, expected);
   options.expert_bytes = {1, 2, 3};
-  EXPECT_EQ(import_all(scratch_.file("in"), options).header.geometry.expert_bytes,
+  EXPECT_EQ(import_all(scratch_ / "in", options).header.geometry.expert_bytes,
             (std::vector<uint64_t>{1, 2, 3}))
       << "a size for each layer says which have experts";
 }
@@ -133,7 +134,7 @@ TEST_F(Import, SaysInWhichLineABigMoeTraceIsWrong) {
   for (const auto& [from, to, complaint] : cases) {
     const std::string error = import_all(put(changed(kBigMoe, from, to))).error;
     EXPECT_NE(error.find(complaint), std::string::npos) << "'" << to << "' gave: " << error;
-    EXPECT_EQ(error.find(scratch_.file("in")), 0U) << error;
+    EXPECT_EQ(error.find(scratch_ / "in"), 0U) << error;
   }
 }
 
@@ -186,28 +187,28 @@ TEST_F(Import, SaysInWhichLineAWarpTraceIsWrong) {
                                                                                  {"\"tok\": 2, ", ""},
                                                                                  {"[2, 3]]}", "[2, 3]"}}) {
     const std::string error = import_all(put(changed(kWarp, from, to)), options).error;
-    EXPECT_EQ(error.find(scratch_.file("in") + ":2: "), 0U) << "'" << to << "' gave: " << error;
+    EXPECT_EQ(error.find(scratch_ / "in" + ":2: "), 0U) << "'" << to << "' gave: " << error;
   }
 }
 
 TEST_F(Import, ReadsOracleGeneralAndGroupsItIntoSteps) {
   // Two layers of 4 experts, top-2: a batch that chose three of layer 0, then a token.
-  write_bytes(scratch_.file("in"), oracle_bytes({{0, 0, 512, 6},
-                                                 {0, 1, 512, 7},
-                                                 {0, 2, 512, -1},
-                                                 {1, 4, 1024, 8},
-                                                 {1, 7, 1024, 9},
-                                                 {2, 0, 512, -1},
-                                                 {2, 1, 512, -1},
-                                                 {3, 4, 1024, -1},
-                                                 {3, 7, 1024, -1}}));
+  write_bytes(scratch_ / "in", oracle_bytes({{0, 0, 512, 6},
+                                             {0, 1, 512, 7},
+                                             {0, 2, 512, -1},
+                                             {1, 4, 1024, 8},
+                                             {1, 7, 1024, 9},
+                                             {2, 0, 512, -1},
+                                             {2, 1, 512, -1},
+                                             {3, 4, 1024, -1},
+                                             {3, 7, 1024, -1}}));
   ImportOptions options;
-  const std::string error = import_all(scratch_.file("in"), options).error;
+  const std::string error = import_all(scratch_ / "in", options).error;
   EXPECT_NE(error.find("--layers N --experts N --top-k N"), std::string::npos) << error;
   options.layers = 2;
   options.experts_per_layer = 4;
   options.used_top_k = 2;
-  const Imported got = import_all(scratch_.file("in"), options);
+  const Imported got = import_all(scratch_ / "in", options);
   ASSERT_EQ(got.error, "");
   EXPECT_EQ(got.header.geometry, (ModelGeometry{2, 4, 2, 2, {512, 1024}}));
   ASSERT_EQ(got.steps.size(), 4U);
@@ -226,8 +227,8 @@ TEST_F(Import, SaysAtWhichRecordOracleGeneralIsWrong) {
   options.experts_per_layer = 4;
   options.used_top_k = 2;
   const auto error_of = [&](const Buffer& bytes) {
-    write_bytes(scratch_.file("in"), bytes);
-    return import_all(scratch_.file("in"), options, "oraclegeneral").error;
+    write_bytes(scratch_ / "in", bytes);
+    return import_all(scratch_ / "in", options, "oraclegeneral").error;
   };
   EXPECT_NE(error_of(oracle_bytes({{0, 8, 512, -1}})).find("record 1 at offset 0: object 8"),
             std::string::npos);
@@ -244,6 +245,16 @@ TEST_F(Import, SaysAtWhichRecordOracleGeneralIsWrong) {
   EXPECT_NE(error_of({}).find("no records"), std::string::npos);
   options.layers = UINT32_MAX;
   EXPECT_NE(error_of(oracle_bytes({{0, 0, 1, -1}})).find("experts"), std::string::npos);
+}
+
+TEST(Importers, AreEachAFileAndAnEntry) {
+  std::vector<std::string> listed;
+  for (const Importer& importer : importers()) {
+    // What users call it came before the name of the file.
+    listed.push_back(importer.name == "oraclegeneral" ? "oracle-general" : importer.name);
+    EXPECT_FALSE(importer.summary.empty()) << importer.name;
+  }
+  test::expect_a_file_for_each(listed, "traces/import", {"header", "list", "rows"});
 }
 
 TEST_F(Import, RecognisesNothingInNoise) {

@@ -38,12 +38,13 @@ inline Imported import_all(const std::string& path, const ImportOptions& options
 
 // Imports as `spillway trace import` does: through a trace file, so that experts are filled in. Returns
 // nullptr when the file is not there.
-inline std::unique_ptr<TraceReader> import_to_reader(const ScratchDirectory& scratch, const std::string& path,
+inline std::unique_ptr<TraceReader> import_to_reader(const TemporaryDirectory& scratch,
+                                                     const std::string& path,
                                                      const ImportOptions& options = {}) {
   const Imported imported = import_all(path, options);
   EXPECT_EQ(imported.error, "");
-  write_trace(scratch.file("imported.bin"), imported.header, imported.steps);
-  auto reader = TraceReader::open(scratch.file("imported.bin"));
+  write_trace(scratch / "imported.bin", imported.header, imported.steps);
+  auto reader = TraceReader::open(scratch / "imported.bin");
   EXPECT_TRUE(reader) << reader.error().message;
   return std::move(*reader);
 }

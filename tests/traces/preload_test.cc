@@ -65,7 +65,7 @@ TEST(Preload, FillsWhatAnExpertTooLargeLeavesWithSmallerOnes) {
 
 TEST(Preload, PutsOnePassThatAsksForThemInFront) {
   const ModelGeometry geometry = small_geometry(2);
-  VectorSource inner(geometry, some_steps(geometry));
+  StepList inner(geometry, some_steps(geometry));
   const Experts experts = {{geometry.id(0, 1), geometry.id(0, 2), geometry.id(0, 3)}, {geometry.id(1, 4)}};
   PreloadSource source(inner, experts);
   std::vector<Step> steps;
@@ -91,14 +91,14 @@ TEST(Preload, PutsOnePassThatAsksForThemInFront) {
 
 TEST(Preload, LeavesOutLayersWithoutAny) {
   const ModelGeometry geometry = small_geometry(2);
-  VectorSource inner(geometry, some_steps(geometry));
+  StepList inner(geometry, some_steps(geometry));
   PreloadSource source(inner, {{}, {geometry.id(1, 4)}});
   Step step;
   ASSERT_TRUE(*source.next(step));
   EXPECT_EQ(step.layer, 1U);
   ASSERT_TRUE(*source.next(step));
   EXPECT_EQ(step.pass, 1U);
-  VectorSource again(geometry, some_steps(geometry));
+  StepList again(geometry, some_steps(geometry));
   PreloadSource nothing(again, {{}, {}});
   ASSERT_TRUE(*nothing.next(step));
   EXPECT_EQ(step.pass, 0U) << "a pass was put in front";
@@ -106,18 +106,18 @@ TEST(Preload, LeavesOutLayersWithoutAny) {
 
 TEST(Preload, IsATraceThatCanBeWrittenAndRead) {
   const ModelGeometry geometry = small_geometry(2);
-  const ScratchDirectory scratch;
-  VectorSource inner(geometry, some_steps(geometry));
+  const TemporaryDirectory scratch;
+  StepList inner(geometry, some_steps(geometry));
   PreloadSource source(inner, most_popular(geometry, collect(geometry), 1 << 30));
   TraceHeader header;
   header.geometry = geometry;
-  auto writer = TraceWriter::create(scratch.file("t.bin"), header);
+  auto writer = TraceWriter::create(scratch / "t.bin", header);
   ASSERT_TRUE(writer);
   for (Step step; *source.next(step);) {
     ASSERT_TRUE((*writer)->append(step));
   }
   ASSERT_TRUE((*writer)->finish());
-  auto reader = TraceReader::open(scratch.file("t.bin"));
+  auto reader = TraceReader::open(scratch / "t.bin");
   ASSERT_TRUE(reader);
   Step step;
   ASSERT_TRUE(*(*reader)->next(step));

@@ -9,7 +9,7 @@ TraceColumns columns_of(unsigned bits) {
 }
 
 TEST(TraceRoundTrip, KeepsEveryStepInEveryCombinationOfColumns) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   for (unsigned bits = 0; bits < 16; ++bits) {
     for (const uint32_t experts : {8U, 256U, 257U, 1000U}) {
       for (uint64_t seed = 1; seed <= 3; ++seed) {
@@ -17,8 +17,8 @@ TEST(TraceRoundTrip, KeepsEveryStepInEveryCombinationOfColumns) {
         Rng rng(seed);
         const TraceHeader header{small_geometry(5, experts, 3), "m", columns_of(bits), {}, {}};
         const std::vector<Step> steps = random_steps(header.geometry, header.columns, 300, rng);
-        write_trace(scratch.file("t.bin"), header, steps, uint32_t(1 + rng.below(400)));
-        auto reader = TraceReader::open(scratch.file("t.bin"));
+        write_trace(scratch / "t.bin", header, steps, uint32_t(1 + rng.below(400)));
+        auto reader = TraceReader::open(scratch / "t.bin");
         ASSERT_TRUE(reader) << reader.error().message;
         EXPECT_EQ((*reader)->header(), header);
         expect_same(drain(**reader), steps);
@@ -37,7 +37,7 @@ TEST(TraceRoundTrip, MemoryKeepsEveryStepTooAndCanBeReadTwiceAtOnce) {
     Rng rng(bits);
     const ModelGeometry geometry = small_geometry(5, 40, 3);
     const std::vector<Step> steps = random_steps(geometry, columns_of(bits), 300, rng);
-    VectorSource source(geometry, steps);
+    StepList source(geometry, steps);
     Result<MemoryTrace> trace = MemoryTrace::load(source);
     ASSERT_TRUE(trace) << trace.error().message;
     const auto first = trace->cursor();
@@ -53,11 +53,11 @@ TEST(TraceRoundTrip, MemoryKeepsEveryStepTooAndCanBeReadTwiceAtOnce) {
 }
 
 TEST(TraceRoundTrip, LeavesOutTheColumnsThatAreNotWanted) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   Rng rng(11);
   const TraceHeader header{small_geometry(), "m", columns_of(15), {}, {}};
   std::vector<Step> steps = random_steps(header.geometry, header.columns, 200, rng);
-  write_trace(scratch.file("t.bin"), header, steps, 64);
+  write_trace(scratch / "t.bin", header, steps, 64);
   for (unsigned bits = 0; bits < 16; ++bits) {
     SCOPED_TRACE(fmt::format("wanted {:04b}", bits));
     const TraceColumns wanted = columns_of(bits);
@@ -69,7 +69,7 @@ TEST(TraceRoundTrip, LeavesOutTheColumnsThatAreNotWanted) {
       step.attention_time = wanted.times ? step.attention_time : std::nullopt;
       step.experts_time = wanted.times ? step.experts_time : std::nullopt;
     }
-    auto reader = TraceReader::open(scratch.file("t.bin"), wanted);
+    auto reader = TraceReader::open(scratch / "t.bin", wanted);
     ASSERT_TRUE(reader) << reader.error().message;
     EXPECT_EQ((*reader)->info().has_compute_times, wanted.times);
     expect_same(drain(**reader), expected);
@@ -89,22 +89,22 @@ TEST(TraceRoundTrip, KeepsTheHeader) {
 }
 
 TEST(TraceRoundTrip, ATraceWithoutStepsIsATrace) {
-  const ScratchDirectory scratch;
-  write_trace(scratch.file("t.bin"), {small_geometry(), "", {}, {}, {}}, {});
-  auto reader = TraceReader::open(scratch.file("t.bin"));
+  const TemporaryDirectory scratch;
+  write_trace(scratch / "t.bin", {small_geometry(), "", {}, {}, {}}, {});
+  auto reader = TraceReader::open(scratch / "t.bin");
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_TRUE(drain(**reader).empty());
   EXPECT_FALSE((*reader)->truncated());
 }
 
 TEST(TraceRoundTrip, TheSameStepsMakeTheSameBytes) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   Rng rng(5);
   const TraceHeader header{small_geometry(), "m", columns_of(15), {}, {}};
   const std::vector<Step> steps = random_steps(header.geometry, header.columns, 100, rng);
-  write_trace(scratch.file("a.bin"), header, steps, 30);
-  write_trace(scratch.file("b.bin"), header, steps, 30);
-  EXPECT_EQ(read_bytes(scratch.file("a.bin")), read_bytes(scratch.file("b.bin")));
+  write_trace(scratch / "a.bin", header, steps, 30);
+  write_trace(scratch / "b.bin", header, steps, 30);
+  EXPECT_EQ(read_bytes(scratch / "a.bin"), read_bytes(scratch / "b.bin"));
 }
 
 }  // namespace

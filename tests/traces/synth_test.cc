@@ -62,8 +62,8 @@ TEST(Synth, WorksAtTheEdgesOfGeometry) {
       odds[0] = 1;  // one expert has all the odds, yet a token needs several
     }
     SynthSource source(geometry, model, 2, 10, 1);
-    const ScratchDirectory scratch;
-    write_trace(scratch.file("t.bin"), {geometry, "", {}, {}, {}}, drain(source));
+    const TemporaryDirectory scratch;
+    write_trace(scratch / "t.bin", {geometry, "", {}, {}, {}}, drain(source));
   }
 }
 
@@ -109,7 +109,7 @@ double popularity_distance(const StatsCollector& a, const StatsCollector& b, uin
 
 TEST(SynthLike, HasTheReusePopularityAndLruBehaviourOfTheRealTrace) {
   SPILLWAY_NEEDS_RECORDED("bigmoe-qwen.route.csv");
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   const auto reader = import_to_reader(scratch, test::recorded("bigmoe-qwen.route.csv"));
   const Result<MemoryTrace> real = MemoryTrace::load(*reader);
   ASSERT_TRUE(real) << real.error().message;

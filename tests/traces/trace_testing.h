@@ -12,6 +12,8 @@
 
 #include "core/rng.h"
 #include "core/step.h"
+#include "tests/support/files.h"
+#include "tests/support/step_list.h"
 #include "traces/reader.h"
 #include "traces/writer.h"
 
@@ -19,29 +21,8 @@
 // writing whole traces.
 namespace spillway::testing {
 
-// A directory that goes away with the test.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "spillway-traces-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  size_t entries() const {
-    return size_t(
-        std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
-  }
-
- private:
-  std::filesystem::path path_;
-};
+using test::StepList;
+using test::TemporaryDirectory;
 
 inline Buffer read_bytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -60,32 +41,6 @@ inline void write_text(const std::string& path, std::string_view text) {
 inline ModelGeometry small_geometry(uint32_t layers = 3, uint32_t experts = 8, uint32_t top_k = 2) {
   return {layers, experts, top_k, top_k, std::vector<uint64_t>(layers, 4096)};
 }
-
-// A source of the given steps.
-class VectorSource final : public StepSource {
- public:
-  VectorSource(const ModelGeometry& geometry, std::vector<Step> steps)
-      : info_{geometry, false, false, false}, steps_(std::move(steps)) {
-    for (const Step& step : steps_) {
-      info_.has_compute_times |= step.attention_time || step.experts_time;
-      info_.has_lookahead |= !step.lookahead.empty();
-    }
-  }
-
-  const SourceInfo& info() const override { return info_; }
-  Result<bool> next(Step& step) override {
-    if (at_ == steps_.size()) {
-      return false;
-    }
-    step = steps_[at_++];
-    return true;
-  }
-
- private:
-  SourceInfo info_;
-  std::vector<Step> steps_;
-  size_t at_ = 0;
-};
 
 // Fills choices with `tokens` × used_top_k distinct-per-token experts, and experts from them.
 inline void choose_at_random(const ModelGeometry& geometry, Rng& rng, Step& step) {

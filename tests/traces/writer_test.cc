@@ -22,11 +22,11 @@ Step decode_step(uint32_t layer, std::vector<uint16_t> choices) {
 }
 
 TEST(TraceWriter, RefusesStepsThatTheGeometryDoesNotAllowAndGoesOn) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   TraceHeader header = plain_header();
   header.geometry.expert_bytes[2] = 0;
   header.columns = {true, true, true, true};
-  auto writer = TraceWriter::create(scratch.file("t.bin"), header);
+  auto writer = TraceWriter::create(scratch / "t.bin", header);
   ASSERT_TRUE(writer) << writer.error().message;
   const auto with = [](auto change) {
     Step step = decode_step(0, {1, 2});
@@ -62,48 +62,48 @@ TEST(TraceWriter, RefusesStepsThatTheGeometryDoesNotAllowAndGoesOn) {
   }
   EXPECT_TRUE((*writer)->append(with([](Step&) {})));
   EXPECT_TRUE((*writer)->finish());
-  EXPECT_EQ(drain(**TraceReader::open(scratch.file("t.bin"))).size(), 1U);
+  EXPECT_EQ(drain(**TraceReader::open(scratch / "t.bin")).size(), 1U);
 }
 
 TEST(TraceWriter, DoesNotReplaceAFileUnlessTold) {
-  const ScratchDirectory scratch;
-  write_text(scratch.file("t.bin"), "precious");
+  const TemporaryDirectory scratch;
+  write_text(scratch / "t.bin", "precious");
   for (const auto place : {OutputFile::Place::in_place, OutputFile::Place::rename_when_done}) {
     TraceWriterOptions options;
     options.place = place;
-    const auto writer = TraceWriter::create(scratch.file("t.bin"), plain_header(), options);
+    const auto writer = TraceWriter::create(scratch / "t.bin", plain_header(), options);
     ASSERT_FALSE(writer);
     EXPECT_NE(writer.error().message.find("--force"), std::string::npos) << writer.error().message;
   }
   EXPECT_EQ(scratch.entries(), 1U);
-  EXPECT_EQ(read_bytes(scratch.file("t.bin")).size(), 8U);
+  EXPECT_EQ(read_bytes(scratch / "t.bin").size(), 8U);
   TraceWriterOptions replace;
   replace.replace = true;
-  EXPECT_TRUE((*TraceWriter::create(scratch.file("t.bin"), plain_header(), replace))->finish());
-  EXPECT_TRUE(TraceReader::open(scratch.file("t.bin")));
+  EXPECT_TRUE((*TraceWriter::create(scratch / "t.bin", plain_header(), replace))->finish());
+  EXPECT_TRUE(TraceReader::open(scratch / "t.bin"));
 }
 
 TEST(TraceWriter, DoesNotReplaceAFileThatAppearedMeanwhile) {
-  const ScratchDirectory scratch;
-  auto writer = TraceWriter::create(scratch.file("t.bin"), plain_header());
+  const TemporaryDirectory scratch;
+  auto writer = TraceWriter::create(scratch / "t.bin", plain_header());
   ASSERT_TRUE(writer);
-  write_text(scratch.file("t.bin"), "precious");
+  write_text(scratch / "t.bin", "precious");
   EXPECT_FALSE((*writer)->finish());
-  EXPECT_EQ(read_bytes(scratch.file("t.bin")).size(), 8U);
+  EXPECT_EQ(read_bytes(scratch / "t.bin").size(), 8U);
   EXPECT_EQ(scratch.entries(), 1U);
 }
 
 TEST(TraceWriter, LeavesNothingBehindWhenItIsNotFinished) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   {
-    auto conversion = TraceWriter::create(scratch.file("a.bin"), plain_header());
+    auto conversion = TraceWriter::create(scratch / "a.bin", plain_header());
     ASSERT_TRUE((*conversion)->append(decode_step(0, {1, 2})));
     ASSERT_TRUE((*conversion)->flush());
     TraceWriterOptions in_place;
     in_place.place = OutputFile::Place::in_place;
-    auto recording = TraceWriter::create(scratch.file("b.bin"), plain_header(), in_place);
-    EXPECT_FALSE(std::filesystem::exists(scratch.file("a.bin")));
-    EXPECT_TRUE(std::filesystem::exists(scratch.file("b.bin")));
+    auto recording = TraceWriter::create(scratch / "b.bin", plain_header(), in_place);
+    EXPECT_FALSE(std::filesystem::exists(scratch / "a.bin"));
+    EXPECT_TRUE(std::filesystem::exists(scratch / "b.bin"));
   }
   EXPECT_EQ(scratch.entries(), 0U);
 }
@@ -116,8 +116,8 @@ TEST(TraceWriter, SaysWhereItCannotWrite) {
 }
 
 TEST(TraceWriter, KeepsTheWholeBlocksWhenTheDiskIsFull) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   // Runs in a child, because the limit cannot be lifted again.
   const pid_t child = fork();
   ASSERT_GE(child, 0);
@@ -150,8 +150,8 @@ TEST(TraceWriter, KeepsTheWholeBlocksWhenTheDiskIsFull) {
 }
 
 TEST(TraceWriter, LosesAtMostTheCurrentBlockWhenItIsKilled) {
-  const ScratchDirectory scratch;
-  const std::string path = scratch.file("t.bin");
+  const TemporaryDirectory scratch;
+  const std::string path = scratch / "t.bin";
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
@@ -173,14 +173,14 @@ TEST(TraceWriter, LosesAtMostTheCurrentBlockWhenItIsKilled) {
 }
 
 TEST(TraceWriter, CanBeReadWhileItRecords) {
-  const ScratchDirectory scratch;
+  const TemporaryDirectory scratch;
   TraceWriterOptions options;
   options.place = OutputFile::Place::in_place;
-  auto writer = TraceWriter::create(scratch.file("t.bin"), plain_header(), options);
+  auto writer = TraceWriter::create(scratch / "t.bin", plain_header(), options);
   ASSERT_TRUE((*writer)->append(decode_step(0, {1, 2})));
   ASSERT_TRUE((*writer)->flush());
   ASSERT_TRUE((*writer)->append(decode_step(1, {1, 2})));
-  auto reader = TraceReader::open(scratch.file("t.bin"));
+  auto reader = TraceReader::open(scratch / "t.bin");
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_EQ(drain(**reader).size(), 1U);
   EXPECT_TRUE((*reader)->truncated());

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <optional>
 
-#include "traces/import/import.h"
-#include "traces/import/lines.h"
+#include "traces/import/header.h"
+#include "traces/import/rows.h"
 
 // BigMoeOnEdge route traces, version 1: `#` lines with the geometry, a line of column names, then one row per
 // (turn, phase, token, layer, slot). A decode token's rows come layer by layer; a prefill batch comes as all
 // tokens of layer 0, then of layer 1 and so on, the last layer often with the last token alone.
-namespace spillway {
+namespace spillway::importer {
 namespace {
 
 constexpr std::string_view kFirstLine = "# route_trace v1";
@@ -23,35 +23,19 @@ struct Row {
   float weight = 0;
 };
 
-class BigMoeImport {
- public:
-  BigMoeImport(LineReader lines, const ImportOptions& options, const ImportSink& sink)
-      : lines_(std::move(lines)), options_(options), sink_(sink) {}
-
-  Result<void> run();
-
- private:
-  template <class... Args>
-  Unexpected here(fmt::format_string<Args...> format, Args&&... args) const {
-    return failed("{}:{}: {}", lines_.path(), lines_.number(),
-                  fmt::format(format, std::forward<Args>(args)...));
-  }
+class BigMoeImport final : public RowImport {
+  using RowImport::RowImport;
+  Result<void> begin() override;
+  Result<void> add(std::string_view line) override;
+  Result<void> end() override;
 
   Result<void> read_header();
   Result<void> read_header_line(std::string_view line);
-  Result<void> begin();
   Result<Row> parse(std::string_view line) const;
-  Result<void> add(const Row& row);
   Result<void> start_token(const Row& row);
   Result<void> end_step();
 
-  LineReader lines_;
-  const ImportOptions& options_;
-  const ImportSink& sink_;
-  TraceHeader header_;
-  std::vector<std::optional<uint64_t>> expert_bytes_;  // as the file says
-
-  Step step_;
+  ToldBytes expert_bytes_;
   Row last_;
   bool in_step_ = false;
   std::vector<bool> chosen_;  // by the current token
@@ -75,10 +59,6 @@ bool read_value(std::string_view line, std::string_view key, T& value) {
   return text && take_field(*text, value);
 }
 
-std::string file_name(std::string_view path) {
-  return std::string(path.substr(path.find_last_of('/') + 1));
-}
-
 Result<void> BigMoeImport::read_header_line(std::string_view line) {
   ModelGeometry& geometry = header_.geometry;
   if (const auto model = value_of(line, "model")) {
@@ -87,11 +67,11 @@ Result<void> BigMoeImport::read_header_line(std::string_view line) {
     if (!read_value(line, "n_layer", geometry.layers) ||
         !read_value(line, "n_expert", geometry.experts_per_layer) ||
         !read_value(line, "n_expert_used", geometry.used_top_k)) {
-      return here("the model line lacks n_layer, n_expert or n_expert_used");
+      return rows_.here("the model line lacks n_layer, n_expert or n_expert_used");
     }
     // Every layer has a line of its own, so a count that lies cannot make us allocate for it.
     if (geometry.layers > UINT16_MAX) {
-      return here("{} layers are more than any model has", geometry.layers);
+      return rows_.here("{} layers are more than any model has", geometry.layers);
     }
     expert_bytes_.assign(geometry.layers, std::nullopt);
   } else if (value_of(line, "layer")) {
@@ -99,7 +79,8 @@ Result<void> BigMoeImport::read_header_line(std::string_view line) {
     uint64_t bytes = 0;
     if (!read_value(line, "layer", layer) || !read_value(line, "expert_bytes", bytes) ||
         layer >= expert_bytes_.size()) {
-      return here("a layer line needs layer=N (below n_layer, after the model line) and expert_bytes=N");
+      return rows_.here(
+          "a layer line needs layer=N (below n_layer, after the model line) and expert_bytes=N");
     }
     expert_bytes_[layer] = bytes;
   }
@@ -109,21 +90,21 @@ Result<void> BigMoeImport::read_header_line(std::string_view line) {
 Result<void> BigMoeImport::read_header() {
   std::string_view line;
   for (;;) {
-    Result<bool> more = lines_.next(line);
+    Result<bool> more = rows_.next(line);
     if (!more) {
       return propagate(more);
     }
     if (!*more) {
-      return failed("{}: ends before the line of column names", lines_.path());
+      return failed("{}: ends before the line of column names", rows_.path());
     }
-    if (lines_.number() == 1 && line != kFirstLine) {
-      return here("not a BigMoeOnEdge trace of version 1: the first line is not '{}'", kFirstLine);
+    if (rows_.number() == 1 && line != kFirstLine) {
+      return rows_.here("not a BigMoeOnEdge trace of version 1: the first line is not '{}'", kFirstLine);
     }
     if (line == kColumns) {
       return {};
     }
     if (!line.starts_with('#')) {
-      return here("expected a '#' line or the column names '{}'", kColumns);
+      return rows_.here("expected a '#' line or the column names '{}'", kColumns);
     }
     if (Result<void> read = read_header_line(line); !read) {
       return read;
@@ -132,42 +113,21 @@ Result<void> BigMoeImport::read_header() {
 }
 
 Result<void> BigMoeImport::begin() {
+  if (Result<void> read = read_header(); !read) {
+    return read;
+  }
   ModelGeometry& geometry = header_.geometry;
   if (geometry.layers == 0) {
-    return failed("{}: no '# model=… n_layer=… n_expert=… n_expert_used=…' line", lines_.path());
+    return failed("{}: no '# model=… n_layer=… n_expert=… n_expert_used=…' line", rows_.path());
   }
-  if (Result<void> same = check_same_shape(lines_.path(), options_, geometry); !same) {
-    return same;
-  }
-  // The file tells how many experts were used but not how many the model was trained to use.
-  geometry.top_k = options_.native_top_k.value_or(geometry.used_top_k);
-  if (!options_.expert_bytes.empty()) {
-    std::vector<bool> has_experts;
-    for (const std::optional<uint64_t>& bytes : expert_bytes_) {
-      has_experts.push_back(bytes.value_or(1) != 0);
-    }
-    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(lines_.path(), options_, has_experts);
-    if (!bytes) {
-      return propagate(bytes);
-    }
-    geometry.expert_bytes = std::move(*bytes);
-  } else {
-    for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-      if (!expert_bytes_[layer]) {
-        return failed("{}: says nothing of layer {}'s expert_bytes; give --expert-bytes SIZE", lines_.path(),
-                      layer);
-      }
-      geometry.expert_bytes.push_back(*expert_bytes_[layer]);
-    }
-  }
-  if (Result<void> valid = geometry.validate(); !valid) {
-    return failed("{}: {}", lines_.path(), valid.error().message);
+  geometry.top_k = geometry.used_top_k;  // how many the model was trained to use is not told
+  if (Result<void> complete = complete_geometry(rows_.path(), options_, expert_bytes_, geometry); !complete) {
+    return complete;
   }
   if (!options_.model.empty()) {
     header_.model = options_.model;
   }
-  header_.provenance.emplace_back("format", "BigMoeOnEdge route trace v1");
-  header_.provenance.emplace_back("source", file_name(lines_.path()));
+  note_source("BigMoeOnEdge route trace v1", rows_.path(), header_);
   header_.columns.weights = true;
   chosen_.resize(geometry.experts_per_layer);
   return sink_.begin(header_);
@@ -182,21 +142,26 @@ Result<Row> BigMoeImport::parse(std::string_view line) const {
       !take_field(rest, row.layer) || !take_field(rest, row.slot) || !take_field(rest, row.expert) ||
       !take_field(rest, row.weight) || !take_field(rest, residency) || !take_field(rest, read_bytes) ||
       !rest.empty()) {
-    return here("'{}' is not a row of {}", line.substr(0, 80), kColumns);
+    return rows_.here("'{}' is not a row of {}", line.substr(0, 80), kColumns);
   }
   const ModelGeometry& geometry = header_.geometry;
   if (row.phase > 1) {
-    return here("phase {} is neither 0 (prefill) nor 1 (decode)", row.phase);
+    return rows_.here("phase {} is neither 0 (prefill) nor 1 (decode)", row.phase);
   }
   if (row.layer >= geometry.layers || row.expert >= geometry.experts_per_layer ||
       row.slot >= geometry.used_top_k) {
-    return here("layer {}, slot {}, expert {} is outside {} layers × {} experts, top-{}", row.layer, row.slot,
-                row.expert, geometry.layers, geometry.experts_per_layer, geometry.used_top_k);
+    return rows_.here("layer {}, slot {}, expert {} is outside {} layers × {} experts, top-{}", row.layer,
+                      row.slot, row.expert, geometry.layers, geometry.experts_per_layer, geometry.used_top_k);
   }
   return row;
 }
 
-Result<void> BigMoeImport::add(const Row& row) {
+Result<void> BigMoeImport::add(std::string_view line) {
+  Result<Row> parsed = parse(line);
+  if (!parsed) {
+    return propagate(parsed);
+  }
+  const Row& row = *parsed;
   const bool next_slot = in_step_ && row.slot == last_.slot + 1 && row.turn == last_.turn &&
                          row.phase == last_.phase && row.token == last_.token && row.layer == last_.layer;
   if (!next_slot) {
@@ -205,7 +170,7 @@ Result<void> BigMoeImport::add(const Row& row) {
     }
   }
   if (chosen_[row.expert]) {
-    return here("expert {} is chosen twice by one token", row.expert);
+    return rows_.here("expert {} is chosen twice by one token", row.expert);
   }
   chosen_[row.expert] = true;
   step_.choices.push_back(uint16_t(row.expert));
@@ -217,10 +182,11 @@ Result<void> BigMoeImport::add(const Row& row) {
 // The first row of a token in a layer: the next token of a prefill batch, the next layer, or the next pass.
 Result<void> BigMoeImport::start_token(const Row& row) {
   if (in_step_ && last_.slot + 1 != header_.geometry.used_top_k) {
-    return here("the token before ended after {} of {} slots", last_.slot + 1, header_.geometry.used_top_k);
+    return rows_.here("the token before ended after {} of {} slots", last_.slot + 1,
+                      header_.geometry.used_top_k);
   }
   if (row.slot != 0) {
-    return here("out of order: a token starts at slot {}", row.slot);
+    return rows_.here("out of order: a token starts at slot {}", row.slot);
   }
   std::fill(chosen_.begin(), chosen_.end(), false);
   const bool same_group = in_step_ && row.turn == last_.turn && row.phase == last_.phase;
@@ -233,8 +199,9 @@ Result<void> BigMoeImport::start_token(const Row& row) {
   const bool later = !in_step_ || row.turn > last_.turn ||
                      (row.turn == last_.turn && (row.phase > last_.phase || row.token > last_.token));
   if (!same_pass && !later) {
-    return here("out of order: turn {} phase {} step {} layer {} after turn {} phase {} step {} layer {}",
-                row.turn, row.phase, row.token, row.layer, last_.turn, last_.phase, last_.token, last_.layer);
+    return rows_.here(
+        "out of order: turn {} phase {} step {} layer {} after turn {} phase {} step {} layer {}", row.turn,
+        row.phase, row.token, row.layer, last_.turn, last_.phase, last_.token, last_.layer);
   }
   if (Result<void> ended = end_step(); !ended) {
     return ended;
@@ -258,39 +225,13 @@ Result<void> BigMoeImport::end_step() {
   return appended;
 }
 
-Result<void> BigMoeImport::run() {
-  if (Result<void> read = read_header(); !read) {
-    return read;
-  }
-  if (Result<void> begun = begin(); !begun) {
-    return begun;
-  }
-  std::string_view line;
-  for (;;) {
-    Result<bool> more = lines_.next(line);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      break;
-    }
-    if (line.empty() || line.starts_with('#')) {
-      continue;
-    }
-    Result<Row> row = parse(line);
-    if (!row) {
-      return propagate(row);
-    }
-    if (Result<void> added = add(*row); !added) {
-      return added;
-    }
-  }
+Result<void> BigMoeImport::end() {
   if (!in_step_) {
-    return failed("{}: has no rows", lines_.path());
+    return failed("{}: has no rows", rows_.path());
   }
   if (last_.slot + 1 != header_.geometry.used_top_k) {
-    return here("the last token ends after {} of {} slots; the file was cut off", last_.slot + 1,
-                header_.geometry.used_top_k);
+    return rows_.here("the last token ends after {} of {} slots; the file was cut off", last_.slot + 1,
+                      header_.geometry.used_top_k);
   }
   return end_step();
 }
@@ -299,18 +240,10 @@ bool recognises(std::string_view start, uint64_t) {
   return start.starts_with("# route_trace v");
 }
 
-Result<void> import_file(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
-  Result<LineReader> lines = LineReader::open(path, sink.progress);
-  if (!lines) {
-    return propagate(lines);
-  }
-  return BigMoeImport(std::move(*lines), options, sink).run();
-}
-
 }  // namespace
 
-Importer bigmoe_importer() {
-  return {"bigmoe", "BigMoeOnEdge route trace (CSV, version 1)", recognises, import_file};
+Importer bigmoe() {
+  return {"bigmoe", "BigMoeOnEdge route trace (CSV, version 1)", recognises, import_rows<BigMoeImport>};
 }
 
-}  // namespace spillway
+}  // namespace spillway::importer

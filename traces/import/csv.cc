@@ -1,11 +1,11 @@
 #include <optional>
 
 #include "traces/export.h"
-#include "traces/import/import.h"
-#include "traces/import/lines.h"
+#include "traces/import/header.h"
+#include "traces/import/rows.h"
 
 // Our own CSV (export.h), so that a trace can be edited as text and come back whole.
-namespace spillway {
+namespace spillway::importer {
 namespace {
 
 struct Row {
@@ -23,13 +23,6 @@ struct Row {
   std::string_view lookahead;
 };
 
-std::string_view take_text(std::string_view& rest) {
-  const size_t comma = rest.find(',');
-  const std::string_view field = rest.substr(0, comma);
-  rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
-  return field;
-}
-
 // An empty cell is nothing; any other must be a number.
 template <class T>
 bool take_optional(std::string_view& rest, std::optional<T>& value) {
@@ -40,73 +33,45 @@ bool take_optional(std::string_view& rest, std::optional<T>& value) {
   return take_field(rest, value.emplace());
 }
 
-class CsvImport {
- public:
-  CsvImport(LineReader lines, const ImportOptions& options, const ImportSink& sink)
-      : lines_(std::move(lines)), options_(options), sink_(sink) {}
+class CsvImport final : public RowImport {
+  using RowImport::RowImport;
+  Result<void> begin() override;
+  Result<void> add(std::string_view line) override;
+  Result<void> end() override;
 
-  Result<void> run();
-
- private:
-  template <class... Args>
-  Unexpected here(fmt::format_string<Args...> format, Args&&... args) const {
-    return failed("{}:{}: {}", lines_.path(), lines_.number(),
-                  fmt::format(format, std::forward<Args>(args)...));
-  }
-
-  Result<void> begin();
   Result<Row> parse(std::string_view line) const;
-  Result<void> add(const Row& row);
   Result<void> start_step(const Row& row);
-  Result<void> end_step();
+  Result<void> add_choice(const Row& row);
 
-  LineReader lines_;
-  const ImportOptions& options_;
-  const ImportSink& sink_;
-  TraceHeader header_;
-  Step step_;
   size_t rows_left_ = 0;  // of the step, when its tokens are known
   bool in_step_ = false;
 };
 
 Result<void> CsvImport::begin() {
   std::string_view line;
-  Result<bool> more = lines_.next(line);
+  Result<bool> more = rows_.next(line);
   if (!more) {
     return propagate(more);
   }
   if (!*more || !line.starts_with(kCsvFirstWord)) {
-    return here("the first line is not '{}{{header}}'", kCsvFirstWord);
+    return rows_.here("the first line is not '{}{{header}}'", kCsvFirstWord);
   }
   Result<TraceHeader> header = header_from_json(line.substr(kCsvFirstWord.size()));
   if (!header) {
-    return here("{}", header.error().message);
+    return rows_.here("{}", header.error().message);
   }
   header_ = std::move(*header);
-  if (Result<void> same = check_same_shape(lines_.path(), options_, header_.geometry); !same) {
-    return same;
+  const std::vector<uint64_t>& bytes = header_.geometry.expert_bytes;
+  const ToldBytes told(bytes.begin(), bytes.end());
+  if (Result<void> complete = complete_geometry(rows_.path(), options_, told, header_.geometry); !complete) {
+    return complete;
   }
-  if (!options_.expert_bytes.empty()) {
-    std::vector<bool> has_experts;
-    for (const uint64_t bytes : header_.geometry.expert_bytes) {
-      has_experts.push_back(bytes != 0);
-    }
-    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(lines_.path(), options_, has_experts);
-    if (!bytes) {
-      return propagate(bytes);
-    }
-    header_.geometry.expert_bytes = std::move(*bytes);
-  }
-  header_.geometry.top_k = options_.native_top_k.value_or(header_.geometry.top_k);
-  if (Result<void> valid = header_.geometry.validate(); !valid) {
-    return failed("{}: {}", lines_.path(), valid.error().message);
-  }
-  more = lines_.next(line);
+  more = rows_.next(line);
   if (!more) {
     return propagate(more);
   }
   if (!*more || line != kCsvColumns) {
-    return here("the second line is not '{}'", kCsvColumns);
+    return rows_.here("the second line is not '{}'", kCsvColumns);
   }
   return sink_.begin(header_);
 }
@@ -122,18 +87,18 @@ Result<Row> CsvImport::parse(std::string_view line) const {
          take_optional(rest, row.attention_ns) && take_optional(rest, row.experts_ns);
   row.lookahead = rest;
   if (!good || (row.phase != "prefill" && row.phase != "decode")) {
-    return here("'{}' is not a row of {}", line.substr(0, 80), kCsvColumns);
+    return rows_.here("'{}' is not a row of {}", line.substr(0, 80), kCsvColumns);
   }
   const ModelGeometry& geometry = header_.geometry;
   if (row.layer >= geometry.layers || row.expert >= geometry.experts_per_layer || row.tokens == 0) {
-    return here("layer {}, expert {}, {} tokens is outside {} layers × {} experts", row.layer, row.expert,
-                row.tokens, geometry.layers, geometry.experts_per_layer);
+    return rows_.here("layer {}, expert {}, {} tokens is outside {} layers × {} experts", row.layer,
+                      row.expert, row.tokens, geometry.layers, geometry.experts_per_layer);
   }
   return row;
 }
 
 Result<void> CsvImport::start_step(const Row& row) {
-  if (Result<void> ended = end_step(); !ended) {
+  if (Result<void> ended = end(); !ended) {
     return ended;
   }
   const ModelGeometry& geometry = header_.geometry;
@@ -161,14 +126,19 @@ Result<void> CsvImport::start_step(const Row& row) {
     uint32_t expert = 0;
     if (!take_field(layer_text, layer) || !take_field(expert_text, expert) || layer >= geometry.layers ||
         expert >= geometry.experts_per_layer) {
-      return here("look-ahead '{}' is not LAYER/EXPERT of this model", one);
+      return rows_.here("look-ahead '{}' is not LAYER/EXPERT of this model", one);
     }
     step_.lookahead.push_back(geometry.id(layer, expert));
   }
   return {};
 }
 
-Result<void> CsvImport::add(const Row& row) {
+Result<void> CsvImport::add(std::string_view line) {
+  Result<Row> parsed = parse(line);
+  if (!parsed) {
+    return propagate(parsed);
+  }
+  const Row& row = *parsed;
   const bool listed = in_step_ && step_.choices.empty();
   const bool same_step = in_step_ && row.pass == step_.pass && row.layer == step_.layer &&
                          (listed ? !row.token : rows_left_ > 0);
@@ -181,9 +151,14 @@ Result<void> CsvImport::add(const Row& row) {
     step_.experts.push_back(header_.geometry.id(row.layer, row.expert));
     return {};
   }
+  return add_choice(row);
+}
+
+Result<void> CsvImport::add_choice(const Row& row) {
   const size_t token = step_.choices.size() / header_.geometry.used_top_k;
   if (*row.token != token || row.tokens != step_.tokens) {
-    return here("token {} of {} where token {} of {} is due", *row.token, row.tokens, token, step_.tokens);
+    return rows_.here("token {} of {} where token {} of {} is due", *row.token, row.tokens, token,
+                      step_.tokens);
   }
   const bool first_choice = step_.choices.size() % header_.geometry.used_top_k == 0;
   step_.choices.push_back(uint16_t(row.expert));
@@ -197,61 +172,27 @@ Result<void> CsvImport::add(const Row& row) {
   return {};
 }
 
-Result<void> CsvImport::end_step() {
+Result<void> CsvImport::end() {
   if (!in_step_) {
     return {};
   }
   if (rows_left_ != 0) {
-    return here("the step of pass {}, layer {} lacks {} choices", step_.pass, step_.layer, rows_left_);
+    return rows_.here("the step of pass {}, layer {} lacks {} choices", step_.pass, step_.layer, rows_left_);
   }
   if (Result<void> appended = sink_.append(step_); !appended) {
-    return here("{}", appended.error().message);
+    return rows_.here("{}", appended.error().message);
   }
   return {};
-}
-
-Result<void> CsvImport::run() {
-  if (Result<void> begun = begin(); !begun) {
-    return begun;
-  }
-  std::string_view line;
-  for (;;) {
-    Result<bool> more = lines_.next(line);
-    if (!more) {
-      return propagate(more);
-    }
-    if (!*more) {
-      return end_step();
-    }
-    if (line.empty() || line.starts_with('#')) {
-      continue;
-    }
-    Result<Row> row = parse(line);
-    if (!row) {
-      return propagate(row);
-    }
-    if (Result<void> added = add(*row); !added) {
-      return added;
-    }
-  }
 }
 
 bool recognises(std::string_view start, uint64_t) {
   return start.starts_with(kCsvFirstWord);
 }
 
-Result<void> import_file(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
-  Result<LineReader> lines = LineReader::open(path, sink.progress);
-  if (!lines) {
-    return propagate(lines);
-  }
-  return CsvImport(std::move(*lines), options, sink).run();
-}
-
 }  // namespace
 
-Importer csv_importer() {
-  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_file};
+Importer csv() {
+  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_rows<CsvImport>};
 }
 
-}  // namespace spillway
+}  // namespace spillway::importer

@@ -10,7 +10,7 @@
 #include "core/step.h"
 #include "traces/format.h"
 
-// Traces that others recorded. An importer is one file and one entry in list.cc.
+// Traces that others recorded.
 namespace spillway {
 
 // What the user knows about the model and the file may not say. A given value wins over the file's.
@@ -27,10 +27,11 @@ struct ImportOptions {
 struct ImportSink {
   std::function<Result<void>(const TraceHeader& header)> begin;
   std::function<Result<void>(const Step& step)> append;
-  std::function<void(uint64_t bytes_read)> progress =
+  std::function<void(uint64_t bytes)> progress =
       {};  // told now and then how far the file is read; may be empty
 };
 
+// One format. An importer is one file and one entry in list.cc.
 struct Importer {
   std::string name;
   std::string summary;
@@ -44,19 +45,5 @@ std::span<const Importer> importers();
 
 // The importer of that name, or with an empty name the one that recognises the file.
 Result<const Importer*> find_importer(const std::string& name, const std::string& path);
-
-Importer csv_importer();
-Importer bigmoe_importer();
-Importer warp_importer();
-Importer oracle_general_importer();
-
-// Fails when the options, or the preset they come from, speak of another model than the file.
-Result<void> check_same_shape(const std::string& path, const ImportOptions& options,
-                              const ModelGeometry& found);
-
-// Bytes per expert of each layer from the option: of one size for all, layers that have no experts get none.
-// Fails when it is not given or of another length than `has_experts`.
-Result<std::vector<uint64_t>> expert_bytes_per_layer(const std::string& path, const ImportOptions& options,
-                                                     const std::vector<bool>& has_experts);
 
 }  // namespace spillway

@@ -4,13 +4,13 @@
 #include <optional>
 
 #include "host/file.h"
-#include "traces/import/import.h"
+#include "traces/import/header.h"
 
 // libCacheSim's oracleGeneral: a flat list of requests, where object id = layer × experts + expert. It knows
 // neither tokens nor steps. A step ends where the layer changes or an object comes again (in a model of one
 // layer: after top-k requests); it has top-k objects when one token made it, and more when it was a batch,
 // whose tokens are then unknown.
-namespace spillway {
+namespace spillway::importer {
 namespace {
 
 class OracleImport {
@@ -39,8 +39,8 @@ class OracleImport {
   const ImportOptions& options_;
   const ImportSink& sink_;
   TraceHeader header_;
-  uint64_t record_ = 0;                                  // index of the one being looked at
-  std::vector<std::optional<uint64_t>> bytes_of_layer_;  // as the file says
+  uint64_t record_ = 0;  // index of the one being looked at
+  ToldBytes bytes_of_layer_;
   Step step_;
   std::vector<bool> in_step_;  // per expert of the layer
   std::vector<Step> pass_;     // one long step makes a pass of prefill, so a pass is told as a whole
@@ -113,28 +113,19 @@ Result<void> OracleImport::begin() {
   if (record_ == 0) {
     return failed("{}: has no records", file_.path());
   }
-  if (!options_.expert_bytes.empty()) {
-    std::vector<bool> has_experts;
-    for (const std::optional<uint64_t>& bytes : bytes_of_layer_) {
-      has_experts.push_back(bytes.has_value());
-    }
-    Result<std::vector<uint64_t>> bytes = expert_bytes_per_layer(file_.path(), options_, has_experts);
-    if (!bytes) {
-      return propagate(bytes);
-    }
-    geometry.expert_bytes = std::move(*bytes);
-  } else {
-    for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
-      if (bytes_of_layer_[layer].value_or(0) <= 1) {  // cache traces often count objects instead of bytes
-        return wrong_usage("{}: does not say how large an expert of layer {} is; give --expert-bytes SIZE",
-                           file_.path(), layer);
-      }
-      geometry.expert_bytes[layer] = *bytes_of_layer_[layer];
+  for (std::optional<uint64_t>& bytes : bytes_of_layer_) {
+    if (!bytes && !options_.expert_bytes.empty()) {
+      bytes = 0;  // nobody asked for an expert of the layer: it has none
+    } else if (bytes.value_or(0) <= 1) {
+      bytes.reset();  // cache traces often count objects instead of bytes
     }
   }
+  if (Result<void> complete = complete_geometry(file_.path(), options_, bytes_of_layer_, geometry);
+      !complete) {
+    return complete;
+  }
   header_.model = options_.model;
-  header_.provenance = {{"format", "libCacheSim oracleGeneral"},
-                        {"source", file_.path().substr(file_.path().find_last_of('/') + 1)}};
+  note_source("libCacheSim oracleGeneral", file_.path(), header_);
   return sink_.begin(header_);
 }
 
@@ -250,9 +241,9 @@ Result<void> import_file(const std::string& path, const ImportOptions& options, 
 
 }  // namespace
 
-Importer oracle_general_importer() {
+Importer oracle_general() {
   return {"oraclegeneral", "libCacheSim oracleGeneral (24-byte records; needs --layers --experts --top-k)",
           recognises, import_file};
 }
 
-}  // namespace spillway
+}  // namespace spillway::importer

@@ -1,4 +1,4 @@
-#include "model/tensor_type.h"
+#include "core/tensor_type.h"
 
 #include <algorithm>
 #include <array>
@@ -46,6 +46,10 @@ constexpr std::array<TensorTypeInfo, 33> kTypes = {{
 
 }  // namespace
 
+std::span<const TensorTypeInfo> tensor_types() {
+  return kTypes;
+}
+
 const TensorTypeInfo* find_tensor_type(uint32_t number) {
   const auto entry = std::find_if(kTypes.begin(), kTypes.end(), [number](const TensorTypeInfo& info) {
     return static_cast<uint32_t>(info.type) == number;
@@ -57,6 +61,12 @@ const TensorTypeInfo& tensor_type_info(TensorType type) {
   const TensorTypeInfo* info = find_tensor_type(static_cast<uint32_t>(type));
   Expects(info != nullptr);
   return *info;
+}
+
+bool has_fewer_bits(TensorType one, TensorType other) {
+  const TensorTypeInfo& a = tensor_type_info(one);
+  const TensorTypeInfo& b = tensor_type_info(other);
+  return uint64_t(a.block_bytes) * b.block_elements < uint64_t(b.block_bytes) * a.block_elements;
 }
 
 Result<uint64_t> row_bytes(TensorType type, uint64_t elements) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "core/result.h"
@@ -52,10 +53,16 @@ struct TensorTypeInfo {
   uint32_t block_bytes = 0;
 };
 
+// Returns every type, by number.
+std::span<const TensorTypeInfo> tensor_types();
+
 // nullptr when there is no type of that number.
 const TensorTypeInfo* find_tensor_type(uint32_t number);
 // Of a type that find_tensor_type() knows.
 const TensorTypeInfo& tensor_type_info(TensorType type);
+
+// Returns true when a value takes fewer bits in `one` than in `other`, its share of scales included.
+bool has_fewer_bits(TensorType one, TensorType other);
 
 // A row of `elements` values takes this many bytes; fails on a row that is not a whole number of blocks.
 Result<uint64_t> row_bytes(TensorType type, uint64_t elements);
