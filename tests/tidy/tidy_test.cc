@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -16,6 +17,10 @@ namespace fs = std::filesystem;
 
 const std::vector<std::string> kFolders = {"core",     "host",    "sim",   "traces", "backends", "stores",
                                            "policies", "runtime", "model", "app",    "tests",    "bench"};
+
+// The rooms of app/, lowest first.
+const std::vector<std::string> kFloors = {"cli", "report", "presets", "calibrate", "run",  "curve",
+                                          "gap", "plan",   "pack",    "sweep",     "page", "commands"};
 
 struct SourceFile {
   std::string path;  // relative to the root
@@ -92,7 +97,7 @@ TEST(Tidy, RoomsOfTheProgramIncludeOnlyThoseBelow) {
   const std::vector<std::string> floors = {"cli",  "report", "presets", "calibrate", "run",  "curve",   "gap",
                                            "plan", "pack",   "trace",   "sweep",     "page", "commands"};
   const auto floor_of = [&](const std::string& room) {
-    return std::find(floors.begin(), floors.end(), room) - floors.begin();
+    return std::find(kFloors.begin(), kFloors.end(), room) - kFloors.begin();
   };
   const std::regex room_of_file(R"re(^app/([a-z]+)/)re");
   const std::regex include(R"re(^#include "app/([a-z]+)/)re");
@@ -101,7 +106,7 @@ TEST(Tidy, RoomsOfTheProgramIncludeOnlyThoseBelow) {
     if (!std::regex_search(file.path, room, room_of_file)) {
       continue;
     }
-    ASSERT_LT(floor_of(room[1]), ptrdiff_t(floors.size()))
+    ASSERT_LT(floor_of(room[1]), ptrdiff_t(kFloors.size()))
         << file.path << " lies in a room that has no floor";
     for (const std::string& line : file.lines) {
       std::smatch included;
@@ -126,6 +131,32 @@ TEST(Tidy, EveryFolderWithSourcesIsKnownToTheseTests) {
     const bool is_known = std::find(kFolders.begin(), kFolders.end(), name) != kFolders.end();
     EXPECT_TRUE(is_known || !has_sources) << name << "/ has sources, and no rule says what they may include";
   }
+}
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST(Tidy, TheArchitecturePageNamesEveryFolderAndEveryFloor) {
+  const std::string page = text_of(fs::path(SPILLWAY_SOURCE_DIR) / "docs/ARCHITECTURE.md");
+  ASSERT_NE(page, "");
+  for (const std::string& folder : kFolders) {
+    EXPECT_NE(page.find(folder + "/"), std::string::npos)
+        << "docs/ARCHITECTURE.md does not name " << folder << "/";
+  }
+  std::string floors;
+  for (const std::string& floor : kFloors) {
+    floors += ' ' + floor;
+  }
+  EXPECT_NE(page.find("lowest first:" + floors), std::string::npos) << "the floors of app/ are:" << floors;
+}
+
+TEST(Tidy, TheRecipeForAPolicyShowsTheFileAsItIs) {
+  const fs::path root = SPILLWAY_SOURCE_DIR;
+  const std::string page = text_of(root / "CONTRIBUTING.md");
+  EXPECT_NE(page.find("```cpp\n" + text_of(root / "policies/eviction/lru.cc") + "```"), std::string::npos)
+      << "CONTRIBUTING.md shows another policies/eviction/lru.cc than there is";
 }
 
 TEST(Tidy, NoFolderIsCrowded) {
