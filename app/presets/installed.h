@@ -4,9 +4,9 @@
 
 namespace spillway {
 
-// Where a folder of what comes with the program lies: `presets`, `plots`. The place goes by where the program
-// itself lies, so that an installation can be moved as a whole; a build tree has links to the sources' folders
-// in the same place.
+// Returns the path of a folder that comes with the program: `presets`, `plots`. The path follows from where
+// the program itself lies, so an installation can be moved as a whole. A build tree has links to the folders
+// of the sources in the same place.
 std::string installed_folder(const std::string& name);
 
 }  // namespace spillway

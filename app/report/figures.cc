@@ -85,8 +85,8 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
       const std::optional<double> value =
           figure.in_curve_point.empty() ? std::nullopt : number_at(point, figure.in_curve_point);
       if (value) {
-        figures.push_back(
-            {fmt::format("{} {}", figure.name, of), figure.unit, *value, !traits_of_curve_point(point).is_random});
+        figures.push_back({fmt::format("{} {}", figure.name, of), figure.unit, *value,
+                           !traits_of_curve_point(point).is_random});
       }
     }
   }
