@@ -55,7 +55,7 @@ TEST(CliCompletion, TellsNamesWithTheirMeaning) {
             "qwen3-30b-a3b\t");
   EXPECT_EQ(spillway({"complete", "--", "replay", ""}).out, ":files\n");
   // For programs: neither the help nor a page has it.
-  EXPECT_EQ(spillway({"--help"}).out.find("complete "), std::string::npos);
+  EXPECT_EQ(spillway({"--help"}).out.find("\n  complete "), std::string::npos);
 }
 
 TEST(CliCompletion, RefusesAShellThatItDoesNotKnow) {
