@@ -28,6 +28,7 @@ const ValueKind& kind_of(const std::string& value) {
                                                {"RUNTIME", {"runtimes"}},
                                                {"LOCALITY", {"locality"}},
                                                {"DIR", {}, Paths::folders},
+                                               {"BITS", {}},
                                                {"DATE", {}},
                                                {"FLOAT", {}},
                                                {"N", {}},

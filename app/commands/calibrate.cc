@@ -276,10 +276,14 @@ void add_calibrate_command(Command app, Invocation& invocation) {
           "Only these: uring, pread direct, pread cold, pread warm, mmap cold, mmap warm, or a backend like "
           "uring:depth=8")
       .type_name("NAME");
-  command.texts("--block", options->blocks, "Sizes of reads instead of each method's own").comma_separated();
-  command.texts("--depth", options->depths, "Queue depths instead of each method's own").comma_separated();
+  command.texts("--block", options->blocks, "Sizes of reads instead of each method's own")
+      .comma_separated()
+      .type_name("SIZE");
+  command.texts("--depth", options->depths, "Queue depths instead of each method's own")
+      .comma_separated()
+      .type_name("N");
   command.size("--size", options->size, "Of the file that is made").show_default();
-  command.text("--time", options->time, "For all measurements together").show_default();
+  command.text("--time", options->time, "For all measurements together").show_default().type_name("TIME");
   command.count("--rounds", {.least = 1, .most = 1000}, options->rounds, "How often each load is measured")
       .show_default();
   command.count("--seed", {}, options->seed, "Of the places and the order").show_default();

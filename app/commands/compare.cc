@@ -62,7 +62,7 @@ void add_compare_command(Command app, Invocation& invocation) {
       "  spillway compare simulated.json replayed.json\n"
       "  spillway compare monday/ tuesday/ --figures tok_per_s,p99_ns\n"
       "  spillway compare results/02-backends --a backend=pread --b backend=uring");
-  command.text("first", options->a, "A result").required();
+  command.text("first", options->a, "A result").required().type_name("RESULT");
   command.text("second", options->b, "Another (default: the same folder; then --a and --b say what of it)");
   command.texts("--a", options->part_of_a, "Only this part of the first sweep")
       .one_word_each()
@@ -76,8 +76,10 @@ void add_compare_command(Command app, Invocation& invocation) {
   command.real("--confidence", {0.5, 0.9999}, options->confidence, "Of the intervals")
       .show_default()
       .type_name("P");
-  command.text("--json", options->json,
-               "Write all figures as JSON to this file; - is stdout, instead of the table");
+  command
+      .text("--json", options->json,
+            "Write all figures as JSON to this file; - is stdout, instead of the table")
+      .type_name("FILE");
   command.runs(invocation, [options] { return run_compare(*options); });
 }
 

@@ -108,7 +108,7 @@ void add_curve_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<CurveOptions>();
   Command command = app.subcommand("curve", "Hit ratios at every cache size, and why a cache misses");
   command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
-  command.text("trace", options->trace, "A trace file").required();
+  command.text("trace", options->trace, "A trace file").required().type_name("TRACE");
   const auto read_policies = [options](const std::string& text) -> Result<void> {
     Result<std::vector<EvictionChoice>> policies = parse_policies(text);
     if (!policies) {
@@ -133,7 +133,8 @@ void add_curve_command(Command app, Invocation& invocation) {
   command.count("--points", {.least = 2}, options->points,
                 "In the JSON, at most N points of the LRU curve (default: every size at which it changes)");
   command.count("--seed", {}, options->seed, "Of policies that draw lots").show_default();
-  command.text("--json", options->json, "Write the points as JSON to this file; - is stdout");
+  command.text("--json", options->json, "Write the points as JSON to this file; - is stdout")
+      .type_name("FILE");
   command.runs(invocation, [options] { return run_curve(*options); });
 }
 

@@ -92,7 +92,8 @@ void add_pack_command(Command app, Invocation& invocation) {
       .one_of({kLayoutById, kLayoutByCoactivation})
       .show_default();
   command.text("--trace", arguments->trace, "Of this model; for --layout coactivation").type_name("TRACE");
-  command.text("--json", arguments->json, "Write what was made as JSON to this file; - is stdout");
+  command.text("--json", arguments->json, "Write what was made as JSON to this file; - is stdout")
+      .type_name("FILE");
   command.runs(invocation, [arguments] { return run_pack(*arguments); });
 }
 

@@ -72,8 +72,10 @@ void add_hardware_options(Command& command, PlanRequest& request) {
       .text("--drive", request.drive,
             "The drive beside a machine: a preset, a rate, or what calibrate wrote (*.json)")
       .type_name("DRIVE");
-  command.text("--ram", request.ram,
-               "Memory as it is sold, 36GB (default: the least the machine is sold with that fits)");
+  command
+      .text("--ram", request.ram,
+            "Memory as it is sold, 36GB (default: the least the machine is sold with that fits)")
+      .type_name("SIZE");
   command.count("--drives", {.least = 1, .most = 64}, request.drives, "So many drives, striped")
       .show_default();
 }
@@ -92,10 +94,12 @@ void add_plan_command(Command app, Invocation& invocation) {
       "  spillway plan --gguf model.gguf --device 7GB/s --trace trace.bin --explain\n"
       "  spillway plan --claims");
   command.text("--model", request.model, "A preset of 'spillway list models'").type_name("PRESET");
-  command.text("--gguf", request.gguf, "A model file instead; its own bytes count");
-  command.text("--bits", request.bits,
-               "Of a preset: 2 to 8 or 16 for the experts, the rest at least 4 (default: 4); or by name, "
-               "2,head=8.5,kv=8 or experts=2.31,rest=8.5");
+  command.text("--gguf", request.gguf, "A model file instead; its own bytes count").type_name("GGUF");
+  command
+      .text("--bits", request.bits,
+            "Of a preset: 2 to 8 or 16 for the experts, the rest at least 4 (default: 4); or by name, "
+            "2,head=8.5,kv=8 or experts=2.31,rest=8.5")
+      .type_name("BITS");
   add_hardware_options(command, request);
   command.count("--context", {.most = 100'000'000}, request.context, "Tokens before the one that is decoded")
       .show_default();
@@ -120,12 +124,12 @@ void add_plan_command(Command app, Invocation& invocation) {
       .show_default();
   command.real("--target", {0, 1e6}, request.target,
                "tok/s: find the cheapest memory and drive that reach it");
-  command.text("--ram-price", options->ram_price,
-               "US dollars a GB of memory (default: the machine's preset)");
+  command.text("--ram-price", options->ram_price, "US dollars a GB of memory (default: the machine's preset)")
+      .type_name("N");
   command.flag("--explain", options->explain, "Show the arithmetic");
   command.flag("--claims", options->claims,
                "Hold the planner against figures that others published, and nothing else");
-  command.text("--json", options->json, "Write the plan as JSON to this file; - is stdout");
+  command.text("--json", options->json, "Write the plan as JSON to this file; - is stdout").type_name("FILE");
   command.runs(invocation, [options] { return run_plan(*options); });
 }
 

@@ -15,7 +15,9 @@ void add_sweep_command(Command app, Invocation& invocation) {
       "  spillway sweep experiments/questions/02-backends.json -o results\n"
       "  spillway sweep experiments/questions/*.json --quick -o results\n"
       "  spillway sweep experiments/questions/02-backends.json --set store=/mnt/nvme --shard 1/4 -o results");
-  command.texts("files", options->files, "Experiment files (see: experiments/questions)").required();
+  command.texts("files", options->files, "Experiment files (see: experiments/questions)")
+      .required()
+      .type_name("FILE");
   command
       .text("-o,--output", options->directory, "Where the results go; of several experiments, a folder each")
       .required()

@@ -151,7 +151,8 @@ void add_replay_options(Command command, ReplayOptions& options) {
              "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
              "or directories in which a scratch store is made, or found\n"
              "(default: a scratch store in ~/.cache/spillway)")
-      .comma_separated();
+      .comma_separated()
+      .type_name("PATH");
   command
       .count("--ranges", {.least = 1, .most = 3}, options.ranges,
              "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")

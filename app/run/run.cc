@@ -26,8 +26,10 @@ Option add_cache_options(Command command, CacheOptions& options) {
       .type_name("PREFETCHER");
   command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
   command.count("--seed", {}, options.seed, "Of everything that draws lots").show_default();
-  command.text("--json", options.json,
-               "Write the report as JSON to this file; - is stdout, instead of the table");
+  command
+      .text("--json", options.json,
+            "Write the report as JSON to this file; - is stdout, instead of the table")
+      .type_name("FILE");
   command
       .text("--timeline", options.timeline,
             "Write what happened when to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
