@@ -25,6 +25,7 @@ const ValueKind& kind_of(const std::string& value) {
                                                {"MACHINE", {"machines", "drives"}, Paths::files},
                                                {"DRIVE", {"drives"}, Paths::files},
                                                {"PRESET", {"models"}},
+                                               {"IMPORTER", {"importers"}},
                                                {"RUNTIME", {"runtimes"}},
                                                {"LOCALITY", {"locality"}},
                                                {"DIR", {}, Paths::folders},

@@ -1,7 +1,5 @@
 #include "app/cli/printable.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
@@ -54,16 +52,6 @@ std::string printable(std::string_view text) {
     text.remove_prefix(bytes);
   }
   return out;
-}
-
-size_t display_width(std::string_view text) {
-  size_t width = 0;
-  while (!text.empty()) {
-    const Character character = first_character(text);
-    width += character.bytes == 0 ? 1 : size_t(utf8proc_charwidth(int32_t(character.code)));
-    text.remove_prefix(character.bytes == 0 ? 1 : character.bytes);
-  }
-  return width;
 }
 
 }  // namespace spillway

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -10,8 +9,5 @@ namespace spillway {
 // of text or cannot be seen, bytes that are not UTF-8, and the backslash become `\x1b` and the like. A line
 // stays one line.
 std::string printable(std::string_view text);
-
-// Columns that a terminal takes for `text`: wide characters take two, marks over other characters none.
-size_t display_width(std::string_view text);
 
 }  // namespace spillway

@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "app/cli/command.h"
-#include "app/cli/printable.h"
 #include "core/expects.h"
+#include "model/text/utf8.h"
 
 namespace spillway {
 namespace {

@@ -66,7 +66,7 @@ void add_trace_import(Command trace, Invocation& invocation) {
   }
   command.text("file", arguments->input, "the recording").required().type_name("FILE");
   command.text("--from", arguments->format, "its format; recognised from the content when left out")
-      .type_name("FORMAT");
+      .type_name("IMPORTER");
   arguments->output.declare(command);
   arguments->model.declare(command);
   command.footer("Formats:" + formats +

@@ -44,12 +44,16 @@ size_t begun_bytes(std::string_view text) {
   return begun;
 }
 
-size_t count_characters(std::string_view text) {
-  size_t count = 0;
-  for (; !text.empty(); ++count) {
-    text.remove_prefix(std::max<size_t>(first_character(text).bytes, 1));
+size_t display_width(std::string_view text) {
+  size_t width = 0;
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    width += character.bytes == 0
+                 ? 1
+                 : static_cast<size_t>(utf8proc_charwidth(static_cast<utf8proc_int32_t>(character.code)));
+    text.remove_prefix(std::max<size_t>(character.bytes, 1));
   }
-  return count;
+  return width;
 }
 
 void append_character(uint32_t code, std::string& out) {

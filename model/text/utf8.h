@@ -20,8 +20,9 @@ Character first_character(std::string_view text);
 // Returns how many bytes of `text`, which begins with no character, could begin one.
 size_t begun_bytes(std::string_view text);
 
-// Returns how many characters `text` has. A byte that belongs to none counts as one.
-size_t count_characters(std::string_view text);
+// Returns how many columns `text` takes on a terminal: two for a wide character, none for a mark over another
+// character, one for a byte that belongs to no character.
+size_t display_width(std::string_view text);
 
 // Appends the character of that code point.
 void append_character(uint32_t code, std::string& out);

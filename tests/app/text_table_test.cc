@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "app/cli/printable.h"
-
 namespace spillway {
 namespace {
 
@@ -34,11 +32,6 @@ TEST(TextTable, AColumnHasItsLeastWidthAndItsGap) {
 }
 
 TEST(TextTable, WideCharactersTakeTwoColumnsAndMarksNone) {
-  EXPECT_EQ(display_width("abc"), 3U);
-  EXPECT_EQ(display_width("é×…"), 3U);
-  EXPECT_EQ(display_width("模型"), 4U);
-  EXPECT_EQ(display_width("e\xCC\x81"), 1U);  // with an acute accent of its own
-  EXPECT_EQ(display_width("\xFF\xFE"), 2U);   // not UTF-8
   TextTable table({{.gap = 0}, {}});
   table.row({"模型", "x"});
   table.row({"lru", "y"});

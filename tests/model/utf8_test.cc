@@ -35,10 +35,12 @@ TEST(Utf8, FindsNoCharacterWhereThereIsNone) {
   EXPECT_EQ(begun_bytes("\xf4\x90\x80\x80"), 1U) << "beyond U+10FFFF";
 }
 
-TEST(Utf8, CountsCharacters) {
-  EXPECT_EQ(count_characters(""), 0U);
-  EXPECT_EQ(count_characters("48 × 128"), 8U);
-  EXPECT_EQ(count_characters("a\xff\xe6\xa8"), 4U);
+TEST(Utf8, KnowsHowWideATextIs) {
+  EXPECT_EQ(display_width(""), 0U);
+  EXPECT_EQ(display_width("48 × 128"), 8U);
+  EXPECT_EQ(display_width("模型"), 4U);
+  EXPECT_EQ(display_width("e\u0301"), 1U) << "a letter with an accent over it";
+  EXPECT_EQ(display_width("a\xff\xe6\xa8"), 4U) << "bytes that are no characters";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "traces/import/header.h"
 #include "traces/import/rows.h"
 
@@ -41,10 +42,11 @@ Result<void> WarpImport::take_shape(const Json& layers) {
 }
 
 Result<void> WarpImport::add(std::string_view line) {
-  const Json token = Json::parse(line, nullptr, false);
-  if (token.is_discarded()) {
-    return rows_.here("not JSON");
+  const Result<Json> parsed = parse_json(line, {.most_bytes = line.size()});
+  if (!parsed) {
+    return rows_.here("{}", parsed.error().message);
   }
+  const Json& token = *parsed;
   const auto layers = token.is_object() ? token.find("layers") : token.end();
   const auto number = token.is_object() ? token.find("tok") : token.end();
   if (!token.is_object() || layers == token.end() || !layers->is_array() || number == token.end() ||
