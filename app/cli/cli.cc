@@ -14,18 +14,18 @@
 namespace spillway {
 namespace {
 
-// When the first signal came, in nanoseconds; 0: none has.
+// Time of the first signal in nanoseconds; 0: no signal has come.
 std::atomic<int64_t> first_signal_ns{0};
 static_assert(std::atomic<int64_t>::is_always_lock_free);
 
-// `timeout` signals its child and then its group, so one wish may come twice in a row.
+// `timeout` signals its child and then its group, so one request to end may come twice in a row.
 constexpr int64_t kSameWishNs = 300'000'000;
 
-// What others send to end us, or what a timer of theirs sends when time is up.
+// Signals that others send to end this program, or that one of their timers sends when time is up.
 constexpr std::array kWishes = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,   SIGXCPU,
                                 SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
 
-// What a bug of ours or of the machine raises.
+// Signals that a bug of this program or a fault of the machine raises.
 constexpr std::array kCrashes = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
 
 void on_wish(int number) {
@@ -58,9 +58,10 @@ void on_crash(int number, siginfo_t* info, void*) {
   ::raise(number);  // ends the process when this handler returns
 }
 
-// Only where nobody has been before us. What was ignored when we were started stays so: nohup, and a shell's
-// background job, mean what they say. And a sanitizer's handler has more to say of a crash than we have.
-// Never with SA_RESTART: waiting for the other end of a pipe is to end.
+// Installs `action` if the signal has its default action. A signal that was ignored when the program
+// started stays ignored, as nohup and a shell's background jobs ask for. A sanitizer's handler stays
+// too, since it reports more about a crash. SA_RESTART is never set: a signal must end the wait for the
+// other end of a pipe.
 void handle(int number, struct sigaction action) {
   struct sigaction before = {};
   if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) {
@@ -83,8 +84,8 @@ void catch_interrupts() {
     action.sa_flags = SA_SIGINFO;
     handle(number, action);
   }
-  // A reader that went away and a file beyond the limit are errors of the write, which are reported and
-  // cleaned up after like any other.
+  // A reader that has gone away and a file beyond the size limit are errors of the write. They are reported
+  // and cleaned up like any other error.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
 }

@@ -9,7 +9,7 @@
 
 namespace spillway {
 
-// `replay ARGS` is `spillway replay ARGS`: the program under this name runs the command of that name.
+// `replay ARGS` means `spillway replay ARGS`: the program under this name runs the command of this name.
 inline constexpr std::string_view kSecondName = "replay";
 
 void add_list_command(Command app, Invocation& invocation);
@@ -30,15 +30,15 @@ void add_compare_command(Command app, Invocation& invocation);
 void add_man_command(Command app, Invocation& invocation);
 void add_completion_commands(Command app, Invocation& invocation);
 
-// Every command there is.
+// Declares every command of the program.
 void add_commands(Command app, Invocation& invocation);
 
-// `lru,lfu:halve_every=9,keep=0,belady` → its members: a piece that is only `key=value` goes on with the one
-// before.
+// Splits `lru,lfu:halve_every=9,keep=0,belady` into its members. A piece that is only `key=value` belongs to
+// the member before it.
 std::vector<std::string> split_list(const std::string& text);
 
-// Has signals ask for the end (core/interrupt.h). A second one ends the process at once, without destructors,
-// but not without what OnSuddenEnd promises; so does a crash.
+// Makes signals ask for the end (core/interrupt.h). A second signal ends the process at once, without
+// destructors, but still takes the steps that OnSuddenEnd promises. A crash takes them too.
 void catch_interrupts();
 
 }  // namespace spillway

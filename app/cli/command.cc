@@ -18,7 +18,7 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
 std::string command_names(const CLI::App& app) {
   std::string names;
   for (const CLI::App* command : commands_of(app)) {
-    if (!command->get_group().empty()) {  // an empty one is hidden
+    if (!command->get_group().empty()) {  // a command without a group is hidden
       names += names.empty() ? command->get_name() : ", " + command->get_name();
     }
   }
@@ -29,7 +29,7 @@ std::string path_of(const CLI::App& app) {
   return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name();
 }
 
-// The innermost command that was recognised, as the user would type it.
+// Returns the innermost command that was recognised, as the user would type it.
 std::string parsed_path(const CLI::App& app) {
   const CLI::App* at = &app;
   while (!at->get_subcommands().empty()) {
@@ -38,8 +38,8 @@ std::string parsed_path(const CLI::App& app) {
   return path_of(*at);
 }
 
-// The first of `words` that is no command of `app` and should be one, or that none is given, as an error that
-// names those there are. Nothing when the commands are right.
+// Fails if a word of `words` should be a command of `app` and is none, or if a command is missing. The error
+// names the commands that exist.
 Result<void> check_commands(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* at = &app;
   for (size_t i = 0; at->get_require_subcommand_min() > 0; ++i) {
@@ -64,7 +64,7 @@ Result<void> check_commands(const CLI::App& app, const std::vector<std::string>&
   return {};
 }
 
-// An option whose text `read` takes or refuses; CLI11 wants a refusal thrown.
+// Adds an option whose text `read` accepts or refuses. CLI11 wants a refusal to be thrown.
 CLI::Option* add_checked(CLI::App& app, const std::string& name,
                          std::function<Result<void>(const std::string&)> read, const std::string& help) {
   const auto read_or_throw = [name, read = std::move(read)](const std::string& text) {
@@ -99,7 +99,7 @@ Result<uint64_t> parse_count(const std::string& text, CountRange range) {
   const char* end = text.data() + text.size();
   const auto [stop, problem] = std::from_chars(text.data(), end, value);
   if (problem != std::errc{} || stop != end || value < range.least || value > range.most) {
-    // The largest number there is limits nobody, and only clutters the line.
+    // The largest possible number is no limit for anybody and would only clutter the line.
     const bool open = range.most == std::numeric_limits<uint64_t>::max();
     return wrong_usage("'{}' is not a whole number {}", text,
                        open ? fmt::format("of at least {}", range.least)

@@ -8,12 +8,12 @@ namespace {
 
 using Paths = Completion::Paths;
 
-// What the help calls a value tells what it can be: members of families, and paths.
+// The kind of a value, known by its name in the help: members of families, and paths.
 struct ValueKind {
   std::string_view value;
   std::vector<std::string> families;
   Paths paths = Paths::none;
-  bool is_list = false;  // several, with commas between them
+  bool is_list = false;  // several values, separated by commas
 };
 
 const ValueKind& kind_of(const std::string& value) {
@@ -44,13 +44,13 @@ const ValueKind& kind_of(const std::string& value) {
   return found == kinds.end() ? other : *found;
 }
 
-// What completes one word, which is `text` so far.
+// Finds completions of one word, which is `text` so far.
 class Finder {
  public:
   Finder(const FamilyMembers& members_of, std::string text)
       : members_of_(members_of), text_(std::move(text)) {}
 
-  // Once: a machine and the drive in it can have one name.
+  // Offers a word once: a machine and the drive in it can have the same name.
   void offer(const std::string& word, const std::string& summary) {
     const bool is_there = std::any_of(found_.words.begin(), found_.words.end(),
                                       [&](const Candidate& other) { return other.word == word; });
@@ -65,7 +65,8 @@ class Finder {
     }
   }
 
-  // Values of `option`, after the part of the text that is not theirs, as in `--backend=`.
+  // Offers the values of `option`, each with `before` in front: the part of the text that is not the value,
+  // as in `--backend=`.
   void offer_values(const OptionDescription& option, const std::string& before) {
     const ValueKind& kind = kind_of(option.value);
     for (const std::string& choice : option.choices) {
@@ -82,11 +83,11 @@ class Finder {
   Completion found() && { return std::move(found_); }
 
  private:
-  // Names of members, and behind a name and a colon its options.
+  // Offers the names of members and, after a name and a colon, the options of that member.
   void offer_members(const std::vector<NamedMember>& members, bool is_list, const std::string& before) {
     const std::string value = text_.substr(before.size());
     const size_t piece_start = value.find_last_of(is_list ? ",:" : ":,") + 1;
-    // The member whose options may follow is the last that has a colon behind it.
+    // Options may follow for the last member that has a colon after its name.
     const size_t colon = value.find_last_of(':');
     if (colon != std::string::npos) {
       const size_t name_start = value.find_last_of(',', colon) + 1;
@@ -121,7 +122,7 @@ const OptionDescription* find_option(const CommandDescription& command, const st
   return nullptr;
 }
 
-// Where the cursor is, by the words in front of it.
+// The place of the cursor, found from the words before it.
 class Place {
  public:
   explicit Place(const CommandDescription& program) : program_(&program), command_(&program) {}
@@ -155,7 +156,7 @@ class Place {
     } else if (is_option) {
       offer_options(finder);
     } else if (!command_->commands.empty()) {
-      if (words_.empty()) {  // the one that is there is none of them
+      if (words_.empty()) {  // a word that is there names no command
         finder.offer_commands(*command_);
       }
     } else if (const OptionDescription* word = next_word()) {
@@ -165,7 +166,7 @@ class Place {
   }
 
  private:
-  // An option that takes the next word, or may.
+  // True if there is an option that takes, or may take, the next word.
   bool is_open() const { return open_ != nullptr && (!open_has_value_ || open_->in_a_row); }
 
   void pass_word(const std::string& word) {
@@ -226,11 +227,11 @@ class Place {
   }
 
   const CommandDescription* program_;
-  const CommandDescription* command_;        // the innermost that was named
-  const OptionDescription* open_ = nullptr;  // whose value comes next
-  bool open_has_value_ = false;              // one at least
-  bool only_words_ = false;                  // `--` was there
-  std::vector<std::string> words_;           // of the command's own
+  const CommandDescription* command_;        // the innermost command named so far
+  const OptionDescription* open_ = nullptr;  // option whose value comes next
+  bool open_has_value_ = false;              // the option has a value already
+  bool only_words_ = false;                  // `--` came before
+  std::vector<std::string> words_;           // the command's own words
   std::vector<const OptionDescription*> given_;
 };
 

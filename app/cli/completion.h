@@ -9,13 +9,13 @@
 
 namespace spillway {
 
-// A word that may stand where the cursor is, and what it means.
+// A word that fits at the cursor, and its meaning.
 struct Candidate {
   std::string word;
   std::string summary;
 };
 
-// What may stand where the cursor is: words, and perhaps names of files or folders, which the shell knows.
+// Everything that fits at the cursor: words, and perhaps names of files or folders, which the shell knows.
 struct Completion {
   enum class Paths { none, folders, files };
 
@@ -27,17 +27,17 @@ struct Completion {
 struct NamedMember {
   std::string name;
   std::string summary;
-  std::vector<Candidate> options;  // those it takes after a colon
+  std::vector<Candidate> options;  // options after a colon
 };
 
-// The members of a family, by the name that `spillway list` calls the family: `backends`.
+// Returns the members of a family, named as in `spillway list`: `backends`.
 using FamilyMembers = std::function<std::vector<NamedMember>(const std::string& family)>;
 
-// Completes the last of `words`, which come after the program's name as the user typed them.
+// Completes the last of `words`, which are those after the program's name, as the user typed them.
 Completion complete(const CommandDescription& program, const std::vector<std::string>& words,
                     const FamilyMembers& members_of);
 
-// The script that has `shell` (bash, zsh or fish) ask the program itself for completions.
+// Returns the script that makes `shell` (bash, zsh or fish) ask the program itself for completions.
 std::string_view completion_script(std::string_view shell);
 
 }  // namespace spillway

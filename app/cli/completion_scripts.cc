@@ -1,15 +1,15 @@
 #include "app/cli/completion.h"
 #include "core/expects.h"
 
-// Each script hands the words up to the cursor to `spillway complete` and offers what that prints: a word and
-// what it means on each line, and the line `:files` or `:folders` where paths fit too.
+// Each script passes the words up to the cursor to `spillway complete` and offers the output: on each line a
+// word and its meaning, and the line `:files` or `:folders` if paths fit too.
 namespace spillway {
 namespace {
 
 constexpr std::string_view kBash =
     R"sh(# bash completion of spillway and replay: the program itself knows what may follow.
 _spillway() {
-  # Bash cuts words at = and :, the program does not.
+  # Bash splits words at = and :, but the program does not.
   local words=() word rest=$COMP_LINE i
   for ((i = 0; i <= COMP_CWORD; ++i)); do
     word=${COMP_WORDS[i]}
@@ -28,7 +28,7 @@ _spillway() {
     words=(replay "${words[@]}")
   fi
 
-  # Only what stands behind the last cut is replaced.
+  # Bash replaces only the part after the last cut.
   local piece=${COMP_WORDS[COMP_CWORD]}
   [[ -n ${piece//[=:]/} ]] || piece=
   local kept=${current%"$piece"}

@@ -8,7 +8,7 @@
 namespace spillway {
 namespace {
 
-// CLI11 keeps what a value is called and what it may be in one text: `TEXT:{small,thp,hugetlb}`.
+// CLI11 keeps the name of a value and its choices in one text: `TEXT:{small,thp,hugetlb}`.
 void split_type(const std::string& type, OptionDescription& description) {
   const size_t brace = type.find(":{");
   description.value = type.substr(0, brace);
@@ -37,7 +37,7 @@ OptionDescription describe(const CLI::Option& option) {
   for (const CLI::Option* other : option.get_excludes()) {
     description.excludes.push_back(other->get_name());
   }
-  // A set of pointers has another order in each process.
+  // CLI11 keeps these in a set of pointers, whose order differs from process to process.
   std::sort(description.excludes.begin(), description.excludes.end());
   description.help = option.get_description();
   return description;

@@ -5,37 +5,37 @@
 
 namespace spillway {
 
-// What --help knows of an option. One without spellings is a word that stands on its own.
+// Everything that --help shows of an option. An option without spellings is a word that stands alone.
 struct OptionDescription {
-  std::string name;                    // of a word, `trace`; otherwise the last spelling
+  std::string name;                    // the last spelling; of a word, its name: `trace`
   std::vector<std::string> spellings;  // `-o`, `--output`
-  std::string value;                   // what the help calls its value, as in FILE; empty: a flag
-  std::vector<std::string> choices;    // the only values there are; empty: not listed
+  std::string value;                   // name of its value in the help, as in FILE; empty: a flag
+  std::vector<std::string> choices;    // the only valid values; empty: any
   std::string default_text;
   bool required = false;
-  bool several = false;   // takes more values than one
-  bool in_a_row = false;  // without its name in front of each
+  bool several = false;   // takes more than one value
+  bool in_a_row = false;  // takes them without its name before each
   std::vector<std::string> excludes;
   std::string help;
 
   bool is_word() const { return spellings.empty(); }
 };
 
-// What --help knows of a command, without what is hidden from it.
+// Everything that --help shows of a command, without hidden options and commands.
 struct CommandDescription {
   std::string name;
-  std::string path;  // as it is typed: `spillway trace synth`
+  std::string path;  // as the user types it: `spillway trace synth`
   std::string summary;
   std::string footer;
-  std::string version;  // of the program; a command has none of its own
+  std::string version;  // of the program; empty for a command
   std::vector<OptionDescription> options;
   std::vector<CommandDescription> commands;
 
-  // The command of that name among `commands`, or nullptr.
+  // Returns the command named `command` among `commands`, or nullptr.
   const CommandDescription* find(const std::string& command) const;
 };
 
-// Help text without its line breaks and other control characters: the manual and a shell wrap it themselves.
+// Returns help text without line breaks and other control characters: the manual and a shell wrap it anew.
 std::string one_line(std::string text);
 
 }  // namespace spillway

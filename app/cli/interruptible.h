@@ -8,8 +8,8 @@
 
 namespace spillway {
 
-// Ends a long walk through the steps of `inner`, which outlives it, on Ctrl-C: with the error that `what` was
-// interrupted.
+// Passes on the steps of `inner`, which must outlive it, until Ctrl-C. A long walk through the steps then
+// ends with the error that `what` was interrupted.
 class Interruptible final : public StepSource {
  public:
   Interruptible(StepSource& inner, std::string what) : inner_(inner), what_(std::move(what)) {}

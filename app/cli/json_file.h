@@ -8,12 +8,12 @@
 
 namespace spillway {
 
-// What a person writes or a calibration measures: presets, profiles, experiments.
+// Limit for files that a person writes or a calibration measures: presets, profiles, experiments.
 inline constexpr uint64_t kMostDocumentBytes = 64 * kMiB;
-// What a command computes: reports, curves, points of sweeps.
+// Limit for files that a command computes: reports, curves, points of sweeps.
 inline constexpr uint64_t kMostResultBytes = kGiB;
 
-// The JSON in a file. Errors begin with the path.
+// Reads the JSON in a file. Errors begin with the path.
 Result<Json> read_json(const std::string& path, uint64_t most_bytes);
 
 }  // namespace spillway

@@ -13,9 +13,9 @@
 
 namespace spillway {
 
-// Reads the keys of an object that somebody else wrote. Each look-up returns a value of its type, whatever is
-// there; the first that found none is what problem() tells, of this object and of those inside it, so that a
-// reader checks once, at the end. A key whose value is null counts as absent.
+// Reads the keys of an object from an untrusted file. Each look-up returns a value of its type, also if the
+// key is absent or wrong. problem() then reports the first failed look-up in this object and those inside it,
+// so that a reader checks once, at the end. A key with the value null counts as absent.
 class JsonKeys {
  public:
   explicit JsonKeys(const Json& object) : JsonKeys(object, "", nullptr) {}
@@ -24,9 +24,9 @@ class JsonKeys {
 
   bool has(const char* key) const { return find(key) != nullptr; }
 
-  // The object inside. What its problem is, the outermost object tells, which must outlive it.
+  // Returns the object at `key`. Its problems are reported by the outermost object, which must outlive it.
   JsonKeys child(const char* key);
-  // Each object of a list.
+  // Calls `read` for each object of a list.
   void each(const char* key, FunctionRef<void(JsonKeys& object)> read);
 
   std::string text(const char* key, std::optional<std::string> otherwise = std::nullopt);
@@ -40,18 +40,18 @@ class JsonKeys {
   double duration_s(const char* key);  // `80us`
   plan::Range range(const char* key);  // [low, most likely, high], ascending
   std::vector<std::string> texts(const char* key);
-  std::vector<std::string> text_or_texts(const char* key);  // `"a"` or `["a", "b"]`; absent: none
+  std::vector<std::string> text_or_texts(const char* key);  // `"a"` or `["a", "b"]`; absent: empty
   std::vector<uint64_t> large_counts(const char* key);
   std::vector<double> reals(const char* key);
   std::vector<std::pair<std::string, std::string>> texts_by_name(const char* key);  // an object of texts
   std::vector<Json> list(const char* key);
 
   const std::optional<Error>& problem() const { return *problem_; }
-  // For what is there but makes no sense: `'key' must be what`.
+  // Reports a value that makes no sense: `'key' must be what`.
   void wanted(const char* key, const std::string& what);
 
  private:
-  // `problem` is that of the object around this one; null: there is none.
+  // `problem` belongs to the outermost object; null: this is the outermost object.
   JsonKeys(const Json& object, std::string where, std::optional<Error>* problem)
       : object_(object), where_(std::move(where)), problem_(problem == nullptr ? &own_problem_ : problem) {}
 
@@ -60,7 +60,7 @@ class JsonKeys {
   std::vector<Value> values(const char* key, const char* what, FunctionRef<bool(const Json&)> is_one);
 
   const Json& object_;
-  std::string where_;  // the keys that lead here: `phases/measured/`
+  std::string where_;  // the keys that lead to this object: `phases/measured/`
   std::optional<Error> own_problem_;
   std::optional<Error>* problem_;
 };

@@ -11,7 +11,7 @@
 namespace spillway {
 namespace {
 
-// Characters as they are: nothing of `text` is a request of man(7), and a hyphen can be copied as one.
+// Escapes `text` so that man(7) shows every character as it is, and hyphens can be copied as hyphens.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -40,12 +40,12 @@ std::string upper(std::string text) {
   return text;
 }
 
-// A line that begins as a request does is not one.
+// Adds a line of text. A line that begins like a request of man(7) is escaped.
 void add_line(std::string& out, const std::string& line) {
   out += (line.starts_with('.') || line.starts_with('\'') ? "\\&" : "") + line + "\n";
 }
 
-// Words in lines of the length that man(7) pages have.
+// Adds words in lines of the length that man(7) pages have.
 void add_prose(std::string& out, const std::string& text) {
   constexpr size_t kLongest = 78;
   std::istringstream words(text);
@@ -63,7 +63,7 @@ void add_prose(std::string& out, const std::string& text) {
   }
 }
 
-// Lines as they are.
+// Adds lines with their line breaks as they are.
 void add_block(std::string& out, const std::vector<std::string>& lines) {
   if (lines.empty()) {
     return;
@@ -75,10 +75,9 @@ void add_block(std::string& out, const std::vector<std::string>& lines) {
   out += ".RE\n.fi\n";
 }
 
-// A footer in its parts: what it tells, as paragraphs of prose and of lines that keep their place, and its
-// examples.
+// The parts of a footer: its body, which is prose and lines that keep their place, and its examples.
 struct Footer {
-  std::string body;  // source already
+  std::string body;  // already man(7) source
   std::vector<std::string> examples;
 };
 
@@ -123,7 +122,7 @@ Footer read_footer(const std::string& text) {
   return footer;
 }
 
-// `spillway replay [OPTION]... TRACE`
+// Returns the synopsis: `spillway replay [OPTION]... TRACE`.
 std::string synopsis(const std::string& typed, const CommandDescription& command) {
   std::string line = bold(typed);
   if (!command.commands.empty()) {
@@ -220,7 +219,7 @@ void add_exit_status(std::string& out) {
   }
 }
 
-// The pages around that of `command`: those of its own commands, and those that lead to it.
+// Adds the pages around that of `command`: those of the commands that contain it and of those it contains.
 void add_see_also(std::string& out, const CommandDescription& program, const CommandDescription& command) {
   std::vector<std::string> pages;
   for (const CommandDescription* at = &program; at != nullptr && at->path != command.path;) {

@@ -6,15 +6,15 @@
 
 namespace spillway {
 
-// The manual page of `command`, which is `program` or a command in it, as man(7) source. `date` stands at its
-// foot, as YYYY-MM-DD.
+// Returns the manual page of `command`, which is `program` or a command in it, as man(7) source. `date` is
+// printed at its foot, as YYYY-MM-DD.
 std::string man_page(const CommandDescription& program, const CommandDescription& command,
                      const std::string& date);
 
-// Its name in the manual: `spillway-trace-synth`.
+// Returns the name of the command's page: `spillway-trace-synth`.
 std::string man_page_name(const CommandDescription& command);
 
-// Whether `command` is what the program runs under its second name.
+// True if `command` is the one that the program runs under its second name.
 bool has_name_of_its_own(const CommandDescription& program, const CommandDescription& command);
 
 }  // namespace spillway

@@ -15,16 +15,16 @@ struct Codes {
   uint32_t last = 0;
 };
 
-// What a terminal obeys or a reader cannot see, and the backslash, without which what is escaped here could
-// not be told from what says so itself.
+// Characters that a terminal obeys or a reader cannot see. The backslash is among them, so that escapes
+// written here can be told from a text that already contains them.
 constexpr Codes kEscaped[] = {
     {0x00, 0x1F},        // control characters
     {'\\', '\\'},        //
     {0x7F, 0x9F},        // control characters
     {0x061C, 0x061C},    // a mark of direction
-    {0x200B, 0x200F},    // nothing, joined or not joined, and marks of direction
+    {0x200B, 0x200F},    // zero-width characters, and marks of direction
     {0x2028, 0x202E},    // separators of lines and paragraphs; embedded and overriding direction
-    {0x2060, 0x206F},    // more of nothing, isolated direction, and what is no longer to be used
+    {0x2060, 0x206F},    // more zero-width characters, isolated direction, and deprecated ones
     {0xFEFF, 0xFEFF},    // byte order mark
     {0xE0000, 0xE007F},  // tags
 };

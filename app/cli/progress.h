@@ -6,7 +6,7 @@
 
 namespace spillway {
 
-// A bar with rate and ETA on stderr while something long goes on. Silent when stderr is not a terminal.
+// A bar with rate and remaining time on stderr during a long task. Silent if stderr is not a terminal.
 class Progress {
  public:
   enum class Unit { bytes, tokens, steps };
@@ -16,7 +16,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Redraws at most ten times a second, so it may be called at any rate.
+  // Shows that `done` of the total is done. May be called at any rate: redraws at most ten times a second.
   void at(uint64_t done);
 
  private:

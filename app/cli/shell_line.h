@@ -5,7 +5,7 @@
 
 namespace spillway {
 
-// A command line that a shell reads as `words`; one line, whatever is in them.
+// Returns a command line that a shell reads as `words`. It is one line, whatever the words contain.
 std::string shell_line(std::span<const std::string> words);
 
 }  // namespace spillway

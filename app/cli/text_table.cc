@@ -15,14 +15,14 @@
 namespace spillway {
 namespace {
 
-// Text in a narrower column than this is harder to read than a line that the terminal breaks.
+// Text in a column narrower than this is harder to read than a line that the terminal breaks.
 constexpr size_t kLeastWrapped = 20;
 
 size_t leading_blanks(std::string_view text) {
   return std::min(text.find_first_not_of(' '), text.size());
 }
 
-// How many bytes of `text` fit into `width`: whole words, and one word at least.
+// Returns how many bytes of `text` fit into `width`: whole words, and at least one word.
 size_t bytes_that_fit(std::string_view text, size_t width) {
   size_t fits = 0;
   for (size_t end = leading_blanks(text); end < text.size(); end += leading_blanks(text.substr(end))) {

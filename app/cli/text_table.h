@@ -8,30 +8,30 @@
 
 namespace spillway {
 
-// How wide lines on stdout may be: $COLUMNS, or else the terminal's width. Nothing where stdout is a file or
-// a pipe: there a line stays one line.
+// Returns how wide lines on stdout may be: $COLUMNS, or else the terminal's width. Nothing if stdout is a
+// file or a pipe: lines are not broken there.
 std::optional<size_t> output_width();
 
-// Rows of cells in columns that are as wide as their widest cell, each with a line break behind it.
+// Rows of cells in columns as wide as their widest cell. A line break follows each row.
 class TextTable {
  public:
   enum class Align { left, right };
 
   struct Column {
     Align align = Align::left;
-    size_t least = 0;  // width, whatever its cells need
-    size_t gap = 2;    // blanks before the column; of the first, those before every row
-    // The column that gives way where rows are wider than the output: its cells are broken between words. At
-    // most one of a table.
+    size_t least = 0;  // least width, whatever the cells need
+    size_t gap = 2;    // blanks before the column; of the first column, before every row
+    // True for the column that is narrowed if rows are wider than the output: its cells are broken between
+    // words. At most one column of a table.
     bool wraps = false;
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  // Cells are printable, and hold no line breaks. Where a row has fewer cells than there are columns, its
-  // last one goes across the rest if it is aligned to the left.
+  // Adds a row. Cells are printable and hold no line breaks. If a row has fewer cells than there are columns,
+  // its last cell extends over the rest, provided that it is aligned to the left.
   void row(std::vector<std::string> cells);
-  // A line between rows, across all columns.
+  // Adds a line between rows, across all columns.
   void line(std::string text);
 
   std::string text(std::optional<size_t> width = output_width()) const;
