@@ -21,14 +21,14 @@ constexpr AxisUnit kGigabytesPerS{"GB/s", 1e-9};
 constexpr AxisUnit kSecondsOfNs{"s", 1e-9};
 constexpr AxisUnit kSeconds{"s", 1};
 
-// The measured phase is decode behind the warm-up.
+// The measured phase is decode after the warm-up.
 constexpr std::string_view kTokens = "phases/measured/tokens";
 constexpr std::string_view kWall = "phases/measured/wall_ns";
 
-// In the order in which tables have them.
+// The figures, in their order in tables.
 constexpr auto kFigures = std::to_array<FigureDefinition>({
-    // What was achieved, in the headline's sense: of `gap --live` the speed of the live run, not of the
-    // replay that explains it. A run that took no time has no speed.
+    // The achieved speed, as in the headline: for `gap --live` that of the live run, and not of the replay
+    // that explains it. A run that took no time has no speed.
     {.name = "tok_per_s",
      .unit = Unit::tok_per_s,
      .label = "tokens per second",
@@ -46,7 +46,7 @@ constexpr auto kFigures = std::to_array<FigureDefinition>({
      .label = "tokens per second at most",
      .more_is_better = true,
      .in_plan = "plan/speed/tok_per_s_high"},
-    // A curve's hit ratio counts prefill too.
+    // The hit ratio of a curve counts prefill too.
     {.name = "hit_ratio",
      .unit = Unit::share,
      .label = "hits of decode",
@@ -171,7 +171,7 @@ constexpr auto kFigures = std::to_array<FigureDefinition>({
     {.name = "perplexity", .unit = Unit::number, .label = "perplexity", .in_report = "perplexity/value"},
 });
 
-// `phases/measured/tokens of a report`, of every schema that has the figure.
+// Lists where the figure is, for every schema that has it: `phases/measured/tokens of a report`.
 std::vector<std::string> places_of(const FigureDefinition& figure) {
   std::vector<std::string> places;
   if (!figure.in_report.empty()) {

@@ -11,12 +11,12 @@
 namespace spillway {
 namespace {
 
-// What is at `path` (keys with a slash between them) if that is a number.
+// Returns the number at `path` (keys with a slash between them), or nothing if there is no number.
 std::optional<double> number_at(const Json& json, std::string_view path) {
   const Json* at = &json;
   std::istringstream keys{std::string(path)};
   for (std::string key; std::getline(keys, key, '/');) {
-    const auto found = at->find(key);  // of what is no object: the end
+    const auto found = at->find(key);  // ends the search in anything but an object
     if (!at->is_object() || found == at->end()) {
       return std::nullopt;
     }
@@ -30,7 +30,7 @@ bool is_known(const Json& report) {
   return report.value("clock", Json()) == "virtual" && !traits.evict.is_random && !traits.prefetch.is_random;
 }
 
-// Nothing where the report leaves the figure out, or the figure would mean nothing.
+// Returns nothing if the report leaves the figure out, or the figure would mean nothing.
 std::optional<double> value_in_report(const FigureDefinition& figure, const Json& report) {
   const auto is_above_0 = [&](std::string_view path) { return number_at(report, path).value_or(0) > 0; };
   if (figure.in_report.empty() || (!figure.only_if.empty() && !is_above_0(figure.only_if)) ||

@@ -19,7 +19,7 @@ std::string bytes_text(double bytes) {
   return format_bytes(uint64_t(std::max(0.0, bytes)));
 }
 
-// Where a token takes no time at all there is no rate.
+// Returns the rate, or words if a token takes no time at all and so has none.
 std::string speed_text(double s_per_token) {
   return s_per_token > 0 ? fmt::format("{:.2f} tok/s", 1 / s_per_token) : "no time at all";
 }
@@ -30,32 +30,34 @@ std::string rate_text(double bytes_per_s) {
 
 using How = GapBar::How;
 
-// What is read: all by the drive's best bandwidth.
+// Adds the bars for the amount that is read, all at the drive's best bandwidth.
 void add_cache_bars(const GapEvidence& e, Gap& gap) {
   gap.bars.push_back({"cache, best policy", (e.optimal_bytes - e.cycle_bytes) / e.best_bytes_per_s,
                       How::counted,
-                      fmt::format("of {} a token uses, Belady's policy would read {}",
+                      fmt::format("a token uses {}, of which Belady's policy would read {}",
                                   bytes_text(e.cycle_bytes), bytes_text(e.optimal_bytes))});
   gap.bars.push_back(
       {"eviction policy", (e.missed_bytes - e.optimal_bytes) / e.best_bytes_per_s, How::counted,
        fmt::format("this policy reads {} more", bytes_text(e.missed_bytes - e.optimal_bytes))});
 }
 
-// How it is read.
+// Adds the bars for the way in which it is read.
 void add_path_bars(const GapEvidence& e, Gap& gap) {
   const double streaming = e.missed_bytes / e.random_bytes_per_s;
   gap.bars.push_back({"access pattern", streaming - e.missed_bytes / e.best_bytes_per_s, How::measured,
-                      fmt::format("expert-sized reads at random: {}, the drive's best is {}",
+                      fmt::format("random reads of the experts' size reach {}, the drive's best is {}",
                                   rate_text(e.random_bytes_per_s), rate_text(e.best_bytes_per_s))});
-  gap.bars.push_back({"queue depth and layer barrier", e.barrier_s - streaming, How::simulated,
-                      "a layer's misses alone are in flight, and the next layer waits for the last of them"});
-  // Virtual time passes for reads and arithmetic alone, and its drive has no moods that were not asked for.
+  gap.bars.push_back(
+      {"queue depth and layer barrier", e.barrier_s - streaming, How::simulated,
+       "only one layer's misses are in flight, and the next layer waits for the last of them"});
+  // Virtual time passes only for reads and arithmetic, and a simulated drive is slow only
+  // when its model says so.
   if (!e.simulated) {
     gap.bars.push_back(
         {"cache management", e.management_s, How::measured,
          fmt::format(
              "the drive waits for the next layer's reads: pager, policy, bookkeeping, checks, places in "
-             "memory, and whatever holds the process back; {} of it experts were moved together",
+             "memory, and whatever holds the process back; moving experts together took {} of it",
              time_text(e.moving_s))});
     gap.bars.push_back({"tail", e.tail_s, How::measured,
                         "the drive's slow moments, beyond its usual time for the same reads"});
@@ -73,9 +75,9 @@ void add_compute_bars(const GapEvidence& e, Gap& gap) {
     gap.bars.push_back(
         {"compute not overlapped", exposed, How::measured,
          exposed <= e.compute_s
-             ? fmt::format("of {} of arithmetic, {} hide behind reads", time_text(e.compute_s),
+             ? fmt::format("of {} of arithmetic, {} is hidden behind reads", time_text(e.compute_s),
                            time_text(e.compute_s - exposed))
-             : fmt::format("of {} of arithmetic nothing hides behind reads, and the run waited "
+             : fmt::format("of {} of arithmetic, none is hidden behind reads, and the run waited "
                            "{} longer beside it: late wake-ups, slower reads",
                            time_text(e.compute_s), time_text(exposed - e.compute_s))});
   }
@@ -84,11 +86,11 @@ void add_compute_bars(const GapEvidence& e, Gap& gap) {
     gap.bars.push_back({"wasted prefetch", wasted, How::counted,
                         fmt::format("{} read for nothing", bytes_text(e.wasted_bytes))});
     gap.bars.push_back({"prefetch otherwise", e.with_prefetch_s - e.with_compute_s - wasted, How::measured,
-                        "reads begun before they were asked for"});
+                        "reads begun before their experts were demanded"});
   }
 }
 
-// What a model that really decodes meets and its replay does not.
+// Adds the bar for waits that a really decoding model has and its replay has not.
 void add_live_bar(const GapEvidence& e, Gap& gap) {
   if (e.live_stall_s) {
     gap.bars.push_back({"reads while it was live", *e.live_stall_s - e.stall_s, How::measured,

@@ -10,17 +10,17 @@ namespace spillway {
 
 HostFacts describe_host();
 
-// What the files of a store lie on: every file system and drive that is among them, once.
+// Describes the storage below the files of a store: every file system and drive once.
 StoreFacts describe_files(std::span<const std::string> files);
 
-// The time now, UTC, ISO 8601 to the second.
+// Returns the time now: UTC, ISO 8601 to the second.
 std::string utc_date();
 
-// User and system time of this process so far, all threads.
+// Returns the user and system time of this process so far, of all threads.
 double process_cpu_seconds();
 
-// Steal time since boot, all cores together: a virtual processor had work and its host did not let it run.
-// None without /proc; 0 where the host does not say.
+// Returns the steal time since boot, of all cores together: time in which a virtual processor had work and
+// its host did not let it run. Nothing without /proc; 0 if the host does not report it.
 std::optional<double> stolen_cpu_seconds();
 
 }  // namespace spillway

@@ -38,13 +38,13 @@ std::string beyond_ceilings(const Report& report) {
     return "";
   }
   if (*from_ram > kColdTolerance) {
-    return "the ceilings are of the drive alone: with what came from RAM, more than 100 % can be reached";
+    return "part of the bytes came from RAM; the ceilings count the drive alone, "
+           "so the run can exceed 100 % of them";
   }
-  // Read-ahead, and a prefill that was read cold, can outweigh in sum what decode was served from RAM.
-  return report.virtual_time
-             ? "the ceilings are of the drive alone: with what the page cache serves, more than "
-               "100 % can be reached"
-             : "";
+  // In a simulation, read-ahead and a prefill from cold can outweigh the bytes that decode got from RAM.
+  return report.virtual_time ? "the page cache serves part of the bytes; the ceilings count the drive alone, "
+                               "so the run can exceed 100 % of them"
+                             : "";
 }
 
 Result<void> check_json_path(const std::string& path, const std::string& source) {
@@ -56,26 +56,26 @@ Result<void> check_output_path(const std::string& flag, const std::string& path,
     return {};
   }
   if (!source.empty() && same_file(path, source)) {
-    return wrong_usage("{} {}: that is the input, {}, itself; name another file", flag, path, source);
+    return wrong_usage("{} {}: this is the input file {}; name another file", flag, path, source);
   }
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
       !std::filesystem::is_directory(status)) {
-    return {};  // a device or a pipe: opening it could block or be noticed at its other end
+    return {};  // a device or a pipe: opening it could block, or be noticed at its other end
   }
-  // Begun and gone again, beside what is there: no rule tells as surely as trying.
+  // Creates a file beside the old one and drops it: no rule is as reliable as trying.
   Result<OutputFile> trial = OutputFile::create(path, OutputFile::Place::rename_when_done, true);
   return trial ? Result<void>() : propagate(trial);
 }
 
 Result<void> check_binary_output(const std::string& flag, const std::string& path) {
-  return path == "-" ? wrong_usage("{} -: what goes there is binary, and not for stdout; name a file", flag)
+  return path == "-" ? wrong_usage("{} -: the output is binary and cannot go to stdout; name a file", flag)
                      : Result<void>();
 }
 
 Result<void> write_json(const Json& json, const std::string& path) {
-  // Paths need not be UTF-8; what is not is replaced rather than thrown over.
+  // Paths need not be UTF-8; invalid bytes are replaced, so that dump() does not throw.
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   Result<OutputFile> file = path == "-" ? OutputFile::standard_output()
                                         : OutputFile::create(path, OutputFile::Place::rename_when_done, true);

@@ -107,7 +107,7 @@ Json live_json(const LiveFacts& live) {
           {"lookahead", recall}};
 }
 
-// The gap bar by bar, where it was worked out.
+// Writes the gap bar by bar, or null if it was not explained.
 Json bars_json(const std::optional<Gap>& gap) {
   if (!gap) {
     return nullptr;
@@ -145,7 +145,7 @@ Json gap_json(const Report& report) {
           {"explained", bars_json(report.gap)}};
 }
 
-// The table has this beside the ceilings.
+// Returns the warnings with the reason for exceeding the ceilings, which the table shows beside them.
 std::vector<std::string> all_warnings(const Report& report) {
   std::vector<std::string> warnings = report.warnings;
   if (std::string why = beyond_ceilings(report); !why.empty()) {

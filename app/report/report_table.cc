@@ -14,7 +14,8 @@ std::string percent(double share) {
   return fmt::format("{:.1f} %", 100 * share);
 }
 
-// A line for each fact: its name, and the fact. All sections of a report have the same width for the names.
+// Makes a table with a line for each fact: its name, and the fact. All sections of a report have
+// names of the same width.
 TextTable fact_table(const Report& report) {
   return TextTable(
       {{.least = report.live_s_per_token ? kReplayBesideIt.size() : 15}, {.gap = 1, .wraps = true}});
@@ -42,7 +43,7 @@ void headline(std::string& out, const Report& report) {
     append(out, "{}\n", printable(report.backend_note));
   }
   if (report.interrupted) {
-    append(out, "INTERRUPTED: what follows is the part that was run.\n");
+    append(out, "INTERRUPTED: the report covers the part that ran.\n");
   }
   if (const std::optional<double> from_ram = share_from_ram(report);
       from_ram && std::abs(*from_ram) > kColdTolerance) {
@@ -158,8 +159,8 @@ void proof(TextTable& facts, const Report& report) {
     facts.row({"cache memory", io.arena_pages + moved});
   }
   if (!report.virtual_time && io.counts.bytes_read > 0) {
-    // Of little, the quotient is that of whatever else was done. What a backend reads none of is asked for
-    // too.
+    // Below 0.1 GB the quotient would be dominated by start-up work, so it is not shown. "Asked for" also
+    // counts the bytes that the null backend does not read.
     constexpr double kLeastGb = 0.1;
     const double asked_gb = double(io.counts.bytes_read) / 1e9;
     facts.row({"CPU", fmt::format("{:.2f} s{}", io.cpu_s,

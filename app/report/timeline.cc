@@ -9,14 +9,14 @@
 namespace spillway {
 namespace {
 
-// Tracks, from top to bottom.
+// The tracks, from top to bottom.
 constexpr uint32_t kTokenTrack = 1;
 constexpr uint32_t kLayers = 2;
 constexpr uint32_t kCompute = 3;
 constexpr uint32_t kStalls = 4;
 constexpr uint32_t kFirstLane = 5;
 
-// The viewer's microseconds, to the nanosecond.
+// Writes the time in the viewer's unit, microseconds, to the nanosecond.
 std::string microseconds(Nanoseconds time) {
   return fmt::format("{}.{:03}", time.count() / 1000, time.count() % 1000);
 }
@@ -119,7 +119,7 @@ void Timeline::name_track(uint32_t track, const std::string& name) {
                  track);
 }
 
-// The comma comes before the next event: what was written so far is a whole array but for the bracket.
+// Puts the comma before the next event, so that the text so far is a whole array but for its bracket.
 void Timeline::begin_event() {
   text_ += empty_ ? "[\n" : ",\n";
   empty_ = false;
@@ -128,7 +128,7 @@ void Timeline::begin_event() {
 void Timeline::slice(uint32_t track, const std::string& name, const Event& event,
                      const std::string& arguments) {
   if (event.duration.count() == 0 && event.kind != EventKind::io) {
-    return;  // a run without compute has as many of these as of reads, and nothing to see in them
+    return;  // a run without compute has as many of these as reads, and they show nothing
   }
   begin_event();
   fmt::format_to(std::back_inserter(text_),
@@ -146,9 +146,10 @@ void Timeline::request(const Event& event) {
   slice(track, geometry_.name(event.expert), event, arguments);
 }
 
-// Requests come when they are complete. Of the lanes that were free when this one began it takes the one that
-// was free for the shortest time: as many lanes, then, as there were requests in flight at a time, and no
-// more. (Carlisle and Lloyd, "On the k-coloring of intervals", Discrete Applied Mathematics 59, 1995.)
+// Returns the lane of a request. Requests arrive here when they are complete. Among the lanes that were free
+// when this request began, the one that was free for the shortest time is taken; so there are as many lanes
+// as requests were in flight at a time, and no more. (Carlisle and Lloyd, "On the k-coloring of intervals",
+// Discrete Applied Mathematics 59, 1995.)
 uint32_t Timeline::free_lane(const Event& event) {
   size_t best = lane_ends_.size();
   for (size_t lane = 0; lane < lane_ends_.size(); ++lane) {

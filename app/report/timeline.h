@@ -10,10 +10,10 @@
 
 namespace spillway {
 
-// What happened when, as a file that Perfetto and chrome://tracing open: a track for tokens, for layers, for
-// compute and for stalls, one for each request that was in flight at a time, and a counter of the bytes in
-// the cache. Written as it comes, a token at a time: after a crash the file holds every token that was
-// finished, and lacks the bracket at its end, which viewers do without.
+// The course of a run as a file for Perfetto and chrome://tracing: a track for tokens, for layers, for
+// compute and for stalls, a track for each request that was in flight at a time, and a counter of the bytes
+// in the cache. The file is written token by token: after a crash it holds every finished token, and lacks
+// only the bracket at its end, which viewers do without.
 //
 // The format is the JSON array of "Trace Event Format" (Google, 2016): complete events, in microseconds.
 // Memory: one line for each request in flight at a time, and at most kMostBuffered bytes of text.
@@ -21,20 +21,20 @@ class Timeline final : public Observer {
  public:
   static constexpr size_t kMostBuffered = size_t(1) << 18;
 
-  // A file that is at `path` is replaced. `title` names the run in the viewer; `geometry` must outlive it.
+  // Replaces a file at `path`. `title` names the run in the viewer; `geometry` must outlive the timeline.
   static Result<std::unique_ptr<Timeline>> create(const std::string& path, const ModelGeometry& geometry,
                                                   const std::string& title);
 
   void on(const Event& event) override;
 
-  // Writes what is left, and the end. Fails when anything since create() could not be written: a run is not
-  // ended for want of a picture of it, but whoever asked for the picture is to know.
+  // Writes the rest and the end of the file. Fails if anything since create() could not be written: a failed
+  // timeline does not end a run, but whoever asked for the timeline must know.
   Result<void> finish();
 
  private:
   Timeline(OutputFile file, const ModelGeometry& geometry) : file_(std::move(file)), geometry_(geometry) {}
 
-  struct Lookups {  // of the step under way
+  struct Lookups {  // of the current step
     uint32_t hits = 0;
     uint32_t late = 0;
     uint32_t misses = 0;

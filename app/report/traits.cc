@@ -10,7 +10,7 @@ Json at(const Json& json, const char* key) {
   return json.is_object() ? json.value(key, Json()) : Json();
 }
 
-// `told` are the traits themselves. Where they are absent, `spec` is what `family` is asked about.
+// Returns the traits `told` in a document or, if they are absent, those of the member `spec` of `family`.
 template <class List>
 Traits traits_of(const Json& told, const List& family, const Json& spec) {
   if (told.is_object()) {
