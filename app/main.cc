@@ -27,8 +27,9 @@ std::vector<std::string> arguments(int argc, char** argv) {
   return list;
 }
 
-// A standard descriptor that is closed would be the number of the next file opened, and what is printed would
-// go into that. One that can be neither read nor written says so instead.
+// Opens /dev/null in the place of each closed standard descriptor. Otherwise the next file that is opened
+// would get its number, and printed output would end up in that file. The direction is the wrong one on
+// purpose: reading stdin or writing stdout then reports an error.
 void keep_standard_descriptors() {
   for (int number = 0; number <= 2; ++number) {
     if (::fcntl(number, F_GETFD) < 0 && errno == EBADF) {
@@ -37,7 +38,7 @@ void keep_standard_descriptors() {
   }
 }
 
-// One line, whatever the message quotes.
+// Prints `message` to stderr as a single line, whatever it quotes. Returns the exit status of `kind`.
 int complain(std::string_view message, ErrorKind kind) {
   std::fputs(fmt::format("spillway: {}\n", spillway::printable(message)).c_str(), stderr);
   return int(kind);
@@ -86,7 +87,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::system_error& problem) {
-    // What fmt throws when stdout takes no more.
+    // fmt throws this when stdout takes no more.
     return complain(fmt::format("the output cannot be written: {}", problem.code().message()),
                     ErrorKind::failed);
   } catch (const std::exception& problem) {

@@ -8,10 +8,10 @@
 
 namespace spillway {
 
-// JSON `spillway.device/1`.
+// Writes the profile as JSON `spillway.device/1`.
 Json to_json(const DeviceProfile& profile);
 
-// Reads a profile that calibrate wrote. Fails on a file of another kind, naming the key that is wrong.
+// Reads a profile that calibrate wrote. Fails on a file of another kind, and names the wrong key.
 Result<DeviceProfile> load_device_profile(const std::string& path);
 
 }  // namespace spillway

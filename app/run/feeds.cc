@@ -50,7 +50,8 @@ Result<void> Generation::logits(uint32_t /*index*/, std::span<const float> value
   if (!ends) {
     ++replied_;
     ++generated_;
-    // What steers the model is no text; shown where it was asked to go on regardless.
+    // Control tokens steer the model and are not text. They are shown only if the user asked to go on after
+    // the end of a reply.
     if (!tokenizer_.is_control(last_) || options_.ignore_end) {
       sink_(text_.push(tokenizer_.token_bytes(last_)));
     }

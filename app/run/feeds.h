@@ -12,18 +12,18 @@
 namespace spillway {
 
 struct GenerationOptions {
-  uint32_t most_tokens = 256;  // to generate for each prompt
-  uint32_t batch = 512;        // prompt tokens of one forward pass, at most
+  uint32_t most_tokens = 256;  // generated for each prompt at most
+  uint32_t batch = 512;        // prompt tokens of one forward pass at most
   bool ignore_end = false;     // go on after the token that ends a reply
 };
 
-// Feeds prompts one after the other, each a sequence of its own, and after each the tokens that the sampler
-// chooses from what the model says.
+// Feeds prompts one after the other, each a sequence of its own. After each prompt, feeds the tokens that the
+// sampler chooses from the model's logits.
 class Generation final : public TokenFeed {
  public:
   using Sink = std::function<void(std::string_view text)>;
 
-  // `prompts`: none of them empty. `sink` gets the text as it comes.
+  // None of `prompts` is empty. `sink` gets the generated text as it comes.
   Generation(const Tokenizer& tokenizer, std::vector<std::vector<TokenId>> prompts, Sampler sampler,
              const GenerationOptions& options, Sink sink);
 
@@ -42,14 +42,14 @@ class Generation final : public TokenFeed {
   const GenerationOptions options_;
   Sink sink_;
   Utf8Stream text_;
-  size_t at_ = 0;         // which prompt
-  size_t fed_ = 0;        // tokens of it
-  uint32_t replied_ = 0;  // tokens generated for it
-  TokenId last_ = 0;      // the last of them
+  size_t at_ = 0;         // index of the current prompt
+  size_t fed_ = 0;        // tokens of the current prompt that were fed
+  uint32_t replied_ = 0;  // tokens generated for the current prompt
+  TokenId last_ = 0;      // the last generated token
   uint64_t generated_ = 0;
 };
 
-// Feeds given tokens as one sequence, `together` at a time, and hands every token's logits on.
+// Feeds given tokens as one sequence, `together` at a time, and passes every token's logits to `sink`.
 class GivenTokens final : public TokenFeed {
  public:
   using Sink = std::function<Result<void>(std::span<const float> logits)>;

@@ -11,21 +11,21 @@
 namespace spillway {
 
 void add_live_model_options(Command command, LiveModelOptions& options) {
-  command.text("--model", options.model, "The GGUF to run, of a split one the first file")
+  command.text("--model", options.model, "The GGUF to run; the first file of a split one")
       .required()
       .type_name("FILE");
   command
       .texts("--store", options.store,
-             "Read the experts from this packed store (see: spillway pack) and not from the model file")
+             "Read the experts from this packed store (see: spillway pack) instead of the model file")
       .comma_separated()
       .type_name("FILE");
   command.count("--threads", {.least = 1, .most = 1024}, options.threads,
-                "Threads to compute with (default: one a core)");
-  command.text("--kv", options.kv, "What keys and values of the context are kept as")
+                "Threads to compute with (default: one per core)");
+  command.text("--kv", options.kv, "Number format of the keys and values of the context")
       .one_of({"f16", "f32"})
       .show_default();
   command.count("--experts-per-token", {.least = 1, .most = 1U << 16}, options.used_top_k,
-                "Use only the K best experts of each layer (default: as many as the model was trained to)");
+                "Use only the K best experts of each layer (default: as many as the model was trained with)");
 }
 
 Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& options) {
@@ -73,8 +73,9 @@ Result<void> LiveModel::reserve() {
   const uint64_t bytes = ResidentWeights::bytes_needed(gguf_, geometry_.layers);
   const std::optional<uint64_t> reach = memory_within_reach();
   if (reach && bytes > *reach) {
-    return failed("{}: what stays in memory is {}, and {} can be had; quantize it to fewer bits",
-                  gguf_.path(), format_bytes(bytes), format_bytes(*reach));
+    return failed(
+        "{}: the resident weights need {} of memory, and {} are available; quantize them to fewer bits",
+        gguf_.path(), format_bytes(bytes), format_bytes(*reach));
   }
   Result<PageMemory> memory = PageMemory::allocate(std::max<uint64_t>(bytes, 1), std::nullopt);
   if (!memory) {

@@ -11,42 +11,42 @@
 
 namespace spillway {
 
-// What every command that really computes is told about the model.
+// Options about the model, shared by every command that really computes.
 struct LiveModelOptions {
   std::string model;
-  std::vector<std::string> store;  // of the experts, when they are not read from the model file
-  uint32_t threads = 0;            // 0: as many as there are cores
+  std::vector<std::string> store;  // files of the packed experts; empty: the model file
+  uint32_t threads = 0;            // 0: one per core
   std::string kv = "f16";
-  std::optional<uint64_t> used_top_k;  // the model's own, if not given
+  std::optional<uint64_t> used_top_k;  // none: the model's own number
 };
 
 void add_live_model_options(Command command, LiveModelOptions& options);
 
-// A model file that is about to be run: first its head, then what stays in memory.
+// A model file that is about to be run: first only its head, after load() also its resident weights.
 class LiveModel {
  public:
-  // Reads the head alone. Fails on a model that cannot be run here, as far as that shows without its weights.
+  // Reads the head alone. Fails on a model that cannot be run here, as far as the head shows that.
   static Result<std::unique_ptr<LiveModel>> open(const LiveModelOptions& options);
 
   const Gguf& gguf() const { return gguf_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const ModelGeometry& geometry() const { return geometry_; }
-  std::string name() const;  // what the file calls itself, or its file name
+  std::string name() const;  // the name in the file's metadata, else the file name
   Isa isa() const { return isa_; }
   unsigned threads() const { return threads_; }
 
-  // Takes the memory for the resident weights; none of it is touched yet.
+  // Allocates the memory for the resident weights without touching it.
   Result<void> reserve();
   const PageMemory& memory() const { return memory_; }
 
-  // Keys and values of so many tokens; of more than can be counted, the most that can.
+  // Returns the bytes of keys and values of `tokens` tokens, or the largest uint64_t if there are more.
   uint64_t context_bytes(uint32_t tokens) const;
 
-  // Reads the resident weights into it and puts the model together, with room for sequences of `context`
-  // tokens.
+  // Reads the resident weights into memory() and builds the model, with room for sequences
+  // of `context` tokens.
   Result<void> load(uint32_t context);
 
-  // After load().
+  // Available after load().
   Model& model() { return *model_; }
   Engine& engine() { return *engine_; }
 

@@ -11,7 +11,8 @@
 namespace spillway {
 namespace {
 
-// All that the experts need, or four fifths of what can be had beside the resident weights.
+// Returns the size of a cache for all experts, or four fifths of the memory available beside the resident
+// weights if that is less. The cache has room for at least the largest step of a token.
 uint64_t default_cache(const LiveRunOptions& options, const LiveRun& run) {
   constexpr uint64_t kUnknown = 4 * kGiB;
   const ModelGeometry& geometry = run.live->geometry();
@@ -37,8 +38,8 @@ Result<void> find_experts(const LiveRunOptions& options, LiveRun& run) {
   return {};
 }
 
-// With a text that no memory here could hold, the kernel would end the run somewhere within it. Room for a
-// context is not taken before it is used.
+// Checks that the longest text fits into this machine's memory. Room for a context is taken only as it is
+// used, so without this check the kernel would end the run somewhere within a text that is too long.
 Result<void> check_context(const LiveRun& run) {
   const std::optional<uint64_t> there = memory_at_most();
   const uint64_t resident = run.live->memory().size();
@@ -46,14 +47,15 @@ Result<void> check_context(const LiveRun& run) {
   if (there && (resident > *there || context > *there - resident)) {
     return wrong_usage(
         "{}: a context of {} tokens takes {} and the resident weights {}, and this machine has {} of memory; "
-        "make it shorter",
+        "make the context shorter",
         run.length_option, run.longest_text, format_bytes(context), format_bytes(resident),
         format_bytes(*there));
   }
   return {};
 }
 
-// What the limit must leave for the text and the work on it, known once the model is put together.
+// Checks that --memory leaves room for the context and for working on it. Both are known only once
+// the model is built.
 Result<void> check_beside(const LiveRunOptions& options, const LiveRun& run) {
   const Model& model = run.live->model();
   const uint64_t context = model.state_bytes(run.context);
@@ -61,8 +63,8 @@ Result<void> check_beside(const LiveRunOptions& options, const LiveRun& run) {
   const uint64_t taken = run.rig.memory.size() + run.live->memory().size() + kProgramBytes;
   if (options.rig.memory.count > 0 && taken + context + work > options.rig.memory.count) {
     return wrong_usage(
-        "--memory {}: cache and resident weights take {}, a context of {} tokens {} and working on {} at a "
-        "time {}; give a smaller --cache, --context or --batch",
+        "--memory {}: cache and resident weights take {}, a context of {} tokens takes {} "
+        "and working on {} at a time takes {}; give a smaller --cache, --context or --batch",
         exact_bytes(options.rig.memory), format_bytes(taken), run.context, format_bytes(context),
         std::min(run.batch, run.context), format_bytes(work));
   }
@@ -125,8 +127,9 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
     return equipped;
   }
   if (!run.rig.backend->caps().carries_bytes) {
-    return wrong_usage("--backend {}: reads nothing, and a model cannot compute with that",
-                       options.rig.backend.text);
+    return wrong_usage(
+        "--backend {}: reads no bytes, so a model has nothing to compute with; choose another backend",
+        options.rig.backend.text);
   }
   return {};
 }
@@ -177,7 +180,7 @@ Result<void> run_live(const LiveRunOptions& options, LiveRun& run, TokenFeed& fe
                   {.context = run.context, .lookahead = run.lookahead}, observe);
   const Storage storage = storage_of(run.rig, run.policies.cache_bytes, clock);
   const auto decode = [&] {
-    // The feed ends on Ctrl-C, between two passes.
+    // The feed itself ends the run on Ctrl-C, between two passes.
     return run_session(
         decoder, decoder, run.policies, storage, options.cache.timeline, [] { return false; }, report);
   };

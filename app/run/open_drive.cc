@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t kMostDrives = 64;
 
-// The data sheet of a preset as a model. Nothing where `text` is not the name of one.
+// Returns the data sheet of the preset `text` as a device model, or nothing if no preset has that name.
 std::optional<std::string> preset_spec(const std::string& text) {
   const std::vector<std::string> names = list_presets("drives", {});
   if (std::find(names.begin(), names.end(), text) == names.end()) {
@@ -29,7 +29,8 @@ std::optional<std::string> preset_spec(const std::string& text) {
                : std::nullopt;
 }
 
-// A file, whatever it is called; of a path that leads nowhere, too, it is said that it cannot be opened.
+// True if `text` names an existing file or looks like a path. A missing file is then reported as one that
+// cannot be opened, and not as an unknown device.
 bool is_profile(std::string_view text) {
   const std::string_view path = text.substr(text.find('@') + 1);
   std::error_code none;
@@ -37,7 +38,7 @@ bool is_profile(std::string_view text) {
          path.starts_with("../") || std::filesystem::is_regular_file(path, none);
 }
 
-// `4xREST`: takes the count off `text`. 1 when there is none.
+// Removes the count of `4xREST` from `text` and returns it. Returns 1 if there is none.
 Result<uint32_t> take_drives(std::string_view& text) {
   uint32_t drives = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), drives);
@@ -51,7 +52,7 @@ Result<uint32_t> take_drives(std::string_view& text) {
   return drives;
 }
 
-// The method of that name, else the first whose backend has it.
+// Returns the method named `wanted`, else the first method of the backend `wanted`.
 Result<AccessMethod> choose_method(const DeviceProfile& profile, const std::string& path,
                                    const std::string& wanted) {
   std::string known;
@@ -77,16 +78,18 @@ Result<DeviceChoice> fitted_model(const DeviceProfile& profile, const std::strin
       return device_models().choose(fit.spec);
     }
   }
-  return wrong_usage("--device {}@{}: nothing was fitted for a model of that name", model, path);
+  return wrong_usage("--device {}@{}: the profile has no fit of this model", model, path);
 }
 
-// How reads of what is in the page cache were measured: `pread warm` beside `pread cold`.
+// Returns the method by which reads from the page cache were measured: `pread warm` for `pread cold`.
 Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string& path,
                                  const std::string& cold) {
   const std::string stem = cold.substr(0, cold.find(' '));
   if (!cold.ends_with(" cold")) {
-    return wrong_usage("--page-cache: {} is no method that goes through it; choose --method 'pread cold'",
-                       cold);
+    return wrong_usage(
+        "--page-cache: needs a method that starts with a cold page cache, not {}; "
+        "choose --method 'pread cold'",
+        cold);
   }
   for (const AccessMethod& method : profile.methods) {
     if (method.name == stem + " warm") {
@@ -98,10 +101,10 @@ Result<AccessMethod> warm_method(const DeviceProfile& profile, const std::string
       path, stem, cold);
 }
 
-// Reads after which a limit that saves up for bursts has nothing left, unless it is very patient.
+// Number of reads after which a limit with burst credit has used it up, unless the credit is huge.
 constexpr uint64_t kSavingsGone = 20'000;
 
-// Makes a model once, to learn whether it can be.
+// Makes the model once and drops it, to report early that it cannot be made.
 Result<void> check_model(const DeviceChoice& model, const AccessMethod* measured) {
   Result<std::unique_ptr<DeviceModel>> made = model.make({.measured = measured});
   return made ? Result<void>() : propagate(made);
@@ -113,7 +116,7 @@ std::unique_ptr<DeviceModel> make_checked(const DeviceChoice& model, const Devic
   return std::move(*made);
 }
 
-// The model that `text`, `MODEL@PROFILE` or just a profile, asks for.
+// Returns the model that `text` asks for: `MODEL@PROFILE`, or a profile alone.
 Result<DeviceChoice> model_of(const DriveChoice& choice, std::string_view text, const DeviceProfile& profile,
                               const std::string& path, const std::string& method) {
   const size_t at = text.find('@');
@@ -126,13 +129,14 @@ Result<DeviceChoice> model_of(const DriveChoice& choice, std::string_view text, 
     return named;
   }
   if (method != profile.methods.front().name) {
-    return wrong_usage("--method {}: models were fitted to {} only; give --device {} for what was measured",
-                       choice.method, profile.methods.front().name, path);
+    return wrong_usage(
+        "--method {}: models were fitted to {} only; give --device {} to replay the measurements",
+        choice.method, profile.methods.front().name, path);
   }
   return fitted_model(profile, path, model);
 }
 
-// What calibrate wrote.
+// Fills in `drive` from a profile that calibrate wrote.
 Result<void> take_profile(const DriveChoice& choice, std::string_view text, OpenDrive& drive) {
   const size_t at = text.find('@');
   const std::string path(text.substr(at == std::string_view::npos ? 0 : at + 1));
@@ -161,7 +165,7 @@ Result<void> take_profile(const DriveChoice& choice, std::string_view text, Open
   return {};
 }
 
-// Describes the drive in words.
+// Describes the drive in words: model, stripe, method and page cache.
 std::string describe(std::string_view text, const OpenDrive& drive) {
   std::string description = drive.model.resolved;
   if (drive.drives > 1) {
@@ -169,8 +173,9 @@ std::string describe(std::string_view text, const OpenDrive& drive) {
                               exact_bytes(Bytes{drive.stripe_chunk}));
   }
   if (drive.measured) {
-    description += fmt::format(", {} of {}{}", drive.measured->name, text.substr(text.find('@') + 1),
-                               drive.measured->tells_all_at_once ? ", told of when all are read" : "");
+    description +=
+        fmt::format(", {} of {}{}", drive.measured->name, text.substr(text.find('@') + 1),
+                    drive.measured->tells_all_at_once ? ", completions reported only when all are read" : "");
   }
   if (drive.page_cache > 0) {
     description +=
@@ -188,14 +193,18 @@ void add_drive_options(Command command, DriveChoice& choice) {
             "The profile's access method, as in uring or 'pread cold' (default: its first)")
       .type_name("NAME");
   command.count("--depth", {.least = 1, .most = 4096}, choice.depth,
-                "Requests that the simulated device takes at a time (default: the profile's, else 32)");
-  command.size("--stripe-chunk", choice.stripe_chunk, "Bytes on one drive of a stripe before the next one's")
+                "Requests that the simulated device has in flight at most (default: the profile's, else 32)");
+  command
+      .size("--stripe-chunk", choice.stripe_chunk,
+            "Bytes on one drive of a stripe before the next drive follows")
       .show_default();
   command
       .size("--page-cache", choice.page_cache,
             "Memory of a page cache in front of the simulated drive, for methods that go through it")
       .show_default();
-  command.size("--read-ahead", choice.read_ahead, "What that reads beyond each miss").show_default();
+  command
+      .size("--read-ahead", choice.read_ahead, "Bytes that the simulated page cache reads beyond each miss")
+      .show_default();
 }
 
 Result<OpenDrive> open_drive(const DriveChoice& choice) {
@@ -203,8 +212,8 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   constexpr uint64_t kMostReadAhead = 64 * kMiB;
   if (choice.read_ahead.count > kMostReadAhead ||
       (choice.read_ahead.count > 0 && choice.page_cache.count == 0)) {
-    return wrong_usage("--read-ahead {}: at most {}, and with --page-cache", exact_bytes(choice.read_ahead),
-                       exact_bytes(Bytes{kMostReadAhead}));
+    return wrong_usage("--read-ahead {}: must be at most {} and needs --page-cache",
+                       exact_bytes(choice.read_ahead), exact_bytes(Bytes{kMostReadAhead}));
   }
   if (choice.stripe_chunk.count < 4096) {
     return wrong_usage("--stripe-chunk {}: must be at least 4KiB", exact_bytes(choice.stripe_chunk));
@@ -222,7 +231,7 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.read_ahead = choice.read_ahead.count;
   drive.warm = choice.warm;
   const std::optional<std::string> preset = preset_spec(std::string(text));
-  if (!preset && is_profile(text)) {  // a preset's name is no file's
+  if (!preset && is_profile(text)) {  // a preset goes before a file of the same name
     if (Result<void> taken = take_profile(choice, text, drive); !taken) {
       return propagate(taken);
     }
@@ -236,7 +245,8 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     }
     drive.model = std::move(*model);
   }
-  // Of a stripe as of its drives: an expert that lies on all of them has come when the last has told.
+  // A stripe has the limits of one of its drives. If those report completions only when idle, so does the
+  // stripe: an expert is there once the last drive has reported.
   drive.limits = {.depth = choice.depth.value_or(drive.measured ? drive.measured->depth : kUsualDepth),
                   .alignment = drive.measured ? drive.measured->alignment : 1,
                   .tells_all_at_once = drive.measured && drive.measured->tells_all_at_once};

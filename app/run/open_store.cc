@@ -12,7 +12,8 @@
 namespace spillway {
 namespace {
 
-// A file that cannot be read is none; what is wrong with it is for the reader of other stores to say.
+// True if the file begins like a GGUF. An unreadable file does not: the reader of other stores then reports
+// what is wrong with it.
 bool is_gguf(const std::string& path) {
   constexpr std::string_view kMagic = "GGUF";
   const Result<InputFile> file = InputFile::open(path);
@@ -36,7 +37,8 @@ Result<std::unique_ptr<ExpertStore>> open_gguf_store(const std::string& path, co
   return make_range_store(expert_tables(*gguf, *experts), geometry);
 }
 
-// Of the GGUF, or the one that the packed store was made from; nothing: the content of the store is made up.
+// Returns the origin of the GGUF at `path`, or of the one that a packed store was made from. Returns nothing
+// for a scratch store, whose content is made up.
 Result<std::optional<PackedOrigin>> origin_of_store(const std::string& path) {
   if (!is_gguf(path)) {
     return packed_origin(path);
@@ -60,7 +62,7 @@ Result<std::unique_ptr<ExpertStore>> open_expert_store(const std::vector<std::st
     return open_store(paths, geometry);
   }
   if (paths.size() > 1) {
-    return wrong_usage("--store: {} is a GGUF; name the first file of a split one alone", paths.front());
+    return wrong_usage("--store: {} is a GGUF; of a split GGUF, name only the first file", paths.front());
   }
   return open_gguf_store(paths.front(), geometry);
 }
@@ -97,7 +99,7 @@ Result<PackedOrigin> gguf_origin(const Gguf& gguf) {
   for (const std::string& path : gguf.files()) {
     files.push_back({path, std::numeric_limits<uint64_t>::max()});
   }
-  // A file's tensors are all behind its head; one without any is nothing but head.
+  // All tensors of a file follow its head. A file without tensors is nothing but head.
   for (const GgufTensor& tensor : gguf.tensors()) {
     uint64_t& head = files[tensor.file].head_bytes;
     head = std::min(head, tensor.offset);
@@ -119,7 +121,7 @@ Result<void> check_store_is_of(const std::vector<std::string>& paths, const Gguf
     return propagate(found);
   }
   if (!*found) {
-    return failed("{} is a scratch store: its bytes are made up, and are no experts of {}", path,
+    return failed("{} is a scratch store: its bytes are made up and are not the experts of {}", path,
                   model.path());
   }
   Result<PackedOrigin> wanted = gguf_origin(model);
@@ -127,7 +129,7 @@ Result<void> check_store_is_of(const std::vector<std::string>& paths, const Gguf
     return propagate(wanted);
   }
   if ((*found)->fingerprint != wanted->fingerprint) {
-    return failed("{} has the experts of {}, but the model is {}; pack a store from this one", path,
+    return failed("{} has the experts of {}, but the model is {}; pack a store from this model", path,
                   describe(**found), describe(*wanted));
   }
   return {};

@@ -14,12 +14,13 @@
 
 namespace spillway {
 
-// Opens the expert store in `paths` for a model of this shape, whatever kind its content says it is: a packed
-// store, the pieces of a striped one in order, or a GGUF used in place (the first file of a split one).
+// Opens the expert store in `paths` for a model of this shape. The content decides the kind of
+// store: a packed store, the pieces of a striped one in order, or a GGUF used in place (the first
+// file of a split one).
 Result<std::unique_ptr<ExpertStore>> open_expert_store(const std::vector<std::string>& paths,
                                                        const ModelGeometry& geometry);
 
-// A model's file with what storage needs to know of it.
+// A model's file with all that the storage side needs to know about it.
 struct OpenGguf {
   Gguf gguf;
   GgufExperts experts;
@@ -28,15 +29,15 @@ struct OpenGguf {
 
 Result<OpenGguf> open_gguf(const std::string& path);
 
-// Where the experts of a model lie in its files.
+// Returns where the experts of a model lie in its files.
 ExpertTables expert_tables(const Gguf& gguf, const GgufExperts& experts);
 
-// What tells this model from others, and is written into stores packed from it.
+// Returns the fingerprint that tells this model from others. Stores packed from the model hold it.
 Result<PackedOrigin> gguf_origin(const Gguf& gguf);
 
-// Fails when the store in `paths` does not have the bytes of this model's experts: because it was packed from
-// another one (the error names both), is another GGUF, or a scratch store. Whether the bytes are undamaged is
-// found out when they are read.
+// Fails if the store in `paths` does not hold the bytes of this model's experts, because it was packed from
+// another model (the error names both), is another GGUF, or is a scratch store. Damaged bytes are found only
+// when they are read.
 Result<void> check_store_is_of(const std::vector<std::string>& paths, const Gguf& model);
 
 }  // namespace spillway

@@ -8,16 +8,16 @@
 
 namespace spillway {
 
-// A trace as every command that runs one wants it: in memory, with the next uses that Belady and the ceilings
-// need.
+// A trace in memory, with the next uses that Belady and the ceilings need: the form in which
+// every command runs it.
 struct OpenTrace {
   std::string path;
   TraceHeader header;
   MemoryTrace steps;
-  std::string truncation;  // where the file was cut off; empty: it was not
+  std::string truncation;  // where the file was cut off; empty: the file is complete
 };
 
-// `tokens`: only the first so many decode tokens.
+// Opens the trace at `path`, or only its first `tokens` decode tokens.
 Result<OpenTrace> open_trace(const std::string& path, std::optional<uint64_t> tokens);
 
 }  // namespace spillway

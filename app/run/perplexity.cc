@@ -11,9 +11,10 @@
 namespace spillway {
 namespace {
 
-// Feeds a text in windows, each a sequence of its own, and sums up how much the tokens of its second half (or
-// as many of its last tokens as windows are apart, if that is less) surprise the model. This is what
-// llama.cpp's tool does: what a window begins with has too little context to be counted.
+// Feeds a text in windows, each a sequence of its own, and sums up how much the tokens at the end of each
+// window surprise the model. These are the tokens of the window's second half, or as many as windows are
+// apart if that is less: the first tokens of a window have too little context to be counted. llama.cpp's
+// tool does the same.
 class Windows final : public TokenFeed {
  public:
   Windows(std::vector<TokenId> tokens, std::optional<TokenId> opening, const PerplexityOptions& options)
@@ -25,7 +26,7 @@ class Windows final : public TokenFeed {
         first_scored_(std::max(options.context / 2, options.context - options.stride)) {}
 
   size_t count() const { return tokens_.size() < context_ ? 0 : (tokens_.size() - context_) / stride_ + 1; }
-  // Of all windows together.
+  // Returns the number of scored tokens of all windows together.
   uint64_t tokens_to_score() const { return count() * (context_ - 1 - first_scored_); }
 
   Result<bool> next(Batch& batch) override {
@@ -71,7 +72,7 @@ class Windows final : public TokenFeed {
   double mean_nats() const { return sum_ / double(scored_); }
   double value() const { return std::exp(mean_nats()); }
 
-  // Of value(): the standard error of the mean surprise, scaled.
+  // Returns the standard error of value(): that of the mean surprise, scaled.
   double standard_error() const {
     const double variance = std::max(squares_ / double(scored_) - mean_nats() * mean_nats(), 0.0);
     return scored_ < 2 ? 0.0 : value() * std::sqrt(variance / double(scored_ - 1));
@@ -85,14 +86,14 @@ class Windows final : public TokenFeed {
   const uint32_t batch_;
   const uint32_t first_scored_;  // position in a window whose logits count
   size_t window_ = 0;
-  uint32_t fed_ = 0;    // tokens of it
+  uint32_t fed_ = 0;    // tokens of the window that were fed
   uint32_t first_ = 0;  // position of the batch's first token
   double sum_ = 0;
   double squares_ = 0;
   uint64_t scored_ = 0;
 };
 
-// Tells a progress bar where the windows are.
+// Reports the number of scored tokens to a progress bar.
 class Watched final : public TokenFeed {
  public:
   Watched(Windows& windows, Progress& progress) : windows_(windows), progress_(progress) {}
@@ -115,7 +116,7 @@ Result<std::vector<TokenId>> take_text(const PerplexityOptions& options, const L
   if (!text) {
     return propagate(text);
   }
-  // The end of the last line is the file's and not the text's.
+  // The line end that closes the file is not part of the text.
   if (text->ends_with('\n')) {
     text->pop_back();
   }
@@ -126,7 +127,7 @@ Result<std::vector<TokenId>> take_text(const PerplexityOptions& options, const L
   return tokens;
 }
 
-// Reads all of the model that decoding takes.
+// Opens and reads everything that decoding needs.
 Result<void> prepare(const PerplexityOptions& options, LiveRun& run) {
   run.context = options.context;
   run.longest_text = options.context;

@@ -11,7 +11,7 @@ namespace spillway {
 struct PerplexityOptions : LiveRunOptions {
   std::string file;        // the text
   uint32_t context = 512;  // tokens of a window
-  uint32_t stride = 0;     // from one window to the next; 0: as many as the context, so that none overlap
+  uint32_t stride = 0;     // tokens from one window to the next; 0: the context, without overlap
   uint32_t batch = 512;    // tokens of a forward pass
 };
 
@@ -19,17 +19,17 @@ struct PerplexityOptions : LiveRunOptions {
 struct Perplexity {
   double value = 0;           // e to the power of mean_nats
   double standard_error = 0;  // of value
-  double mean_nats = 0;       // a token
+  double mean_nats = 0;       // per token
   uint64_t scored_tokens = 0;
   uint64_t windows = 0;
   Report report;
 };
 
-// Decodes the text in windows, each a sequence of its own. Where the user interrupted, the figure is that of
-// the windows so far. `options.stride` is not 0.
+// Decodes the text in windows, each a sequence of its own. After an interruption the figure covers the
+// windows so far. `options.stride` is not 0.
 Result<Perplexity> measure_perplexity(const PerplexityOptions& options, const Invocation& invocation);
 
-// A report with the perplexity in it.
+// Returns the JSON of the report with the perplexity in it.
 Json to_json(const Perplexity& perplexity);
 
 }  // namespace spillway

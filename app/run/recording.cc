@@ -42,8 +42,9 @@ Result<void> take_prompts(const RecordOptions& options, Recording& parts) {
   const Tokenizer& tokenizer = parts.live->tokenizer();
   parts.chatml = !options.raw && speaks_chatml(tokenizer);
   if (!options.system.empty() && !parts.chatml) {
-    return wrong_usage("--system: {}", options.raw ? "--raw prompts have none"
-                                                   : "the model speaks no ChatML; put it into the prompt");
+    return wrong_usage("--system: {}", options.raw
+                                           ? "--raw prompts have no system message; leave out one of the two"
+                                           : "the model speaks no ChatML; put the text into the prompt");
   }
   std::vector<std::string> texts = options.prompts;
   for (const std::string& path : options.prompt_files) {
@@ -59,7 +60,7 @@ Result<void> take_prompts(const RecordOptions& options, Recording& parts) {
       return propagate(ids);
     }
     if (ids->empty()) {
-      return wrong_usage("a prompt is empty, and {} has no token that a text begins with",
+      return wrong_usage("a prompt is empty, and {} has no token to begin a text with; give some text",
                          options.live.model);
     }
     parts.prompts.push_back(std::move(*ids));
@@ -67,7 +68,7 @@ Result<void> take_prompts(const RecordOptions& options, Recording& parts) {
   return {};
 }
 
-// Whole numbers with anything but digits and signs between them.
+// Reads whole numbers that are separated by blanks, line breaks, commas, semicolons or brackets.
 Result<void> take_token_ids(const RecordOptions& options, Recording& parts) {
   Result<std::string> text = read_whole(options.token_ids);
   if (!text) {
@@ -193,7 +194,7 @@ Result<void> run_feed(const RecordOptions& options, Recording& parts, std::FILE*
   return ran;
 }
 
-// What was recorded is worth keeping however the run ended.
+// Finishes the trace and the logits, also after an interrupted run: the recorded part is worth keeping.
 Result<void> finish_outputs(Recording& parts) {
   if (parts.logits != nullptr) {
     if (Result<void> finished = parts.logits->finish(); !finished) {
@@ -203,8 +204,8 @@ Result<void> finish_outputs(Recording& parts) {
   return parts.writer ? parts.writer->finish() : Result<void>();
 }
 
-// Belady's ceiling needs to know what comes next: it is worked out from what was just recorded, unless the
-// user has no more time.
+// Adds the ceilings. Belady's needs to know the future, so it is computed from the trace that was just
+// recorded, unless the user interrupted the run and has no more time.
 Result<void> add_live_ceilings(const RecordOptions& options, const Recording& parts, Report& report) {
   if (parts.writer == nullptr || report.interrupted) {
     add_own_ceilings(report);

@@ -12,7 +12,7 @@
 namespace spillway {
 namespace {
 
-// Finds or makes what `plan` asks for.
+// Finds or makes the store that `plan` asks for, and returns its files.
 Result<std::vector<std::string>> find_store(const StorePlan& plan, const ModelGeometry& geometry) {
   if (!plan.is_scratch()) {
     return plan.files;
@@ -24,8 +24,8 @@ Result<std::vector<std::string>> find_store(const StorePlan& plan, const ModelGe
   });
 }
 
-// Whatever can be refused is refused before a store of gigabytes is made for it: on files that stand in for
-// the store everything is had once, and given back.
+// Does a dry run before a scratch store of gigabytes is written: opens the backend, memory and limits on
+// small stand-in files and releases them, so that whatever can fail fails early.
 Result<void> rehearse(const ReplayOptions& options, const Composition& parts, const StorePlan& plan) {
   const ModelGeometry& geometry = parts.trace->header.geometry;
   if (has_scratch_files(geometry, plan.scratch)) {
@@ -38,11 +38,11 @@ Result<void> rehearse(const ReplayOptions& options, const Composition& parts, co
   Rig rig;
   rig.store = std::make_unique<UnmadeStore>(geometry, plan.scratch, stand_in->files());
   rig.on_drives = stand_in->directories();
-  // The files that stand in are small, a copy of the store in memory is not.
+  // The stand-in files are small, but a staged copy of the store in memory is not.
   const std::optional<uint64_t> reach = memory_within_reach();
   if (options.rig.backend.traits.is_staged && reach && *reach < geometry.total_bytes()) {
     return unavailable(
-        "--backend {}: the copy in memory needs {} and {} can be had; use stage=0, or a smaller store",
+        "--backend {}: the copy in memory needs {} and {} are available; use stage=0, or a smaller store",
         options.rig.backend.text, format_bytes(geometry.total_bytes()), format_bytes(*reach));
   }
   return equip(options.rig, geometry, {.cache_bytes = parts.policies.cache_bytes}, rig);
@@ -96,7 +96,8 @@ Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Ri
   if (Result<void> provided = provide_store(options, parts, rig); !provided) {
     return provided;
   }
-  // Its limit comes before the memory is touched: what was touched outside of it would not count.
+  // equip() sets the memory limit before the memory is touched: memory touched outside of the
+  // limit would not count.
   const MemoryNeeds needs{.cache_bytes = parts.policies.cache_bytes};
   if (Result<void> equipped = equip(options.rig, parts.trace->header.geometry, needs, rig); !equipped) {
     return equipped;
@@ -149,21 +150,20 @@ void add_replay_options(Command command, ReplayOptions& options) {
   command
       .texts("--store", options.stores,
              "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
-             "or directories in which a scratch store is made, or found\n"
+             "or directories in which a scratch store is found or made\n"
              "(default: a scratch store in ~/.cache/spillway)")
       .comma_separated()
       .type_name("PATH");
   command
       .count("--ranges", {.least = 1, .most = 3}, options.ranges,
-             "Of a scratch store: 1 range per expert (the default), or 3 as in a GGUF")
+             "Ranges per expert of a scratch store: 1 (the default), or 3 as in a GGUF")
       .one_of({"1", "3"})
       .type_name("UINT");
   command
       .text("--watch-drive", options.watch_drive,
-            "Stop the run every second, and its clock with it, to measure the drive for half a second or "
-            "more;\n"
-            "write what it was during this run into this file, for `simulate --device`. Takes 256 MiB of "
-            "memory")
+            "Pause the run and its clock every second to measure the drive for half a second or more;\n"
+            "write the drive's profile during this run to this file, for `simulate --device`.\n"
+            "Takes 256 MiB of memory")
       .type_name("FILE");
 }
 

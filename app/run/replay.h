@@ -15,17 +15,17 @@ struct ReplayOptions {
   RigOptions rig;
   std::vector<std::string> stores;
   std::optional<uint32_t> ranges;
-  std::string watch_drive;  // file for the profile of the drive as it was during the run; empty: none
+  std::string watch_drive;  // file for the drive's profile during the run; empty: none
 };
 
 void add_replay_options(Command command, ReplayOptions& options);
 
-// Finds or makes the store, and all that stands on it; whatever can be refused is refused before a store of
-// gigabytes is made.
+// Finds or makes the store and everything that is built on it. Whatever can be refused is refused before a
+// store of gigabytes is made.
 Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig);
 
-// Runs the trace on the rig, which make_rig() made of the same options. `watch`, if there is one, measures
-// the drive before, after and in between.
+// Runs the trace on the rig that make_rig() made from the same options. `watch`, if there is one, measures
+// the drive before, during and after the run.
 Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig,
                       const Invocation& invocation, DriveWatch* watch = nullptr);
 

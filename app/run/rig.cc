@@ -12,7 +12,7 @@
 namespace spillway {
 namespace {
 
-// One expert of a small model takes a second at this rate.
+// At this rate, one expert of a small model takes a second.
 constexpr BytesPerSecond kLeastThrottle{1'000'000};
 
 Result<Verify> parse_verify(const RigOptions& options, const Rig& rig) {
@@ -48,10 +48,11 @@ Result<void> make_arena(const RigOptions& options, const ModelGeometry& geometry
   if (!memory) {
     return propagate(memory);
   }
-  // Nothing of it is touched yet. Huge pages of the pool are reserved by now; the others may not be there.
+  // None of the memory is touched yet. Huge pages of the pool are already reserved; other pages
+  // may not be available.
   const std::optional<uint64_t> reach = memory_within_reach();
   if (memory->kind() != PageKind::hugetlb && reach && memory->size() > *reach) {
-    return failed("--cache {}: the cache needs {} of memory and {} can be had; give a smaller one",
+    return failed("--cache {}: the cache needs {} of memory and {} are available; give a smaller cache",
                   exact_bytes(Bytes{needs.cache_bytes}), format_bytes(memory->size()), format_bytes(*reach));
   }
   rig.memory = std::move(*memory);
@@ -63,24 +64,29 @@ Result<void> check_memory_limit(const RigOptions& options, const MemoryNeeds& ne
   const uint64_t beside = needs.resident_bytes + kProgramBytes;
   if (rig.memory.size() + beside > options.memory.count) {
     return wrong_usage(
-        "--memory {}: the cache's memory alone is {}, and {} beside it are needed for the rest",
+        "--memory {}: the cache alone needs {}, and the rest of the process needs {}; "
+        "give more, or a smaller --cache",
         exact_bytes(options.memory), format_bytes(rig.memory.size()), format_bytes(beside));
   }
   if (options.warm) {
     return wrong_usage(
-        "--memory with --warm: what is in the page cache already is outside of the limit; use --cold");
+        "--memory cannot be combined with --warm: pages already in the page cache are outside of the "
+        "limit; use --cold");
   }
   return {};
 }
 
-// What of the options would be limited in vain, known before a backend copies the store into memory.
+// Refuses limits that would have no effect, before a backend copies the store into memory.
 Result<void> check_limits(const RigOptions& options) {
   if (options.memory.count > 0 && options.backend.traits.is_staged) {
-    return wrong_usage("--memory with {}: the staged copy is outside of the limit", options.backend.text);
+    return wrong_usage(
+        "--memory cannot be combined with --backend {}: the staged copy is outside of the limit",
+        options.backend.text);
   }
   if (options.throttle.count > 0 && options.backend.traits.is_staged) {
-    return wrong_usage("--throttle with {}: the run reads the staged copy and no drive",
-                       options.backend.text);
+    return wrong_usage(
+        "--throttle cannot be combined with --backend {}: the run reads the staged copy and no drive",
+        options.backend.text);
   }
   return {};
 }
@@ -97,7 +103,8 @@ Result<void> limit(const RigOptions& options, const MemoryNeeds& needs, Rig& rig
   }
   if (options.throttle.count > 0) {
     if (!rig.backend->caps().carries_bytes) {
-      return wrong_usage("--throttle with {}: it reads no drive", options.backend.text);
+      return wrong_usage("--throttle cannot be combined with --backend {}: this backend reads no drive",
+                         options.backend.text);
     }
     limits.read_bytes_per_s = options.throttle.count;
     limits.files = rig.on_drives;
@@ -113,9 +120,9 @@ Result<void> limit(const RigOptions& options, const MemoryNeeds& needs, Rig& rig
   return {};
 }
 
-// A short measurement of the best that the drive does on the store's files, beside the run and not on another
-// day. That it could not be had is no reason not to run. It reads into the cache's memory, which is not in
-// use before and after the run, so that a probe takes no more memory than the run does.
+// Measures the best rate of the drive on the store's files: for a second, right before and right after the
+// run. A run goes on without this measurement if it fails. The reads go into the cache's memory, which is not
+// in use then, so that a probe takes no more memory than the run does.
 void probe(const RigOptions& options, Rig& rig, Report& report) {
   constexpr Nanoseconds kDuration{1'000'000'000};
   constexpr uint64_t kMost = 256 * kMiB;
@@ -123,10 +130,11 @@ void probe(const RigOptions& options, Rig& rig, Report& report) {
   if (options.no_probe || !rig.backend->caps().carries_bytes) {
     return;
   }
-  // Reading past the page cache is slow where the cache holds what is read: 1.2 instead of 2.3 GB/s after a
-  // buffered run.
+  // Reads past the page cache are slow for files that the page cache holds: 1.2 instead of 2.3 GB/s
+  // after a buffered run.
   if (!options.warm && !drop_page_cache(rig.store->files())) {
-    report.warnings.emplace_back("the drive was probed with its files in the page cache, and may be faster");
+    report.warnings.emplace_back(
+        "the drive was probed while the page cache held its files; it may be faster");
   }
   PageMemory own;
   std::span<std::byte> memory = rig.memory.bytes();
@@ -146,18 +154,19 @@ void probe(const RigOptions& options, Rig& rig, Report& report) {
   } else if (best->bytes_per_second > report.ceilings.drive.bytes_per_s) {
     report.ceilings.drive = {best->bytes_per_second, best->setting};
   }
-  // What was saved up for want of readers came at once, and would not have come for long.
+  // While nobody reads, the throttle accumulates burst credit. The probe may have measured that burst, which
+  // does not last, so the drive's best is capped at the throttle's rate.
   if (options.throttle.count > 0) {
     const Result<std::vector<DeviceInfo>> drives = drives_below(rig.store->files());
     const double throttle = double(options.throttle.count) * double(drives ? drives->size() : 1);
     if (report.ceilings.drive.bytes_per_s > throttle) {
-      report.ceilings.drive = {throttle, "as --throttle has it"};
+      report.ceilings.drive = {throttle, "the rate of --throttle"};
     }
   }
 }
 
-// What the kernel says the device delivered since `before`. A count of zero tells something only where there
-// is a device whose reads it counts, or where there certainly is none.
+// Returns the bytes that the device delivered since `before`, according to the kernel. A count of zero means
+// something only if the kernel counts the reads of the store's device, or if there certainly is no device.
 std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, const Rig& rig) {
   const std::optional<uint64_t> now = process_device_bytes();
   if (!before || !now || !rig.backend->caps().carries_bytes) {
@@ -169,7 +178,7 @@ std::optional<uint64_t> delivered_since(const std::optional<uint64_t>& before, c
   return *now - *before - std::min(rig.bytes_beside, *now - *before);
 }
 
-// A run that got more out of the drive than the probes did is itself the best that was measured.
+// Takes the run's own rate as the drive's best if it exceeds what the probes measured.
 void learn_from_run(Report& report) {
   const PhaseMetrics& decode = report.metrics.decode();
   const std::optional<double> from_ram = share_from_ram(report);
@@ -251,7 +260,7 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
     return ran;
   }
   report.io.device_bytes = delivered_since(before, rig);
-  // A drive that others use drifts: its best is the better of the two moments.
+  // The speed of a drive that others use drifts: its best is the better of the two probes.
   if (!interrupted()) {
     probe(options, rig, report);
   }
@@ -267,18 +276,18 @@ void add_rig_options(Command command, RigOptions& options) {
       .type_name("BACKEND");
   command
       .text("--pages", options.pages,
-            "What the cache's memory is made of (default: hugetlb if allowed, else thp)")
+            "Kind of pages for the cache's memory (default: hugetlb if allowed, else thp)")
       .one_of({"small", "thp", "hugetlb"});
-  command.text("--verify", options.verify, "Compare what was read with what was stored: all, sample or off")
+  command.text("--verify", options.verify, "Compare the bytes read with the bytes stored: all, sample or off")
       .one_of({"all", "sample", "off"})
       .show_default();
-  command.size("--memory", options.memory, "Limit of the whole process, page cache included");
-  command.rate(
-      "--throttle", kLeastThrottle, options.throttle,
-      "Slow the store's drives down to this rate each, as the kernel's block I/O controller does it");
+  command.size("--memory", options.memory, "Limit the memory of the whole process, page cache included");
+  command.rate("--throttle", kLeastThrottle, options.throttle,
+               "Limit each of the store's drives to this rate, with the kernel's block I/O controller");
   command.flag("--warm,!--cold", options.warm,
                "Leave the page cache as it is; --cold, the default, drops the store from it first");
-  command.flag("--no-probe", options.no_probe, "Do not measure the drive's own best beside the run");
+  command.flag("--no-probe", options.no_probe,
+               "Do not measure the drive's best rate before and after the run");
 }
 
 void describe_storage(const RigOptions& options, const Rig& rig, Report& report) {

@@ -16,7 +16,7 @@ namespace spillway {
 
 Option add_cache_options(Command command, CacheOptions& options) {
   Option cache = command.size("--cache", options.cache,
-                              "Memory for experts; 0: every expert is read whenever it is used");
+                              "Memory for experts; 0: every expert is read each time it is used");
   command
       .plugin("--evict", options.evict, eviction_policies(), "Eviction policy (see: spillway list policies)")
       .show_default()
@@ -25,14 +25,18 @@ Option add_cache_options(Command command, CacheOptions& options) {
       .show_default()
       .type_name("PREFETCHER");
   command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
-  command.count("--seed", {}, options.seed, "Of everything that draws lots").show_default();
+  command
+      .count("--seed", {}, options.seed,
+             "Seed of every random choice: random eviction, oracle prefetcher, sampling,\n"
+             "simulated latency tails")
+      .show_default();
   command
       .text("--json", options.json,
-            "Write the report as JSON to this file; - is stdout, instead of the table")
+            "Write the report as JSON to this file; - writes it to stdout instead of the table")
       .type_name("FILE");
   command
       .text("--timeline", options.timeline,
-            "Write what happened when to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
+            "Write a timeline of the run to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
       .type_name("FILE");
   return cache;
 }
@@ -50,9 +54,10 @@ void add_run_options(Command command, RunOptions& options) {
   };
   command
       .parsed("--compute", describe(options.compute), read_pace,
-              "Time between reads: none, recorded, a factor of that like 0.5x, or a time per layer like 2ms")
+              "Compute time between reads: none, recorded, a factor of the recorded like 0.5x,\n"
+              "or a time per layer like 2ms")
       .show_default();
-  command.count("--tokens", {.least = 1}, options.tokens, "Only the first N decode tokens of the trace");
+  command.count("--tokens", {.least = 1}, options.tokens, "Run only the first N decode tokens of the trace");
 }
 
 Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source, const std::string& name,
@@ -61,7 +66,7 @@ Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& so
   const uint64_t least = geometry.largest_token_step_bytes();
   if (options.cache.count > 0 && options.cache.count < least) {
     return wrong_usage(
-        "--cache {}: one step of {} needs {} ({} experts of {}); give at least that, or 0 for no cache",
+        "--cache {}: one step of {} needs {} ({} experts of {}); give at least that much, or 0 for no cache",
         exact_bytes(options.cache), name, format_bytes(least), geometry.used_top_k,
         format_bytes(geometry.largest_expert_bytes()));
   }
@@ -120,10 +125,10 @@ Result<Composition> compose(const RunOptions& options) {
 
 Result<void> check_timeline_path(const CacheOptions& options, const std::string& source) {
   if (options.timeline == "-") {
-    return wrong_usage("--timeline -: stdout is for the report; name a file");
+    return wrong_usage("--timeline -: a timeline cannot go to stdout, which is for the report; name a file");
   }
   if (!options.timeline.empty() && same_file(options.timeline, options.json)) {
-    return wrong_usage("--timeline {}: that is where --json goes; name another file", options.timeline);
+    return wrong_usage("--timeline {}: --json writes to the same file; name another file", options.timeline);
   }
   return check_output_path("--timeline", options.timeline, source);
 }
@@ -212,7 +217,7 @@ Result<void> run_trace(Composition& parts, const Storage& storage, Report& repor
     if (!report.interrupted) {
       done = before_step();
     }
-    if (interrupted()) {  // meanwhile: what ran until here is still worth printing
+    if (interrupted()) {  // in before_step(): the part that ran is still worth printing
       report.interrupted = true;
       done = {};
     }
@@ -225,7 +230,7 @@ Result<void> run_trace(Composition& parts, const Storage& storage, Report& repor
 
 namespace {
 
-// Tokens per second where each token's compute overlaps perfectly with reading so many bytes.
+// Returns the tokens per second if each token's compute overlapped perfectly with reading `bytes` in all.
 std::optional<double> ceiling(const Report& report, double bytes) {
   const PhaseMetrics& decode = report.metrics.decode();
   const double time = std::max(seconds(decode.compute()), bytes / report.ceilings.drive.bytes_per_s);
@@ -245,7 +250,8 @@ void add_own_ceilings(Report& report) {
   const PhaseMetrics& decode = report.metrics.decode();
   report.ceilings.seed_tok_per_s =
       report.ceilings.drive.bytes_per_s / double(report.geometry.token_cycle_bytes());
-  // A useful prefetch is a miss read early; what was read for nothing is no part of what is needed.
+  // A useful prefetch is a miss that was read early. Bytes prefetched for nothing are not needed,
+  // so they do not count.
   report.ceilings.policy_tok_per_s =
       ceiling(report, double(decode.bytes_missed + decode.bytes_prefetched - decode.bytes_wasted));
 }
@@ -255,7 +261,7 @@ Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report
   if (!has_ceilings(report)) {
     return {};
   }
-  // The optimum for the same tokens: those that ran, with the same warm-up.
+  // Runs Belady's policy over the same tokens: those that ran, with the same warm-up.
   const PolicyEnv env{&steps.info(), cache_bytes, report.seed};
   Result<std::unique_ptr<EvictionPolicy>> belady = eviction_policies().known("belady").make(env);
   if (!belady) {
@@ -273,7 +279,7 @@ Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report
 }
 
 Result<void> print_report(const Report& report, const std::string& json, std::FILE* table) {
-  // The file first: a reader of the table that went away must not cost it.
+  // Writes the file first: it must not be lost if the reader of the table has gone away.
   Result<void> written;
   if (!json.empty()) {
     written = write_json(report, json);

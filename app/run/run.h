@@ -14,7 +14,7 @@
 
 namespace spillway {
 
-// What every run with a cache is told about it, whatever asks for the experts.
+// Options of every run with a cache, wherever its steps come from.
 struct CacheOptions {
   Bytes cache{0};
   EvictionChoice evict = eviction_policies().known("lru");
@@ -25,10 +25,10 @@ struct CacheOptions {
   std::string timeline;
 };
 
-// Returns --cache, which some commands require.
+// Declares the options and returns --cache, which some commands require.
 Option add_cache_options(Command command, CacheOptions& options);
 
-// What every run of a trace is told, whatever stands behind the ports.
+// Options of every run of a trace, on real and on simulated storage.
 struct RunOptions : CacheOptions {
   std::string trace;
   ComputePace compute;
@@ -37,19 +37,19 @@ struct RunOptions : CacheOptions {
 
 void add_run_options(Command command, RunOptions& options);
 
-// What decides about the cache, checked against each other and against the source of steps.
+// The parts that decide about the cache, checked against each other and against the source of steps.
 struct Policies {
   std::unique_ptr<EvictionPolicy> eviction;
   std::unique_ptr<Prefetcher> prefetcher;
-  uint64_t cache_bytes = 0;  // the budget, no more than there is to cache
+  uint64_t cache_bytes = 0;  // the budget, at most the bytes of all experts
 };
 
-// `source` must outlive the policies, and so must `future`, the steps of the run where they are known;
-// `name` is what errors call them.
+// Makes the policies. `source` must outlive them, and so must `future`, the steps of the run if they are
+// known. Errors call the source `name`.
 Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source, const std::string& name,
                                const StepSeries* future = nullptr);
 
-// The parts of a run that decide, made from the options.
+// The parts of a run that make decisions, built from the options.
 struct Composition {
   std::unique_ptr<OpenTrace> trace;
   Policies policies;
@@ -57,13 +57,13 @@ struct Composition {
   std::string timeline;  // file to draw the run into; empty: none
 };
 
-// Whether --timeline can be written to where it is to go, asked before the run. `source`: as in
-// check_json_path.
+// Fails if --timeline cannot be written to its place; called before the run. `source`: as
+// in check_json_path().
 Result<void> check_timeline_path(const CacheOptions& options, const std::string& source);
 
 Result<Composition> compose(const RunOptions& options);
 
-// The parts that read and tell the time.
+// The parts that read and that keep the time.
 struct Storage {
   Backend& backend;
   const ExpertStore& store;
@@ -72,32 +72,34 @@ struct Storage {
   LoaderConfig config;
 };
 
-// A report with what every run knows beforehand.
+// Returns a report with everything that any run knows beforehand.
 Report begin_report(std::string command, const CacheOptions& options, const Invocation& invocation);
 
-// And with what the run of a trace knows.
+// Returns a report with everything that the run of a trace knows beforehand.
 Report begin_report(std::string command, const RunOptions& options, const Composition& parts,
                     const Invocation& invocation);
 
-// Runs `source` to its end, or until `stop` says so; fills in the report's metrics, I/O counts and digest,
-// and draws what happened when into the file `timeline`, if it is named.
+// Runs `source` to its end, or until `stop` returns true. Fills in the report's metrics, I/O counts and
+// digest, and draws the timeline into the file `timeline` unless that is empty.
 Result<void> run_session(StepSource& source, Compute& compute, Policies& policies, const Storage& storage,
                          const std::string& timeline, FunctionRef<bool()> stop, Report& report);
 
-// Runs the whole trace, until Ctrl-C at most, with a progress bar. `before_step` is done before each layer of
-// each token.
+// Runs the whole trace, or until Ctrl-C, with a progress bar. Calls `before_step` before each
+// layer of each token.
 Result<void> run_trace(
     Composition& parts, const Storage& storage, Report& report,
     FunctionRef<Result<void>()> before_step = [] { return Result<void>(); });
 
-// Works out what the drive's speed in `report` would allow: of its own.
+// Adds the seed and policy ceilings: tokens per second at the drive's speed, with no cache and with
+// this run's own misses.
 void add_own_ceilings(Report& report);
 
-// And with the best of policies, which knows the tokens that ran: the first of `steps`.
+// Adds these and the physical ceiling: the same with the misses of Belady's policy over the tokens that ran,
+// the first of `steps`.
 Result<void> add_ceilings(const MemoryTrace& steps, uint64_t cache_bytes, Report& report);
 
-// Table to `table` and JSON to `json` if that is a name (`-`: JSON to stdout and no table); an error when the
-// run was interrupted.
+// Prints the table to `table` and writes the JSON to the file `json` unless that is empty. With `-` the JSON
+// goes to stdout and there is no table. Fails if the run was interrupted.
 Result<void> print_report(const Report& report, const std::string& json, std::FILE* table = stdout);
 
 }  // namespace spillway

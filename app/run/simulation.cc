@@ -14,7 +14,7 @@ Result<void> run_simulation(Composition& parts, const ExpertStore& store, std::u
     return ran;
   }
   report.io.device_bytes = device.bytes_behind_page_cache();
-  report.io.cpu_s = 0;  // of the simulator; says nothing about what it simulates
+  report.io.cpu_s = 0;  // that of the simulator is not reported: it says nothing about what is simulated
   return {};
 }
 

@@ -8,7 +8,8 @@
 
 namespace spillway {
 
-// Runs a trace in virtual time, its experts where `store` has them on the drive `made`, and reports that.
+// Runs a trace in virtual time and fills in the report. The experts lie on the drive `made`,
+// where `store` has them.
 Result<void> run_simulation(Composition& parts, const ExpertStore& store, std::unique_ptr<DeviceModel> made,
                             const SimulatedBackend::Options& limits, Report& report);
 

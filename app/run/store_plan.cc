@@ -30,7 +30,7 @@ Result<StorePlan> plan_store(const std::vector<std::string>& stores, std::option
   for (const std::string& path : stores) {
     struct stat status = {};
     if (::stat(path.c_str(), &status) != 0) {
-      return failed("--store {}: {}; name a store, or a directory that exists to have one made there", path,
+      return failed("--store {}: {}; name a store, or an existing directory to make one in", path,
                     error_text(errno));
     }
     directories += S_ISDIR(status.st_mode) ? 1 : 0;
@@ -40,14 +40,15 @@ Result<StorePlan> plan_store(const std::vector<std::string>& stores, std::option
   }
   if (directories > 0) {
     return wrong_usage(
-        "--store {}: names both files and directories; name the files of one store, or "
-        "directories to have one made in",
+        "--store {}: names both files and directories; name the files of one store, "
+        "or directories to make one in",
         join(stores, ","));
   }
   if (ranges) {
     return wrong_usage(
-        "--ranges {}: only a scratch store is made to order, and {} is there already; leave it out", *ranges,
-        stores.front());
+        "--ranges {}: only a scratch store can be given a number of ranges, "
+        "and {} exists already; leave out --ranges",
+        *ranges, stores.front());
   }
   plan.files = stores;
   return plan;

@@ -65,7 +65,8 @@ TEST_F(OpenStore, FindsExpertsInASplitModel) {
   (*store)->ranges(ExpertId{1}, ranges);
   ASSERT_EQ(ranges.size(), 3U);
   EXPECT_EQ(ranges[2].file, 2U);
-  EXPECT_TRUE(mentions(refusal({first, first}, shape({102}, 2)), "name the first file of a split one alone"));
+  EXPECT_TRUE(
+      mentions(refusal({first, first}, shape({102}, 2)), "of a split GGUF, name only the first file"));
 }
 
 TEST_F(OpenStore, ShowsBothShapesWhenTheyDiffer) {

@@ -99,7 +99,8 @@ TEST_F(SimulateCli, computes_nothing_before_a_drive_that_tells_of_all_reads_at_o
   // Computing takes half of each expert's 400 us. It is hidden except for the last expert of a
   // layer, or not at all.
   EXPECT_GT(time(simulated(late, "1ms")), 1.05 * time(simulated(usual, "1ms")));
-  EXPECT_NE(simulated(late, "1ms")["config"].dump().find("told of when all are read"), std::string::npos);
+  EXPECT_NE(simulated(late, "1ms")["config"].dump().find("reported only when all are read"),
+            std::string::npos);
 }
 
 TEST_F(SimulateCli, runs_on_the_model_that_was_fitted_to_a_profile) {
@@ -137,7 +138,7 @@ TEST_F(SimulateCli, says_what_is_wrong_with_a_device) {
   refused({"--device", list}, 1, "not a device profile");
   refused({"--device", scratch_ / "none.json"}, 1, "none.json");
   refused({"--device", profile, "--method", "mmap"}, 2, "no such access method; it has: uring");
-  refused({"--device", "queueing@" + profile}, 2, "nothing was fitted");
+  refused({"--device", "queueing@" + profile}, 2, "has no fit of this model");
   refused({"--device", "table"}, 2, "calibrate");
   refused({"--device", "0xlinear"}, 2, "1 to 64");
   refused({"--device", "9999999999xlinear"}, 2, "1 to 64");
