@@ -37,7 +37,7 @@ struct CalibrateOptions {
   bool keep = false;
 };
 
-// The files to read: the one named, or one that is made in the directory named and removed afterwards.
+// The files to read: the named file, or a file that is made in the named directory and removed afterwards.
 struct Target {
   std::vector<std::string> files;
   bool remove = false;
@@ -106,8 +106,8 @@ Result<std::vector<T>> sorted_numbers(const std::vector<std::string>& texts, con
   return numbers;
 }
 
-// The methods asked for: names of the default ones, or backends, which are read past the page cache or as
-// they are.
+// Returns the methods asked for by name, or by backend. A backend is read past the page cache if it can do
+// that, and otherwise from cold.
 Result<std::vector<MethodPlan>> chosen_methods(const std::vector<MethodPlan>& known,
                                                const std::vector<std::string>& wanted) {
   if (wanted.empty()) {
@@ -206,11 +206,10 @@ void print_profile(const DeviceProfile& profile) {
   }
   for (const AccessMethod& method : profile.methods) {
     if (method.tells_all_at_once) {
-      fmt::print("{}: reads are told of only once the drive has nothing left to do\n",
-                 printable(method.name));
+      fmt::print("{}: reads are reported as complete only once the drive is idle\n", printable(method.name));
     }
   }
-  fmt::print("copying in memory: {:.1f} GB/s a core\n", profile.copy_bytes_per_s / 1e9);
+  fmt::print("copying in memory: {:.1f} GB/s per core\n", profile.copy_bytes_per_s / 1e9);
   for (const FittedModel& fit : profile.fits) {
     fmt::print("fitted: {} (off by {:.0f} % at the median)\n", fit.spec, 100 * fit.median_error);
   }
@@ -265,29 +264,33 @@ void add_calibrate_command(Command app, Invocation& invocation) {
       "  spillway calibrate store.bin --method uring --block 3MB --depth 1,4,8 --time 5s -o nvme.json");
   command
       .text("target", options->target,
-            "A directory on the drive, where a file is made and removed again; or a large file there")
+            "A directory on the drive, in which a test file is made and removed again; or a large file there")
       .required();
-  command.text("-o,--output", options->output, "The profile to write; - is stdout")
+  command.text("-o,--output", options->output, "The profile to write; - writes to stdout")
       .required()
       .type_name("FILE");
   command
-      .texts(
-          "--method", options->methods,
-          "Only these: uring, pread direct, pread cold, pread warm, mmap cold, mmap warm, or a backend like "
-          "uring:depth=8")
+      .texts("--method", options->methods,
+             "Measure only these: uring, pread direct, pread cold, pread warm, mmap cold, mmap warm,\n"
+             "or a backend like uring:depth=8")
       .type_name("NAME");
-  command.texts("--block", options->blocks, "Sizes of reads instead of each method's own")
+  command.texts("--block", options->blocks, "Sizes of the reads (default: each method's own)")
       .comma_separated()
       .type_name("SIZE");
-  command.texts("--depth", options->depths, "Queue depths instead of each method's own")
+  command.texts("--depth", options->depths, "Queue depths of the reads (default: each method's own)")
       .comma_separated()
       .type_name("N");
-  command.size("--size", options->size, "Of the file that is made").show_default();
-  command.text("--time", options->time, "For all measurements together").show_default().type_name("TIME");
-  command.count("--rounds", {.least = 1, .most = 1000}, options->rounds, "How often each load is measured")
+  command.size("--size", options->size, "Size of the test file").show_default();
+  command.text("--time", options->time, "Time that all measurements take together")
+      .show_default()
+      .type_name("TIME");
+  command
+      .count("--rounds", {.least = 1, .most = 1000}, options->rounds,
+             "Number of times that each load is measured")
       .show_default();
-  command.count("--seed", {}, options->seed, "Of the places and the order").show_default();
-  command.flag("--keep", options->keep, "Leave the file that was made, for the next time");
+  command.count("--seed", {}, options->seed, "Seed of the random places and order of the reads")
+      .show_default();
+  command.flag("--keep", options->keep, "Keep the test file for the next calibration");
   command.runs(invocation, [options] { return run_calibrate(*options); });
 }
 

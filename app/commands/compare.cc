@@ -21,7 +21,7 @@ struct CompareOptions {
 
 Result<void> run_compare(const CompareOptions& options) {
   if (options.b.empty() && options.part_of_a.empty() && options.part_of_b.empty()) {
-    return wrong_usage("needs a second result, or --a and --b, which say what of {} is meant", options.a);
+    return wrong_usage("compare needs a second result, or --a and --b to choose two parts of {}", options.a);
   }
   if (Result<void> writable = check_json_path(options.json, options.a); !writable) {
     return writable;
@@ -52,33 +52,34 @@ Result<void> run_compare(const CompareOptions& options) {
 
 void add_compare_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<CompareOptions>();
-  Command command = app.subcommand("compare", "How two results differ, and whether that is more than noise");
+  Command command =
+      app.subcommand("compare", "Show how two results differ, and whether that is more than noise");
   command.footer(
       "A result is a report or a curve (--json), a folder of reports of the same run, or a sweep's folder,\n"
-      "whose points are compared one by one. Intervals come from the repetitions: Welch's, or of pairs "
-      "where\n"
-      "the two took turns in one sweep. What was simulated has no error of its own unless lots are drawn.\n\n"
+      "whose points are compared one by one. Intervals come from the repetitions: Welch's, or paired where\n"
+      "the two took turns in one sweep. A simulation has no error of its own unless it is random.\n\n"
       "Examples:\n"
       "  spillway compare simulated.json replayed.json\n"
       "  spillway compare monday/ tuesday/ --figures tok_per_s,p99_ns\n"
       "  spillway compare results/02-backends --a backend=pread --b backend=uring");
-  command.text("first", options->a, "A result").required().type_name("RESULT");
-  command.text("second", options->b, "Another (default: the same folder; then --a and --b say what of it)");
-  command.texts("--a", options->part_of_a, "Only this part of the first sweep")
+  command.text("first", options->a, "The first result").required().type_name("RESULT");
+  command.text("second", options->b,
+               "The second result (default: the first; then --a and --b choose parts of it)");
+  command.texts("--a", options->part_of_a, "Compare only this part of the first sweep")
       .one_word_each()
       .type_name("AXIS=VALUE");
-  command.texts("--b", options->part_of_b, "Only this part of the second")
+  command.texts("--b", options->part_of_b, "Compare only this part of the second sweep")
       .one_word_each()
       .type_name("AXIS=VALUE");
-  command.texts("--figures", options->figures, "Only these in the table, comma-separated")
+  command.texts("--figures", options->figures, "Show only these figures in the table, comma-separated")
       .comma_separated()
       .type_name("NAMES");
-  command.real("--confidence", {0.5, 0.9999}, options->confidence, "Of the intervals")
+  command.real("--confidence", {0.5, 0.9999}, options->confidence, "Confidence level of the intervals")
       .show_default()
       .type_name("P");
   command
       .text("--json", options->json,
-            "Write all figures as JSON to this file; - is stdout, instead of the table")
+            "Write all figures as JSON to this file; - writes them to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [options] { return run_compare(*options); });
 }

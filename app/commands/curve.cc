@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kUsualPolicies = "lru,lfu,belady";
 
-// All of them before any is run: the last may come up after minutes.
+// Checks all policies before any of them runs: the last might otherwise be refused after minutes.
 Result<std::vector<EvictionChoice>> parse_policies(const std::string& text) {
   std::vector<EvictionChoice> policies;
   for (const std::string& one : split_list(text)) {
@@ -46,7 +46,7 @@ struct CurveOptions {
   }
 };
 
-// None where the command line names none.
+// Returns the sizes in the command line, or none if it names none.
 Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const ModelGeometry& geometry) {
   std::vector<uint64_t> sizes;
   for (const std::string& text : split_list(options.sizes)) {
@@ -56,7 +56,7 @@ Result<std::vector<uint64_t>> parse_sizes(const CurveOptions& options, const Mod
     }
     const uint64_t least = least_cache_bytes(geometry, options.cache_semantics());
     if (size->count < least) {
-      return wrong_usage("--cache {}: one {} needs {}; give at least that", text, options.semantics,
+      return wrong_usage("--cache {}: one {} needs {}; give at least that much", text, options.semantics,
                          format_bytes(least));
     }
     sizes.push_back(size->count);
@@ -106,7 +106,7 @@ Result<void> run_curve(const CurveOptions& options) {
 
 void add_curve_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<CurveOptions>();
-  Command command = app.subcommand("curve", "Hit ratios at every cache size, and why a cache misses");
+  Command command = app.subcommand("curve", "Show hit ratios at every cache size, and why a cache misses");
   command.footer("Example:\n  spillway curve trace.bin --policy lru,lfu,belady --cache 1GB,2GB,4GB --json -");
   command.text("trace", options->trace, "A trace file").required().type_name("TRACE");
   const auto read_policies = [options](const std::string& text) -> Result<void> {
@@ -123,17 +123,20 @@ void add_curve_command(Command app, Invocation& invocation) {
   command.text(
       "--cache", options->sizes,
       "Cache sizes, comma-separated (default: doubling up to all experts, one token cycle, the knee)");
-  command.count("--tokens", {.least = 1}, options->tokens, "Only the first N decode tokens");
+  command.count("--tokens", {.least = 1}, options->tokens, "Use only the first N decode tokens");
   command
       .text("--semantics", options->semantics,
-            "step: a step's experts are looked up together and held, as the pager does; request: each expert "
-            "is a request of its own, as in the literature")
+            "How experts are looked up; step: a step's experts together, and held, as the pager does;\n"
+            "request: each expert as a request of its own, as in the literature")
       .one_of({"step", "request"})
       .show_default();
-  command.count("--points", {.least = 2}, options->points,
-                "In the JSON, at most N points of the LRU curve (default: every size at which it changes)");
-  command.count("--seed", {}, options->seed, "Of policies that draw lots").show_default();
-  command.text("--json", options->json, "Write the points as JSON to this file; - is stdout")
+  command.count(
+      "--points", {.least = 2}, options->points,
+      "Write at most N points of the LRU curve to the JSON (default: every size at which it changes)");
+  command.count("--seed", {}, options->seed, "Seed of random policies").show_default();
+  command
+      .text("--json", options->json,
+            "Write the points as JSON to this file; - writes them to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [options] { return run_curve(*options); });
 }

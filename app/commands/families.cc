@@ -30,7 +30,8 @@ std::vector<FamilyMember> plugins(const List& list) {
   return members;
 }
 
-// A user's preset that cannot be read is listed with what is wrong with it, and hides none of the others.
+// Lists the models. A user's preset that cannot be read is listed with its error, and hides
+// none of the others.
 std::vector<FamilyMember> models() {
   std::vector<FamilyMember> members;
   for (const std::string& name : list_presets("models", {})) {
@@ -40,7 +41,7 @@ std::vector<FamilyMember> models() {
   return members;
 }
 
-// Presets by what they say of themselves.
+// Lists presets with their own descriptions.
 std::vector<FamilyMember> presets(const std::string& kind) {
   std::vector<FamilyMember> members;
   for (const std::string& name : list_presets(kind, {})) {
@@ -49,7 +50,7 @@ std::vector<FamilyMember> presets(const std::string& kind) {
   return members;
 }
 
-// Figures by what they are called and where they are.
+// Lists figures with their labels and their places in results.
 std::vector<FamilyMember> figures() {
   std::vector<FamilyMember> members;
   for (const FigureDefinition& figure : figure_table()) {

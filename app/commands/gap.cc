@@ -15,11 +15,11 @@ namespace {
 
 struct GapOptions {
   ReplayOptions replay;
-  DriveChoice drive{.device = {}};  // none: a real one
+  DriveChoice drive{.device = {}};  // empty: a real drive
   std::string live;
 };
 
-// What `record --json` reported of the run that is to be explained.
+// The facts that `record --json` reported about the run to explain.
 struct RecordedRun {
   std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch, warm_up
   std::string memory_bytes;
@@ -27,7 +27,7 @@ struct RecordedRun {
   uint64_t passes = 0;  // of decode, without warm-up
   uint64_t tokens = 0;
   double wall_s = 0;   // of decode
-  double stall_s = 0;  // of it
+  double stall_s = 0;  // part of wall_s
   bool is_disturbed = false;
 };
 
@@ -46,7 +46,8 @@ Result<RecordedRun> read_live(const std::string& path) {
     live.config[key] = config.text(key);
   }
   if (config.text("throttle_bytes_per_s", "0") != "0") {
-    return failed("{}: was recorded with --throttle, and what that saves up cannot be explained", path);
+    return failed("{}: was recorded with --throttle; `gap` cannot account for the throttle's burst credit",
+                  path);
   }
   live.memory_bytes = config.text("memory_bytes");
   live.model = keys.child("trace").text("model");
@@ -63,7 +64,7 @@ Result<RecordedRun> read_live(const std::string& path) {
                                             : failed("{}: has no tokens of decode that took time", path);
 }
 
-// Fails unless `options` are those of the run that `live` tells of, before hours are spent on them.
+// Fails unless `options` are those of the run that `live` reports, before hours are spent on them.
 Result<void> check_same_run(const std::string& path, const RecordedRun& live, const RunOptions& options,
                             const Invocation& invocation) {
   Result<Composition> parts = compose(options);
@@ -72,18 +73,18 @@ Result<void> check_same_run(const std::string& path, const RecordedRun& live, co
   }
   for (const auto& [key, value] : begin_report("gap", options, *parts, invocation).config) {
     if (const auto other = live.config.find(key); other != live.config.end() && other->second != value) {
-      return wrong_usage("--live {}: was recorded with {} {}, and this run has {}", path, key, other->second,
+      return wrong_usage("--live {}: was recorded with {} {}, but this run has {}", path, key, other->second,
                          value);
     }
   }
   if (const std::string& model = parts->trace->header.model; model != live.model) {
-    return wrong_usage("--live {}: was recorded from {}, and {} is of {}", path, live.model, options.trace,
-                       model);
+    return wrong_usage("--live {}: was recorded from {}, but {} is a trace of {}", path, live.model,
+                       options.trace, model);
   }
   const uint64_t all = parts->trace->steps.decode_passes();
   const uint64_t passes = std::min(all, options.tokens.value_or(all));
   if (passes != options.warm_up + live.passes) {
-    return wrong_usage("--live {}: has {} passes of decode, and {} {}", path, live.passes, options.trace,
+    return wrong_usage("--live {}: has {} passes of decode, but {} has {}", path, live.passes, options.trace,
                        passes - std::min(passes, options.warm_up));
   }
   return {};
@@ -93,18 +94,18 @@ Result<void> check_options(const GapOptions& options) {
   const bool simulates = !options.drive.device.empty();
   if (!simulates && options.drive != DriveChoice{.device = {}}) {
     return wrong_usage(
-        "--method, --depth, --stripe-chunk, --page-cache and --read-ahead are of simulated drives; give "
-        "--device");
+        "--method, --depth, --stripe-chunk, --page-cache and --read-ahead describe a simulated drive; give "
+        "--device too");
   }
   const ReplayOptions& replay = options.replay;
   if (replay.rig.throttle.count > 0) {
     return wrong_usage(
-        "--throttle: what is saved up between the runs of a gap would be measured; explain --device "
-        "bucket:bandwidth={} instead",
+        "--throttle: between the runs of a gap the throttle accumulates burst credit, which the measurements "
+        "would count as the drive's speed; use --device bucket:bandwidth={} instead",
         option_text(replay.rig.throttle));
   }
   if (!replay.watch_drive.empty()) {
-    return wrong_usage("--watch-drive: a gap watches the drive itself; give the option to replay");
+    return wrong_usage("--watch-drive: `gap` measures the drive anyway; use the option with `replay`");
   }
   const RigOptions real;
   const bool of_real_storage = !replay.stores.empty() || replay.rig.memory.count > 0 ||
@@ -112,16 +113,17 @@ Result<void> check_options(const GapOptions& options) {
                                replay.rig.verify != real.verify || replay.rig.warm || replay.rig.no_probe;
   if (simulates && of_real_storage) {
     return wrong_usage(
-        "--device {}: is imagined; --store, --memory, --backend, --pages, --verify, --warm and --no-probe "
-        "are of "
-        "real storage",
+        "--device {}: the drive is simulated; leave out the options for real storage, "
+        "which are --store, --memory, --backend, --pages, --verify, --warm and --no-probe",
         options.drive.device);
   }
   if (simulates && !options.live.empty()) {
-    return wrong_usage("--live and --device: a run that really was cannot be explained by an imagined drive");
+    return wrong_usage(
+        "--live cannot be combined with --device: a simulated drive cannot explain a real run");
   }
   if (!options.live.empty() && options.replay.run.compute.kind == ComputePace::Kind::none) {
-    return wrong_usage("--live {}: needs --compute recorded, for its model really computed", options.live);
+    return wrong_usage("--live {}: add --compute recorded; the live run's compute times are in the trace",
+                       options.live);
   }
   return {};
 }
@@ -141,7 +143,7 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
       return same;
     }
     if (live.memory_bytes != fmt::format("{}", options.replay.rig.memory.count)) {
-      return wrong_usage("--live {}: was recorded with --memory {}, and this run has {}", options.live,
+      return wrong_usage("--live {}: was recorded with --memory {}, but this run has {}", options.live,
                          live.memory_bytes, options.replay.rig.memory.count);
     }
   }
@@ -173,7 +175,7 @@ Result<void> run_gap(const GapOptions& options, const Invocation& invocation) {
 void add_gap_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<GapOptions>();
   Command command =
-      app.subcommand("gap", "Where the time between the drive's bandwidth and the achieved tok/s goes");
+      app.subcommand("gap", "Explain the gap between the drive's bandwidth and the achieved tok/s");
   command.footer(
       "Examples:\n"
       "  spillway gap trace.bin --backend uring --cache 4GB --compute recorded\n"
@@ -183,12 +185,12 @@ void add_gap_command(Command app, Invocation& invocation) {
   add_replay_options(command, options->replay);
   command
       .text("--device", options->drive.device,
-            "Simulate on this instead: a device model, or a profile that calibrate wrote")
+            "Simulate this drive instead: a device model, or a profile that calibrate wrote")
       .type_name("DEVICE");
   add_drive_options(command, options->drive);
   command
       .text("--live", options->live,
-            "Explain the run of record that wrote the trace and, by --json, this report")
+            "Explain the run of `record` that wrote the trace and, with --json, this report")
       .type_name("REPORT");
   command.runs(invocation, [options, &invocation] { return run_gap(*options, invocation); });
 }

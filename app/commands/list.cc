@@ -27,11 +27,11 @@ Json everything() {
       all[family].push_back(describe(member));
     }
   }
-  all["figures"] = to_json(figure_table());  // which says where each is, key by key
+  all["figures"] = to_json(figure_table());  // with the place of each in a result, key by key
   return all;
 }
 
-// Members with their options below them.
+// Prints the members of a family, each with its options below it.
 void print_family(const std::string& family) {
   TextTable table({{.least = 11}, {.wraps = true}});
   for (const FamilyMember& member : family_members(family)) {
@@ -68,16 +68,17 @@ void add_list_command(Command app, Invocation& invocation) {
   auto json = std::make_shared<std::string>();
   Command command =
       app.subcommand("list",
-                     "Backends, policies, prefetchers, device models, importers, architectures, "
+                     "List backends, policies, prefetchers, device models, importers, architectures, "
                      "presets and figures, with their options");
   command.footer(
       "Examples:\n"
       "  spillway list backends\n"
       "  spillway list models --json -\n\n"
-      "An option is given after a colon: --backend uring:depth=64; so is the type of a model's experts:\n"
+      "An option follows a colon: --backend uring:depth=64. The type of a model's experts does so too:\n"
       "--model olmoe-1b-7b:Q4_K");
-  command.text("family", *family, "Only this family").one_of(family_names());
-  command.text("--json", *json, "Write the list as JSON to this file; - is stdout").type_name("FILE");
+  command.text("family", *family, "List only this family").one_of(family_names());
+  command.text("--json", *json, "Write the list as JSON to this file; - writes it to stdout")
+      .type_name("FILE");
   command.runs(invocation, [family, json] { return run_list(*family, *json); });
 }
 

@@ -17,23 +17,25 @@ struct PackArguments : PackRequest {
 
 Result<void> check_arguments(const PackArguments& arguments) {
   if (arguments.layout == kLayoutByCoactivation && arguments.trace.empty()) {
-    return wrong_usage("--layout coactivation: needs --trace TRACE, which says what is used together");
+    return wrong_usage(
+        "--layout coactivation: needs --trace TRACE to find out which experts are used together");
   }
   if (arguments.layout == kLayoutById && !arguments.trace.empty()) {
-    return wrong_usage("--trace {}: nothing is looked up in it with --layout id; give --layout coactivation",
-                       arguments.trace);
+    return wrong_usage(
+        "--trace {}: --layout id needs no trace; give --layout coactivation, or leave out --trace",
+        arguments.trace);
   }
   if (Result<void> file = check_binary_output("-o", arguments.store); !file) {
     return file;
   }
   for (const std::string& other : {arguments.model, arguments.trace}) {
     if (same_file(arguments.store, other)) {
-      return wrong_usage("-o {}: that is what is read; name another file", arguments.store);
+      return wrong_usage("-o {}: this is an input file; name another file", arguments.store);
     }
   }
   for (const std::string& other : {arguments.store, arguments.model, arguments.trace}) {
     if (same_file(arguments.json, other)) {
-      return wrong_usage("--json {}: that is the store, or what is read; name another file", arguments.json);
+      return wrong_usage("--json {}: this is the store or an input file; name another file", arguments.json);
     }
   }
   return check_json_path(arguments.json);
@@ -87,12 +89,15 @@ void add_pack_command(Command app, Invocation& invocation) {
   command.flag("--force", arguments->replace, "Replace the file if it exists");
   command
       .text("--layout", arguments->layout,
-            "The order of a layer's experts on disk: id, their numbers; coactivation, those that a "
-            "trace's tokens use together side by side")
+            "The order of a layer's experts on disk; id: by number; coactivation: those that a trace's\n"
+            "tokens use together are neighbours")
       .one_of({kLayoutById, kLayoutByCoactivation})
       .show_default();
-  command.text("--trace", arguments->trace, "Of this model; for --layout coactivation").type_name("TRACE");
-  command.text("--json", arguments->json, "Write what was made as JSON to this file; - is stdout")
+  command.text("--trace", arguments->trace, "A trace of this model, for --layout coactivation")
+      .type_name("TRACE");
+  command
+      .text("--json", arguments->json,
+            "Write a description of the store as JSON to this file; - writes it to stdout")
       .type_name("FILE");
   command.runs(invocation, [arguments] { return run_pack(*arguments); });
 }

@@ -13,8 +13,8 @@ Result<void> run_perplexity(PerplexityOptions options, const Invocation& invocat
     options.stride = options.context;
   }
   if (options.stride > options.context) {
-    return wrong_usage("--stride {}: is more than --context {}, and would leave tokens out", options.stride,
-                       options.context);
+    return wrong_usage("--stride {}: a stride above --context {} would skip tokens; give a smaller stride",
+                       options.stride, options.context);
   }
   const Result<Perplexity> measured = measure_perplexity(options, invocation);
   if (!measured) {
@@ -41,16 +41,16 @@ Result<void> run_perplexity(PerplexityOptions options, const Invocation& invocat
 void add_perplexity_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<PerplexityOptions>();
   Command command =
-      app.subcommand("perplexity", "How much a text surprises a model: what quantizing it has cost");
+      app.subcommand("perplexity", "Measure how much a text surprises a model: the cost of quantizing it");
   command.footer(
-      "As llama.cpp counts: windows of --context tokens, of which the second half is scored.\n"
+      "Counts as llama.cpp does: in windows of --context tokens, the second half of each is scored.\n"
       "Example:\n"
       "  spillway perplexity --model M.gguf --file text.txt --context 512 --cache 8GB");
-  command.text("--file", options->file, "The text").required().type_name("FILE");
+  command.text("--file", options->file, "The file with the text").required().type_name("FILE");
   command.count("--context", {.least = 4, .most = 1U << 20}, options->context, "Tokens of a window")
       .show_default();
   command.count("--stride", {.least = 1, .most = 1U << 20}, options->stride,
-                "Tokens from one window to the next (default: those of a window)");
+                "Tokens from one window to the next (default: --context)");
   command.count("--batch", {.least = 1, .most = 1U << 16}, options->batch, "Tokens of one forward pass")
       .show_default();
   add_live_run_options(command, *options);

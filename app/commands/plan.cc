@@ -10,7 +10,7 @@ namespace {
 
 struct PlanOptions {
   PlanRequest request;
-  Option policy;  // --policy: without a trace there is nothing that it could be of
+  Option policy;  // --policy: has no meaning without a trace
   std::string compute = "model";
   std::string ram_price;
   std::string json;
@@ -40,11 +40,12 @@ Result<void> run_plan(const PlanOptions& options) {
   PlanRequest request = options.request;
   request.recorded_compute = options.compute == "recorded";
   if (request.recorded_compute && request.trace.empty()) {
-    return wrong_usage("--compute recorded needs the trace that has the times: --trace FILE");
+    return wrong_usage("--compute recorded needs a trace with compute times: give --trace FILE");
   }
   if (options.policy.given() && request.trace.empty()) {
-    return wrong_usage("--policy {}: is the policy of --trace FILE; give a trace, or leave --policy out",
-                       request.policy.text);
+    return wrong_usage(
+        "--policy {}: a policy is only used with --trace FILE; give a trace, or leave out --policy",
+        request.policy.text);
   }
   if (!options.ram_price.empty()) {
     Result<double> price = parse_real(options.ram_price, {0, 1e6});
@@ -64,19 +65,18 @@ Result<void> run_plan(const PlanOptions& options) {
 void add_hardware_options(Command& command, PlanRequest& request) {
   command
       .text("--device", request.device,
-            "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as "
-            "7GB/s, "
-            "or what calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)")
+            "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as\n"
+            "7GB/s, or a profile that calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)")
       .type_name("MACHINE");
   command
       .text("--drive", request.drive,
-            "The drive beside a machine: a preset, a rate, or what calibrate wrote (*.json)")
+            "The drive of the machine: a preset, a rate, or a profile that calibrate wrote (*.json)")
       .type_name("DRIVE");
   command
       .text("--ram", request.ram,
-            "Memory as it is sold, 36GB (default: the least the machine is sold with that fits)")
+            "Memory as it is sold, such as 36GB (default: the smallest sold with the machine that suffices)")
       .type_name("SIZE");
-  command.count("--drives", {.least = 1, .most = 64}, request.drives, "So many drives, striped")
+  command.count("--drives", {.least = 1, .most = 64}, request.drives, "Number of drives in a stripe")
       .show_default();
 }
 
@@ -86,7 +86,8 @@ void add_plan_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<PlanOptions>();
   PlanRequest& request = options->request;
   Command command = app.subcommand(
-      "plan", "Whether a model fits a machine, how fast it would decode, and what to buy to make it faster");
+      "plan",
+      "Tell whether a model fits a machine, how fast it would decode, and what to buy to make it faster");
   command.footer(
       "Examples:\n"
       "  spillway plan --model qwen3.5-122b-a10b --bits 2 --ram 36GB --device apple-m4-max\n"
@@ -94,23 +95,28 @@ void add_plan_command(Command app, Invocation& invocation) {
       "  spillway plan --gguf model.gguf --device 7GB/s --trace trace.bin --explain\n"
       "  spillway plan --claims");
   command.text("--model", request.model, "A preset of 'spillway list models'").type_name("PRESET");
-  command.text("--gguf", request.gguf, "A model file instead; its own bytes count").type_name("GGUF");
+  command.text("--gguf", request.gguf, "A model file instead of --model; its own sizes are used")
+      .type_name("GGUF");
   command
       .text("--bits", request.bits,
-            "Of a preset: 2 to 8 or 16 for the experts, the rest at least 4 (default: 4); or by name, "
-            "2,head=8.5,kv=8 or experts=2.31,rest=8.5")
+            "Bits per weight of a preset: 2 to 8 or 16 for the experts, the rest at least 4 (default: 4);\n"
+            "or by name, 2,head=8.5,kv=8 or experts=2.31,rest=8.5")
       .type_name("BITS");
   add_hardware_options(command, request);
-  command.count("--context", {.most = 100'000'000}, request.context, "Tokens before the one that is decoded")
+  command
+      .count("--context", {.most = 100'000'000}, request.context,
+             "Tokens in the context before the one that is decoded")
       .show_default();
   command.count("--experts-per-token", {.least = 1}, request.experts_per_token,
-                "Instead of as many as the model was trained to use");
-  command.text("--runtime", request.runtime, "How it is run: a preset of 'spillway list runtimes'")
+                "Experts that a token uses in each layer (default: as many as the model was trained with)");
+  command.text("--runtime", request.runtime, "How the model is run: a preset of 'spillway list runtimes'")
       .type_name("RUNTIME");
   Option locality =
       command.text("--locality", request.locality, "How experts recur: a preset of 'spillway list locality'");
   locality.type_name("LOCALITY");
-  command.text("--trace", request.trace, "Or this trace, under --policy")
+  command
+      .text("--trace", request.trace,
+            "Take the hit ratio from this trace, under --policy, instead of --locality")
       .excludes(locality)
       .type_name("TRACE");
   options->policy =
@@ -119,17 +125,21 @@ void add_plan_command(Command app, Invocation& invocation) {
           .type_name("POLICY");
   command
       .text("--compute", options->compute,
-            "What computing takes: from bytes and presets, or as --trace recorded it")
+            "Compute time; model: from bytes and presets; recorded: as in --trace")
       .one_of({"model", "recorded"})
       .show_default();
   command.real("--target", {0, 1e6}, request.target,
-               "tok/s: find the cheapest memory and drive that reach it");
-  command.text("--ram-price", options->ram_price, "US dollars a GB of memory (default: the machine's preset)")
+               "Find the cheapest memory and drive that reach this speed, in tok/s");
+  command
+      .text("--ram-price", options->ram_price,
+            "Price of memory, in US dollars per GB (default: the machine's preset)")
       .type_name("N");
   command.flag("--explain", options->explain, "Show the arithmetic");
-  command.flag("--claims", options->claims,
-               "Hold the planner against figures that others published, and nothing else");
-  command.text("--json", options->json, "Write the plan as JSON to this file; - is stdout").type_name("FILE");
+  command.flag("--claims", options->claims, "Only compare the planner with figures that others published");
+  command
+      .text("--json", options->json,
+            "Write the plan as JSON to this file; - writes it to stdout instead of the table")
+      .type_name("FILE");
   command.runs(invocation, [options] { return run_plan(*options); });
 }
 

@@ -26,7 +26,7 @@ struct QuantizeArguments {
   std::string output;
   std::string rule;
   bool force = false;
-  uint32_t threads = 0;  // 0: as many as there are cores
+  uint32_t threads = 0;  // 0: one per core
   std::string json;
 };
 
@@ -36,19 +36,20 @@ Result<void> check_arguments(const QuantizeArguments& arguments, const Gguf& ggu
   }
   for (const std::string& file : gguf.files()) {
     if (same_file(arguments.output, file)) {
-      return wrong_usage("{}: that is what is read; name another file", arguments.output);
+      return wrong_usage("{}: this is an input file; name another file", arguments.output);
     }
     if (same_file(arguments.json, file)) {
-      return wrong_usage("--json {}: that is what is read; name another file", arguments.json);
+      return wrong_usage("--json {}: this is an input file; name another file", arguments.json);
     }
   }
   std::error_code ignored;
   const std::filesystem::file_status there = std::filesystem::status(arguments.output, ignored);
   if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
-    return wrong_usage("{}: no regular file, which a model is written to; name another", arguments.output);
+    return wrong_usage("{}: is not a regular file, so a model cannot be written to it; name another file",
+                       arguments.output);
   }
   if (same_file(arguments.json, arguments.output)) {
-    return wrong_usage("--json {}: that is the new model; name another file", arguments.json);
+    return wrong_usage("--json {}: this is the new model's file; name another file", arguments.json);
   }
   return check_json_path(arguments.json);
 }
@@ -103,27 +104,29 @@ Result<void> run_quantize(const QuantizeArguments& arguments) {
 
 void add_quantize_command(Command app, Invocation& invocation) {
   auto arguments = std::make_shared<QuantizeArguments>();
-  Command command = app.subcommand("quantize", "Write a model with fewer bits a weight, by a rule");
+  Command command = app.subcommand("quantize", "Write a model with fewer bits per weight, by a rule");
   command.footer(
-      "static:LOW,HIGH: routed experts at the low bits; embeddings, output head, attention, shared experts,\n"
-      "and the experts of the first and the last block at the high ones; the router, norms and what is "
-      "small\n"
-      "as they are. Bits are 2, 3, 4, 5, 6, 8 or 16: Q2_K to Q6_K, Q8_0, F16. Nothing is calibrated.\n"
+      "static:LOW,HIGH gives routed experts the low bits. Embeddings, output head, attention, shared\n"
+      "experts, and the experts of the first and the last block get the high bits. The router, norms and\n"
+      "small tensors stay as they are. Nothing is calibrated.\n"
+      "Bits are 2, 3, 4, 5, 6, 8 or 16: Q2_K to Q6_K, Q8_0, F16.\n"
       "Example:\n"
       "  spillway quantize qwen-bf16.gguf qwen-2-4.gguf --rule static:2,4");
   command.text("input", arguments->input, "A GGUF, or the first file of a split one")
       .required()
       .type_name("IN.gguf");
-  command.text("output", arguments->output, "The GGUF to write, in one file")
+  command.text("output", arguments->output, "The GGUF to write, as a single file")
       .required()
       .type_name("OUT.gguf");
-  command.text("--rule", arguments->rule, "Which weights get how many bits: static:LOW,HIGH")
+  command.text("--rule", arguments->rule, "The rule that gives each weight its bits: static:LOW,HIGH")
       .required()
       .type_name("RULE");
   command.flag("--force", arguments->force, "Replace the file if it exists");
   command.count("--threads", {.least = 1, .most = 1024}, arguments->threads,
-                "Threads that quantize (default: one per core)");
-  command.text("--json", arguments->json, "Write what was made as JSON to this file; - is stdout")
+                "Threads to quantize with (default: one per core)");
+  command
+      .text("--json", arguments->json,
+            "Write the table as JSON to this file; - writes it to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [arguments] { return run_quantize(*arguments); });
 }

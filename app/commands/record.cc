@@ -6,7 +6,7 @@
 namespace spillway {
 namespace {
 
-// A recording must not replace what it is made from.
+// Checks that no output would replace an input or another output.
 Result<void> check_outputs(const RecordOptions& options) {
   for (const auto& [flag, path] : {std::pair("-o", options.output), std::pair("--logits", options.logits)}) {
     if (Result<void> file = check_binary_output(flag, path); !file) {
@@ -19,17 +19,18 @@ Result<void> check_outputs(const RecordOptions& options) {
     for (const std::string& output :
          {options.output, options.logits, options.cache.json, options.cache.timeline}) {
       if (!output.empty() && same_file(output, input)) {
-        return wrong_usage("{}: is the input, {}, itself; write to another file", output, input);
+        return wrong_usage("{}: this is the input file {}; write to another file", output, input);
       }
     }
   }
   if (same_file(options.output, options.cache.json)) {
-    return wrong_usage("--json {}: that is the trace itself; name another file", options.cache.json);
+    return wrong_usage("--json {}: the trace is written to this file; name another file", options.cache.json);
   }
   for (const std::string& output : {options.output, options.logits}) {
     if (!output.empty() && same_file(output, options.cache.timeline)) {
-      return wrong_usage("--timeline {}: that is another output of this command; name another file",
-                         options.cache.timeline);
+      return wrong_usage(
+          "--timeline {}: another output of this command is written to this file; name another file",
+          options.cache.timeline);
     }
   }
   return {};
@@ -37,17 +38,18 @@ Result<void> check_outputs(const RecordOptions& options) {
 
 Result<void> check_options(const RecordOptions& options) {
   if (options.no_trace && !options.output.empty()) {
-    return wrong_usage("--no-trace: --output says where to write the trace");
+    return wrong_usage(
+        "--no-trace cannot be combined with --output, which names the trace to write; leave out one of them");
   }
   if (!options.no_trace && options.output.empty()) {
-    return wrong_usage("record: --output FILE says where to write the trace, --no-trace that none is wanted");
+    return wrong_usage("record: give --output FILE to write the trace to, or --no-trace to write none");
   }
   const bool prompted = !options.prompts.empty() || !options.prompt_files.empty();
   if (prompted == !options.token_ids.empty()) {
     return wrong_usage("record: give either prompts (--prompt, --prompt-file) or --token-ids");
   }
   if (!options.logits.empty() && options.token_ids.empty()) {
-    return wrong_usage("--logits: only with --token-ids, whose tokens they belong to");
+    return wrong_usage("--logits: needs --token-ids, the tokens after which the logits are written");
   }
   return check_outputs(options);
 }
@@ -56,48 +58,54 @@ Result<void> run_record(const RecordOptions& options, const Invocation& invocati
   if (Result<void> right = check_options(options); !right) {
     return right;
   }
-  // Text goes to stdout, except where stdout is the report's.
+  // The text goes to stdout, or to stderr if the report goes to stdout.
   Result<Report> report = record(options, invocation, options.cache.json == "-" ? stderr : stdout);
   return report ? print_report(*report, options.cache.json, stderr) : propagate(report);
 }
 
 void add_prompt_options(Command command, RecordOptions& options) {
-  command.texts("-p,--prompt", options.prompts, "A prompt; more than one make sequences of one trace")
+  command.texts("-p,--prompt", options.prompts, "A prompt; several prompts become sequences of one trace")
       .type_name("TEXT");
   command.texts("-f,--prompt-file", options.prompt_files, "A file whose text is a prompt").type_name("FILE");
-  command.text("--system", options.system, "What a chat begins with").type_name("TEXT");
+  command.text("--system", options.system, "System message at the beginning of a chat").type_name("TEXT");
   command.flag("--raw", options.raw,
-               "Take prompts as they are; without, they are messages of a chat\n"
-               "where the model was taught to chat");
+               "Give prompts to the model as they are; by default they are chat messages\n"
+               "if the model was trained to chat");
   command
       .count("-n,--tokens", {.least = 1, .most = 1U << 24}, options.generation.most_tokens,
-             "Tokens to generate for each prompt, at most")
+             "Most tokens to generate for each prompt")
       .show_default();
   command
       .count("--batch", {.least = 1, .most = 1U << 16}, options.generation.batch,
-             "Prompt tokens of one forward pass")
+             "Most prompt tokens of one forward pass")
       .show_default();
   command.flag("--ignore-eos", options.generation.ignore_end, "Go on after the end of a reply");
   command.count("--context", {.least = 1, .most = 1U << 24}, options.context,
-                "Tokens of a sequence to have room for (default: what is needed)");
+                "Tokens of a sequence to reserve room for (default: as many as needed)");
   command.text("--token-ids", options.token_ids, "Feed the token numbers in this file instead of prompts")
       .type_name("FILE");
   command
       .text("--logits", options.logits,
-            "Write the logits after each of --token-ids, raw f32, one row of the vocabulary a token")
+            "Write the logits after each of --token-ids, raw f32, one row of the vocabulary per token")
       .type_name("FILE");
 }
 
 void add_sampler_options(Command command, SamplerOptions& options) {
-  command.real("--temperature", {0, 100}, options.temperature, "0: always the most likely token")
+  command
+      .real("--temperature", {0, 100}, options.temperature,
+            "Randomness of the sampling; 0: always the most likely token")
       .show_default();
-  command.count("--top-k", {.most = 1U << 24}, options.top_k, "Only the K most likely tokens; 0: all")
+  command
+      .count("--top-k", {.most = 1U << 24}, options.top_k,
+             "Sample only from the K most likely tokens; 0: from all")
       .show_default();
-  command.real("--top-p", {0, 1}, options.top_p, "Only the likeliest that reach this probability together")
+  command
+      .real("--top-p", {0, 1}, options.top_p,
+            "Sample only from the likeliest tokens that reach this probability together")
       .show_default();
   command
       .real("--min-p", {0, 1}, options.min_p,
-            "Only tokens that are at least so likely, relative to the likeliest")
+            "Sample only from tokens at least this likely, relative to the likeliest")
       .show_default();
 }
 
@@ -106,7 +114,7 @@ void add_sampler_options(Command command, SamplerOptions& options) {
 void add_record_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<RecordOptions>();
   Command command = app.subcommand(
-      "record", "Run a model with its experts on the drive, and write which ones each token needed");
+      "record", "Run a model with its experts on the drive, and write which experts each token needed");
   command.footer(
       "The text goes to stdout, everything else to stderr.\n"
       "Examples:\n"
@@ -115,12 +123,13 @@ void add_record_command(Command app, Invocation& invocation) {
       "  spillway record --model M.gguf --token-ids ids.txt --batch 1 --logits out.f32 --no-trace");
   add_prompt_options(command, *options);
   command.text("-o,--output", options->output, "The trace to write").type_name("FILE");
-  command.flag("--force", options->force, "Replace the trace, and the logits, if they exist");
-  command.flag("--no-trace", options->no_trace, "Only generate");
+  command.flag("--force", options->force, "Replace the trace and the logits if they exist");
+  command.flag("--no-trace", options->no_trace, "Only generate text, without writing a trace");
   add_live_run_options(command, *options);
   command
       .count("--lookahead", {.most = 1024}, options->lookahead,
-             "Record what the routers of the next N layers would choose already here")
+             "In each step, also record what the routers of the next N layers would choose\n"
+             "from this layer's hidden state")
       .show_default();
   add_sampler_options(command, options->sampler);
   command.runs(invocation, [options, &invocation] { return run_record(*options, invocation); });

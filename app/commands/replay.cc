@@ -8,7 +8,7 @@
 namespace spillway {
 namespace {
 
-// Whether --watch-drive makes sense of this run.
+// Fails if --watch-drive makes no sense for this run.
 Result<void> check_watch(const ReplayOptions& options) {
   if (options.watch_drive.empty()) {
     return {};
@@ -20,20 +20,23 @@ Result<void> check_watch(const ReplayOptions& options) {
   }
   if (options.rig.memory.count > 0) {
     return wrong_usage(
-        "--watch-drive needs memory of its own, which --memory would count; leave one of them out");
+        "--watch-drive cannot be combined with --memory: its own memory would count; leave out one of them");
   }
   if (options.rig.throttle.count > 0) {
     return wrong_usage(
-        "--watch-drive with --throttle: what is saved up while the run stands still would be measured; "
-        "simulate --device bucket:bandwidth={} instead",
+        "--watch-drive cannot be combined with --throttle: while the run is paused the throttle accumulates "
+        "burst credit, which the measurement would count as the drive's speed; "
+        "use `simulate --device bucket:bandwidth={}`",
         option_text(options.rig.throttle));
   }
   if (options.watch_drive == "-") {
-    return wrong_usage("--watch-drive: the report goes to stdout; name a file");
+    return wrong_usage("--watch-drive -: stdout is for the report; name a file");
   }
   for (const std::string& other : {options.run.json, options.run.timeline}) {
     if (!other.empty() && same_file(options.watch_drive, other)) {
-      return wrong_usage("--watch-drive {}: the report goes there; name another file", options.watch_drive);
+      return wrong_usage(
+          "--watch-drive {}: the report or timeline is written to this file; name another file",
+          options.watch_drive);
     }
   }
   return check_output_path("--watch-drive", options.watch_drive, options.run.trace);

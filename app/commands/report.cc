@@ -32,7 +32,7 @@ Result<void> write_page(const page::Page& page, const std::string& path) {
   return file->finish();
 }
 
-// What the folder is called, as a title.
+// Returns the title given, or else the name of the first folder.
 std::string title_of(const ReportOptions& options) {
   if (!options.title.empty()) {
     return options.title;
@@ -55,9 +55,9 @@ Result<void> run_report(const ReportOptions& options, const Invocation& invocati
     return propagate(results);
   }
   if (results->empty()) {
-    return failed(
-        "{}: holds no results; {}", options.inputs.front(),
-        results->left_out.empty() ? "sweep -o DIR and --json FILE make some" : results->left_out.front());
+    return failed("{}: holds no results; {}", options.inputs.front(),
+                  results->left_out.empty() ? "make some with `spillway sweep -o DIR` or --json FILE"
+                                            : results->left_out.front());
   }
   page::FigureMaker figures(options.plots);
   page::Page page = page::make_page(*results, title_of(options),
@@ -81,22 +81,26 @@ Result<void> run_report(const ReportOptions& options, const Invocation& invocati
 
 void add_report_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<ReportOptions>();
-  Command command = app.subcommand("report", "Results as one page: questions, answers, plots and tables");
+  Command command =
+      app.subcommand("report", "Show results as one page: questions, answers, plots and tables");
   command.footer(
-      "The page needs nothing else: it can be sent, opened offline and read on a phone.\n"
-      "Its plots are drawn by Python and matplotlib; without them it has the tables.\n"
+      "The page needs no other file: it can be sent, opened offline and read on a phone.\n"
+      "Its plots are drawn by Python and matplotlib; without these it has only the tables.\n"
       "Examples:\n"
       "  spillway report results/ -o report.html\n"
       "  spillway report gap.json curve.json timeline.json -o report.html");
   command
       .texts("results", options->inputs,
-             "What --json and --timeline wrote, or folders of it, such as a sweep's: all JSON in them")
+             "Files that --json and --timeline wrote, or folders with such files, as a sweep's")
       .required()
       .type_name("FILE|DIR");
-  command.text("-o,--output", options->output, "The page to write; - is stdout").required().type_name("FILE");
-  command.text("--title", options->title, "What stands above it (default: the folder's name)");
+  command.text("-o,--output", options->output, "The page to write; - writes to stdout")
+      .required()
+      .type_name("FILE");
+  command.text("--title", options->title, "Title of the page (default: the folder's name)");
   command
-      .text("--plots", options->plots, "Where the scripts are that draw (default: where they were installed)")
+      .text("--plots", options->plots,
+            "Folder of the scripts that draw the plots (default: where they were installed)")
       .type_name("DIR");
   command.runs(invocation, [options, &invocation] { return run_report(*options, invocation); });
 }

@@ -10,7 +10,7 @@
 #include "app/commands/families.h"
 #include "host/file.h"
 
-// Commands that describe the other commands to a shell and to the manual, from the help that each declares.
+// Commands that describe the other commands to a shell and to the manual, from the help of each.
 namespace spillway {
 namespace {
 
@@ -99,7 +99,7 @@ Result<void> run_complete(const CommandDescription& program, const std::vector<s
 
 void add_man_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<ManOptions>();
-  Command command = app.subcommand("man", "Manual pages, made from the help");
+  Command command = app.subcommand("man", "Print or write manual pages, made from the help");
   command.footer(
       "Examples:\n"
       "  spillway man replay | man -l -\n"
@@ -112,17 +112,17 @@ void add_man_command(Command app, Invocation& invocation) {
       .text("-o,--output", options->folder,
             "Write the page, and those of all commands in it, into this folder instead of to stdout")
       .type_name("DIR");
-  command.text("--date", options->date, "What stands at the foot of a page, as YYYY-MM-DD").type_name("DATE");
+  command.text("--date", options->date, "Date at the foot of a page, as YYYY-MM-DD").type_name("DATE");
   command.runs(invocation, [app, options] { return run_man(describe_program(app), *options); });
 }
 
 void add_completion_commands(Command app, Invocation& invocation) {
   auto shell = std::make_shared<std::string>();
-  Command completions = app.subcommand("completions", "A script that teaches a shell to complete commands");
+  Command completions =
+      app.subcommand("completions", "Print a script that teaches a shell to complete commands");
   completions.footer(
-      "A package installs the scripts where the shells look for them; the examples are for a program that "
-      "lies\n"
-      "elsewhere.\n\n"
+      "A package installs the scripts where the shells look for them. The examples are for a program that\n"
+      "lies elsewhere.\n\n"
       "Examples:\n"
       "  source <(spillway completions bash)\n"
       "  source <(spillway completions zsh)\n"
@@ -136,7 +136,7 @@ void add_completion_commands(Command app, Invocation& invocation) {
   });
 
   auto words = std::make_shared<std::vector<std::string>>();
-  Command complete = app.subcommand("complete", "What may follow the words of a command line");
+  Command complete = app.subcommand("complete", "Print what may follow the words of a command line");
   complete.hidden();
   complete.texts("words", *words, "The words after the program's name, up to the cursor");
   complete.runs(invocation, [app, words] { return run_complete(describe_program(app), *words); });

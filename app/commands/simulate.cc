@@ -29,7 +29,7 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
   report.config.emplace_back("ranges", fmt::format("{}", options.ranges.value_or(1)));
   report.ceilings.drive = {drive->best_bytes_per_s(), fmt::format("of the model {}", drive->resolved)};
 
-  // The layout that replay's scratch store would have.
+  // The experts are laid out as in replay's scratch store.
   const UnmadeStore store = imagined_store(parts->trace->header.geometry, options.ranges.value_or(1));
   if (Result<void> ran = run_simulation(*parts, store, drive->make(), drive->limits, report); !ran) {
     return ran;
@@ -44,7 +44,7 @@ Result<void> run_simulate(const SimulateOptions& options, const Invocation& invo
 
 void add_simulate_command(Command app, Invocation& invocation) {
   auto options = std::make_shared<SimulateOptions>();
-  Command command = app.subcommand("simulate", "Run a trace against a modelled drive, in virtual time");
+  Command command = app.subcommand("simulate", "Run a trace against a simulated drive, in virtual time");
   command.footer(
       "Examples:\n"
       "  spillway simulate trace.bin --device linear:bandwidth=7GB/s --cache 4GB --compute 1ms\n"
@@ -53,10 +53,10 @@ void add_simulate_command(Command app, Invocation& invocation) {
       "  spillway simulate trace.bin --device 4xqueueing:link=7GB/s --cache 4GB");
   add_run_options(command, *options);
   command
-      .text("--device", options->drive.device,
-            "A device model (spillway list devices), a preset (spillway list drives), a profile that "
-            "calibrate\n"
-            "wrote, or MODEL@PROFILE for the model fitted to it; Nx in front: a stripe of N")
+      .text(
+          "--device", options->drive.device,
+          "A device model (spillway list devices), a preset (spillway list drives), a profile that\n"
+          "calibrate wrote, or MODEL@PROFILE for the model fitted to a profile; Nx before it: a stripe of N")
       .show_default()
       .type_name("DEVICE");
   add_drive_options(command, options->drive);

@@ -8,7 +8,7 @@
 namespace spillway {
 
 void add_trace_commands(Command app, Invocation& invocation) {
-  Command trace = app.subcommand("trace", "look at, convert, cut and make router traces");
+  Command trace = app.subcommand("trace", "Look at, convert, cut and make router traces");
   add_trace_info(trace, invocation);
   add_trace_import(trace, invocation);
   add_trace_export(trace, invocation);
@@ -18,13 +18,13 @@ void add_trace_commands(Command app, Invocation& invocation) {
 }
 
 void OutputOptions::declare(Command command) {
-  command.text("-o,--output", path, "the trace to write").required().type_name("FILE");
-  command.flag("--force", force, "replace the file if it exists");
+  command.text("-o,--output", path, "The file to write").required().type_name("FILE");
+  command.flag("--force", force, "Replace the file if it exists");
 }
 
 Result<void> OutputOptions::check_against(const std::string& input) const {
   return same_file(path, input)
-             ? wrong_usage("-o {}: that is the input, {}, itself; name another file", path, input)
+             ? wrong_usage("-o {}: this is the input file {}; name another file", path, input)
              : Result<void>();
 }
 
@@ -36,13 +36,14 @@ Result<void> OutputOptions::check_trace_against(const std::string& input) const 
 std::vector<Option> ModelOptions::declare(Command command) {
   constexpr CountRange kCount = {.least = 1, .most = 1U << 24};
   std::vector<Option> options = {
-      command.text("--model", preset, "model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K"),
-      command.text("--presets", presets_directory, "a directory of presets to look in first"),
-      command.count("--layers", kCount, layers, "layers of the model"),
-      command.count("--experts", kCount, experts, "experts in each layer"),
-      command.count("--top-k", kCount, top_k, "experts that a token uses in each layer"),
-      command.count("--native-top-k", kCount, native_top_k, "experts that the model was trained to use"),
-      command.size("--expert-bytes", expert_bytes, "bytes of one expert, the same in every layer")};
+      command.text("--model", preset, "Model preset: NAME or NAME:TYPE, as in olmoe-1b-7b:Q4_K"),
+      command.text("--presets", presets_directory, "Directory of presets to search first"),
+      command.count("--layers", kCount, layers, "Layers of the model"),
+      command.count("--experts", kCount, experts, "Experts in each layer"),
+      command.count("--top-k", kCount, top_k, "Experts that a token uses in each layer"),
+      command.count("--native-top-k", kCount, native_top_k,
+                    "Experts per layer that the model was trained to use"),
+      command.size("--expert-bytes", expert_bytes, "Bytes of one expert, the same in every layer")};
   options[0].type_name("PRESET");
   options[1].type_name("DIR");
   return options;

@@ -12,7 +12,7 @@
 #include "traces/import/import.h"
 #include "traces/writer.h"
 
-// What the `spillway trace …` commands share.
+// Everything that the `spillway trace …` commands share.
 namespace spillway {
 
 void add_trace_info(Command trace, Invocation& invocation);
@@ -22,21 +22,21 @@ void add_trace_cut(Command trace, Invocation& invocation);
 void add_trace_synth(Command trace, Invocation& invocation);
 void add_trace_preload(Command trace, Invocation& invocation);
 
-// Where a command writes: -o FILE and --force.
+// The output of a command: -o FILE and --force.
 struct OutputOptions {
   std::string path;
   bool force = false;
 
   void declare(Command command);
 
-  // Refuses to write over `input`, by whatever name and also with --force: it is read while we write.
+  // Refuses to overwrite `input`, by whatever name and also with --force: the input is read meanwhile.
   Result<void> check_against(const std::string& input) const;
 
-  // The same where a trace is written, which is binary and not for stdout.
+  // Checks the same for a trace, and refuses stdout, since a trace is binary.
   Result<void> check_trace_against(const std::string& input) const;
 };
 
-// The model behind a trace, by preset or by numbers; a number given wins over the preset's.
+// The model behind a trace, by preset or by numbers. A number overrides the preset's.
 struct ModelOptions {
   std::string preset;
   std::string presets_directory;
@@ -46,18 +46,18 @@ struct ModelOptions {
   uint32_t native_top_k = 0;
   Bytes expert_bytes;
 
-  std::vector<Option> declare(Command command);  // all of them
+  std::vector<Option> declare(Command command);  // returns all of its options
   Result<ImportOptions> resolve() const;
 };
 
-// A trace file that is made in one go: it appears under its name when it is whole.
+// Creates a trace file that appears under its name only when it is complete.
 Result<std::unique_ptr<TraceWriter>> create_trace(const OutputOptions& output, const TraceHeader& header);
 
-// Appends every step of `source`, telling `progress` of each pass. Fails on Ctrl-C, so that nothing half-made
-// is kept.
+// Appends every step of `source` and reports each pass to `progress`. Fails on Ctrl-C, so that no
+// incomplete trace is kept.
 Result<void> copy_steps(StepSource& source, TraceWriter& writer, Progress* progress = nullptr);
 
-// Finishes `writer` and tells stderr what was written.
+// Finishes `writer` and prints a summary of the trace to stderr.
 Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output);
 
 }  // namespace spillway

@@ -16,11 +16,11 @@ struct CutArguments {
   uint64_t tokens = UINT64_MAX;
   std::string passes;
   std::string sequences;
-  Bytes expert_bytes{0};  // 0: as they are
+  Bytes expert_bytes{0};  // 0: the trace's own
   OutputOptions output;
 };
 
-// `3:10`, `3:`, `:10` or `7`; first and last are both included.
+// Parses `3:10`, `3:`, `:10` or `7`; first and last are both included.
 Result<CutRange> parse_range(const std::string& text) {
   CutRange range;
   const size_t colon = text.find(':');
@@ -86,15 +86,16 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
 }  // namespace
 
 void add_trace_cut(Command trace, Invocation& invocation) {
-  Command command = trace.subcommand("cut", "take a part of a trace, or what is left of a broken one");
+  Command command = trace.subcommand("cut", "Take a part of a trace, or the intact part of a broken one");
   auto arguments = std::make_shared<CutArguments>();
-  command.text("trace", arguments->input, "a trace file").required().type_name("TRACE");
+  command.text("trace", arguments->input, "A trace file").required().type_name("TRACE");
   command.count("--tokens", {.least = 1}, arguments->tokens,
-                "the first N decode passes, and the prefill before them");
-  command.text("--passes", arguments->passes, "passes FIRST:LAST, both included").type_name("RANGE");
-  command.text("--sequences", arguments->sequences, "sequences FIRST:LAST, both included").type_name("RANGE");
+                "Keep the first N decode passes, and the prefill before them");
+  command.text("--passes", arguments->passes, "Keep the passes FIRST:LAST, both included").type_name("RANGE");
+  command.text("--sequences", arguments->sequences, "Keep the sequences FIRST:LAST, both included")
+      .type_name("RANGE");
   command.size("--expert-bytes", arguments->expert_bytes,
-               "make every expert this large: the same choices, of a wider model or at other bit widths");
+               "Make every expert this large: the same choices in a wider model or at other bit widths");
   arguments->output.declare(command);
   command.footer(
       "Passes and sequences keep their numbers. Without a range, a recording that was cut off becomes a\n"

@@ -47,7 +47,7 @@ Result<void> run_export(const ExportArguments& arguments) {
   if (!file) {
     return propagate(file);
   }
-  // A long trace is long in the reading, and loaded it is long in the writing.
+  // A long trace takes long to read and, once loaded, long to write; Ctrl-C ends both.
   Interruptible source(**reader, "the export");
   const auto sink = [&](std::span<const uint8_t> bytes) -> Result<void> {
     return interrupted() ? failed("the export was interrupted") : file->write(bytes);
@@ -64,15 +64,15 @@ Result<void> run_export(const ExportArguments& arguments) {
 }  // namespace
 
 void add_trace_export(Command trace, Invocation& invocation) {
-  Command command = trace.subcommand("export", "write a trace in another project's format");
+  Command command = trace.subcommand("export", "Write a trace in another project's format");
   auto arguments = std::make_shared<ExportArguments>();
-  command.text("trace", arguments->input, "a trace file").required().type_name("TRACE");
-  command.text("--to", arguments->format, "csv (default) or oraclegeneral")
+  command.text("trace", arguments->input, "A trace file").required().type_name("TRACE");
+  command.text("--to", arguments->format, "Format to write: csv (default) or oraclegeneral")
       .one_of({"csv", "oraclegeneral"})
       .type_name("FORMAT");
   arguments->output.declare(command);
   command.footer(
-      "csv can be imported again; oraclegeneral is for libCacheSim: 24-byte records of\n"
+      "csv can be imported again. oraclegeneral is for libCacheSim: 24-byte records of\n"
       "time (the step), object (layer × experts + expert), size and next request. -o - writes to stdout.\n\n"
       "Example:\n  spillway trace export qwen.bin --to oraclegeneral -o qwen.oracleGeneral");
   command.runs(invocation, [arguments] { return run_export(*arguments); });

@@ -58,14 +58,14 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
 }  // namespace
 
 void add_trace_import(Command trace, Invocation& invocation) {
-  Command command = trace.subcommand("import", "convert a trace that another project recorded");
+  Command command = trace.subcommand("import", "Convert a trace that another project recorded");
   auto arguments = std::make_shared<ImportArguments>();
   std::string formats;
   for (const Importer& importer : importers()) {
     formats += fmt::format("\n  {:<14} {}", importer.name, importer.summary);
   }
-  command.text("file", arguments->input, "the recording").required().type_name("FILE");
-  command.text("--from", arguments->format, "its format; recognised from the content when left out")
+  command.text("file", arguments->input, "The recording to convert").required().type_name("FILE");
+  command.text("--from", arguments->format, "Format of the recording (default: recognised from its content)")
       .type_name("IMPORTER");
   arguments->output.declare(command);
   arguments->model.declare(command);

@@ -42,12 +42,14 @@ Result<void> run_info(const InfoArguments& arguments) {
 }  // namespace
 
 void add_trace_info(Command trace, Invocation& invocation) {
-  Command command = trace.subcommand("info", "what a trace holds, and how much of it repeats");
+  Command command = trace.subcommand("info", "Show what a trace holds, and how much of it repeats");
   auto arguments = std::make_shared<InfoArguments>();
-  command.text("trace", arguments->path, "a trace file").required().type_name("TRACE");
-  command.text("--json", arguments->json_path, "write the figures as JSON; - for stdout, without the table")
+  command.text("trace", arguments->path, "A trace file").required().type_name("TRACE");
+  command
+      .text("--json", arguments->json_path,
+            "Write the figures as JSON to this file; - writes them to stdout instead of the table")
       .type_name("FILE");
-  command.flag("--layers", arguments->per_layer, "a line for each layer too");
+  command.flag("--layers", arguments->per_layer, "Add a line for each layer");
   command.footer("Example:\n  spillway trace info qwen.bin --layers");
   command.runs(invocation, [arguments] { return run_info(*arguments); });
 }

@@ -16,7 +16,7 @@ struct PreloadArguments {
   OutputOptions output;
 };
 
-// How often each expert is chosen in the trace at `path`.
+// Counts how often each expert is chosen in the trace at `path`.
 Result<StatsCollector> count_uses(const std::string& path) {
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(path, TraceColumns{});
   if (!reader) {
@@ -35,7 +35,7 @@ Result<void> check_same_model(const PreloadArguments& arguments, const ModelGeom
   }
   const ModelGeometry& other = (*reader)->header().geometry;
   if (other.layers != geometry.layers || other.experts_per_layer != geometry.experts_per_layer) {
-    return failed("{} is of {} layers × {} experts, but {} has {} × {}", arguments.like, other.layers,
+    return failed("{} has {} layers × {} experts, but {} has {} × {}", arguments.like, other.layers,
                   other.experts_per_layer, arguments.input, geometry.layers, geometry.experts_per_layer);
   }
   return {};
@@ -87,18 +87,19 @@ Result<void> run_preload(const PreloadArguments& arguments, const std::string& c
 
 void add_trace_preload(Command trace, Invocation& invocation) {
   Command command =
-      trace.subcommand("preload", "put a pass in front of a trace that loads the most popular experts");
+      trace.subcommand("preload", "Put a pass that loads the most popular experts in front of a trace");
   auto arguments = std::make_shared<PreloadArguments>();
-  command.text("trace", arguments->input, "a trace file").required().type_name("TRACE");
+  command.text("trace", arguments->input, "A trace file").required().type_name("TRACE");
   command
-      .text("--like", arguments->like, "the trace that tells what is popular: not the one that is measured")
+      .text("--like", arguments->like, "Trace from which popularity is counted; not the one that is measured")
       .required()
       .type_name("TRACE");
-  command.size("--bytes", arguments->bytes, "load so much: no more than the cache that it is for").required();
+  command.size("--bytes", arguments->bytes, "Bytes of experts to load: at most the size of the cache")
+      .required();
   arguments->output.declare(command);
   command.footer(
-      "The pass counts as prefill, so a report shows what filling the cache took and what decode got of "
-      "it.\n\n"
+      "The pass counts as prefill, so a report shows both what filling the cache cost and what decode\n"
+      "gained from it.\n\n"
       "Example:\n"
       "  spillway trace preload evening.bin --like morning.bin --bytes 4GB -o seeded.bin\n"
       "  spillway replay seeded.bin --cache 4GB");

@@ -34,8 +34,8 @@ Result<ModelGeometry> geometry_from(const ModelOptions& model_options) {
   if (!given->layers || !given->experts_per_layer || given->expert_bytes.empty() ||
       !(given->used_top_k || given->native_top_k)) {
     return wrong_usage(
-        "the model is not fully given: --like TRACE, --model PRESET, or --layers N --experts N --top-k N "
-        "--expert-bytes SIZE");
+        "the model is not fully described; give --like TRACE, --model PRESET, or all of --layers N, "
+        "--experts N, --top-k N and --expert-bytes SIZE");
   }
   geometry.layers = *given->layers;
   geometry.experts_per_layer = *given->experts_per_layer;
@@ -120,27 +120,28 @@ Result<void> run_synth(const SynthArguments& arguments, const std::string& comma
 }  // namespace
 
 void add_trace_synth(Command trace, Invocation& invocation) {
-  Command command = trace.subcommand("synth", "make up a trace, from figures or like a real one");
+  Command command = trace.subcommand("synth", "Make up a trace, from figures or like a real trace");
   auto arguments = std::make_shared<SynthArguments>();
   Option like = command.text("--like", arguments->like,
-                             "fit popularity per layer and reuse at each distance to this trace");
+                             "Fit popularity per layer and reuse at each distance to this trace");
   like.type_name("TRACE");
   for (Option& option : arguments->model.declare(command)) {
     option.excludes(like);
   }
-  command.count("--tokens", {.least = 1}, arguments->tokens, "decode tokens (default 256)");
+  command.count("--tokens", {.least = 1}, arguments->tokens, "Number of decode tokens (default 256)");
   command.count("--prefill", {.least = 0, .most = 1U << 16}, arguments->prefill_tokens,
-                "tokens of one prefill pass before them");
+                "Tokens of one prefill pass before the decode tokens (default 0)");
   command
-      .real("--skew", {0, 5}, arguments->skew, "exponent of the Zipf popularity in each layer (default 0.8)")
+      .real("--skew", {0, 5}, arguments->skew, "Exponent of the Zipf popularity in each layer (default 0.8)")
       .excludes(like)
       .type_name("S");
   command
       .real("--reuse", {0, 1}, arguments->reuse,
-            "share of a token's experts that the last token used too (default 0.35)")
+            "Share of a token's experts that the token before used too (default 0.35)")
       .excludes(like)
       .type_name("R");
-  command.count("--seed", {}, arguments->seed, "the same seed makes the same trace (default 1)");
+  command.count("--seed", {}, arguments->seed,
+                "Seed of the random choices: the same seed makes the same trace (default 1)");
   arguments->output.declare(command);
   command.footer(
       "Examples:\n"

@@ -97,7 +97,7 @@ TEST_F(QuantizeCli, RefusesWhatMakesNoSense) {
   expect_one_line(run({model_, output_}), 2, {"--rule"});
   expect_one_line(run({model_, output_, "--rule", "static:7,8"}), 2, {"--rule", "static:7,8", "LOW,HIGH"});
   expect_one_line(run({model_, output_, "--rule", "static:8,4"}), 2, {"--rule", "routed experts"});
-  expect_one_line(run({model_, model_, "--rule", "static:2,4", "--force"}), 2, {model_, "what is read"});
+  expect_one_line(run({model_, model_, "--rule", "static:2,4", "--force"}), 2, {model_, "input file"});
   expect_one_line(quantize({"--json", output_}), 2, {"--json", output_});
   expect_one_line(quantize({"--threads", "0"}), 2, {"--threads"});
   expect_one_line(run({scratch_ / "no.gguf", output_, "--rule", "static:2,4"}), 1, {"no.gguf"});
