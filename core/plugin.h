@@ -14,7 +14,7 @@
 
 // A plug-in is chosen once, on the command line, and passed on as a value:
 //
-// `uring:depth=8` → Family::choose() → Choice → make(env), as often as needed → the port
+//   `uring:depth=8` → Family::choose() → Choice → make(env), as often as needed → the port
 //
 // Nothing behind the command line reads the text again.
 namespace spillway {

@@ -67,7 +67,7 @@ struct Backend {
   // exceed neither the requests in flight nor the size of `out`.
   virtual size_t reap(std::span<IoDone> out, size_t at_least) = 0;
 
-  // Tells a zero-copy backend that it may give back the memory behind `range`, which must not be in flight.
+  // Allows a zero-copy backend to give back the memory behind `range`, which must not be in flight.
   // Other backends do nothing.
   virtual void release(const ByteRange& range) { static_cast<void>(range); }
 };
@@ -144,7 +144,7 @@ struct Compute {
 
 // ---- steps ----
 
-// Tells what a source provides besides the routing itself. A plug-in that needs more is refused when
+// Describes what a source provides besides the routing itself. A plug-in that needs more is refused when
 // the run is composed.
 struct SourceInfo {
   ModelGeometry geometry;
@@ -227,7 +227,7 @@ enum class EventKind : uint8_t {
   prefetch_used,    // first demand of a prefetched expert whose bytes were there
   prefetch_wasted,  // a prefetched expert left, or its load was dropped, without ever being demanded
   evict,            // an expert lost its place
-  // What the session did. `start` and `duration` are set, and `bytes` for io. Compute that took no
+  // Actions of the session. `start` and `duration` are set, and `bytes` for io. Compute that took no
   // time is not reported.
   attention,  // compute before the layer's experts are known
   shared_expert,

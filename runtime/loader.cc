@@ -69,7 +69,7 @@ Result<void> Loader::wait(Until until) {
     send();
   }
   if (was_left_) {
-    // Takes in the completions that came while nobody looked, without waiting: only a read that is waited for
+    // Takes in the completions that came since leave(), without waiting: only a read that is waited for
     // shows how long it took.
     Result<void> reaped = reap(0);
     was_left_ = false;

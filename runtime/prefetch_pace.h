@@ -10,11 +10,10 @@ namespace spillway {
 // per byte that demands and prefetches took. A piece that is still being read when a demand comes up delays
 // the demand, unless the piece belongs to the demanded expert.
 //
-// The drive's time is known exactly where it was busy from one look that found completions to the next. If
-// nobody looked for a while and the drive has become idle, it may have finished at any time before the
-// look. Many drives report one request at a time. Some virtual disks report all of their requests
+// The drive's time is known exactly where it was busy from one look that found completions to the next.
+// If a drive became idle between two looks that are far apart, it may have finished at any time in
+// between. Many drives report one request at a time. Some virtual disks report all of their requests
 // together, once they are idle.
-// one request at a time; some virtual disks only of all that they have, once they have no more to do.
 class PrefetchPace {
  public:
   PrefetchPace(uint32_t most, uint64_t piece_bytes) : most_(most), piece_bytes_(double(piece_bytes)) {}
@@ -29,7 +28,7 @@ class PrefetchPace {
   void sent(Nanoseconds now, bool to_idle_drive);
 
   // Notes a look at the drive: `bytes` bytes have been read since the last look. `is_idle`: no request is in
-  // flight any more. `unwatched`: nobody has looked for a while.
+  // flight any more. `unwatched`: the last look is long ago, since the loader was left alone.
   void looked(Nanoseconds now, uint64_t bytes, bool is_idle, bool unwatched);
 
  private:

@@ -27,7 +27,7 @@ Cut cut(uint64_t offset, uint64_t size) {
   return {head, words, size - head - words * kWordBytes};
 }
 
-// Returns the content from `offset` to the end of its word, and undefined bytes behind it.
+// Returns the content from `offset` to the end of its word, followed by zeros.
 std::array<std::byte, kWordBytes> bytes_at(const GeneratedContent& content, uint64_t offset) {
   const uint64_t word = content.word(round_down(offset, kWordBytes)) >> (8 * (offset % kWordBytes));
   return std::bit_cast<std::array<std::byte, kWordBytes>>(word);

@@ -120,9 +120,8 @@ Result<void> validate(const std::string& path, const PackedHeader& header, const
   if (json.at("schema") != (header.packed ? kPackedSchema : kGeneratedSchema) ||
       json.at("alignment") != kPackedAlignment || json.at("data_offset") != kPackedDataOffset) {
     return failed(
-        "{}: schema, alignment or data_offset is not supported; this program reads {} and {} (a packed "
-        "model) with "
-        "alignment {} and data at {}",
+        "{}: this program reads stores of {} and {} (a packed model), with alignment {} and data at offset "
+        "{}; the header says otherwise",
         path, kGeneratedSchema, kPackedSchema, kPackedAlignment, kPackedDataOffset);
   }
   const ModelGeometry shape = {.layers = header.layers,

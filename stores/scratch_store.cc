@@ -185,8 +185,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
                                                     const ScratchOptions& options, StoreProgress progress) {
   if (options.directories.empty() || (options.ranges_per_expert != 1 && options.ranges_per_expert != 3)) {
     return wrong_usage(
-        "a scratch store needs at least one directory and 1 or 3 ranges per expert, not {} directories and "
-        "{} ranges",
+        "a scratch store needs a directory and 1 or 3 ranges per expert, not {} directories and {} ranges",
         options.directories.size(), options.ranges_per_expert);
   }
   if (Result<void> valid = geometry.validate(); !valid) {

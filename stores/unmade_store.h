@@ -28,7 +28,7 @@ class UnmadeStore final : public ExpertStore {
   const std::vector<std::string> files_;
 };
 
-// Returns a store in one file that nobody makes, for a simulated drive.
+// Returns a store in one file that is never made, for a simulated drive.
 UnmadeStore imagined_store(const ModelGeometry& geometry, uint32_t ranges_per_expert = 1);
 
 }  // namespace spillway

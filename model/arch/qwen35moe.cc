@@ -45,8 +45,7 @@ Result<DeltaNetShape> delta_net_shape(const ModelBuilder& from) {
   constexpr uint32_t kWidest = 1U << 20;  // the largest known model has 8192
   if (*inner > kWidest || uint64_t{*size} * *value_heads != *inner || *value_heads % *key_heads != 0) {
     return failed(
-        "{}: a recurrence with {} key heads and {} value heads of size {} and an inner size of {} is not "
-        "supported",
+        "{}: a recurrence of {} key heads and {} value heads, of size {} and {} wide, is not supported",
         from.gguf.path(), *key_heads, *value_heads, *size, *inner);
   }
   return DeltaNetShape{*key_heads, *value_heads, *size, *kernel, *epsilon};

@@ -92,8 +92,7 @@ Result<void> OracleImport::begin() {
   ModelGeometry& geometry = header_.geometry;
   if (!options_.layers || !options_.experts_per_layer || !options_.used_top_k) {
     return wrong_usage(
-        "{}: oracleGeneral has no facts about the model; give --layers N --experts N --top-k N or --model "
-        "PRESET",
+        "{}: oracleGeneral lacks the model's shape; give --layers N --experts N --top-k N or --model PRESET",
         file_.path());
   }
   geometry.layers = *options_.layers;
