@@ -9,7 +9,7 @@
 #include "core/plugins.h"
 #include "host/linux/page_memory.h"
 
-// Newer than Debian 12's libc headers (Linux 6.1).
+// MADV_COLLAPSE (Linux 6.1) is newer than the libc headers of Debian 12.
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -26,21 +26,22 @@ struct HugepageOptions {
   template <class V>
   void visit(V& v) {
     v("stage", stage, "copy the whole store into huge pages first: the RAM tier");
-    v("strict", strict, "refuse to run where the kernel gives no huge pages");
-    v("threads", threads, "threads that take the page faults, or that copy");
+    v("strict", strict, "fail if the kernel gives no huge pages");
+    v("threads", threads, "threads that take the page faults, or that copy the store");
     v("depth", depth, "requests accepted at a time");
   }
 };
 
-// What the kernel made of the wish to have the files mapped by huge pages.
+// The kernel's answer to the request to map the files by huge pages.
 struct FileHugePages {
-  bool mapped = false;       // a trial page came out huge, by itself or collapsed
+  bool mapped = false;       // a trial page became huge, by itself or collapsed
   bool collapsible = false;  // MADV_COLLAPSE makes huge pages of small ones
   std::string note;
 };
 
-// Pages can become huge when they are first touched, after MADV_HUGEPAGE, or when MADV_COLLAPSE joins them:
-// which of the two it was, and what the other said. One trial page stands for all.
+// Describes how the trial page became huge, or that it did not. Pages can become huge when they are first
+// touched, after MADV_HUGEPAGE, or when MADV_COLLAPSE joins small ones; the text reports the answers to both.
+// One trial page stands for all pages.
 std::string describe_trial(bool huge, bool by_itself, int advised, int collapsed) {
   const std::string advice = advised == 0 ? "accepted" : "refused: " + error_text(advised);
   const std::string collapse = collapsed == 0 ? "works" : "refused: " + error_text(collapsed);
@@ -57,11 +58,13 @@ std::string describe_trial(bool huge, bool by_itself, int advised, int collapsed
       collapse);
 }
 
-// Tries with the second 2 MiB of the first file that is long enough, since no kernel says beforehand.
+// Tries whether the kernel maps a huge page, since no kernel reports that beforehand. Uses the second 2 MiB
+// of the first file that is long enough.
 FileHugePages try_huge_pages(const MappedFiles& mapped) {
   FileHugePages got;
   const int advised = mapped.advise_all(MADV_HUGEPAGE);
-  // Without this the kernel reads a second huge page ahead of each, which for scattered experts is waste.
+  // Without MADV_RANDOM the kernel reads a second huge page ahead of each, which is wasted on
+  // scattered experts.
   mapped.advise_all(MADV_RANDOM);
   const std::vector<StoreFile>& files = mapped.store().files;
   for (uint32_t file = 0; file < files.size(); ++file) {
@@ -83,8 +86,8 @@ FileHugePages try_huge_pages(const MappedFiles& mapped) {
   return got;
 }
 
-// The files mapped by 2 MiB pages where the kernel can. Each page is read whole, so scattered experts cost up
-// to two pages more than they need.
+// Maps the files by 2 MiB pages where the kernel can. Each page is read as a whole, so scattered experts cost
+// up to two pages more than they need.
 class MappedHugepages final : public Backend {
  public:
   MappedHugepages(const HugepageOptions& options, MappedFiles mapped, const FileHugePages& got)
@@ -120,10 +123,10 @@ class MappedHugepages final : public Backend {
   BackendCaps caps_;
   const bool collapse_;
   const MappedFiles mapped_;
-  WorkerPool pool_;  // last: its threads use the rest
+  WorkerPool pool_;  // last: its threads use the members above
 };
 
-// Everything is in memory before the first request.
+// Copies everything into memory before the first request.
 class StagedHugepages final : public Backend {
  public:
   StagedHugepages(const HugepageOptions& options, StoreFiles store, StagedCopy copy)

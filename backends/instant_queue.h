@@ -9,7 +9,7 @@
 
 namespace spillway {
 
-// The completions of a backend that has nothing to wait for, until they are reaped.
+// Holds the completions of a backend that completes every request at once, until they are reaped.
 class InstantQueue {
  public:
   explicit InstantQueue(uint32_t depth) : depth_(depth) { done_.reserve(depth); }

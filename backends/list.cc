@@ -2,7 +2,7 @@
 
 namespace spillway {
 
-// Each name here is a file of that name.
+// Each function is defined in the file of the same name.
 namespace backend {
 BackendPlugin null(), pread(), mmap(), uring(), hugepage();
 }

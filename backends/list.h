@@ -4,7 +4,7 @@
 
 namespace spillway {
 
-// Every storage backend, the do-nothing one first.
+// Returns the storage backends, the do-nothing one first.
 const BackendFamily& backends();
 
 }  // namespace spillway

@@ -17,14 +17,15 @@
 namespace spillway {
 namespace {
 
-// A fault maps what the page cache has of the 64 KiB around it (the kernel's usual fault_around_bytes), which
-// may be of experts that nobody asked for, and so would never release. Kernels since 6.18 map more where the
-// page cache holds large folios: to unmap all that would take what is in use with it.
+// A fault also maps those parts of the 64 KiB around it that the page cache has (the kernel's usual
+// fault_around_bytes). They may belong to experts that were not asked for and so would never be released.
+// Kernels since 6.18 map more where the page cache holds large folios; unmapping all of that would also
+// unmap pages in use.
 constexpr uint64_t kFaultAroundBytes = 64 * kKiB;
 
-// A read error below a mapping arrives as SIGBUS in whichever thread touched it, and signal handlers belong
-// to the process, hence these two. A thread that expects the signal says where it wants to land; volatile,
-// since the compiler cannot see that a page's read may look at it.
+// A read error below a mapping arrives as SIGBUS in the thread that touched the page, but signal handlers
+// belong to the process; hence these two variables. A thread that expects the signal says where to land. The
+// pointer is volatile, since the compiler cannot see that reading a page may use it.
 thread_local sigjmp_buf* volatile landing = nullptr;
 struct sigaction earlier_action;
 
@@ -32,7 +33,7 @@ void on_sigbus(int signal, siginfo_t*, void*) {
   if (landing != nullptr) {
     siglongjmp(*landing, 1);
   }
-  // Not ours: the access is repeated under whatever handled the signal before.
+  // An unexpected SIGBUS: the access is repeated under the handler that was installed before.
   ::sigaction(signal, &earlier_action, nullptr);
 }
 
@@ -47,7 +48,7 @@ void install_sigbus_handler() {
   });
 }
 
-// Not inlined, so that the jump out of it cannot confuse the caller's variables.
+// Reads one byte of each page. Not inlined, so that the jump out of it cannot confuse the caller's variables.
 [[gnu::noinline]] void read_each_page(const std::byte* begin, const std::byte* end) {
   for (const volatile std::byte* page = begin; page < end; page += kSmallPageBytes) {
     static_cast<void>(*page);
@@ -55,10 +56,10 @@ void install_sigbus_handler() {
   static_cast<void>(*static_cast<const volatile std::byte*>(end - 1));
 }
 
-// False when a page could not be read. Holds nothing that the jump would leak.
+// Returns false if a page could not be read. Holds no resources that the jump would leak.
 bool touch_pages(const std::byte* begin, const std::byte* end) {
   sigjmp_buf here;
-  // The signal mask is saved too, since the jump leaves the handler without the kernel's knowing.
+  // Saves the signal mask too, since the jump leaves the handler without the kernel's knowledge.
   if (sigsetjmp(here, 1) != 0) {
     landing = nullptr;
     return false;
@@ -69,7 +70,7 @@ bool touch_pages(const std::byte* begin, const std::byte* end) {
   return true;
 }
 
-// Address space at a multiple of 2 MiB, filled by the file.
+// Maps the file at a multiple of 2 MiB. Returns nullptr and sets errno if the kernel refuses.
 std::byte* map_file(const StoreFile& file) {
   std::byte* base = map_aligned(file.bytes, PROT_NONE, MAP_NORESERVE);
   if (base == nullptr) {
@@ -140,7 +141,7 @@ int MappedFiles::touch(const ByteRange& range) const {
 
 uint64_t MappedFiles::huge_mapped_bytes(const ByteRange& range) const {
   const uint64_t begin = reinterpret_cast<uint64_t>(at(range));
-  // A file system's pages count as FilePmdMapped, those of tmpfs as ShmemPmdMapped.
+  // Pages of most file systems count as FilePmdMapped, those of tmpfs as ShmemPmdMapped.
   return smaps_bytes(begin, begin + range.bytes, "FilePmdMapped") +
          smaps_bytes(begin, begin + range.bytes, "ShmemPmdMapped");
 }
@@ -149,19 +150,19 @@ void MappedFiles::release(const ByteRange& range) const {
   const uint64_t size = store_.files[range.file].bytes;
   const uint64_t begin = round_up(range.offset, kSmallPageBytes);
   const uint64_t range_end = range.offset + range.bytes;
-  // The page in which the file ends has no neighbour behind it.
+  // The page in which the file ends has no neighbour behind the range.
   const uint64_t end =
       range_end >= size ? round_up(size, kSmallPageBytes) : round_down(range_end, kSmallPageBytes);
   if (begin >= end) {
     return;
   }
-  // Around a smaller range lie many others, which would fault again and again.
+  // Around a smaller range lie many other ranges, which would fault again and again.
   const bool is_large = range.bytes >= kFaultAroundBytes;
   const uint64_t first = is_large ? round_down(range.offset, kFaultAroundBytes) : begin;
   const uint64_t last =
       is_large ? std::min(round_up(range_end, kFaultAroundBytes), round_up(size, kSmallPageBytes)) : end;
-  // In this order: the page cache keeps pages that are mapped. Failure of either leaves the memory to the
-  // kernel's own reclaim and is nothing to stop a run for.
+  // Unmaps first, since the page cache keeps mapped pages. If either call fails, the kernel reclaims the
+  // memory itself when it needs it, so the run goes on.
   ::madvise(bases_[range.file] + first, last - first, MADV_DONTNEED);
   ::posix_fadvise(store_.files[range.file].handle.get(), off_t(begin), off_t(end - begin),
                   POSIX_FADV_DONTNEED);

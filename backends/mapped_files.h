@@ -6,10 +6,11 @@
 
 namespace spillway {
 
-// A store's files mapped read-only, each at an address that is a multiple of 2 MiB, so that huge pages can
-// map it. Thread-safe.
+// Maps a store's files read-only, each at an address that is a multiple of 2 MiB, so that huge pages are
+// possible. Thread-safe.
 class MappedFiles {
  public:
+  // Maps every file of `store`, which the object takes over.
   static Result<MappedFiles> map(StoreFiles store);
 
   MappedFiles(MappedFiles&& other) noexcept = default;
@@ -19,22 +20,25 @@ class MappedFiles {
   const StoreFiles& store() const { return store_; }
   const std::byte* at(const ByteRange& range) const { return bases_[range.file] + range.offset; }
 
-  // madvise() of whole files; the result is an errno.
+  // Calls madvise() on every file as a whole. Returns an errno, 0 for success.
   int advise_all(int advice) const;
 
-  // madvise() of the pages of `range`, widened to whole `unit`s; the result is an errno.
+  // Calls madvise() on the pages of `range`, widened to whole multiples of `unit`. Returns an
+  // errno, 0 for success.
   int advise(const ByteRange& range, int advice, uint64_t unit) const;
 
-  // Reads a byte of each page of `range`, which faults in those that are not there. The result is an errno:
-  // what would be a SIGBUS, that is, a failing drive or a file that has shrunk, is EIO.
+  // Reads a byte of each page of `range`, which faults in the missing pages. Returns an errno: EIO where a
+  // plain access would end in SIGBUS, that is, if the drive fails or the file has shrunk.
   int touch(const ByteRange& range) const;
 
-  // How much of the mapping around `range` is by huge pages at this moment. Slow: reads /proc/self/smaps.
+  // Returns how many bytes of the mapping around `range` huge pages map at this moment. Slow:
+  // reads /proc/self/smaps.
   uint64_t huge_mapped_bytes(const ByteRange& range) const;
 
-  // Gives the memory of the whole pages inside `range` back: here and in the page cache. The partial pages at
-  // its ends may hold bytes of a neighbour and stay in the page cache. Those of a range of 64 KiB or more,
-  // and what faults have mapped around it, are mapped again when they are touched.
+  // Gives back the memory of the whole pages inside `range`, in the mapping and in the page cache. The
+  // partial pages at its ends may hold bytes of a neighbour and stay in the page cache. If the range has 64
+  // KiB or more, its partial pages and the pages that faults have mapped around it are also unmapped; they
+  // are mapped again when they are touched.
   void release(const ByteRange& range) const;
 
  private:

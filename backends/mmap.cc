@@ -18,16 +18,16 @@ struct MmapOptions {
 
   template <class V>
   void visit(V& v) {
-    v("advice", advice, "what the kernel is told: normal, random, sequential, willneed or populate");
+    v("advice", advice, "madvise() advice for the mapping: normal, random, sequential, willneed or populate");
     v("threads", threads, "threads that take the page faults");
-    v("depth", depth, "requests accepted at a time; more than threads wait their turn");
+    v("depth", depth, "requests accepted at a time; those beyond the number of threads wait their turn");
   }
 };
 
 struct Advice {
   const char* name;
-  int for_all;    // said once of the whole mapping
-  int for_range;  // said of each request before it is touched; MADV_NORMAL: nothing
+  int for_all;    // given once, for the whole mapping
+  int for_range;  // given for each request before it is touched; MADV_NORMAL: none
 };
 
 constexpr std::array<Advice, 5> kAdvice = {{{"normal", MADV_NORMAL, MADV_NORMAL},
@@ -36,8 +36,8 @@ constexpr std::array<Advice, 5> kAdvice = {{{"normal", MADV_NORMAL, MADV_NORMAL}
                                             {"willneed", MADV_NORMAL, MADV_WILLNEED},
                                             {"populate", MADV_NORMAL, MADV_POPULATE_READ}}};
 
-// The store mapped by ordinary pages. Worker threads take the page faults, so that a completed request is in
-// memory; what is evicted under pressure later faults again where it is used.
+// Maps the store by ordinary pages. Worker threads take the page faults, so that a completed request is in
+// memory. Pages that the kernel evicts later fault again where they are used.
 class MmapBackend final : public Backend {
  public:
   MmapBackend(const MmapOptions& options, const Advice& advice, MappedFiles mapped)
@@ -65,7 +65,8 @@ class MmapBackend final : public Backend {
       return done;
     }
     if (advice_.for_range != MADV_NORMAL) {
-      // Only advice: where the kernel cannot follow it, the touch below brings the bytes or the error.
+      // The result is ignored: where the kernel cannot follow the advice, touching the pages brings the
+      // bytes or the error.
       mapped_.advise(request.range, advice_.for_range, kPage);
     }
     done.error = mapped_.touch(request.range);
@@ -78,14 +79,14 @@ class MmapBackend final : public Backend {
   BackendCaps caps_;
   const Advice& advice_;
   const MappedFiles mapped_;
-  WorkerPool pool_;  // last: its threads use the rest
+  WorkerPool pool_;  // last: its threads use the members above
 };
 
 Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendEnv& env) {
   const auto advice = std::find_if(kAdvice.begin(), kAdvice.end(),
                                    [&](const Advice& entry) { return entry.name == options.advice; });
   if (advice == kAdvice.end()) {
-    return wrong_usage("mmap: advice={} is none of normal, random, sequential, willneed, populate",
+    return wrong_usage("mmap: advice={} is unknown; choose normal, random, sequential, willneed or populate",
                        options.advice);
   }
   if (Result<void> sane = check_pool("mmap", options.threads, options.depth); !sane) {
@@ -100,7 +101,8 @@ Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendE
     return propagate(mapped);
   }
   if (const int error = mapped->advise_all(advice->for_all); error != 0) {
-    return unavailable("mmap: advice={} refused: {}; use advice=normal", options.advice, error_text(error));
+    return unavailable("mmap: the kernel refused advice={}: {}; use advice=normal", options.advice,
+                       error_text(error));
   }
   return std::make_unique<MmapBackend>(options, *advice, std::move(*mapped));
 }
@@ -109,7 +111,7 @@ Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendE
 
 BackendPlugin mmap() {
   return plugin<Backend, BackendEnv, MmapOptions>(
-      "mmap", "the store mapped into memory: no copy, the page cache is the cache", make);
+      "mmap", "the store mapped into memory: no copy; the kernel's page cache is the cache", make);
 }
 
 }  // namespace spillway::backend

@@ -14,13 +14,13 @@ struct NullOptions {
   }
 };
 
-// Completes every request without doing it: what remains of a run's time is the harness's own cost.
+// Completes every request without reading. The remaining time of a run is the cost of the program itself.
 class NullBackend final : public Backend {
  public:
   explicit NullBackend(const NullOptions& options) : done_(options.depth) {
     caps_.depth = options.depth;
     caps_.carries_bytes = false;
-    caps_.note = "no I/O: measures the harness itself";
+    caps_.note = "no I/O: measures the program itself";
   }
 
   const BackendCaps& caps() const override { return caps_; }

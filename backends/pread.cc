@@ -16,7 +16,7 @@ struct PreadOptions {
   void visit(V& v) {
     v("direct", direct, "read with O_DIRECT, past the page cache");
     v("threads", threads, "threads that read");
-    v("depth", depth, "requests accepted at a time; more than threads wait their turn");
+    v("depth", depth, "requests accepted at a time; those beyond the number of threads wait their turn");
   }
 };
 
@@ -55,7 +55,7 @@ class PreadBackend final : public Backend {
 
   BackendCaps caps_;
   const StoreFiles store_;
-  WorkerPool pool_;  // last: its threads use the rest
+  WorkerPool pool_;  // last: its threads use the members above
 };
 
 Result<std::unique_ptr<Backend>> make(const PreadOptions& options, const BackendEnv& env) {

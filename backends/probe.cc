@@ -13,7 +13,7 @@
 namespace spillway {
 namespace {
 
-// Settings at which drives are at their best; which one it is differs from drive to drive.
+// Settings at which drives are fastest. The best of them differs from drive to drive.
 struct Setting {
   uint64_t block;
   uint32_t depth;
@@ -21,16 +21,17 @@ struct Setting {
 constexpr std::array<Setting, 6> kSettings = {
     {{512 * kKiB, 32}, {1 * kMiB, 8}, {1 * kMiB, 16}, {2 * kMiB, 8}, {2 * kMiB, 16}, {4 * kMiB, 8}}};
 
-// Each setting gets its time in rounds, so that a disturbance from outside does not hit one alone.
+// Each setting is measured in several rounds, so that a disturbance from outside does not
+// hit only one setting.
 constexpr uint32_t kRounds = 2;
 
-// How each setting is read: by io_uring or by so many threads.
+// Returns the backends that can read at a setting: io_uring, or else as many threads as reads in flight.
 std::array<std::string, 2> specs(const Setting& setting) {
   return {fmt::format("uring:depth={}", setting.depth),
           fmt::format("pread:direct=1,threads={},depth={}", setting.depth, setting.depth)};
 }
 
-// The backend for a setting; io_uring unless it was refused before.
+// Makes the backend for a setting: io_uring unless it was refused before.
 Result<std::unique_ptr<Backend>> make_backend(std::span<const std::string> files, const Setting& setting,
                                               std::span<std::byte> memory, bool& refused) {
   const std::array<std::string, 2> how = specs(setting);
@@ -65,7 +66,7 @@ Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds 
     }
   }
   if (settings.empty()) {
-    return failed("the store is too small to measure its drive with; use a larger one or --no-probe");
+    return failed("the store is too small to measure its drive; use a larger store or --no-probe");
   }
   ProbeResult best;
   bool refused = false;

@@ -14,12 +14,13 @@ namespace {
 
 constexpr uint64_t kCopyBytes = 8 * kMiB;
 
-// What must stay free for everything else, lest filling the copy calls the kernel's out-of-memory killer.
+// Memory that must stay free for everything else, so that filling the copy does not wake the kernel's
+// out-of-memory killer.
 constexpr uint64_t kMemoryMargin = 512 * kMiB;
 
 struct Block {
   ByteRange range;
-  uint64_t place = 0;  // in memory
+  uint64_t place = 0;  // offset in memory
 };
 
 std::vector<Block> cut(const StoreFiles& store, std::span<const uint64_t> bases) {
@@ -40,18 +41,18 @@ Result<StagedCopy> StagedCopy::make(const StoreFiles& store, uint32_t threads) {
   uint64_t total = 0;
   for (const StoreFile& file : store.files) {
     copy.bases_.push_back(total);
-    // One page more than the file needs: a direct read of its end is rounded up to a block.
+    // The extra room is for a direct read of the file's end, which is rounded up to a block.
     total += round_up(file.bytes + store.alignment, kHugePageBytes);
   }
   Result<PageMemory> memory = PageMemory::allocate(total, std::nullopt);
   if (!memory) {
     return propagate(memory);
   }
-  // Pages of the hugetlb pool are ours already, the others are only promised.
+  // Pages of the hugetlb pool are reserved already; pages of other kinds are only promised.
   const std::optional<uint64_t> available = memory_within_reach();
   if (memory->kind() != PageKind::hugetlb && available && *available < total + kMemoryMargin) {
     return unavailable(
-        "hugepage: stage=1 copies the store into memory and needs {} of it, but only {} can be had; free "
+        "hugepage: stage=1 copies the store into memory and needs {} of it, but only {} is available; free "
         "some, use a smaller store or stage=0",
         format_bytes(total + kMemoryMargin), format_bytes(*available));
   }
@@ -89,7 +90,7 @@ Result<void> StagedCopy::fill(const StoreFiles& store, uint32_t threads) {
       helpers.emplace_back(work);
     }
   } catch (const std::system_error&) {
-    // The user's limit on threads: this one gets it done with those there are.
+    // The user's limit on threads is reached: the threads that exist do the work.
   }
   work();
   for (std::thread& helper : helpers) {

@@ -7,10 +7,10 @@
 
 namespace spillway {
 
-// A store's files copied into memory of huge pages, each file at a multiple of 2 MiB.
+// Copies a store's files into memory of huge pages, each file at a multiple of 2 MiB.
 class StagedCopy {
  public:
-  // Reads everything with `threads` threads. Unavailable() where there is not enough free memory.
+  // Reads all files with `threads` threads. The error is unavailable() if there is not enough free memory.
   static Result<StagedCopy> make(const StoreFiles& store, uint32_t threads);
 
   const PageMemory& memory() const { return memory_; }

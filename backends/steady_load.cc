@@ -17,10 +17,12 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Stores have a header and room behind it here, which were perhaps never written and cost no read.
+// Size of a store's header and the unused room behind it. That room was perhaps never written and
+// then costs no read.
 constexpr uint64_t kHeader = 2 * kMiB;
 
-// A slow drive is measured by few reads, but by one at least; one that does not answer at all is given up.
+// A slow drive is measured by few reads, but by at least one, for up to kLongest times the wanted duration. A
+// drive that does not answer within kMostPatience is given up.
 constexpr int kLongest = 20;
 constexpr Nanoseconds kMostPatience = std::chrono::minutes(2);
 
@@ -72,7 +74,8 @@ void LoadPlaces::begin(uint64_t block, Order order) {
   }
   Expects(blocks_ > 0);
   at_ = Rng(rng_state_++).below(blocks_);
-  // Steps by the golden section spread evenly however many there are; coprime, they visit every block once.
+  // Steps by the golden section spread evenly for any number of blocks. A coprime step
+  // visits every block once.
   stride_ = std::max<uint64_t>(1, uint64_t(double(blocks_) * 0.6180339887498949));
   while (std::gcd(stride_, blocks_) != 1) {
     ++stride_;
@@ -84,7 +87,7 @@ void LoadPlaces::begin_stretch(uint64_t blocks) {
   Rng rng(rng_state_++);
   stretch_begin_ = rng.below(blocks_ - stretch_ + 1);
   at_ = rng.below(stretch_);
-  // Coprime: none comes twice before all have come.
+  // Coprime steps: no block comes twice before all have come.
   do {
     stride_ = 1 + rng.below(stretch_);
   } while (std::gcd(stride_, stretch_) != 1);
@@ -117,9 +120,9 @@ ByteRange LoadPlaces::range_of(uint64_t index) const {
 
 namespace {
 
-// Where blocks go, one behind the other through all of the memory: a place that was written just now is still
-// in the processor's caches, and writing there again is faster than a cache of gigabytes will ever be. They
-// begin on pages, as experts do.
+// Yields destinations for blocks, one behind the other through all of the memory. A place that was just
+// written is still in the processor's caches, and writing there again would be faster than a cache of
+// gigabytes can ever be. Destinations begin on pages, as experts do.
 class Destinations {
  public:
   Destinations(std::span<std::byte> memory, uint64_t block)
@@ -149,7 +152,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   LoadResult result;
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests;
-  std::vector<uint64_t> idle(load.depth);  // tags
+  std::vector<uint64_t> idle(load.depth);  // tags that are not in flight
   std::iota(idle.begin(), idle.end(), 0);
   struct Flight {
     SteadyClock::time_point submitted;
@@ -163,7 +166,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   SteadyClock::time_point first{};
   SteadyClock::time_point last{};
   uint64_t counted = 0;  // completions after the first
-  // Read a second time a block would come from the page cache.
+  // A block that is read a second time would come from the page cache.
   uint64_t left = load.order == LoadPlaces::Order::scattered ? places.blocks_of(load.block)
                                                              : std::numeric_limits<uint64_t>::max();
   bool steady = false;
@@ -213,7 +216,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
 
 namespace {
 
-// As a run waits that computes: a sleep is woken late, so the last of it is spent awake.
+// Waits as a run waits during computation. Sleeps end late, so the last stretch is spent spinning.
 void idle_until(SteadyClock::time_point deadline) {
   constexpr Nanoseconds kAwake{100'000};
   std::this_thread::sleep_until(deadline - kAwake);
@@ -273,7 +276,7 @@ bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte
   constexpr uint32_t kFewest = 4;
   constexpr uint32_t kEnough = 8;
   constexpr uint64_t kSmall = 64 * kKiB;
-  constexpr double kLate = 0.5;  // of a batch's time, until the small read is told of
+  constexpr double kLate = 0.5;  // share of a batch's time after which the small read's report counts as late
   const SteadyLoad load = {.block = kMiB, .depth = std::min(kEnough, backend.caps().depth)};
   if (load.depth < kFewest || places.blocks_of(load.block) == 0) {
     return false;

@@ -14,12 +14,13 @@
 namespace spillway {
 namespace {
 
-// No drive sold today wants more; used where the kernel (before 6.1) does not tell.
+// No drive sold today needs a larger alignment. Used if the kernel (before 6.1) does not
+// report the alignment.
 constexpr uint64_t kSafeAlignment = 4096;
 
-// The alignment that direct reads of `file` need; 0 when its file system has no direct I/O.
+// Returns the alignment that direct reads of `file` need; 0 if its file system has no direct I/O.
 uint64_t direct_alignment(const FileHandle& file) {
-  // By its number, since the libc wrapper of this struct lacks the field on older systems.
+  // Calls statx() by number, since the libc wrapper's struct lacks the field on older systems.
   struct statx status = {};
   if (::syscall(SYS_statx, file.get(), "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) != 0 ||
       (status.stx_mask & STATX_DIOALIGN) == 0) {

@@ -15,21 +15,21 @@ struct StoreFile {
   uint64_t bytes = 0;
 };
 
-// The files that a backend reads, opened.
+// The opened files of a store that a backend reads.
 struct StoreFiles {
   std::vector<StoreFile> files;
-  uint64_t alignment = 1;  // what direct reads of every one of them need; 1 when buffered
+  uint64_t alignment = 1;  // the largest that direct reads of any file need; 1 for buffered reads
 };
 
-// `direct` opens with O_DIRECT and is unavailable() where the file system refuses that.
+// Opens the files; `direct` uses O_DIRECT. The error is unavailable() if the file system refuses direct I/O.
 Result<StoreFiles> open_store_files(std::span<const std::string> paths, bool direct);
 
-// What a request comes to once its file's end is known. A range may end beyond it because it was rounded up
-// to the alignment; a range that begins there is an error.
+// The bytes that a request has to read, given the end of its file. A range may end beyond the end of the file
+// because it was rounded up to the alignment. A range that begins at or beyond the end is an error.
 struct ReadExtent {
   uint64_t ask = 0;   // bytes to ask the kernel for, a multiple of the alignment
-  uint64_t need = 0;  // bytes that must arrive, those the file has
-  int error = 0;      // an errno when there is nothing to read
+  uint64_t need = 0;  // bytes that must arrive: those that the file has
+  int error = 0;      // errno; EINVAL if the range begins beyond the file's end
 };
 ReadExtent read_extent(const StoreFiles& store, const ByteRange& range);
 

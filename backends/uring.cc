@@ -24,23 +24,24 @@ struct UringOptions {
   void visit(V& v) {
     v("direct", direct, "read with O_DIRECT, past the page cache");
     v("depth", depth, "reads in flight at the drive");
-    v("chunk", chunk, "requests are cut into reads of this size; 0: one read per request");
+    v("chunk", chunk, "size of the reads that requests are cut into; 0: one read per request");
     v("fixed", fixed, "register the cache's memory with the kernel");
-    v("sqpoll", sqpoll, "a kernel thread submits; takes a core");
-    v("iopoll", iopoll, "poll the drive for completions, where it has poll queues");
+    v("sqpoll", sqpoll, "let a kernel thread submit the reads; occupies a core");
+    v("iopoll", iopoll, "poll the drive for completions; needs a drive with poll queues");
   }
 };
 
-constexpr uint32_t kMostDepth = 16384;  // half of what one ring can have
+constexpr uint32_t kMostDepth = 16384;  // half of the most entries that one ring can have
 
-// The kernel moves less than 2 GiB in one read; this is the largest that keeps every alignment.
+// The kernel moves less than 2 GiB in one read. This is the largest power of two below that, so it
+// keeps every alignment.
 constexpr uint64_t kLongestRead = UringRing::kRegisteredPiece;
 
-// Of a read that again and again brings neither bytes nor a lasting error.
+// Bounds the attempts of a read that again and again brings neither bytes nor a lasting error.
 constexpr uint32_t kMostFruitlessTries = 1000;
 
-// Requests become one or several reads, cut at `chunk` and where a registered buffer ends. What finds no free
-// read waits its turn, so that `depth` bounds both the reads at the drive and the requests accepted.
+// Cuts requests into reads, at `chunk` and where a registered buffer ends. Bytes for which no read is free
+// wait their turn, so `depth` bounds both the reads at the drive and the requests accepted.
 class UringBackend final : public Backend {
  public:
   UringBackend(const UringOptions& options, StoreFiles store, UringRing ring);
@@ -58,15 +59,15 @@ class UringBackend final : public Backend {
   struct Request {
     IoRequest asked;
     ReadExtent extent;
-    uint64_t issued = 0;  // bytes of extent.ask for which reads were made
-    uint32_t reads = 0;   // of them in flight
-    int error = 0;        // the first one
+    uint64_t issued = 0;  // bytes of extent.ask for which reads were issued
+    uint32_t reads = 0;   // reads in flight
+    int error = 0;        // of the first read that failed
   };
 
   // One read in flight: bytes [begin, end) of a request are still to come.
   struct Read {
     uint32_t request = 0;
-    uint32_t fruitless = 0;  // attempts in a row that brought nothing
+    uint32_t fruitless = 0;  // consecutive attempts that brought no bytes
     uint64_t begin = 0;
     uint64_t end = 0;
   };
@@ -85,15 +86,15 @@ class UringBackend final : public Backend {
   UringRing ring_;
   BackendCaps caps_;
   bool files_registered_ = false;
-  std::span<std::byte> memory_;  // registered; empty when it is not
+  std::span<std::byte> memory_;  // the registered memory; empty if none is registered
 
   std::vector<Request> requests_;
   std::vector<uint32_t> free_requests_;
   std::vector<Read> reads_;
   std::vector<uint32_t> free_reads_;
-  std::deque<uint32_t> waiting_;        // requests with bytes not issued yet, in order of arrival
-  std::vector<uint32_t> retries_;       // reads to be issued again
-  std::vector<uint32_t> without_read_;  // requests that are complete without one: empty or refused
+  std::deque<uint32_t> waiting_;        // requests with bytes that are not issued yet, in order of arrival
+  std::vector<uint32_t> retries_;       // reads to issue again
+  std::vector<uint32_t> without_read_;  // requests that are complete without a read: empty or refused
 };
 
 UringBackend::UringBackend(const UringOptions& options, StoreFiles store, UringRing ring)
@@ -115,7 +116,8 @@ UringBackend::UringBackend(const UringOptions& options, StoreFiles store, UringR
 }
 
 UringBackend::~UringBackend() {
-  // The kernel writes into the caller's memory until the last read has ended; what has not begun never will.
+  // The kernel writes into the caller's memory until the last read has ended. Reads that have not
+  // begun are cancelled.
   for (const uint32_t index : waiting_) {
     requests_[index].error = ECANCELED;
   }
@@ -188,7 +190,7 @@ size_t UringBackend::reap(std::span<IoDone> out, size_t at_least) {
   }
 }
 
-// Hands as many reads to the kernel as may be in flight, by one system call.
+// Hands as many reads to the kernel as may be in flight, with one system call.
 void UringBackend::issue() {
   for (const uint32_t index : retries_) {
     prepare(index);
@@ -247,17 +249,18 @@ void UringBackend::prepare(uint32_t read_index) {
   io_uring_sqe_set_data64(entry, read_index);
 }
 
-// One call into the kernel. Where that is short of memory or was interrupted the reads stay in the ring and
-// go with the next call.
+// Calls into the kernel once. If the kernel is short of memory or was interrupted, the reads stay in the ring
+// and are submitted by the next call.
 void UringBackend::enter(unsigned wait_for) {
   const int result = io_uring_submit_and_wait(ring_.get(), wait_for);
   Ensures(result >= 0 || is_transient(-result) || result == -EBUSY || result == -ENOMEM);
 }
 
-// Takes completed reads from the ring; a prefix of `out` gets the requests that are complete with them.
+// Takes completed reads from the ring. Writes the requests that they complete to a prefix of `out` and
+// returns its length.
 size_t UringBackend::consume(std::span<IoDone> out) {
   if (options_.iopoll) {
-    // Nothing arrives by itself.
+    // With IOPOLL, completions arrive only when they are asked for.
     io_uring_get_events(ring_.get());
   }
   std::array<io_uring_cqe*, 64> ready;
@@ -280,15 +283,15 @@ size_t UringBackend::consume(std::span<IoDone> out) {
   return count;
 }
 
-// Files the result of one attempt: more is to come, or the read is over. True when that completes its
-// request.
+// Takes the result of one attempt of a read: schedules the read again for the missing bytes, or ends it.
+// Returns true if that completes the request.
 bool UringBackend::read_ended(uint32_t read_index, int result) {
   Read& read = reads_[read_index];
   Request& request = requests_[read.request];
   const uint64_t got = result > 0 ? uint64_t(result) : 0;
   const bool whole = result >= 0 && read.begin + got >= std::min(read.end, request.extent.need);
   if (!whole && request.error == 0) {
-    // A direct read can only go on at an aligned offset.
+    // A direct read can only continue at an aligned offset.
     const uint64_t gained = round_down(got, store_.alignment);
     read.begin += gained;
     read.fruitless = gained > 0 ? 0 : read.fruitless + 1;
@@ -297,12 +300,12 @@ bool UringBackend::read_ended(uint32_t read_index, int result) {
       retries_.push_back(read_index);
       return false;
     }
-    request.error = result < 0 ? -result : EIO;  // no error and no bytes: the file has shrunk
+    request.error = result < 0 ? -result : EIO;  // neither an error nor bytes: the file has shrunk
   }
   free_reads_.push_back(read_index);
   --request.reads;
   if (request.error != 0 && request.issued < request.extent.ask) {
-    // The rest is of no use any more.
+    // The rest of a failed request is not read.
     request.issued = request.extent.ask;
     std::erase(waiting_, read.request);
   }
@@ -315,7 +318,7 @@ IoDone UringBackend::release_request(uint32_t request_index) {
   return {.tag = request.asked.tag, .error = request.error, .data = request.asked.destination};
 }
 
-// Reads a block, since a drive refuses to be polled only when it is.
+// Reads one block with polling, since a drive refuses polling only when it is polled.
 Result<void> try_iopoll(const StoreFiles& store, io_uring* ring) {
   const StoreFile& file = store.files.front();
   std::vector<std::byte> room(2 * store.alignment);
@@ -334,9 +337,8 @@ Result<void> try_iopoll(const StoreFiles& store, io_uring* ring) {
   }
   if (error > 0) {
     return unavailable(
-        "iopoll=1 refused by the drive under {}: {}; it needs poll queues (nvme.poll_queues=N on the "
-        "kernel's "
-        "command line), or use iopoll=0",
+        "the drive under {} refused iopoll=1: {}; use iopoll=0, or give the drive poll queues with "
+        "nvme.poll_queues=N on the kernel's command line",
         file.path, error_text(error));
   }
   return {};

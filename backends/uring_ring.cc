@@ -15,8 +15,8 @@ struct Mode {
   const char* name;
 };
 
-// From the cheapest to what every kernel has. Deferred task work (6.1) runs completions when we ask for them
-// instead of interrupting compute; COOP_TASKRUN (5.19) at least spares the interrupt.
+// Modes from the cheapest to the one that every kernel has. DEFER_TASKRUN (Linux 6.1) runs completions when
+// they are asked for instead of interrupting compute. COOP_TASKRUN (5.19) at least avoids the interrupt.
 constexpr std::array<Mode, 3> kModes = {
     {{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG, "DEFER_TASKRUN"},
      {IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, "COOP_TASKRUN"},
@@ -45,7 +45,7 @@ Unexpected refused(int error, const RingOptions& options) {
 Result<UringRing> UringRing::open(const RingOptions& options) {
   int error = 0;
   for (const Mode& mode : kModes) {
-    // A polling kernel thread takes the task work itself and excludes those modes.
+    // A polling kernel thread does the task work itself, which excludes those modes.
     if (options.sqpoll && mode.flags != 0) {
       continue;
     }
@@ -57,7 +57,7 @@ Result<UringRing> UringRing::open(const RingOptions& options) {
     error = -io_uring_queue_init_params(options.entries, &ring.ring_, &params);
     if (error == 0) {
       ring.open_ = true;
-      // Spares the kernel a look-up per call; one that cannot goes on with the descriptor.
+      // Saves the kernel a look-up per call. If this fails, the descriptor works as before.
       io_uring_register_ring_fd(&ring.ring_);
       ring.granted_ = options.sqpoll ? "SQPOLL" : mode.name;
       if (options.iopoll) {

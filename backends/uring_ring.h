@@ -17,8 +17,8 @@ struct RingOptions {
   bool iopoll = false;
 };
 
-// An io_uring with whatever the running kernel grants of what makes it cheap. Belongs to the thread that
-// makes it.
+// An io_uring with every feature that makes it cheaper and that the running kernel grants. Belongs to the
+// thread that makes it.
 class UringRing {
  public:
   static Result<UringRing> open(const RingOptions& options);
@@ -30,11 +30,12 @@ class UringRing {
   io_uring* get() { return &ring_; }
   const std::string& granted() const { return granted_; }  // for the report: "DEFER_TASKRUN"
 
-  // Whether reads may name files by their index from here on.
+  // Registers files, so that reads may name each by its index in `descriptors`. Returns false if
+  // the kernel refuses.
   bool register_files(std::span<const int> descriptors);
 
-  // Makes reads into `memory` cheaper; its pieces of kRegisteredPiece become buffers 0, 1, … The result is
-  // an errno. Replaces what was registered before.
+  // Makes reads into `memory` cheaper: pieces of kRegisteredPiece bytes become the buffers 0, 1, … Replaces
+  // the memory registered before. Returns an errno, 0 for success.
   int register_memory(std::span<std::byte> memory);
 
   // The kernel's limit on one registered buffer.

@@ -15,7 +15,8 @@ WorkerPool::WorkerPool(uint32_t threads, uint32_t depth, Read read) : read_(std:
       threads_.emplace_back([this] { work(); });
     }
   } catch (const std::system_error&) {
-    // The user's limit on threads: fewer will do, and without any reap() reads itself.
+    // The user's limit on threads is reached: fewer threads suffice, and without any thread
+    // reap() itself reads.
   }
 }
 
@@ -36,7 +37,7 @@ size_t WorkerPool::submit(std::span<const IoRequest> requests) {
     const std::lock_guard lock(mutex_);
     queue_.insert(queue_.end(), requests.begin(), requests.begin() + ptrdiff_t(accepted));
   }
-  // Waking more threads than there are requests would only make them run for nothing.
+  // Waking more threads than there are requests would gain nothing.
   for (size_t i = 0; i < std::min(accepted, threads_.size()); ++i) {
     wanted_.notify_one();
   }

@@ -12,20 +12,21 @@
 
 namespace spillway {
 
-// Makes a submit/reap pair out of one blocking call, by threads that sleep when there is nothing to do. All
-// calls but the reads themselves come from one thread.
+// Makes a submit/reap pair out of one blocking call, with threads that sleep when there is nothing to do. All
+// calls except the reads themselves must come from one thread.
 class WorkerPool {
  public:
-  // Completes one request; called by several threads at once.
+  // Completes one request. Several threads call it at the same time.
   using Read = std::function<IoDone(const IoRequest&)>;
 
-  // At most `depth` requests are accepted before they are reaped. There are fewer threads than asked for
-  // where the system gives no more.
+  // Accepts at most `depth` requests that are not reaped yet. Runs fewer than `threads` threads if the
+  // system refuses more.
   WorkerPool(uint32_t threads, uint32_t depth, Read read);
 
   size_t threads() const { return threads_.size(); }
 
-  // Forgets what has not begun and waits for the rest, after which no destination is written any more.
+  // Forgets requests that have not begun and waits for the others. Afterwards no destination
+  // is written any more.
   ~WorkerPool();
 
   WorkerPool(const WorkerPool&) = delete;
@@ -40,20 +41,20 @@ class WorkerPool {
 
   const Read read_;
   const size_t depth_;
-  size_t in_flight_ = 0;  // accepted and not reaped; the caller's thread only
+  size_t in_flight_ = 0;  // accepted and not reaped; used by the caller's thread only
 
   std::mutex mutex_;
-  std::condition_variable wanted_;    // a request is there, or it is time to stop
-  std::condition_variable finished_;  // a completion is there
+  std::condition_variable wanted_;    // a request is queued, or stopping_ is set
+  std::condition_variable finished_;  // awaited_ completions are there
   std::deque<IoRequest> queue_;
   std::deque<IoDone> done_;
-  size_t awaited_ = 0;  // completions without which reap() need not be woken
+  size_t awaited_ = 0;  // number of completions at which reap() is woken
   bool stopping_ = false;
 
   std::vector<std::thread> threads_;
 };
 
-// Refuses numbers of threads and requests that make no sense, in the name of the backend that asked.
+// Fails if a number of threads or requests makes no sense. The error begins with the name of the backend.
 Result<void> check_pool(const char* backend, uint32_t threads, uint32_t depth);
 
 }  // namespace spillway

@@ -9,14 +9,15 @@
 
 namespace spillway {
 
-// Fingerprint of every decision the pager took, in order. Two runs with equal digests made the same
-// decisions.
+// Computes a fingerprint of every decision of the pager, in order. Two runs with equal digests made
+// the same decisions.
 class DecisionDigest final : public Observer {
  public:
   void on(const Event& event) override { state_ = after(state_, event); }
 
   void on_all(std::span<const Event> events) override {
-    uint64_t state = state_;  // in a register: the compiler cannot know that no event is part of this object
+    // In a register: the compiler cannot know that no event is part of this object.
+    uint64_t state = state_;
     for (const Event& event : events) {
       state = after(state, event);
     }
@@ -27,8 +28,9 @@ class DecisionDigest final : public Observer {
   std::string hex() const;
 
  private:
-  // Decisions follow one another faster than mix64() would let them: what each waits for of the one before is
-  // a rotation and one multiplication. Every factor is odd, so nothing of the state is lost.
+  // Mixes one decision into the state. mix64() would be slower than decisions come: here each decision
+  // waits for the one before only through a rotation and one multiplication. Every factor is odd, so no
+  // bit of the state is lost.
   static uint64_t after(uint64_t state, const Event& event) {
     if (event.kind > EventKind::evict) {
       return state;

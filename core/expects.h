@@ -5,9 +5,9 @@
 
 namespace spillway {
 
-// Contract checks that stay on in release builds: a broken precondition is a bug of ours, never of the input,
-// and a benchmark that goes on after one would print a wrong number. They use compiler builtins because
-// clang 14's tools do not know std::source_location.
+// Contract checks stay on in release builds. A broken precondition is a bug in Spillway, never a fault of the
+// input, and a benchmark that went on after one would print a wrong number. The checks use compiler builtins
+// because the tools of clang 14 do not know std::source_location.
 inline void contract_check(bool holds, const char* kind, const char* file, int line) {
   if (holds) [[likely]] {
     return;

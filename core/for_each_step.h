@@ -6,8 +6,8 @@
 
 namespace spillway {
 
-// Hands every step of `steps`, to their end, to take(const Step&), which returns a Result<void>. Ends at the
-// first error, of either.
+// Hands each step of `steps`, up to the end of the source, to take(const Step&), which returns a
+// Result<void>. Returns the first error of the source or of `take`, and stops there.
 template <class Take>
 Result<void> for_each_step(StepSource& steps, Take take) {
   Step step;

@@ -9,7 +9,7 @@ namespace spillway {
 template <class Signature>
 class FunctionRef;
 
-// A non-owning reference to a callable, two pointers big. It lives no longer than the call it is passed to.
+// A non-owning reference to a callable, two pointers big. It is valid only during the call it is passed to.
 template <class R, class... Args>
 class FunctionRef<R(Args...)> {
  public:

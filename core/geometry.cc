@@ -31,8 +31,8 @@ uint64_t ModelGeometry::largest_token_step_bytes() const {
 }
 
 Result<void> ModelGeometry::validate() const {
-  // Tables have an entry for each expert, so this bounds what a header that lies can cost. The largest models
-  // known have some 61 × 384 experts: a fortieth of it.
+  // Tables have one entry per expert, so this bounds the memory that a wrong header can claim. The largest
+  // known models have some 61 × 384 experts, a fortieth of the bound.
   constexpr uint64_t kMostExperts = uint64_t(1) << 20;
   constexpr uint64_t kMostExpertBytes = uint64_t(1) << 36;
   if (layers == 0 || experts_per_layer == 0) {

@@ -8,8 +8,8 @@
 
 namespace spillway {
 
-// Dense index of one expert of one layer: layer × experts_per_layer + expert. Policy state is a vector
-// indexed by it.
+// Dense index of one expert of one layer: layer × experts_per_layer + expert. Policies keep their state in
+// vectors indexed by it.
 enum class ExpertId : uint32_t {};
 
 constexpr uint32_t index_of(ExpertId id) {
@@ -20,9 +20,9 @@ constexpr uint32_t index_of(ExpertId id) {
 struct ModelGeometry {
   uint32_t layers = 0;
   uint32_t experts_per_layer = 0;
-  uint32_t top_k = 0;       // experts a token uses in each layer, as the model was trained
-  uint32_t used_top_k = 0;  // experts a token really used in this run; smaller in reduced-K experiments
-  std::vector<uint64_t> expert_bytes;  // one entry a layer; 0: the layer has no routed experts
+  uint32_t top_k = 0;       // experts that the model was trained to use per token and layer
+  uint32_t used_top_k = 0;  // experts used per token and layer in this run; smaller in reduced-K experiments
+  std::vector<uint64_t> expert_bytes;  // one entry per layer; 0: the layer has no routed experts
 
   bool operator==(const ModelGeometry&) const = default;
 
@@ -34,16 +34,16 @@ struct ModelGeometry {
 
   uint64_t total_bytes() const;  // every expert of every layer
   uint64_t largest_expert_bytes() const;
-  uint64_t token_cycle_bytes() const;         // what one token asks for: used_top_k experts of every layer
-  uint64_t largest_token_step_bytes() const;  // what one token asks for in its largest layer
+  uint64_t token_cycle_bytes() const;  // bytes that one token asks for: used_top_k experts of every layer
+  uint64_t largest_token_step_bytes() const;  // bytes that one token asks for in its largest layer
 
-  // Refuses what no model has (no layers, more experts used than there are, more than 2^20 experts, sizes
-  // whose sum overflows), so that code behind it can index and add without checks.
+  // Fails on a shape that no model has: no layers, more experts used than exist, more than 2^20 experts, or
+  // sizes whose sum overflows. Code that gets a validated geometry can index and add without checks.
   Result<void> validate() const;
 
-  // `L12/E37`
+  // Returns `L12/E37`.
   std::string name(ExpertId id) const;
-  // `48 layers × 128 experts, top-6 of native top-8, 2.65–3.06 MB each`
+  // Returns `48 layers × 128 experts, top-6 of native top-8, 2.65 MB to 3.06 MB each`.
   std::string describe() const;
 };
 

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-// JSON as all of Spillway reads and writes it: keys stay in the order they were written in. One type, because
-// each costs the compiler seconds.
+// The one JSON type that all of Spillway reads and writes. Keys stay in the order they were written in. There
+// is only one type because each instantiation costs seconds of compile time.
 namespace spillway {
 
 using Json = nlohmann::ordered_json;

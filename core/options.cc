@@ -72,7 +72,7 @@ Result<void> read_option(const std::string& text, double& value) {
   if (Result<void> read = read_number(text, number); !read) {
     return read;
   }
-  // `nan` and `inf` are numbers to the library, and nothing here is measured in less than nothing.
+  // std::from_chars accepts `nan` and `inf`, and no option here may be negative.
   if (!std::isfinite(number) || number < 0) {
     return wrong_usage("'{}' is not a number this option takes", text);
   }

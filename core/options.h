@@ -14,7 +14,7 @@
 //     template <class V> void visit(V& v) { v("depth", depth, "requests in flight"); }
 //   };
 //
-// From that one list come the parser, the help text and the resolved options in the report. Fields may be
+// The parser, the help text and the resolved options in the report all come from this one list. Fields may be
 // unsigned or signed integers, double, bool, Bytes, BytesPerSecond, Nanoseconds and std::string.
 namespace spillway {
 
@@ -45,7 +45,7 @@ requires(!std::same_as<T, bool>) std::string option_text(T value) {
 
 Result<void> read_option(const std::string& text, uint64_t& value);
 Result<void> read_option(const std::string& text, int64_t& value);
-Result<void> read_option(const std::string& text, double& value);  // finite, never negative
+Result<void> read_option(const std::string& text, double& value);  // must be finite and not negative
 Result<void> read_option(const std::string& text, bool& value);
 Result<void> read_option(const std::string& text, Bytes& value);
 Result<void> read_option(const std::string& text, BytesPerSecond& value);
@@ -67,7 +67,7 @@ requires(!std::same_as<T, bool> && !std::same_as<T, uint64_t> &&
   return {};
 }
 
-// What `O` can be told, with its defaults.
+// Returns the options that `O` declares, with their defaults.
 template <class O>
 std::vector<OptionInfo> describe_options() {
   std::vector<OptionInfo> list;
@@ -78,11 +78,11 @@ std::vector<OptionInfo> describe_options() {
   return list;
 }
 
-// Fails on a key of the spec that is not one of `options`, and on one that lacks a value and is no switch;
-// the error tells which options there are.
+// Fails on a key of the spec that is not among `options`, and on a key without a value unless the option is a
+// switch. The error lists the available options.
 Result<void> check_keys(const Spec& spec, const std::vector<OptionInfo>& options);
 
-// The defaults overridden by the spec's values.
+// Returns the defaults of `O`, overridden by the spec's values.
 template <class O>
 Result<O> parse_options(const Spec& spec) {
   if (Result<void> good = check_keys(spec, describe_options<O>()); !good) {
@@ -107,7 +107,7 @@ Result<O> parse_options(const Spec& spec) {
   return options;
 }
 
-// The spec with every option spelled out, for the report: `uring:depth=64,chunk=1MiB,…`.
+// Returns the spec with every option spelled out, for the report: `uring:depth=64,chunk=1MiB,…`.
 template <class O>
 std::string resolved_spec(const std::string& name, O options) {
   std::string text = name;
@@ -118,7 +118,7 @@ std::string resolved_spec(const std::string& name, O options) {
   return text;
 }
 
-// For plug-ins without options.
+// The options of plug-ins that have none.
 struct NoOptions {
   template <class V>
   void visit(V&) {}

@@ -11,8 +11,8 @@
 namespace spillway {
 namespace {
 
-// Puts together what nlohmann's parser reports, value by value. The library's own builder looks through all
-// keys of an object for each further one, which takes hours where an object has millions.
+// Builds the JSON tree from the values that nlohmann's parser reports. The library's own builder searches all
+// keys of an object for each further key, which takes hours for an object with millions of keys.
 class Builder {
  public:
   explicit Builder(JsonLimits limits) : limits_(limits) {}
@@ -33,7 +33,7 @@ class Builder {
   bool key(std::string& name) {
     Level& level = levels_.back();
     if (!level.keys.insert(name).second) {
-      problem_ = fmt::format("the key '{}' stands twice in one object", name);
+      problem_ = fmt::format("has the key '{}' twice in one object", name);
       return false;
     }
     auto& members = level.value->get_ref<Json::object_t&>();
@@ -53,10 +53,10 @@ class Builder {
  private:
   struct Level {
     Json* value = nullptr;
-    std::unordered_set<std::string> keys;  // of an object
+    std::unordered_set<std::string> keys;  // empty unless the level is an object
   };
 
-  // Where the next value goes; valid until the value after that.
+  // Puts the next value where it belongs and returns its address, which is valid until the value after it.
   Json* place(Json&& value) {
     if (levels_.empty()) {
       root_ = std::move(value);
@@ -78,7 +78,7 @@ class Builder {
 
   bool open(Json value) {
     if (levels_.size() == limits_.most_depth) {
-      problem_ = fmt::format("has lists and objects more than {} deep", limits_.most_depth);
+      problem_ = fmt::format("has lists and objects nested more than {} deep", limits_.most_depth);
       return false;
     }
     levels_.push_back({place(std::move(value)), {}});
@@ -93,7 +93,7 @@ class Builder {
   JsonLimits limits_;
   Json root_;
   std::vector<Level> levels_;
-  Json* member_ = nullptr;  // the value of the key that was read last
+  Json* member_ = nullptr;  // the value of the key read last
   std::string problem_;
 };
 
@@ -101,7 +101,7 @@ class Builder {
 
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   if (text.size() > limits.most_bytes) {
-    return failed("is {}, and JSON of at most {} is taken here", format_bytes(text.size()),
+    return failed("is {} long; JSON may be at most {} here", format_bytes(text.size()),
                   format_bytes(limits.most_bytes));
   }
   Builder builder(limits);

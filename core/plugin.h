@@ -12,9 +12,9 @@
 #include "core/result.h"
 #include "core/traits.h"
 
-// A plug-in is chosen once, at the command line, and handed on as a value:
+// A plug-in is chosen once, on the command line, and passed on as a value:
 //
-//   `uring:depth=8` → Family::choose() → Choice → make(env), as often as one is needed → the port
+//   `uring:depth=8` → Family::choose() → Choice → make(env), as often as needed → the port
 //
 // Nothing behind the command line reads the text again.
 namespace spillway {
@@ -22,7 +22,7 @@ namespace spillway {
 // A plug-in with the options it was given.
 template <class Port, class Env>
 struct Choice {
-  std::string text;      // as it was written
+  std::string text;      // as the user wrote it
   std::string resolved;  // with every option spelled out
   Traits traits;
   std::function<Result<std::unique_ptr<Port>>(const Env&)> make;
@@ -31,7 +31,7 @@ struct Choice {
   friend bool operator==(const Choice& a, const Choice& b) { return a.resolved == b.resolved; }
 };
 
-// One member of a family of implementations of `Port`, as its file offers it and list.cc lists it.
+// One implementation of `Port` in its family. The implementation's file defines it and list.cc lists it.
 template <class Port, class Env>
 struct Plugin {
   std::string name;
@@ -40,8 +40,8 @@ struct Plugin {
   std::function<Result<Choice<Port, Env>>(const Spec&)> choose;  // checks the options; makes nothing
 };
 
-// Builds the list entry from a function that makes the port from parsed options, and from one that tells the
-// traits of such options.
+// Builds the list entry from `make`, which makes the port from parsed options, and `traits`, which returns
+// the traits that such options give.
 template <class Port, class Env, class O>
 Plugin<Port, Env> plugin(std::string name, std::string summary,
                          Result<std::unique_ptr<Port>> (*make)(const O& options, const Env& env),
@@ -59,7 +59,8 @@ Plugin<Port, Env> plugin(std::string name, std::string summary,
   return {std::move(name), std::move(summary), describe_options<O>(), choose};
 }
 
-// Builds it for a plug-in whose traits are the same whatever its options are: most have none.
+// Builds the list entry of a plug-in whose traits do not depend on its options; most plug-ins
+// have no traits at all.
 template <class Port, class Env, class O>
 Plugin<Port, Env> plugin(std::string name, std::string summary,
                          Result<std::unique_ptr<Port>> (*make)(const O& options, const Env& env),
@@ -68,18 +69,18 @@ Plugin<Port, Env> plugin(std::string name, std::string summary,
 }
 
 // All implementations of `Port`. Adding one takes a file that makes a Plugin, and an entry in the list.cc
-// that makes the family. `Env` is what the members may need to be made.
+// that makes the family. `Env` holds everything that the members may need when they are made.
 template <class Port, class Env>
 class Family {
  public:
-  // `noun` names a member in errors: "backend".
+  // `noun` is the word for a member in errors: "backend".
   Family(std::string noun, std::vector<Plugin<Port, Env>> members)
       : noun_(std::move(noun)), members_(std::move(members)) {}
 
   auto begin() const { return members_.begin(); }
   auto end() const { return members_.end(); }
 
-  // Reads NAME or NAME:key=value,… and makes nothing yet. The error tells which names or options there are.
+  // Parses NAME or NAME:key=value,… and makes nothing yet. The error lists the available names or options.
   Result<Choice<Port, Env>> choose(std::string_view text) const {
     Result<Spec> spec = parse_spec(text);
     if (!spec) {
@@ -99,7 +100,7 @@ class Family {
     return wrong_usage("there is no {} '{}'; there are: {}", noun_, spec->name, known);
   }
 
-  // Chooses by a text that the program itself has written, such as a default: the text cannot be wrong.
+  // Chooses by a text that the program itself wrote, such as a default. An invalid text is a bug and aborts.
   Choice<Port, Env> known(std::string_view text) const {
     Result<Choice<Port, Env>> chosen = choose(text);
     Ensures(chosen.has_value());

@@ -5,14 +5,14 @@
 #include "core/plugin.h"
 #include "core/ports.h"
 
-// The families of plug-ins and what each may use to be made.
+// The families of plug-ins, and the environment that each family's members are made from.
 namespace spillway {
 
 struct PolicyEnv {
-  const SourceInfo* source = nullptr;  // outlives what is made
+  const SourceInfo* source = nullptr;  // must outlive the policy that is made
   uint64_t capacity_bytes = 0;         // the cache's budget
   uint64_t seed = 0;
-  const StepSeries* future = nullptr;  // the steps that the run will take, where they are known; outlives too
+  const StepSeries* future = nullptr;  // the steps of the run, where known beforehand; must outlive it too
 };
 
 using EvictionPlugin = Plugin<EvictionPolicy, PolicyEnv>;
@@ -24,7 +24,7 @@ using PrefetchFamily = Family<Prefetcher, PolicyEnv>;
 using PrefetchChoice = Choice<Prefetcher, PolicyEnv>;
 
 struct BackendEnv {
-  std::span<const std::string> files;  // the store's; IoRequest::range.file indexes it
+  std::span<const std::string> files;  // of the store; IoRequest::range.file is an index into them
 };
 
 using BackendPlugin = Plugin<Backend, BackendEnv>;
@@ -35,8 +35,8 @@ struct AccessMethod;  // sim/profile.h
 
 struct DeviceEnv {
   uint64_t seed = 0;
-  const AccessMethod* measured = nullptr;  // of the drive that is meant, if it was calibrated
-  bool usual = false;                      // the drive without its slow moments: no random draws
+  const AccessMethod* measured = nullptr;  // measurements of the simulated drive, if it was calibrated
+  bool usual = false;                      // leaves out the drive's slow moments: no random choices
 };
 
 using DevicePlugin = Plugin<DeviceModel, DeviceEnv>;

@@ -8,14 +8,14 @@
 
 namespace spillway {
 
-// What went wrong, as the process's exit status tells it.
+// The kind of failure; its number is the exit status of the process.
 enum class ErrorKind {
-  failed = 1,        // the world did not co-operate: a file, a device, the input
+  failed = 1,        // the outside world failed: a file, a device, the input
   usage = 2,         // the command line or a configuration asks for something that makes no sense
-  unavailable = 77,  // this machine or this user may not do it; nothing is wrong with the request
+  unavailable = 77,  // this machine or this user cannot do it, although nothing is wrong with the request
 };
 
-// `message` names the path, flag or offset, and what to do about it; it is one line.
+// `message` is one line. It names the path, flag or offset, and says what to do.
 struct Error {
   ErrorKind kind = ErrorKind::failed;
   std::string message;
@@ -41,7 +41,7 @@ Unexpected unavailable(fmt::format_string<Args...> format, Args&&... args) {
   return Unexpected(Error{ErrorKind::unavailable, fmt::format(format, std::forward<Args>(args)...)});
 }
 
-// Hands a callee's error on to the caller: `if (!file) return propagate(file);`
+// Passes a callee's error on to the caller: `if (!file) return propagate(file);`
 template <class T>
 Unexpected propagate(Result<T>& result) {
   return Unexpected(std::move(result.error()));

@@ -10,15 +10,15 @@
 
 namespace spillway {
 
-// A plug-in as named on the command line: `uring:depth=64,chunk=1MiB`. A key without `=` has no value, which
-// a switch takes for on.
+// A plug-in as the command line names it: `uring:depth=64,chunk=1MiB`. A key without `=` has no value; a
+// switch takes that as on.
 struct Spec {
   std::string name;
   std::vector<std::pair<std::string, std::optional<std::string>>> values;
 };
 
-// Fails on an empty name or a key given twice. An empty key, as in `uring:` or `uring:=3`, is left to who
-// reads the values, since only there the error can tell which keys there are.
+// Parses a spec. Fails on an empty name or a key given twice. An empty key, as in `uring:` or `uring:=3`, is
+// accepted here: only the reader of the values can list the available keys in its error.
 Result<Spec> parse_spec(std::string_view text);
 
 }  // namespace spillway

@@ -72,11 +72,12 @@ bool has_fewer_bits(TensorType one, TensorType other) {
 Result<uint64_t> row_bytes(TensorType type, uint64_t elements) {
   const TensorTypeInfo& info = tensor_type_info(type);
   if (elements == 0 || elements % info.block_elements != 0) {
-    return failed("rows of {} values are no whole {} blocks of {}", elements, info.name, info.block_elements);
+    return failed("rows of {} values are not a whole number of {} blocks of {} values", elements, info.name,
+                  info.block_elements);
   }
   uint64_t bytes = 0;
   if (__builtin_mul_overflow(elements / info.block_elements, uint64_t(info.block_bytes), &bytes)) {
-    return failed("rows of {} values are impossible", elements);
+    return failed("rows of {} values are too long: their size in bytes overflows", elements);
   }
   return bytes;
 }

@@ -8,7 +8,7 @@
 
 namespace spillway {
 
-// How a tensor's values are stored, by the numbers GGUF files use. Those that are missing were withdrawn.
+// The storage formats of tensor values, numbered as in GGUF files. GGUF withdrew the missing numbers.
 enum class TensorType : uint32_t {
   f32 = 0,
   f16 = 1,
@@ -45,26 +45,26 @@ enum class TensorType : uint32_t {
   nvfp4 = 40,
 };
 
-// A row is a whole number of blocks, and no block is shared between rows.
+// The layout of a type. A row is a whole number of blocks, and rows share no block.
 struct TensorTypeInfo {
   TensorType type{};
-  std::string_view name;  // as the field writes it: `Q4_K`
+  std::string_view name;  // as GGUF tools write it: `Q4_K`
   uint32_t block_elements = 0;
   uint32_t block_bytes = 0;
 };
 
-// Returns every type, by number.
+// Returns all types, ordered by number.
 std::span<const TensorTypeInfo> tensor_types();
 
-// nullptr when there is no type of that number.
+// Returns nullptr if no type has that number.
 const TensorTypeInfo* find_tensor_type(uint32_t number);
-// Of a type that find_tensor_type() knows.
+// Returns the layout of `type`, which find_tensor_type() must know.
 const TensorTypeInfo& tensor_type_info(TensorType type);
 
-// Returns true when a value takes fewer bits in `one` than in `other`, its share of scales included.
+// Returns true if a value takes fewer bits in `one` than in `other`, its share of the scales included.
 bool has_fewer_bits(TensorType one, TensorType other);
 
-// A row of `elements` values takes this many bytes; fails on a row that is not a whole number of blocks.
+// Returns the bytes of a row of `elements` values. Fails if the row is not a whole number of blocks.
 Result<uint64_t> row_bytes(TensorType type, uint64_t elements);
 
 }  // namespace spillway

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-// Putting text together, where the work is compiled once: what a call of fmt::format_to or fmt::join
-// instantiates takes longer to compile than most of our files.
+// Builds text with formatting code that is compiled once: instantiating fmt::format_to or fmt::join in a file
+// would take longer than compiling the rest of most files.
 namespace spillway {
 
 void append_formatted(std::string& out, fmt::string_view format, fmt::format_args args);
@@ -18,10 +18,10 @@ void append(std::string& out, fmt::format_string<Args...> format, Args&&... args
   append_formatted(out, format, fmt::make_format_args(args...));
 }
 
-// `a`, `b`, `c` → `a, b, c`
+// Returns `a, b, c` for the pieces `a`, `b` and `c` and the separator `, `.
 std::string join(std::span<const std::string> pieces, std::string_view separator);
 
-// Appends `text` unless it is empty or there already.
+// Appends `text` to `list` unless it is empty or in the list already.
 void add_once(std::vector<std::string>& list, const std::string& text);
 
 }  // namespace spillway

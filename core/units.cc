@@ -33,7 +33,8 @@ constexpr std::array<Unit, 18> kByteUnits = {{{"", 1},
 
 constexpr std::array<Unit, 4> kTimeUnits = {{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
 
-// The number in `text` times its unit's factor; NaN when either is not understood or the value is negative.
+// Returns the number in `text` times its unit's factor; NaN if either cannot be parsed or the
+// value is negative.
 template <size_t N>
 double parse_with_unit(std::string_view text, const std::array<Unit, N>& units) {
   double number = 0;

@@ -14,7 +14,8 @@
 namespace spillway {
 namespace {
 
-// A pipe without a reader is waited for, unless somebody has asked for the end.
+// Opens a device or a pipe for writing. Waits for the reader of a pipe, unless the user already
+// asked for the end.
 int open_existing(const std::string& path) {
   const int waiting = interrupted() ? O_NONBLOCK : 0;
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | waiting);
@@ -61,7 +62,8 @@ Result<void> OutputFile::write(std::span<const uint8_t> bytes) {
     const ssize_t count = ::write(handle().get(), bytes.data() + done, bytes.size() - done);
     const int error = count > 0 ? 0 : count == 0 ? EIO : errno;
     done += size_t(std::max<ssize_t>(count, 0));
-    // Only a signal cuts a write to a pipe short. A file waits for nobody, and its last block is wanted.
+    // Only a signal cuts a write to a pipe short. A file needs no reader, so its last block is
+    // written even then.
     const bool signalled = error == EINTR || (error == 0 && done < bytes.size());
     if (signalled && (file_ || !interrupted())) {
       continue;
@@ -80,7 +82,7 @@ Result<void> OutputFile::write(std::string_view text) {
   return write(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
 }
 
-// Takes half a write back out of a file.
+// Takes a part of a block that was written back out of a file.
 void OutputFile::cut_back() const {
   if (file_ && ::ftruncate(handle().get(), off_t(bytes_written_)) == 0) {
     ::lseek(handle().get(), off_t(bytes_written_), SEEK_SET);
@@ -99,8 +101,8 @@ void OutputFile::keep() {
 
 Result<void> OutputFile::finish() {
   Result<void> outcome;
-  // Some file systems tell only at a close that there was no room. A copy is closed, because the file must
-  // not have its name before, nor be lost sight of.
+  // Some file systems report only at a close that there was no room. A copy of the descriptor is closed: the
+  // file must not have its name before the check, and stays open for publish().
   if (const int copy = ::dup(handle().get()); copy < 0 || ::close(copy) != 0) {
     outcome = failed("{}: cannot be closed: {}", path_, error_text(errno));
   } else if (file_) {
@@ -140,7 +142,8 @@ Result<void> InputFile::read_exactly(uint64_t offset, std::span<std::byte> into)
   if (*got == into.size()) {
     return {};
   }
-  // That is where the file ends, not where this call came upon its end: the same, whoever reads first.
+  // The error names where the file ends, not where this call noticed the end: so it is the
+  // same for every reader.
   Result<uint64_t> end = file_size(path_, handle_);
   return end ? failed("cannot read {} at offset {}: the file ends there", path_, *end) : propagate(end);
 }
@@ -168,7 +171,7 @@ Result<std::string> read_whole(const std::string& path) {
     return propagate(file);
   }
   if (file->size() > kMost) {
-    return failed("{}: is {}, and a text of at most {} is taken", path, format_bytes(file->size()),
+    return failed("{}: is {} long; text files may be at most {}", path, format_bytes(file->size()),
                   format_bytes(kMost));
   }
   std::string text(file->size(), '\0');

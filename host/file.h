@@ -16,39 +16,39 @@
 
 namespace spillway {
 
-// A file, or a device or a pipe, that is being written from front to back. What is written reaches the kernel
-// before the call returns. Until finish() a file goes away with the object, unless keep() said that what is
-// there is worth having.
+// A file, device or pipe that is written from front to back. Written bytes reach the kernel before the call
+// returns. Before finish(), destroying the object removes the file, unless keep() was called.
 //
-// A file of that name stays as it is until the new one takes its place (NewFile). Where the name is a link,
-// this happens to the file that the link leads to, and the link stays. What is no file at all (a device, a
-// pipe, /dev/stdout) is written to as it is.
+// An existing file of the same name stays as it is until the new one takes its place (NewFile). If the name
+// is a link, the file that the link leads to is replaced and the link stays. A target that is not a regular
+// file (a device, a pipe, /dev/stdout) is written in place.
 class OutputFile {
  public:
   enum class Place {
     in_place,         // a recording: has its name at once, readable while it grows and after a crash
-    rename_when_done  // a conversion: has its name from finish() on, so that `path` is never half a file
+    rename_when_done  // a conversion: has its name from finish() on, so `path` is never half a file
   };
 
-  // Without `replace` an existing `path` is an error. A file that this user may not write is not replaced; of
-  // one that is replaced the mode stays. May wait for the reader of a pipe, until interrupted().
+  // Without `replace` an existing `path` is an error. A file that this user may not write is never
+  // replaced. The new file gets the mode of the one it replaces. May wait for the reader of a pipe,
+  // until interrupted().
   static Result<OutputFile> create(const std::string& path, Place place, bool replace);
 
-  // What stdout is, behind what was printed to it.
+  // Returns the stdout of the process, after writing out what was printed to it.
   static Result<OutputFile> standard_output();
 
-  // All of `bytes` or an error that names the path; a part that was written is taken back. Waits for the
-  // reader of a pipe, until interrupted().
+  // Writes all of `bytes`, or fails with an error that names the path; a partly written block is taken back
+  // out of a file. Waits for the reader of a pipe, until interrupted().
   Result<void> write(std::span<const uint8_t> bytes);
   Result<void> write(std::string_view text);
 
-  // Fails when the file system has less room than so many bytes more.
+  // Fails when the file system has no room for `bytes` more bytes.
   Result<void> check_room(uint64_t bytes) const;
 
-  // Of a recording: it stays as it is when the object goes.
+  // Keeps a recording as it is when the object is destroyed.
   void keep();
 
-  // A file is on the drive before it takes its name, and its name is when this returns.
+  // Finishes writing. When it returns, the file's bytes and then its name are on the drive.
   Result<void> finish();
 
   uint64_t bytes_written() const { return bytes_written_; }
@@ -63,30 +63,30 @@ class OutputFile {
 
   std::string path_;
   FileHandle stream_;            // a device or a pipe, never to be cut or removed
-  std::optional<NewFile> file_;  // or a file of our making
+  std::optional<NewFile> file_;  // set instead of stream_ for a regular file
   uint64_t bytes_written_ = 0;
 };
 
-// A file that is being read from front to back or by position. Only regular files: their size bounds what a
-// header may claim.
+// A file that is read from front to back or by position. Only regular files are accepted: their size bounds
+// the lengths that a header may claim.
 class InputFile {
  public:
   static Result<InputFile> open(const std::string& path);
 
-  // Fills a prefix of `into` from `offset`, shorter only at the end of the file.
+  // Fills `into` from `offset` and returns the bytes read: fewer than asked for only at the end of the file.
   Result<size_t> read_at(uint64_t offset, std::span<std::byte> into) const;
   Result<size_t> read_at(uint64_t offset, std::span<uint8_t> into) const {
     return read_at(offset, std::as_writable_bytes(into));
   }
 
-  // Fills all of `into`; a file that ends before is an error.
+  // Fills all of `into`; fails if the file ends before.
   Result<void> read_exactly(uint64_t offset, std::span<std::byte> into) const;
 
-  // Drops what was read there from the page cache: a file of gigabytes that is read once would push out of
-  // memory what others have use for.
+  // Drops a range that was read from the page cache. A file of gigabytes that is read once would otherwise
+  // push out data that other programs use.
   void drop_cached(uint64_t offset, uint64_t bytes) const;
 
-  uint64_t size() const { return size_; }  // when it was opened
+  uint64_t size() const { return size_; }  // in bytes, when the file was opened
   const std::string& path() const { return path_; }
 
  private:
@@ -100,7 +100,7 @@ class InputFile {
 
 Result<std::vector<InputFile>> open_inputs(const std::vector<std::string>& paths);
 
-// Returns all that is in a file: text that somebody wrote, and no more than memory holds.
+// Returns the whole content of a text file. Fails above 1 GiB.
 Result<std::string> read_whole(const std::string& path);
 
 }  // namespace spillway

@@ -19,13 +19,14 @@ int outcome(int returned) {
   return returned == 0 ? 0 : errno;
 }
 
-// Of the folder that `path` is in.
+// Opens the folder that `path` is in.
 FileHandle open_folder(const std::string& path) {
   return FileHandle(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-// Where the file system has neither a renaming that does not replace nor a second name for a file: an empty
-// file of ours takes the name, which the kernel does for one process alone, and is replaced.
+// Renames without replacing on file systems that have neither such a renaming nor second names for files.
+// An empty file takes the name first, which the kernel allows to one process only; the renaming then
+// replaces that file.
 int rename_over_a_placeholder(const std::string& from, const std::string& to) {
   if (FileHandle(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)).get() < 0) {
     return errno;
@@ -38,8 +39,8 @@ int rename_over_a_placeholder(const std::string& from, const std::string& to) {
 }
 
 #ifdef F_OFD_SETLK
-// A lock on one byte of a folder, at a place drawn from a name in it. Such a lock needs no file of its own
-// that could be left behind.
+// Returns a lock on one byte of a folder; the byte's offset is a hash of a name in the folder. Such a lock
+// needs no file of its own that could be left behind.
 struct flock lock_of(const std::string& path, short type) {
   struct flock lock = {};
   lock.l_type = type;
@@ -49,8 +50,8 @@ struct flock lock_of(const std::string& path, short type) {
   return lock;
 }
 
-// A folder is open for reading alone, so its locks are of the kind that many may have. Each holder asks
-// whether it would be the only one.
+// Returns true if another process holds the lock. A folder can only be opened for reading, so its locks can
+// only be shared ones. Each holder asks whether it is the only one.
 bool others_hold(const FileHandle& folder, const std::string& path) {
   struct flock lock = lock_of(path, F_WRLCK);
   return ::fcntl(folder.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -141,7 +142,7 @@ std::optional<FileHandle> claim_name(const std::string& path) {
     }
     held = lock_of(path, F_UNLCK);
     ::fcntl(folder.get(), F_OFD_SETLK, &held);
-    // Two that came at the same moment have seen each other: they come again, at different moments.
+    // Two processes that locked at the same moment have seen each other. They try again at different moments.
     std::this_thread::sleep_for(std::chrono::milliseconds(1 + ::getpid() % 13));
   }
   return std::nullopt;

@@ -16,8 +16,8 @@
 namespace spillway {
 namespace {
 
-// The number in a name like /dev/fd/3. Opening the name of a file that stdout was sent to would be another
-// beginning of that file; what is open there is written to where it stands.
+// Returns the number in a name like /dev/fd/3. Such a descriptor is written to at its current position.
+// Opening its name anew would overwrite the file that stdout was sent to from the beginning.
 std::optional<int> descriptor_named(std::string_view path) {
   if (path == "/dev/stdout" || path == "/dev/stderr") {
     return path == "/dev/stdout" ? STDOUT_FILENO : STDERR_FILENO;
@@ -33,8 +33,8 @@ std::optional<int> descriptor_named(std::string_view path) {
   return std::nullopt;
 }
 
-// True of a link in a folder such as /tmp that is neither this user's nor the folder's owner's: the rule by
-// which the kernel, where it is told to (fs.protected_symlinks), refuses to follow one.
+// Returns true for a link in a shared folder such as /tmp that belongs neither to this user nor to the
+// folder's owner. Kernels with fs.protected_symlinks refuse to follow links by the same rule.
 bool is_link_of_a_stranger(const std::string& path) {
   struct stat link {};
   struct stat folder {};
@@ -43,9 +43,10 @@ bool is_link_of_a_stranger(const std::string& path) {
          (folder.st_mode & kShared) == kShared && link.st_uid != ::geteuid() && link.st_uid != folder.st_uid;
 }
 
-// The name that `path` leads to, whether there is a file of that name or not. Stops at names of descriptors.
+// Returns the name that `path` leads to, whether a file of that name exists or not. Stops at
+// names of descriptors.
 Result<std::string> end_of_links(const std::string& path) {
-  constexpr int kMostLinks = 40;  // as many as the kernel follows
+  constexpr int kMostLinks = 40;  // the kernel follows as many
   std::filesystem::path at = path;
   for (int links = 0; links <= kMostLinks; ++links) {
     std::error_code no_link;
@@ -76,7 +77,7 @@ Unexpected cannot_create(const std::string& path, int error) {
     return failed("{}: exists already; choose another name or give --force to replace it", path);
   }
   if (error == EINTR || (error == ENXIO && interrupted())) {
-    return failed("{}: nobody reads from it, and waiting for a reader was interrupted", path);
+    return failed("{}: waiting for a reader of the pipe was interrupted; start the reader first", path);
   }
   const bool elsewhere = error == EACCES || error == EPERM || error == EROFS;
   return failed("{}: cannot be created: {}{}", path, error_text(error),
@@ -99,7 +100,8 @@ Result<FilePlace> find_place(const std::string& path, bool replace) {
     return place;
   }
   if (::stat(place.target.c_str(), &status) != 0) {
-    // Whatever else is wrong with the name would come up only when the whole file is there.
+    // Any other error than ENOENT is reported now: it would otherwise come up only when the
+    // whole file is written.
     return errno == ENOENT && !place.target.empty() ? Result<FilePlace>(std::move(place))
                                                     : cannot_create(path, errno);
   }
@@ -122,7 +124,7 @@ bool same_file(const std::string& one, const std::string& other) {
   if (one.empty() || other.empty() || one == other || std::filesystem::equivalent(one, other, ignored)) {
     return !one.empty() && !other.empty();
   }
-  // Where they are not there yet, by the place that they will have; nothing where that cannot be told.
+  // Compares paths that do not exist yet by the places they will have. An unknown place is empty.
   const auto place = [&ignored](const std::string& path) {
     const Result<std::string> target = end_of_links(path);
     return target ? std::filesystem::weakly_canonical(std::filesystem::absolute(*target, ignored), ignored)

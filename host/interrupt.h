@@ -2,11 +2,11 @@
 
 namespace spillway {
 
-// True once Ctrl-C or another signal asked for the end: loops stop at the next step and report what they
-// have, and nobody waits for the other end of a pipe any longer.
+// Returns true once Ctrl-C or another signal asked for the end. Loops then stop at the next step and report
+// what they have, and no call waits for the other end of a pipe any longer.
 bool interrupted();
 
-// Asks for the end. Async-signal-safe; cannot be taken back.
+// Asks for the end, for the rest of the process. Async-signal-safe.
 void interrupt();
 
 }  // namespace spillway

@@ -17,14 +17,14 @@
 namespace spillway {
 namespace {
 
-constexpr unsigned kMode = 0666;  // less the umask
+constexpr unsigned kMode = 0666;  // minus the umask
 constexpr std::string_view kPartial = ".partial-";
 
 bool is_number(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// True of a name that open_named() gives to a file that is to be called `name`.
+// Returns true for a name that open_named() gives to a file that will be called `name`.
 bool is_partial_name(std::string_view candidate, std::string_view name) {
   if (!candidate.starts_with(name) || !candidate.substr(name.size()).starts_with(kPartial)) {
     return false;
@@ -39,7 +39,8 @@ bool lock(const FileHandle& file) {
   return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
-// True when nobody holds the lock that every file has while it is being made.
+// Returns true for a file of this user that no process is making any more: every file is locked
+// while it is being made.
 bool is_left_over(const std::string& path) {
   const FileHandle file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
@@ -47,7 +48,7 @@ bool is_left_over(const std::string& path) {
          status.st_uid == ::geteuid() && lock(file) && is_called(file, path);
 }
 
-// What killed runs left of a file that was to be called `target`.
+// Removes the partial files that killed runs left for `target`.
 void remove_partial_files(const std::string& target) {
   const std::string name = std::filesystem::path(target).filename();
   std::error_code ignored;
@@ -72,8 +73,8 @@ Result<NewFile> NewFile::create(FilePlace place, bool replace) {
     return propagate(named);
   }
   if (file.place_.mode) {
-    // Nothing is in the file yet that the mode could show to anybody. Where there are no modes there is none
-    // to keep.
+    // The file is still empty, so the mode exposes nothing. Failure is ignored: some file
+    // systems have no modes.
     static_cast<void>(::fchmod(file.handle_.get(), mode_t(*file.place_.mode)));
   }
   return file;
@@ -93,14 +94,15 @@ NewFile::~NewFile() {
   }
 }
 
-// Somebody may have put another file in the place of ours.
+// Removes the file, unless another program has put a different file in its place.
 void NewFile::remove() const {
   if (!name_.empty() && is_called(handle_, name_)) {
     ::unlink(name_.c_str());
   }
 }
 
-// Has `take` give the file the first name beside its place that is free; its result is an errno.
+// Calls `take` with one candidate name after another, beside the file's place, until a name is free.
+// `take` returns an errno.
 Result<void> NewFile::find_name(FunctionRef<int(const std::string& name)> take) {
   constexpr int kMostNames = 1000;
   remove_partial_files(place_.target);
@@ -116,11 +118,12 @@ Result<void> NewFile::find_name(FunctionRef<int(const std::string& name)> take) 
       return cannot_create(place_.path, error);
     }
   }
-  return failed("{}: there are too many files like {}{}{}-0; remove them", place_.path, place_.target,
+  return failed("{}: too many files named {}{}{}-N are left over; remove them", place_.path, place_.target,
                 kPartial, ::getpid());
 }
 
-// Somebody who looks for leftovers may find the file before it is locked: it is made again then.
+// Makes the file under `name` and locks it. Returns EEXIST if another process, looking for leftovers, removed
+// the file before it was locked; the caller tries another name then.
 int NewFile::open_named(const std::string& name) {
   FileHandle file(::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(kMode)));
   if (file.get() < 0) {
@@ -137,7 +140,7 @@ int NewFile::open_named(const std::string& name) {
 Result<void> NewFile::check_room(uint64_t bytes, uint64_t stay_free) const {
   struct statvfs drive {};
   if (::fstatvfs(handle_.get(), &drive) != 0) {
-    return {};  // not told: then a write will
+    return {};  // the room is unknown: a write will find out
   }
   const uint64_t free = uint64_t(drive.f_bavail) * drive.f_frsize;
   if (free >= bytes + stay_free) {
@@ -145,7 +148,7 @@ Result<void> NewFile::check_room(uint64_t bytes, uint64_t stay_free) const {
   }
   const std::string beside =
       stay_free > 0 ? fmt::format(" and {} must stay free", format_bytes(stay_free)) : "";
-  return failed("no room for {}: it takes {}{}, but there are {}; free some or choose another directory",
+  return failed("no room for {}: it takes {}{}, but only {} is free; free some or choose another directory",
                 path(), format_bytes(bytes), beside, format_bytes(free));
 }
 
@@ -159,8 +162,8 @@ Result<void> NewFile::reserve(uint64_t bytes, uint64_t stay_free) const {
   return {};
 }
 
-// A name can be given to a nameless file, but not taken from another one: the file takes a name beside it
-// first.
+// Replaces the file at the place. A nameless file can be given a free name but not the name of another file,
+// so it first takes a name beside its place.
 Result<void> NewFile::replace_by_rename() {
   if (name_.empty()) {
     const auto take = [this](const std::string& name) { return give_name(handle_, name); };
@@ -191,7 +194,8 @@ Result<void> NewFile::take_name() {
 }
 
 Result<void> NewFile::publish() {
-  // What is lost with the power after the renaming would be lost of the file that was replaced, too.
+  // The data must be on the drive first: if the power failed after the renaming, the old file's content
+  // would be lost too.
   if (const int error = settle(handle_); error != 0) {
     return failed("{}: cannot be written: {}", path(), error_text(error));
   }

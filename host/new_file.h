@@ -11,17 +11,20 @@
 
 namespace spillway {
 
-// A file that gets its name when it is whole: the one writer of files, below OutputFile and the stores.
+// A file that gets its name when it is complete. All files are written through it, by way of
+// OutputFile and the stores.
 //
-// Until then it has no name at all, where the file system can make such a file, so that nothing of it is left
-// however the process ends. Elsewhere it lies beside its place as NAME.partial-PID-N, locked: a signal that
-// ends the process removes it, and after a SIGKILL the next file that is made for the same place does.
+// Until then the file has no name at all where the file system supports that, so nothing is left of it
+// however the process ends. On other file systems it lies beside its place as NAME.partial-PID-N,
+// locked. A signal that ends the process removes it; after a SIGKILL, the next file that is made for the
+// same place removes it.
 //
-// Gone with the object unless it was published or is to be kept.
+// Destroying the object removes the file, unless it was published or keep() was called.
 class NewFile {
  public:
-  // What is at `place` stays as it is until this file takes its name. Without `replace`, whatever has that
-  // name by then is an error. The mode is that of the file to be replaced.
+  // Makes a file for `place`. An existing file there stays as it is until this one takes its name;
+  // without `replace`, taking the name fails if another file has it by then. The new file gets the mode
+  // of the one it replaces.
   static Result<NewFile> create(FilePlace place, bool replace);
 
   NewFile(NewFile&& other) noexcept;
@@ -31,17 +34,18 @@ class NewFile {
   const FileHandle& handle() const { return handle_; }
   const std::string& path() const { return place_.path; }
 
-  // Fails when the drive has less room than so many bytes and those that must stay free.
+  // Fails when the drive has less free room than `bytes` plus `stay_free`.
   Result<void> check_room(uint64_t bytes, uint64_t stay_free = 0) const;
-  // The same, and takes the room: the file has its size then.
+  // Checks the room and reserves it; the file then has its final size.
   Result<void> reserve(uint64_t bytes, uint64_t stay_free = 0) const;
 
-  // Gives the file its name now, as a recording has one that is readable while it grows.
+  // Gives the file its name before it is complete, for a recording that is readable while it grows.
   Result<void> take_name();
 
+  // Leaves the file in place when the object is destroyed.
   void keep() { keep_ = true; }
 
-  // Puts the file on the drive, then gives it its name, then puts the name on the drive.
+  // Writes the file to the drive, then gives it its name, then writes the name to the drive.
   Result<void> publish();
 
  private:
@@ -56,7 +60,7 @@ class NewFile {
   bool replace_ = false;
   bool keep_ = false;
   FileHandle handle_;
-  std::string name_;  // of now; empty: none
+  std::string name_;  // the current name; empty: none
   OnSuddenEnd on_sudden_end_;
 };
 

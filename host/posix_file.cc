@@ -34,7 +34,8 @@ std::string error_text(int error) {
 }
 
 Result<FileHandle> open_file(const std::string& path, int flags, unsigned mode) {
-  // Opening a pipe to read it would otherwise wait for its other end; regular files never notice.
+  // Opening a pipe for reading would otherwise wait for its other end; the flag has no
+  // effect on regular files.
   const int waiting = (flags & O_ACCMODE) == O_RDONLY ? O_NONBLOCK : 0;
   const int descriptor = ::open(path.c_str(), flags | waiting | O_CLOEXEC, mode_t(mode));
   if (descriptor < 0) {
@@ -46,7 +47,7 @@ Result<FileHandle> open_file(const std::string& path, int flags, unsigned mode) 
 Result<uint64_t> file_size(const std::string& path, const FileHandle& file) {
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) {
-    return failed("cannot tell the size of {}: {}", path, error_text(errno));
+    return failed("cannot find out the size of {}: {}", path, error_text(errno));
   }
   if (!S_ISREG(status.st_mode)) {
     return failed("{} is not a regular file", path);

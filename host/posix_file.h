@@ -9,8 +9,8 @@
 
 #include "core/result.h"
 
-// The few lines between the system calls on files and everybody else. Files that are read from front to back,
-// or written, have a reader and a writer of their own: host/file.h.
+// Thin wrappers around the system calls on files. Files that are read from front to back, or written, have a
+// reader and a writer of their own: host/file.h.
 namespace spillway {
 
 // Owns a file descriptor.
@@ -31,19 +31,19 @@ class FileHandle {
   int descriptor_ = -1;
 };
 
-// Whether a call that failed so is to be made again.
+// Returns true if a call that failed with `error` should be made again: EINTR or EAGAIN.
 bool is_transient(int error);
 
-// What an errno means, in words.
+// Returns the meaning of an errno in words.
 std::string error_text(int error);
 
-// open() with O_CLOEXEC; the error names the path.
+// Calls open() with O_CLOEXEC. The error names the path.
 Result<FileHandle> open_file(const std::string& path, int flags, unsigned mode = 0);
 
 Result<uint64_t> file_size(const std::string& path, const FileHandle& file);
 
-// Reads until `enough` bytes of `into` are there, the file ends or an error comes up; EINTR and EAGAIN are
-// tried again. `enough` is less than the whole where a direct read ends in the file's last, partial block.
+// Reads until `enough` bytes of `into` are there, the file ends, or an error occurs; retries EINTR and
+// EAGAIN. `enough` is less than the size of `into` when a direct read ends in the file's last, partial block.
 struct ReadOutcome {
   uint64_t bytes = 0;
   int error = 0;
@@ -53,13 +53,13 @@ inline ReadOutcome read_at(int descriptor, std::span<std::byte> into, uint64_t o
   return read_at(descriptor, into, offset, into.size());
 }
 
-// Writes all of `from`; the result is an errno, 0 when all was written.
+// Writes all of `from`. Returns an errno, 0 for success.
 int write_at(int descriptor, std::span<const std::byte> from, uint64_t offset);
 
-// The text of a small file such as those in /proc and /sys; nothing when it cannot be read.
+// Returns the text of a small file such as those in /proc and /sys; nothing if it cannot be read.
 std::optional<std::string> read_text(const std::string& path);
 
-// Writes into a file that exists, as the files of /sys want it; the result is an errno.
+// Writes into an existing file in one call, as files in /sys require. Returns an errno, 0 for success.
 int write_text(const std::string& path, std::string_view text);
 
 }  // namespace spillway

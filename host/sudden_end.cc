@@ -8,8 +8,8 @@
 
 namespace spillway {
 
-// Entries are only ever added: a handler may run in any thread at any moment, and what it may be reading must
-// neither change nor be freed. One that is done with is switched off.
+// Entries are only ever added. A signal handler may run in any thread at any moment, so an entry that it may
+// be reading must neither change nor be freed. An entry that is no longer needed is switched off.
 struct OnSuddenEnd::Entry {
   const std::vector<EndStep> steps;
   std::atomic<bool> wanted{true};
@@ -27,7 +27,7 @@ void take(const EndStep& step) {
   switch (step.kind) {
     case EndStep::Kind::write:
       if (const int file = ::open(step.path.c_str(), O_WRONLY | O_CLOEXEC); file >= 0) {
-        // There is nobody left to tell of an error.
+        // An error cannot be reported any more.
         [[maybe_unused]] const ssize_t written = ::write(file, step.text.data(), step.text.size());
         ::close(file);
       }

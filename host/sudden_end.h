@@ -5,17 +5,18 @@
 
 namespace spillway {
 
-// One thing to do when the process ends without running its destructors. A step that fails is passed over.
+// One action to take when the process ends without running its destructors. A step that fails is skipped.
 struct EndStep {
   enum class Kind { write, unlink, rmdir };
   Kind kind{};
   std::string path;
-  std::string text = {};  // what is written, into a file that exists
+  std::string text = {};  // for write: the text, which is written into an existing file
 };
 
-// While it lives, a signal that ends the process at once takes `steps` first: half a file or a cgroup must
-// not outlive us. What it can do is what a signal handler can: nothing for SIGKILL, and only these kinds of
-// step. Each costs its few hundred bytes until the process ends, so it is for files, not for reads.
+// Takes `steps` if a signal ends the process while this object exists: half a file or a cgroup must not
+// outlive the process. Limited to what a signal handler can do: it cannot catch SIGKILL, and has only
+// these kinds of step. Each object costs a few hundred bytes until the process ends, so use one per
+// file, not per read.
 class OnSuddenEnd {
  public:
   OnSuddenEnd() = default;
@@ -31,10 +32,10 @@ class OnSuddenEnd {
   Entry* entry_ = nullptr;
 };
 
-// Takes them now, in order.
+// Takes `steps` now, in order.
 void take_steps(const std::vector<EndStep>& steps);
 
-// Takes the steps of every OnSuddenEnd there is. Async-signal-safe; the process is to end right after.
+// Takes the steps of every existing OnSuddenEnd. Async-signal-safe. The process must end right afterwards.
 void take_end_steps();
 
 }  // namespace spillway

@@ -1,6 +1,7 @@
-# Sets SPILLWAY_COMMIT, which tells in every report which sources a figure came from, and SPILLWAY_DATE, the day of that
-# commit. A clone asks git. A tarball has what `git archive` wrote into packaging/commit. Sources inside another
-# project's clone count as a tarball: that clone's commit is not theirs.
+# Sets SPILLWAY_COMMIT, which every report contains to show the sources that a figure came from, and
+# SPILLWAY_DATE, the day of that commit. A clone asks git. A tarball has the text that `git archive` wrote
+# into packaging/commit. Sources inside another project's clone count as a tarball, since that clone's
+# commit is not theirs.
 set(SPILLWAY_COMMIT unknown)
 set(SPILLWAY_DATE "")
 execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --show-prefix

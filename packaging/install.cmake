@@ -32,10 +32,11 @@ endif()
 install(TARGETS spillway RUNTIME)
 install(FILES $<TARGET_FILE_DIR:spillway>/replay DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-# The folders keep their places, because a question refers to {here}/../../bundled.
+# The folders keep their relative places, because a question refers to {here}/../../bundled.
 set(data ${CMAKE_INSTALL_DATADIR}/spillway)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/share/presets ${PROJECT_SOURCE_DIR}/share/schema DESTINATION ${data})
-install(FILES ${PROJECT_SOURCE_DIR}/share/figures.json DESTINATION ${data})  # of plots, and of who draws otherwise
+# For the plots, and for other programs that draw.
+install(FILES ${PROJECT_SOURCE_DIR}/share/figures.json DESTINATION ${data})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${data}
   USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments DESTINATION ${data} USE_SOURCE_PERMISSIONS)
@@ -47,8 +48,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 
 if(PROJECT_IS_TOP_LEVEL)
-  # CMake's own manifest knows the last installation only, and cpack overwrites it with the paths inside a package.
-  # This list holds all files that were installed from this build tree.
+  # CMake's own manifest lists the last installation only, and cpack overwrites it with the paths inside a
+  # package. This list has all files that were installed from this build tree.
   set(installed ${PROJECT_BINARY_DIR}/installed-files.txt)
   install(CODE "
     if(NOT \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\" MATCHES /_CPack_Packages/)

@@ -18,8 +18,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
-# The builder of a package answers for it, under the name in $DEBFULLNAME and $DEBEMAIL as for Debian's own tools, or
-# under the name that git knows.
+# The builder of a package is its maintainer, under the name in $DEBFULLNAME and $DEBEMAIL, as with Debian's
+# own tools, or else under the name that git knows.
 set(name $ENV{DEBFULLNAME})
 set(address $ENV{DEBEMAIL})
 if(NOT name)
@@ -46,7 +46,7 @@ set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3, python3-matplotlib")  # for plots
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/deb/prepare.cmake)
 
-# Read by deb/prepare.cmake.
+# deb/prepare.cmake reads these variables.
 set(CPACK_SPILLWAY_DATE ${SPILLWAY_DATE})
 set(CPACK_SPILLWAY_COMMIT ${SPILLWAY_COMMIT})
 set(CPACK_SPILLWAY_DEB ${CMAKE_CURRENT_LIST_DIR}/deb)

@@ -1,5 +1,6 @@
-# The sources that need Linux and those that stand on them, as a regular expression for their paths. A build with
-# SPILLWAY_STORAGE=OFF has all the others. (host/linux/proc_text only parses text, so it is among those.)
+# Lists the sources that need Linux, and those that depend on them, as a regular expression for their
+# paths. A build with SPILLWAY_STORAGE=OFF has all other sources. host/linux/proc_text is one of them,
+# since it only parses text.
 string(JOIN "|" SPILLWAY_STORAGE_SOURCES
   "/backends/"
   "/host/linux/(cgroup|device_bytes|page_cache|page_memory|peak_memory|process_limits)[.]cc"

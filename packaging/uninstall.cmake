@@ -1,6 +1,6 @@
-# Removes the files that INSTALLED lists, which `cmake --install` wrote, and the folders that are empty without them.
+# Removes the files that INSTALLED lists, which `cmake --install` wrote, and the folders that become empty.
 if(NOT EXISTS "${INSTALLED}")
-  message(FATAL_ERROR "${INSTALLED} is not there: nothing was installed from this build tree")
+  message(FATAL_ERROR "${INSTALLED} does not exist: nothing was installed from this build tree")
 endif()
 file(STRINGS "${INSTALLED}" files)
 foreach(file IN LISTS files)

@@ -106,7 +106,8 @@ std::vector<SlotArena::Piece> SlotArena::pieces(FunctionRef<bool(ExpertId)> mova
   return all;
 }
 
-// The window of pieces that holds `bytes` of holes, no immovable block, and the fewest bytes of blocks.
+// Finds the window of pieces that has at least `bytes` bytes of holes, no immovable block, and the
+// fewest bytes of blocks.
 bool SlotArena::cheapest_run(const std::vector<Piece>& all, uint64_t bytes, Run& best) {
   bool found = false;
   size_t first = 0;

@@ -33,7 +33,7 @@ Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t 
     for (const ExpertId expert : step.experts) {
       pager.used(expert);
     }
-    pager.take_commands([](const PagerCommand&) {});  // what a bypass leaves behind
+    pager.take_commands([](const PagerCommand&) {});  // bypassed experts are dropped: nothing to do
     pager.end();
   }
 }

@@ -7,15 +7,16 @@
 
 namespace spillway {
 
-// What a cache of `capacity_bytes` under `policy` makes of the steps when every read is instant: the pager's
-// decisions without storage or time. Steps, hits and bytes are exact; durations are zero. `also`, when given,
-// sees the decisions too.
+// The result of running steps against a cache with instant reads: the pager's decisions without storage or
+// time. Counts of steps, hits and bytes are exact; durations are zero.
 struct CacheRun {
   PhaseMetrics prefill;
   PhaseMetrics decode;
   uint64_t digest = 0;  // equals that of any demand-only run with the same steps, policy and capacity
 };
 
+// Runs all steps of `source` through a cache of `capacity_bytes` under `policy`. The first `warm_up_passes`
+// decode passes are not measured. `also`, unless null, sees the decisions too.
 Result<CacheRun> run_cache(StepSource& source, EvictionPolicy& policy, uint64_t capacity_bytes,
                            uint64_t warm_up_passes = 0, Observer* also = nullptr);
 

@@ -77,7 +77,7 @@ bool ExpertPlaces::take_moving(ExpertId expert, std::span<const ByteRange> range
 
 void ExpertPlaces::make_room(uint64_t most_moved, FunctionRef<bool(ExpertId)> movable) {
   if (most_moved > cheapest_known_ && !join_holes(largest_, most_moved, movable)) {
-    cheapest_known_ = most_moved;  // looked for in vain: all blocks and holes were
+    cheapest_known_ = most_moved;  // all blocks and holes were searched in vain
   }
 }
 

@@ -10,47 +10,50 @@
 
 namespace spillway {
 
-// The memory that a cache of `capacity` needs: the experts with what rounding to `granule`, the arena's, adds
-// at both ends of each range; one token's experts of one layer, for what a step reads beyond the budget; and,
-// when experts differ in size, a twelfth more of holes (256 MB at most), without which nearly every load
-// would have to move others together. On the Qwen3-30B trace with 4 GB it makes 0.02 MB moved per load; half
-// of it 0.3, and none 5.9.
+// Returns the bytes of memory that a cache of `capacity` bytes needs. They are the sum of: the experts, with
+// the padding that rounding to the arena's `granule` adds at both ends of each range; one token's experts of
+// one layer, which a step may read beyond the budget; and, if experts differ in size, a twelfth more for
+// holes (at most 256 MB). Without holes, nearly every load would have to move other experts. On the Qwen3-30B
+// trace with 4 GB, a twelfth keeps moving down to 0.02 MB per load; half of it to 0.3, none to 5.9.
 uint64_t arena_bytes_for(const ModelGeometry& geometry, const ExpertStore& store, uint64_t granule,
                          uint64_t capacity);
 
-// Not below `value`; `of` is a power of two, so that it takes no division.
+// Returns the smallest multiple of `of` that is not below `value`. `of` is a power of two, so no
+// division is needed.
 inline uint64_t next_multiple(uint64_t value, uint64_t of) {
   return (value + of - 1) & ~(of - 1);
 }
 
-// What is read for `range`: from the multiple of `alignment` before it to the one behind it.
+// Returns the range that is read for `range`: from the multiple of `alignment` at or before its start to the
+// one at or behind its end.
 ByteRange aligned_to(const ByteRange& range, uint64_t alignment);
 
-// Where the bytes of each expert are: in the arena, in the backend's own mapping, or nowhere, with a backend
-// that carries none.
+// Knows where the bytes of each expert are: in the arena, in the backend's own mapping, or nowhere if the
+// backend carries no bytes.
 class ExpertPlaces {
  public:
-  // `arena` is null when experts have no place of their own in it; it must outlive the object.
+  // `arena` is null if experts have no places of their own; otherwise it must outlive this object.
   ExpertPlaces(const ModelGeometry& geometry, const ExpertStore& store, const BackendCaps& caps,
                SlotArena* arena);
 
   bool in_arena() const { return arena_ != nullptr; }
   std::byte* memory(ExpertId expert) const { return places_[index_of(expert)].memory; }
 
-  // Where in its place an expert's next range begins, when those before it end at `end`. On a multiple of the
-  // arena's granule: a virtual disk was seen to fill memory that begins within a page at 3.1 GB/s and whole
-  // pages at 4.0, wherever in the file the bytes are from.
+  // Returns where an expert's next range begins within its place, if the ranges before it end at `end`: on a
+  // multiple of the arena's granule. A virtual disk was measured to fill memory that begins within a page at
+  // 3.1 GB/s and whole pages at 4.0 GB/s, regardless of the offset in the file.
   uint64_t next_range_at(uint64_t end) const { return next_multiple(end, granule_); }
 
-  // A place in the arena for an expert that is read from `ranges`, if a hole is large enough.
+  // Takes a place in the arena for an expert that is read from `ranges`. Returns false if no
+  // hole is large enough.
   bool take(ExpertId expert, std::span<const ByteRange> ranges);
-  // As take(), and moves those experts together for which `movable` holds.
+  // As take(), but moves experts for which `movable` holds when no hole is large enough.
   bool take_moving(ExpertId expert, std::span<const ByteRange> ranges, FunctionRef<bool(ExpertId)> movable);
-  // Sees to it that the next take() finds a hole, if no more than `most_moved` bytes have to move for it.
+  // Makes sure that the next take() finds a hole, if at most `most_moved` bytes have to move for that.
   void make_room(uint64_t most_moved, FunctionRef<bool(ExpertId)> movable);
   void give_back(ExpertId expert);
 
-  // Forgets where its ranges are, of which there will be so many.
+  // Forgets the expert's addresses and makes room for `ranges` new ones.
   void clear(ExpertId expert, size_t ranges) {
     if (!places_.empty()) {
       places_[index_of(expert)].spans.assign(ranges, {});
@@ -73,10 +76,11 @@ class ExpertPlaces {
 
   SlotArena* arena_;
   uint64_t alignment_;
-  uint64_t granule_;             // a power of two
-  uint64_t largest_ = 0;         // that an expert needs in the arena
-  uint64_t cheapest_known_ = 0;  // no room can be made by moving so little, as long as nothing comes or goes
-  std::vector<Place> places_;    // by expert; empty when the backend carries no bytes
+  uint64_t granule_;      // a power of two
+  uint64_t largest_ = 0;  // most bytes that an expert needs in the arena
+  // Moving at most this many bytes is known to make no room, as long as no expert comes or goes.
+  uint64_t cheapest_known_ = 0;
+  std::vector<Place> places_;  // by expert; empty when the backend carries no bytes
 };
 
 }  // namespace spillway

@@ -64,12 +64,13 @@ Result<void> Loader::wait(Until until) {
   obey_pager();
   submit_demands();
   if (in_flight() == 0) {
-    // A prefetch that is half read holds the room in which the demand would fit: finish it.
+    // A half-read prefetch holds the room that the demand needs: finish it.
     gather(prefetches_, flights_.size());
     send();
   }
   if (was_left_) {
-    // What came while nobody looked: only what is waited for tells how long it took.
+    // Takes in the completions that came since leave(), without waiting: only a read that is waited for
+    // shows how long it took.
     Result<void> reaped = reap(0);
     was_left_ = false;
     if (!reaped || reaped_ > 0) {
@@ -80,9 +81,10 @@ Result<void> Loader::wait(Until until) {
   return reap(completions_to_wait_for(until));
 }
 
-// A demand that finds no hole has to move others before its read can begin, and the drive is idle meanwhile.
-// Here it is busy and nobody computes. What has to move will have to anyway; the bound keeps it, where memory
-// is twice as fast as the drive, from taking longer than what is waited for.
+// Makes room while waiting. A demand that finds no hole has to move other experts before its read can begin,
+// and the drive is idle during the move; now the drive is busy and nothing is computed. These experts will
+// have to move anyway. The bound of twice the bytes in flight keeps the move, where memory is at least twice
+// as fast as the drive, from taking longer than the wait.
 void Loader::make_room_meanwhile() {
   if (places_.in_arena() && demands_in_flight_ > 0) {
     places_.make_room(2 * demand_bytes_in_flight(), [this](ExpertId other) { return pager_.ready(other); });
@@ -154,7 +156,7 @@ void Loader::start(ExpertId expert, bool prefetch) {
   (prefetch ? prefetches_ : demands_).push_back(index);
 }
 
-// A demand's ranges are read whole: nobody else waits for the drive.
+// Cuts a load into pieces. The ranges of a demand are read whole, since no other demand waits for the drive.
 void Loader::cut_into_pieces(Load& load) const {
   uint64_t at = 0;
   for (uint32_t i = 0; i < load.ranges.size(); ++i) {
@@ -170,7 +172,7 @@ void Loader::cut_into_pieces(Load& load) const {
   }
 }
 
-// Searched for, since only what becomes of a prefetch asks.
+// Returns the load of `expert`. A linear search is enough, since only the fate of a prefetch asks.
 uint32_t Loader::load_of(ExpertId expert) const {
   const auto load = std::find_if(loads_.begin(), loads_.end(), [expert](const Load& candidate) {
     return !candidate.pieces.empty() && candidate.expert == expert;
@@ -222,7 +224,8 @@ bool Loader::find_place(const Load& load) {
   if (places_.memory(load.expert) != nullptr || places_.take(load.expert, load.ranges)) {
     return true;
   }
-  // Moving takes as long as a tenth of a read: what was gathered for this step is under way meanwhile.
+  // Moving takes about a tenth of the time of a read. The requests gathered for this step are sent first, so
+  // that the drive is busy meanwhile.
   if (!load.prefetch) {
     send();
   }
@@ -258,9 +261,9 @@ void Loader::feed_prefetch(Nanoseconds idle_until) {
   }
 }
 
-// Moves up to `most` pieces from the front of the queue into the batch, as tags and memory allow.
+// Moves up to `most` pieces from the front of the queue into the batch, as far as tags and memory allow.
 void Loader::gather(std::vector<uint32_t>& queue, size_t most) {
-  size_t through = 0;  // loads of which no piece is left
+  size_t through = 0;  // loads of which all pieces are gathered
   while (through < queue.size() && !unused_tags_.empty() && batch_.size() < most) {
     const uint32_t index = queue[through];
     Load& load = loads_[index];
@@ -290,7 +293,7 @@ void Loader::send() {
   }
   end_idling(now);
   pace_.sent(now, in_flight() == batch_.size());
-  // There are as many tags as the backend takes requests, so it has room for every gathered one.
+  // There are as many tags as the backend takes requests, so it has room for every gathered request.
   const size_t taken = backend_.submit(batch_);
   Expects(taken == batch_.size());
   batch_.clear();
@@ -305,11 +308,11 @@ void Loader::end_idling(Nanoseconds now) {
 
 // ---- completion
 
-// No expert that is waited for can be complete before so many requests are: to wake up for fewer would be for
-// nothing.
+// Returns how many requests must at least be completed before any awaited expert can be complete. Waking up
+// for fewer would gain nothing.
 size_t Loader::completions_to_wait_for(Until until) const {
   size_t fewest = in_flight();
-  // With requests still to be submitted this would let the queue run dry.
+  // With requests still to be submitted, waiting for all would let the queue run dry.
   if (until == Until::last_expert && demands_.empty() && demands_in_flight_ > 0) {
     return demands_in_flight_;
   }
@@ -331,7 +334,7 @@ Result<void> Loader::reap(size_t at_least) {
   if (in_flight() == reaped_) {
     idle_since_ = now;
   }
-  // All of them are accounted for even when one has failed: drain() relies on it.
+  // Every completion is processed even if one has failed: drain() relies on correct counts.
   for (const IoDone& done : std::span(done_).first(reaped_)) {
     take_in(done, now);
   }
@@ -410,7 +413,7 @@ void Loader::fail(uint32_t index) {
   }
 }
 
-// The load of a prefetch that cannot or need not be finished.
+// Ends the load of a prefetch that cannot or need not be finished.
 void Loader::give_up(uint32_t index) {
   Load& load = loads_[index];
   retire(index);

@@ -16,63 +16,66 @@ enum class Verify { off, sample, all };
 
 struct LoaderConfig {
   Verify verify = Verify::off;
-  // Hand an evicted expert's pages back (zero-copy backends). Off when there is no cache of ours, so that the
-  // page cache alone decides what stays.
+  // Hands an evicted expert's pages back (zero-copy backends). Off when there is no cache of ours, so that
+  // the page cache alone decides which pages stay.
   bool release_dropped = false;
-  // A prefetch is read in pieces, of which no more are in flight than the drive is likely to be through with
-  // when the next demand comes up, and these at most: so many can a demand have to wait for.
+  // Prefetches are read in pieces. Only as many pieces are in flight as the drive will probably finish
+  // before the next demand, and never more than `most_prefetch_pieces`, since a demand may have to wait
+  // behind all of them.
   uint64_t prefetch_piece_bytes = 1 << 19;
   uint32_t most_prefetch_pieces = 16;
-  uint32_t attempts = 3;  // of a failing request before its error counts
+  uint32_t attempts = 3;  // tries of a failing request before its error counts
 };
 
 struct LoaderCounts {
-  uint64_t bytes_read = 0;      // of completed requests, what alignment adds included
-  uint64_t bytes_verified = 0;  // of experts compared with what the store knows, wholly or by sample
+  uint64_t bytes_read = 0;      // by completed requests, alignment padding included
+  uint64_t bytes_verified = 0;  // of experts that were compared with the store, wholly or by sample
   uint64_t retries = 0;
-  // From the first read to the end of the run nothing was in flight for so long in all.
+  // Total time, between the first read and the end of the run, during which no request was in flight.
   Nanoseconds idle{0};
-  Nanoseconds moving{0};  // of that, because experts were moved together in memory
+  Nanoseconds moving{0};  // the part of `idle` that was spent moving experts in memory
 };
 
-// Carries out the pager's commands: finds each expert a place, turns it into requests, keeps the backend fed
-// (demands first; prefetch only while nobody waits), and tells the pager what has arrived.
+// Carries out the pager's commands: finds a place for each expert, turns the expert into requests,
+// keeps the backend busy (demands first; prefetch only while no demand is waited for), and reports
+// arrivals to the pager.
 class Loader {
  public:
-  // `arena` is null when the backend is zero-copy or carries no bytes. All references must outlive the
-  // loader.
+  // `arena` is null if the backend is zero-copy or carries no bytes. All references must outlive the loader.
   Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend& backend, SlotArena* arena,
          Pager& pager, const Clock& clock, Observer& observer, const LoaderConfig& config);
 
-  // Obeys the pager, submits what may be submitted, takes in what is complete. Until `idle_until` no demand
-  // will be waited for: prefetch may use the drive for reads that are likely to be over by then. Fails when a
-  // demanded expert cannot be read, or is not what was stored.
+  // Carries out the pager's commands, submits as many requests as the backend takes, and processes
+  // completions. No demand will be waited for until `idle_until`, so prefetch may use the drive for
+  // reads that will probably finish by then. Fails if a demanded expert cannot be read, or if its bytes
+  // are not what was stored.
   Result<void> pump(Nanoseconds idle_until);
   static constexpr Nanoseconds kBusy = Nanoseconds::min();  // a demand is waited for now
 
-  // As pump(), by somebody who will not pump again until about `idle_until`.
+  // As pump(), for a caller that will not pump again until about `idle_until`.
   Result<void> leave(Nanoseconds idle_until);
 
-  // As pump(kBusy), but waits: until as many requests are complete as it takes for the first expert, or until
-  // all that the step waits for is there. After leave() it returns at once where something has come
-  // meanwhile, perhaps not enough. A demand must be under way.
+  // As pump(kBusy), but waits for the step's demands, of which at least one must be under way. With
+  // `first_expert` it waits for the fewest completions that can complete an expert, with `last_expert` until
+  // all of the step's experts are there. After leave() it returns at once if something was completed
+  // meanwhile, which may be less than was asked for.
   enum class Until { first_expert, last_expert };
   Result<void> wait(Until until);
 
-  // Waits for everything in flight and forgets what was not submitted. The destructor of the memory that
-  // backends write to must not run before.
+  // Waits for all requests in flight and forgets those that were not submitted. Call this before destroying
+  // the memory that backends write into.
   void drain();
 
-  // One span for each of the expert's ranges in the store, valid until the next pump() or wait(); nothing
-  // where the backend carries no bytes.
+  // Returns one span for each of the expert's ranges in the store, valid until the next pump() or wait().
+  // Returns nothing if the backend carries no bytes.
   ExpertBytes bytes(ExpertId expert) const { return places_.bytes(expert); }
 
   const LoaderCounts& counts() const { return counts_; }
 
  private:
-  struct Piece {  // one request's worth of one range
+  struct Piece {  // the part of a range that one request reads
     ByteRange aligned;
-    uint64_t at = 0;  // where its bytes go, counted from the start of the expert's place
+    uint64_t at = 0;  // where the bytes go, from the start of the expert's place
     uint32_t range = 0;
     uint32_t attempt = 1;
   };
@@ -82,7 +85,7 @@ class Loader {
     bool abandoned = false;
     int error = 0;
     uint32_t in_flight = 0;
-    uint32_t next = 0;          // first piece not submitted
+    uint32_t next = 0;          // the first piece that was not submitted
     std::vector<Piece> pieces;  // empty: this load is not in use
     std::vector<ByteRange> ranges;
   };
@@ -133,19 +136,19 @@ class Loader {
   LoaderCounts counts_;
 
   ExpertPlaces places_;
-  std::vector<Load> loads_;  // reused
+  std::vector<Load> loads_;  // reused, see unused_loads_
   std::vector<uint32_t> unused_loads_;
-  std::vector<uint32_t> demands_;  // loads with pieces to submit, in order
+  std::vector<uint32_t> demands_;  // loads that have pieces to submit, in order
   std::vector<uint32_t> prefetches_;
   std::vector<Flight> flights_;  // by tag
   std::vector<uint64_t> unused_tags_;
-  std::vector<IoRequest> batch_;  // being gathered
+  std::vector<IoRequest> batch_;  // gathered for the next submit()
   std::vector<IoDone> done_;      // scratch of reap()
-  size_t reaped_ = 0;             // by the last reap()
-  Result<void> outcome_;  // the first failure that a demand could not survive; nothing goes on from it
+  size_t reaped_ = 0;             // completions of the last reap()
+  Result<void> outcome_;          // the first failure of a demand; the run cannot continue after it
   uint32_t demands_in_flight_ = 0;
   uint32_t prefetches_in_flight_ = 0;
-  std::optional<Nanoseconds> idle_since_;  // nothing was in flight from then on
+  std::optional<Nanoseconds> idle_since_;  // set while nothing is in flight
   PrefetchPace pace_;
   bool was_left_ = false;  // the last call was leave()
 };

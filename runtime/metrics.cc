@@ -45,7 +45,7 @@ void Metrics::on_all(std::span<const Event> events) {
   }
 }
 
-// Apart from the rest, which it would burden with the registers that growing a vector needs.
+// Not inlined: `push_back` would make the compiler spill registers in the hot `on()`.
 [[gnu::noinline]] void Metrics::end_pass(const Event& event) {
   const bool warm = tallies_[warm_up_region].pass_latency.size() >= warm_up_passes_;
   Tally& tally = tallies_[event.phase == Phase::prefill ? prefill_region
@@ -64,8 +64,8 @@ void Metrics::on_all(std::span<const Event> events) {
 PhaseMetrics Metrics::sums(Region region) const {
   Tally tally = tallies_[region];
   if (region == decode_region) {
-    // The pager finds out at the end which prefetches nobody came for; of a pass that was interrupted they go
-    // with those that it issued.
+    // The pager finds out at the end which prefetches were never demanded. The prefetches that an interrupted
+    // pass issued are counted with them.
     for (const EventKind kind : {EventKind::prefetch, EventKind::prefetch_wasted}) {
       tally.by_kind[size_t(kind)].count += open_[size_t(kind)].count;
       tally.by_kind[size_t(kind)].bytes += open_[size_t(kind)].bytes;
@@ -130,7 +130,7 @@ void Observers::on_all(std::span<const Event> events) {
   }
 }
 
-// Stands apart so that the path of runs without further observers stays short.
+// Not inlined, so that the path of runs without further observers stays short.
 [[gnu::noinline]] void Observers::tell_others(const Event& event) {
   for (Observer* observer : others_) {
     observer->on(event);

@@ -67,8 +67,8 @@ Result<ComputePace> parse_compute(std::string_view text) {
     }
   }
   return wrong_usage(
-      "--compute: '{}' is none of: none, recorded, a factor like 0.5x, a time per layer like 2ms, or its "
-      "attention and its experts apart like 0.5ms+1.5ms",
+      "--compute {}: not a pace; give none, recorded, a factor like 0.5x, a time per layer like 2ms, or the "
+      "times of attention and experts like 0.5ms+1.5ms",
       text);
 }
 

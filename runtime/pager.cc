@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kMostHints = 256;
 // The share of useful prefetches is averaged over about this many of them.
 constexpr double kShareMemory = 32;
-// While prefetching does not pay, one prefetch in so many steps finds out whether that has changed.
+// While prefetching does not pay, one prefetch in this many steps tests whether that has changed.
 constexpr uint32_t kTrialEvery = 64;
 
 }  // namespace
@@ -165,7 +165,7 @@ bool Pager::start_prefetch() {
   if (on_hint_.size() >= limits_.prefetches_under_way || hints_.empty() || !prefetching_pays()) {
     return false;
   }
-  // The layer that comes up first goes first; within it the prefetcher's order stands.
+  // The hint whose layer comes up first goes first; within a layer the prefetcher's order stands.
   const auto steps_ahead = [this](const Hint& hint) {
     return (geometry_.layer_of(hint.expert) + geometry_.layers - layer_ - 1) % geometry_.layers;
   };
@@ -177,10 +177,10 @@ bool Pager::start_prefetch() {
   const uint64_t bytes = geometry_.bytes_of(expert);
   Entry& hinted = entry(expert);
   hinted.hinted = false;
-  Expects(hinted.state == State::absent);  // whoever is looked up has its layer's hints forgotten before
+  Expects(hinted.state == State::absent);  // looking up an expert first forgets the hints of its layer
   const Access hint{.expert = expert, .step = step_, .next_use = step_, .prefetch = true};
   if (!make_room(hint, bytes)) {
-    tell_decided();  // what left before it was clear that it would not be enough
+    tell_decided();  // evictions made before it was clear that the room would not suffice
     return false;
   }
   if (useful_share_ < limits_.least_useful_share) {

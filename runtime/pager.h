@@ -11,21 +11,21 @@
 namespace spillway {
 
 struct PagerLimits {
-  uint64_t capacity_bytes = 0;        // experts kept between steps; 0: none are
-  uint32_t prefetches_under_way = 4;  // experts that may be on their way on a hint at one time
-  // Prefetching stops while fewer than this share of the recent prefetches turned out useful: a read that
-  // nobody wanted costs the drive's time and evicts what somebody might have.
+  uint64_t capacity_bytes = 0;        // bytes of experts kept between steps; 0: none are kept
+  uint32_t prefetches_under_way = 4;  // most prefetched experts whose loads are under way at one time
+  // Prefetching stops while fewer than this share of the recent prefetches turned out useful: an unneeded
+  // read costs the drive's time and may evict an expert that is needed.
   double least_useful_share = 0.4;
 };
 
-// What the pager asks of whoever moves the bytes, to be obeyed in order.
+// One command of the pager to the part that moves the bytes. Commands must be obeyed in order.
 struct PagerCommand {
   enum class Kind : uint8_t {
-    load,     // read the expert; answer with arrived(), or failed()
-    hurry,    // a prefetch under way is now waited for: go on with it as with any demand
-    abandon,  // a prefetch under way is of no use any more: answer with failed() if it could be stopped, else
-              // arrived()
-    drop,     // the expert's memory is free
+    load,   // read the expert; answer with arrived() or failed()
+    hurry,  // a prefetch under way is now waited for: continue it as a demand
+    // A prefetch under way is no longer useful: answer with failed() if it could be stopped, else arrived().
+    abandon,
+    drop,  // the expert's memory is free
   };
   Kind kind{};
   bool prefetch = false;
@@ -33,29 +33,32 @@ struct PagerCommand {
 };
 
 // The cache of experts as a pure state machine: no clock, no I/O, no threads. Between begin() and end() the
-// experts of one step are held; a policy chooses what leaves for them. The policy is told of an expert when
-// it gets its place, not when its bytes arrive, so without prefetch every decision follows from the steps
-// alone, whatever the storage does.
+// experts of one step are held; a policy chooses which other experts leave for them. The policy learns of an
+// expert when the expert gets its place, not when its bytes arrive. So without prefetch every decision
+// follows from the steps alone, whatever the storage does.
 //
-// The whole step is held before its first expert is looked up, then they are looked up one by one in the
-// step's order. An expert for which no room can be made, because all the rest is held by the same step, is
-// read for that step only (a bypass).
+// First the whole step is held, then its experts are looked up one by one, in the step's order. If no
+// room can be made for an expert, because the same step holds all the rest, the expert is read for that
+// step only (a bypass).
 class Pager {
  public:
   // All references must outlive the pager. `observer` sees the decisions (EventKind up to evict).
   Pager(const ModelGeometry& geometry, const PagerLimits& limits, EvictionPolicy& policy, Observer& observer);
 
-  // Looks up the step's experts and asks for those that are missing. The one before must have ended.
+  // Looks up the step's experts and commands the loads of those that are missing. The previous
+  // step must have ended.
   void begin(const Step& step);
 
-  // Proposals for later steps, best first; those whose layer comes up without wanting them are forgotten.
+  // Takes proposals for later steps, best first. A proposal is forgotten when its layer comes up
+  // without demanding it.
   void hint(const HintList& hints);
 
-  // Admits the best hint, if there is one worth it and room and the limits allow; its commands follow.
+  // Admits the best hint, if prefetching pays and the room and the limits allow it; its commands follow.
+  // Returns false if nothing was admitted.
   bool start_prefetch();
 
-  // Hands everything asked for since the last time to `obey`, in order, which must not make the pager ask for
-  // more.
+  // Hands each command since the last call to `obey`, in order. `obey` must not make the pager
+  // issue further commands.
   template <class Obey>
   void take_commands(Obey obey) {
     for (const PagerCommand& command : commands_) {
@@ -64,6 +67,7 @@ class Pager {
     commands_.clear();
   }
 
+  // Takes the answer to a load: the expert's bytes are in memory.
   void arrived(ExpertId expert) {
     Entry& here = entry(expert);
     Expects(here.state == State::loading);
@@ -75,17 +79,18 @@ class Pager {
       std::erase(on_hint_, expert);
     }
   }
+  // Takes the answer to the load of a prefetch that will not be completed.
   void failed(ExpertId expert);
 
-  // True when the expert's bytes are there for the step to compute on.
+  // Returns true if the expert's bytes are in memory, so that the step can compute on them.
   bool ready(ExpertId expert) const { return entries_[index_of(expert)].state == State::resident; }
 
-  // True when those of all the step's experts are.
+  // Returns true if all the step's experts are ready.
   bool all_ready() const { return awaited_ == 0; }
-  // Some of them are not kept: once they are used there is room for others.
+  // Returns true if some of the step's experts are not kept: each makes room for others once it is used.
   bool has_bypassed() const { return has_bypassed_; }
 
-  // The step has no more use for this expert; a bypassed one is dropped at once.
+  // Ends the step's use of this expert. A bypassed expert is dropped at once.
   void used(ExpertId expert) {
     const Entry done = entries_[index_of(expert)];
     Expects(in_step_ && done.held && done.state == State::resident);
@@ -95,7 +100,7 @@ class Pager {
     }
   }
 
-  // As used() for each of the step's experts, all of which are there and none bypassed.
+  // Calls used() for each of the step's experts, all of which must be ready and none bypassed.
   void used_all() {
     Expects(all_ready() && !has_bypassed_);
     if (log_ != nullptr) {
@@ -105,29 +110,30 @@ class Pager {
     }
   }
 
-  // Every expert of the step has been used.
+  // Ends the step; every expert must have been used.
   void end();
 
-  // Counts prefetched experts that were never demanded as wasted; at the end of a run.
+  // Counts prefetched experts that were never demanded as wasted. Call it at the end of a run.
   void finish();
 
   uint64_t resident_bytes() const { return used_bytes_; }
 
-  // Of the recent prefetches, the share that were demanded before they left; 0.6 as long as there were none.
+  // Returns the share of the recent prefetches that were demanded before they left; 0.6 before
+  // the first prefetch.
   double useful_share() const { return useful_share_; }
 
-  // From now on appends what this pager is told to `log`, which must outlive it: to find out later why it
-  // decided so.
+  // From now on appends all inputs of this pager to `log`, which must outlive it. The log allows to find out
+  // later why the pager decided as it did.
   void keep_log(PagerLog& log) { log_ = &log; }
 
  private:
   enum class State : uint8_t { absent, loading, resident };
 
-  // One byte, so that the table of a large model fits the first-level cache.
+  // One byte, so that the table of a large model fits into the first-level cache.
   struct Entry {
     State state : 2 = State::absent;
     bool unused_prefetch : 1 = false;  // got its place on a hint and was not demanded since
-    bool bypass : 1 = false;           // not known to the policy, gone after the step
+    bool bypass : 1 = false;           // unknown to the policy, gone after the step
     bool abandoned : 1 = false;        // its load is being stopped
     bool hinted : 1 = false;           // waits in hints_
     bool held : 1 = false;             // belongs to the current step
@@ -160,7 +166,7 @@ class Pager {
 
   std::vector<Entry> entries_;
   std::vector<ExpertId> held_;  // the current step's experts
-  uint32_t awaited_ = 0;        // of which so many are on their way
+  uint32_t awaited_ = 0;        // those of held_ whose loads are under way
   bool has_bypassed_ = false;
   std::vector<Hint> hints_;        // waiting, best first
   std::vector<ExpertId> on_hint_;  // prefetches under way
@@ -170,9 +176,9 @@ class Pager {
   uint32_t layer_ = 0;
   uint64_t layer_bytes_ = 0;     // of one expert of the current step
   Phase phase_ = Phase::decode;  // the current step's
-  std::vector<Event> decided_;   // by the call under way, until its end: observers are told once a call
+  std::vector<Event> decided_;   // during the current call; observers see them when it ends
   bool in_step_ = false;
-  double useful_share_ = 0.6;  // running average over settled prefetches; at first: worth a try
+  double useful_share_ = 0.6;  // running average over settled prefetches; starts high enough for a try
   uint32_t steps_without_trial_ = 0;
 };
 

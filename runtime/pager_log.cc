@@ -39,7 +39,7 @@ void retell(const PagerLog& log, Pager& pager) {
     } else {
       retell_call(std::get<PagerCall>(input), pager);
     }
-    // Whoever obeyed is in the log by what it answered.
+    // The answers to these commands are in the log already.
     pager.take_commands([](const PagerCommand&) {});
   }
 }

@@ -6,15 +6,15 @@
 
 namespace spillway {
 
-// Notices where one forward pass ends and the next begins, and reports the one that ended.
+// Detects where one forward pass ends and the next begins, and reports the one that ended.
 class PassMeter {
  public:
   explicit PassMeter(Observer& observer) : observer_(observer) {}
 
-  // Does `step` belong to another pass than the one under way?
+  // Returns true if `step` belongs to another pass than the one under way.
   bool begins_pass(const Step& step) const { return !open_ || step.pass != pass_; }
 
-  // `step` is next, since `now`.
+  // Takes the next step, which began at `now`.
   void enter(const Step& step, Nanoseconds now) {
     if (begins_pass(step)) {
       close(now);
@@ -23,11 +23,11 @@ class PassMeter {
       start_ = now;
       event_ = {.kind = EventKind::pass, .phase = step.phase, .tokens = 0, .step = step.index, .start = now};
     }
-    // A prefill's last layer may be run for its last token only.
+    // The last layer of a prefill may be run for the last token only, so the largest count is kept.
     event_.tokens = std::max(event_.tokens, step.tokens);
   }
 
-  // No step of the pass under way is left.
+  // Ends the pass under way, if there is one.
   void close(Nanoseconds now) {
     if (open_) {
       event_.duration = now - start_;

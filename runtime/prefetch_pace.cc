@@ -5,12 +5,13 @@
 namespace spillway {
 namespace {
 
-// What was seen counts by its bytes, and at each look with news the older a little less.
+// Weight of the past at each look with completions. Observations are weighted by their bytes.
 constexpr double kKept = 7.0 / 8;
-// One hiccup must not end prefetching for long.
+// Bounds how much slower than expected one look may count, so that one hiccup does not end
+// prefetching for long.
 constexpr double kMostAtOnce = 4;
-// Less than half a piece in time is too little where prefetches are of little use; whether they are of any,
-// the pager tries now and then, and must be let.
+// A last piece is sent if at least half of it fits, however few prefetches turned out useful: the pager
+// probes now and then whether prefetching pays again, and needs at least that much to find out.
 constexpr double kHalf = 0.5;
 
 }  // namespace
@@ -20,7 +21,7 @@ uint32_t PrefetchPace::pieces_that_fit(Nanoseconds idle, double useful_share) co
     return 0;
   }
   if (bytes_ == 0) {
-    return 1;  // to find out
+    return 1;  // to measure the drive's time
   }
   const double fit = double(idle.count()) * bytes_ / (ns_ * piece_bytes_);
   return uint32_t(std::min(fit + std::max(kHalf, useful_share), double(most_)));
@@ -40,7 +41,8 @@ void PrefetchPace::looked(Nanoseconds now, uint64_t bytes, bool is_idle, bool un
   double seen = double((now - since_).count());
   if (bytes_ > 0) {
     const double expected = ns_ / bytes_ * double(bytes);
-    // It may have taken less than it took to look: next time it gets more.
+    // The read may have taken less time than until this look, so its time counts as less than expected: next
+    // time more pieces are sent.
     const bool may_be_less = unwatched && (is_idle || sent_more_);
     seen = std::min(seen, expected * (may_be_less ? kKept : kMostAtOnce));
   }

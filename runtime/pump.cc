@@ -24,8 +24,8 @@ class LivePump final : public Pump {
   LivePump(uint32_t layers, Loader& loader, const Clock& clock)
       : loader_(loader), clock_(clock), thinking_(layers) {}
 
-  // The model computes a layer's attention while it is asked for the step. Prefetch has the drive for as long
-  // as the same layer took in the token before.
+  // The model computes a layer's attention while it is asked for the step. Prefetch may use the drive for as
+  // long as the same layer took for the previous token.
   Result<bool> take(StepSource& source, Step& step) override {
     const Nanoseconds start = clock_.now();
     if (thinking().count() > 0) {
@@ -42,7 +42,7 @@ class LivePump final : public Pump {
   // The model computes its shared expert next.
   Result<void> send_demands() override { return loader_.leave(Loader::kBusy); }
 
-  // After the step's last expert comes the attention of the next layer, which needs no reads either.
+  // The step's last expert is followed by the attention of the next layer, which needs no reads either.
   Result<void> before_expert(FunctionRef<Nanoseconds()> idle_until) override {
     const Nanoseconds until = idle_until();
     return loader_.leave(until == Loader::kBusy ? until : until + thinking());
@@ -53,7 +53,7 @@ class LivePump final : public Pump {
 
   Loader& loader_;
   const Clock& clock_;
-  std::vector<Nanoseconds> thinking_;  // what the source took for each layer the last time
+  std::vector<Nanoseconds> thinking_;  // time that the source took for each layer the last time
   uint32_t next_layer_ = 0;
 };
 

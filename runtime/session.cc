@@ -75,7 +75,7 @@ Result<void> Session::run_experts(const Step& step) {
   return ports_.compute.skips_experts() ? await_experts(step) : compute_experts(step);
 }
 
-// Where nothing is computed, an expert has been used once it is there.
+// Waits for the step's experts when nothing is computed: each expert has been used once it is there.
 Result<void> Session::await_experts(const Step& step) {
   while (!ports_.pager.all_ready()) {
     if (ports_.pager.has_bypassed()) {
@@ -120,7 +120,7 @@ Result<void> Session::compute_experts(const Step& step) {
 
 Result<void> Session::stall(const Step& step) {
   const Nanoseconds start = ports_.clock.now();
-  // Where computing takes no time, waking up for each expert gains nothing and costs a context switch.
+  // If computing takes no time, waking up for each expert gains nothing and costs a context switch.
   const Loader::Until until =
       expert_time_.count() == 0 ? Loader::Until::last_expert : Loader::Until::first_expert;
   Result<void> waited = ports_.loader.wait(until);
@@ -130,8 +130,8 @@ Result<void> Session::stall(const Step& step) {
   return waited;
 }
 
-// Once the step's last bytes have arrived the drive is idle until the remaining experts are computed, and
-// prefetch may use it.
+// Computes one expert. Once the step's last bytes have arrived, the drive is idle until the remaining experts
+// are computed, and prefetch may use it.
 Result<void> Session::compute_expert(const Step& step, ExpertId expert) {
   const Nanoseconds start = ports_.clock.now();
   const auto idle_until_then = [&] {
@@ -157,7 +157,7 @@ bool Session::all_here() const {
                      [this](ExpertId expert) { return ports_.pager.ready(expert); });
 }
 
-// Pumps until `deadline`; prefetch may use the drive until `idle_until`.
+// Pumps until `deadline`. Prefetch may use the drive until `idle_until`.
 Result<void> Session::await(Nanoseconds deadline, Nanoseconds idle_until) {
   while (ports_.clock.now() < deadline) {
     if (Result<void> pumped = ports_.loader.pump(idle_until); !pumped) {
@@ -168,7 +168,8 @@ Result<void> Session::await(Nanoseconds deadline, Nanoseconds idle_until) {
   return {};
 }
 
-// Brings the first expert in the step's order whose bytes are there to the front of those not computed yet.
+// Moves the first expert whose bytes are there, in the step's order, to the front of those not computed yet.
+// Returns false if there is none.
 bool Session::choose_ready() {
   const auto next = order_.begin() + ptrdiff_t(computed_);
   const auto ready =

@@ -11,8 +11,8 @@
 
 namespace spillway {
 
-// What a run is made of. Exchanging these is the whole difference between replay, simulation and a live
-// model.
+// The parts of a run. Replay, simulation and a live model differ only in these parts. All of them must
+// outlive the session.
 struct SessionPorts {
   StepSource& source;
   Prefetcher& prefetcher;
@@ -23,15 +23,15 @@ struct SessionPorts {
   Observer& observer;
 };
 
-// The one loop of the lab: takes steps from the source, has the pager decide and the loader read, computes
-// each expert as soon as its bytes are there, and reports what took how long.
+// The one loop of the lab: takes steps from the source, lets the pager decide and the loader read, computes
+// each expert as soon as its bytes are there, and reports how long each part took.
 class Session {
  public:
   explicit Session(const SessionPorts& ports)
       : ports_(ports), pump_(make_pump(ports.source.info(), ports.loader, ports.clock)) {}
 
-  // Runs until the source ends or `stop`, which is asked before each step, says so. Forward passes are
-  // reported whole: one that fails or is stopped midway is not.
+  // Runs until the source ends or `stop`, which is asked before each step, returns true. Only complete
+  // forward passes are reported; a pass that fails or is stopped midway is not.
   Result<void> run(FunctionRef<bool()> stop);
 
  private:
@@ -52,10 +52,10 @@ class Session {
 
   SessionPorts ports_;
   std::unique_ptr<Pump> pump_;
-  std::vector<ExpertId> order_;  // the step's experts: first those that were computed
+  std::vector<ExpertId> order_;  // the step's experts, the first computed_ of them already computed
   size_t computed_ = 0;
   HintList hints_;
-  Nanoseconds expert_time_{0};  // what the last expert took to compute
+  Nanoseconds expert_time_{0};  // compute time of the last expert
 };
 
 }  // namespace spillway

@@ -14,7 +14,7 @@ constexpr Nanoseconds kSpin{100'000};
 }  // namespace
 
 SteadyClock::SteadyClock() : start_(std::chrono::steady_clock::now()) {
-  // The default slack of 50 us would turn every sleep into a late one.
+  // The default timer slack of 50 us would make every sleep end late.
   prctl(PR_SET_TIMERSLACK, 1000UL);
 }
 

@@ -6,15 +6,15 @@
 
 namespace spillway {
 
-// Real time. Waits in short sleeps, so that the session can pump I/O in between, and spins over the last
-// stretch, which the kernel's timers are too coarse for.
+// Real time. Waits in short sleeps, so that the session can pump I/O in between. Spins over the last stretch,
+// for which the kernel's timers are too coarse.
 class SteadyClock final : public Clock {
  public:
   SteadyClock();
   Nanoseconds now() const override { return std::chrono::steady_clock::now() - start_; }
   void wait_until(Nanoseconds deadline) override;
 
-  // Goes back by so much: what was done meanwhile is no part of the run.
+  // Sets the clock back by `span`, for time that is not part of the run.
   void forget(Nanoseconds span) { start_ += span; }
 
  private:

@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "words are stored as t
 
 constexpr uint64_t kWordBytes = sizeof(uint64_t);
 
-// Whole words of [offset, offset + size), and the bytes before and behind them.
+// The cut of [offset, offset + size) into whole words and the bytes before and behind them.
 struct Cut {
   uint64_t head;
   uint64_t words;
@@ -27,7 +27,7 @@ Cut cut(uint64_t offset, uint64_t size) {
   return {head, words, size - head - words * kWordBytes};
 }
 
-// The bytes that belong at `offset` within one word.
+// Returns the content from `offset` to the end of its word, followed by zeros.
 std::array<std::byte, kWordBytes> bytes_at(const GeneratedContent& content, uint64_t offset) {
   const uint64_t word = content.word(round_down(offset, kWordBytes)) >> (8 * (offset % kWordBytes));
   return std::bit_cast<std::array<std::byte, kWordBytes>>(word);
@@ -53,7 +53,7 @@ bool GeneratedContent::matches(uint64_t offset, std::span<const std::byte> data)
   bool same = std::memcmp(data.data(), bytes_at(*this, offset).data(), pieces.head) == 0;
   const std::byte* at = data.data() + pieces.head;
   const uint64_t first = offset + pieces.head;
-  // Without a branch in the loop, so that the compiler may run words side by side.
+  // The loop has no branch, so that the compiler may process words in parallel.
   uint64_t difference = 0;
   for (uint64_t i = 0; i < pieces.words; ++i) {
     uint64_t value = 0;
@@ -74,7 +74,7 @@ bool GeneratedContent::matches_sample(uint64_t offset, std::span<const std::byte
   if (!matches(offset, data.first(kWordBytes)) || !matches(offset + last, data.subspan(last))) {
     return false;
   }
-  // Other places for every offset, so that many samples cover all of a range's blocks.
+  // The places differ with the offset, so that many samples cover all blocks of a range.
   for (uint64_t i = 0; i < kInner; ++i) {
     const uint64_t at = mix64(offset + i) % last;
     if (!matches(offset + at, data.subspan(at, kWordBytes))) {

@@ -24,7 +24,7 @@ class Hash {
 
   void add(uint64_t number) { XXH3_64bits_update(state_.get(), &number, sizeof number); }
 
-  // All bytes of a file from `offset` on, which it must have.
+  // Adds `bytes` bytes of a file from `offset` on, all of which must exist.
   Result<void> add(const InputFile& file, uint64_t offset, uint64_t bytes) {
     while (bytes > 0) {
       const std::span<std::byte> piece = std::span(buffer_).first(std::min<uint64_t>(bytes, buffer_.size()));
@@ -48,7 +48,7 @@ class Hash {
   std::vector<std::byte> buffer_;
 };
 
-// Returns the file's size.
+// Adds one file of the model. Returns the file's size.
 Result<uint64_t> add_file(const ModelFile& model, Hash& hash) {
   Result<InputFile> file = InputFile::open(model.path);
   if (!file) {

@@ -10,12 +10,12 @@ namespace spillway {
 
 struct ModelFile {
   std::string path;
-  uint64_t head_bytes = 0;  // before its tensors: the keys and the table
+  uint64_t head_bytes = 0;  // size of the keys and the table, in front of the tensors
 };
 
-// What tells this model from others, without reading all of it: XXH3 over each file's size, its head, and 64
-// pieces of 4 KiB spread evenly over the rest, so that a model that was trained on, whose head is the same,
-// is another. Where the files are and what they are called is no part of it.
+// Computes a hash that tells this model from others without reading all of it: XXH3 over each file's size,
+// its head, and 64 pieces of 4 KiB spread evenly over the rest. So a model that was trained further, whose
+// head is the same, gets another fingerprint. Directories and names of the files do not enter.
 Result<PackedOrigin> model_fingerprint(std::span<const ModelFile> files);
 
 }  // namespace spillway

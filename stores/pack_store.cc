@@ -41,14 +41,14 @@ void check_plan(const PackPlan& plan) {
   }
 }
 
-// Whether a store may be made at the plan's path.
+// Fails if a store may not be made at the plan's path.
 Result<void> check_path(const PackPlan& plan) {
   struct stat status = {};
   if (::lstat(plan.path.c_str(), &status) != 0) {
     return {};
   }
   if (!S_ISREG(status.st_mode)) {
-    return failed("{}: is there and no regular file; choose another name for the store", plan.path);
+    return failed("{}: exists and is not a regular file; choose another name for the store", plan.path);
   }
   if (!plan.replace) {
     return failed("{}: exists already; choose another name or give --force to replace it", plan.path);
@@ -62,7 +62,7 @@ Result<void> check_path(const PackPlan& plan) {
   return {};
 }
 
-// Writers that share out the experts among them.
+// Writes the experts with several threads, which share them out among themselves.
 class PackWriter {
  public:
   PackWriter(const PackPlan& plan, const std::vector<InputFile>& model, const PackedHeader& header,
@@ -141,7 +141,7 @@ class PackWriter {
     return {};
   }
 
-  // The first error is the one that counts.
+  // Stores the first error and stops all writers.
   void fail(Error error) {
     const std::lock_guard lock(mutex_);
     if (!error_) {
@@ -157,7 +157,7 @@ class PackWriter {
   const PartialFile& file_;
   uint64_t total_ = 0;
   uint64_t most_ = 0;
-  std::vector<PackedEntry> entries_;  // each written by whoever has drawn its index
+  std::vector<PackedEntry> entries_;  // each written by the thread that took its index
   std::atomic<uint64_t> next_ = 0;
   std::atomic<uint64_t> done_ = 0;
   std::atomic<bool> stopped_ = false;
@@ -165,7 +165,8 @@ class PackWriter {
   std::optional<Error> error_;
 };
 
-// The header comes last, so that a file without it is never taken for a store.
+// Writes the entries and the header. The header comes last, so that a file without it is never
+// taken for a store.
 Result<void> write_rest(const PartialFile& file, PackedHeader& header,
                         const std::vector<PackedEntry>& entries, std::span<std::byte> memory) {
   header.packed->index_checksum = index_checksum(entries);
@@ -188,7 +189,7 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
     return propagate(possible);
   }
   PackedHeader header = header_for(plan);
-  // Too large a header is seen now and not after gigabytes.
+  // A header that is too large is detected now and not after gigabytes.
   if (Result<std::string> text = write_packed_header(header); !text) {
     return failed("{}: {}", plan.path, text.error().message);
   }

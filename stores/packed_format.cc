@@ -68,7 +68,7 @@ PackedContent parse_content(const Json& json) {
   return content;
 }
 
-// Reads what a header must have; throws nlohmann's exceptions on the wrong type or a missing key.
+// Reads the required fields of a header. Throws nlohmann's exceptions on a wrong type or a missing key.
 PackedHeader parse(const Json& json) {
   const Json& geometry = json.at("geometry");
   PackedHeader header;
@@ -88,19 +88,19 @@ PackedHeader parse(const Json& json) {
   return header;
 }
 
-// The rest of validate(), of a packed model.
+// The part of validate() that concerns a packed model.
 Result<void> validate_content(const std::string& path, const PackedHeader& header) {
   const PackedContent& content = *header.packed;
   if (header.seed || header.parts != 1 || header.pieces != 1) {
-    return failed("{}: a packed model is in one file and has one range per expert; this one says otherwise",
-                  path);
+    return failed(
+        "{}: a packed model must be in one file with one range per expert; this header says otherwise", path);
   }
   if (content.origin.files.empty() || content.parts.size() != header.layers) {
     return failed("{}: the header names {} model files and the parts of {} layers; the store has {} layers",
                   path, content.origin.files.size(), content.parts.size(), header.layers);
   }
   for (uint32_t layer = 0; layer < header.layers; ++layer) {
-    // Subtracted one by one: their sum may overflow.
+    // Sizes are subtracted one by one, since their sum may overflow.
     uint64_t left = header.expert_bytes[layer];
     bool whole = true;
     for (const PackedPart& part : content.parts[layer]) {
@@ -115,13 +115,13 @@ Result<void> validate_content(const std::string& path, const PackedHeader& heade
   return {};
 }
 
-// What parse() cannot see; the layout can then be computed without overflow.
+// Checks the values that parse() read. Afterwards the layout can be computed without overflow.
 Result<void> validate(const std::string& path, const PackedHeader& header, const Json& json) {
   if (json.at("schema") != (header.packed ? kPackedSchema : kGeneratedSchema) ||
       json.at("alignment") != kPackedAlignment || json.at("data_offset") != kPackedDataOffset) {
     return failed(
-        "{}: this program reads {} and {}, a packed model, with alignment {} and data at {}; the file says "
-        "otherwise",
+        "{}: this program reads stores of {} and {} (a packed model), with alignment {} and data at offset "
+        "{}; the header says otherwise",
         path, kGeneratedSchema, kPackedSchema, kPackedAlignment, kPackedDataOffset);
   }
   const ModelGeometry shape = {.layers = header.layers,
@@ -142,7 +142,7 @@ Result<void> validate(const std::string& path, const PackedHeader& header, const
   return header.packed ? validate_content(path, header) : Result<void>();
 }
 
-// What the JSON text says of the content.
+// Returns the `content` field of the header.
 Json content_json(const PackedHeader& header) {
   Json content = Json::object();
   if (header.seed) {
@@ -162,7 +162,8 @@ std::string describe(const PackedOrigin& origin) {
 }
 
 Result<std::string> write_packed_header(const PackedHeader& header) {
-  // In alphabetical order, as in all stores so far: a scratch store is known again by these bytes.
+  // Keys are in alphabetical order, as in all stores so far: an existing scratch store is
+  // recognised by these bytes.
   const Json json = {{"alignment", kPackedAlignment},
                      {"content", content_json(header)},
                      {"data_offset", kPackedDataOffset},
@@ -173,7 +174,7 @@ Result<std::string> write_packed_header(const PackedHeader& header) {
                      {"piece", {{"count", header.pieces}, {"index", header.piece}}},
                      {"ranges_per_expert", header.parts},
                      {"schema", header.packed ? kPackedSchema : kGeneratedSchema}};
-  // A file's name need not be UTF-8; what is not is replaced rather than thrown over.
+  // A file name need not be UTF-8. Invalid bytes are replaced, since the library would otherwise throw.
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > kMostHeaderBytes) {
     return failed("{} layers need a store header of {}; at most {} are possible", header.layers,
@@ -197,10 +198,10 @@ Result<PackedHeader> read_packed_header(const InputFile& file) {
     return failed("{}: cut off at {} bytes, within the header", path, *got);
   }
   if (std::string_view(preamble.magic.data(), preamble.magic.size()) != kPackedMagic) {
-    return failed("{} is no packed store: it does not begin as one", path);
+    return failed("{} is not a packed store: its first bytes are those of another format", path);
   }
   if (preamble.json_bytes > kMostHeaderBytes) {
-    return failed("{}: offset 16: claims a header of {} bytes; at most {} are possible", path,
+    return failed("{}: offset 16: the header claims to have {} bytes; at most {} are possible", path,
                   preamble.json_bytes, kMostHeaderBytes);
   }
   std::string text(preamble.json_bytes, '\0');

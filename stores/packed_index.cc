@@ -55,11 +55,11 @@ Result<std::vector<PackedEntry>> read_packed_index(const InputFile& file, const 
   const std::string& path = file.path();
   const uint64_t offset = PackedLayout(header).file_bytes();
   const uint64_t count = uint64_t(header.layers) * header.experts_per_layer;
-  // Before memory is taken for them.
+  // The size is checked before memory is allocated for the entries.
   if (file.size() < offset || file.size() - offset < count * sizeof(PackedEntry)) {
     return failed(
-        "{} is too small: it has {} bytes, and its experts and what is known of them need {}; it was cut off",
-        path, file.size(), offset + count * sizeof(PackedEntry));
+        "{} was cut off: it has {} bytes, and its experts and their checksums need {}; pack it again", path,
+        file.size(), offset + count * sizeof(PackedEntry));
   }
   std::vector<PackedEntry> entries(count);
   if (Result<void> read = file.read_exactly(offset, std::as_writable_bytes(std::span(entries))); !read) {
@@ -75,8 +75,9 @@ Result<std::vector<PackedEntry>> read_packed_index(const InputFile& file, const 
       slots[expert] = entries[first + expert].slot;
     }
     if (!is_permutation_of_slots(slots)) {
-      return failed("{}: offset {}: two experts of layer {} are said to have the same place, or one has none",
-                    path, offset + first * sizeof(PackedEntry), layer);
+      return failed(
+          "{}: offset {}: two experts of layer {} have the same slot, or one has none; pack it again", path,
+          offset + first * sizeof(PackedEntry), layer);
     }
   }
   return entries;

@@ -9,7 +9,7 @@ namespace {
 
 class PackedStore final : public ExpertStore {
  public:
-  // `entries`: of a packed model, by expert.
+  // `entries`: those of a packed model, by expert; empty for other stores.
   PackedStore(std::vector<std::string> paths, const ModelGeometry& geometry, const PackedHeader& header,
               std::vector<PackedEntry> entries)
       : paths_(std::move(paths)), geometry_(geometry), layout_(header), entries_(std::move(entries)) {
@@ -40,7 +40,7 @@ class PackedStore final : public ExpertStore {
   }
 
  private:
-  // An expert of a packed model is one range, so its checksums are of the whole of it.
+  // Compares an expert of a packed model, which is one range, so its checksums cover the whole range.
   bool matches(const PackedEntry& entry, ExpertId id, std::span<const std::byte> data, Check how) const {
     Expects(data.size() == geometry_.bytes_of(id));
     return how == Check::all ? packed_checksum(data) == entry.checksum
@@ -50,8 +50,8 @@ class PackedStore final : public ExpertStore {
   const std::vector<std::string> paths_;
   const ModelGeometry geometry_;
   const PackedLayout layout_;
-  const std::vector<PackedEntry> entries_;  // by expert; none when the content is no packed model
-  std::vector<GeneratedContent> contents_;  // one a file; none when the content is not generated
+  const std::vector<PackedEntry> entries_;  // by expert; empty unless the content is a packed model
+  std::vector<GeneratedContent> contents_;  // one per file; empty unless the content is generated
 };
 
 Result<void> check_shape(const std::string& path, const PackedHeader& header, const ModelGeometry& wanted) {
@@ -59,9 +59,10 @@ Result<void> check_shape(const std::string& path, const PackedHeader& header, co
       header.expert_bytes == wanted.expert_bytes) {
     return {};
   }
-  return failed("{} holds {}, but the trace wants {}; name another --store or leave it out to have one made",
-                path, describe_shape(header.layers, header.experts_per_layer, header.expert_bytes),
-                describe_shape(wanted.layers, wanted.experts_per_layer, wanted.expert_bytes));
+  return failed(
+      "{} holds {}, but the trace needs {}; name another --store, or leave out --store to have one made",
+      path, describe_shape(header.layers, header.experts_per_layer, header.expert_bytes),
+      describe_shape(wanted.layers, wanted.experts_per_layer, wanted.expert_bytes));
 }
 
 struct OpenedPiece {
@@ -69,7 +70,7 @@ struct OpenedPiece {
   InputFile file;
 };
 
-// One file of the store, whose size is checked against its header.
+// Opens one file of the store and checks its size against its header.
 Result<OpenedPiece> open_piece(const std::string& path) {
   Result<InputFile> file = InputFile::open(path);
   if (!file) {
@@ -81,13 +82,13 @@ Result<OpenedPiece> open_piece(const std::string& path) {
   }
   const uint64_t needed = PackedLayout(*header).file_bytes();
   if (file->size() < needed) {
-    return failed("{} is too small: it has {} bytes and its experts need {}; it was cut off", path,
+    return failed("{} was cut off: it has {} bytes, and its experts need {}; make or pack it again", path,
                   file->size(), needed);
   }
   return OpenedPiece{std::move(*header), std::move(*file)};
 }
 
-// That the files are the pieces of one store, in order.
+// Fails if the files are not the pieces of one store, in order.
 Result<void> check_pieces(const std::vector<std::string>& paths, const PackedHeader& first) {
   for (uint32_t piece = 0; piece < paths.size(); ++piece) {
     Result<OpenedPiece> opened = open_piece(paths[piece]);
@@ -98,8 +99,8 @@ Result<void> check_pieces(const std::vector<std::string>& paths, const PackedHea
     expected.piece = piece;
     if (const PackedHeader& header = opened->header; header != expected) {
       return failed(
-          "{} does not belong here: it is piece {} of {} of another or the same store; piece {} of {} of the "
-          "store of {} is wanted",
+          "{} does not belong here: it is piece {} of {} of some store, but --store needs piece {} of {} of "
+          "the store that {} begins",
           paths[piece], header.piece + 1, header.pieces, piece + 1, first.pieces, paths.front());
     }
   }
@@ -119,8 +120,8 @@ Result<std::unique_ptr<ExpertStore>> open_packed_store(const std::vector<std::st
     return propagate(fits);
   }
   if (first.pieces != paths.size()) {
-    return failed("{} is one of {} pieces, but --store names {} files", paths.front(), first.pieces,
-                  paths.size());
+    return failed("{} is one of {} pieces, but --store names {} files; name all pieces in order",
+                  paths.front(), first.pieces, paths.size());
   }
   if (Result<void> belong = check_pieces(paths, first); !belong) {
     return propagate(belong);

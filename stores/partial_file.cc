@@ -10,10 +10,10 @@
 namespace spillway {
 namespace {
 
-// Left free on the disk: a full one harms more than us.
+// Room to leave free on the disk: a full disk harms other programs too.
 constexpr uint64_t kDiskMargin = 256 * kMiB;
 
-// What writes past the page cache are multiples of.
+// Writes past the page cache are multiples of this size.
 constexpr uint64_t kBlockUnit = 4096;
 
 }  // namespace
@@ -24,7 +24,7 @@ Result<PartialFile> PartialFile::create(const std::string& path, bool replace) {
     return propagate(place);
   }
   if (place->is_stream) {
-    return failed("{}: is there and no regular file; choose another name for the store", path);
+    return failed("{}: exists and is not a regular file; choose another name for the store", path);
   }
   std::optional<FileHandle> claim = claim_name(place->target);
   if (!claim) {
@@ -44,7 +44,7 @@ Result<void> PartialFile::reserve(uint64_t bytes) {
 
 int PartialFile::write(std::span<const std::byte> block, uint64_t offset) const {
   const int error = write_at(file_.handle().get(), block, offset);
-  // Where the page cache is in the way it is emptied behind us.
+  // If the page cache cannot be bypassed, the written range is dropped from it.
   if (error == 0 && !direct_) {
     write_through(file_.handle(), offset, block.size());
   }

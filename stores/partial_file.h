@@ -9,29 +9,29 @@
 
 namespace spillway {
 
-// A store file under construction: it has its name once it is published, and is gone without that. Bypasses
-// the page cache where the file system can, so blocks are multiples of 4096 bytes at multiples of 4096, from
-// memory aligned so.
+// A store file under construction. It gets its name when it is published; unpublished, it is removed with the
+// object. Bypasses the page cache if the file system allows it, so blocks must be multiples of 4096 bytes, at
+// offsets and addresses that are multiples of 4096.
 class PartialFile {
  public:
-  // Fails while another process makes this file. Without `replace` a file of that name is an error, now and
-  // when this one is published.
+  // Fails while another process makes this file. Without `replace`, an existing file of that name is an
+  // error, both now and in publish().
   static Result<PartialFile> create(const std::string& path, bool replace);
 
   const std::string& path() const { return file_.path(); }
 
-  // Refuses a disk that has too little room, and takes the room.
+  // Reserves room for `bytes` bytes. Fails if the disk has too little.
   Result<void> reserve(uint64_t bytes);
 
-  // Writes one block; the result is an errno. May be called by several threads at once.
+  // Writes one block. Returns an errno, 0 for success. Several threads may call it at the same time.
   int write(std::span<const std::byte> block, uint64_t offset) const;
 
-  // Writes bytes of any number and address, zeros behind them up to a multiple of 4096, by way of `memory`,
-  // which is as blocks have to be.
+  // Writes bytes of any number and address, padded with zeros to a multiple of 4096. Copies them through
+  // `memory`, which must be aligned as blocks are.
   Result<void> write_padded(std::span<const std::byte> bytes, uint64_t offset,
                             std::span<std::byte> memory) const;
 
-  // Gives the file its name; its bytes, and the name, are on the drive then.
+  // Gives the file its name. Afterwards its bytes and its name are on the drive.
   Result<void> publish() { return file_.publish(); }
 
  private:
@@ -43,11 +43,13 @@ class PartialFile {
   bool direct_ = false;
 };
 
-// How many threads write a store: two keep the drive busy, since one makes or reads while the other writes.
+// Number of threads that write a store. Two keep the drive busy: one makes or reads data
+// while the other writes.
 inline constexpr uint32_t kStoreWriters = 2;
 
-// Has each of so many threads, the calling one among them, call `work` with its number until that says false.
-// The calling thread, whose number is 0, calls `between` after each of its turns, to report progress.
+// Runs kStoreWriters threads, the calling one among them, each of which calls `work` with its number
+// until `work` returns false. The calling thread, whose number is 0, calls `between` after each of its
+// turns, to report progress.
 void share_writing(FunctionRef<bool(uint32_t writer)> work, FunctionRef<void()> between);
 
 }  // namespace spillway

@@ -48,13 +48,13 @@ Result<std::unique_ptr<ExpertStore>> make_range_store(ExpertTables tables, const
   const std::vector<uint64_t> bytes = expert_bytes(tables);
   const auto layers = uint32_t(bytes.size());
   if (layers != geometry.layers || tables.experts_per_layer != geometry.experts_per_layer) {
-    return failed("{} has {}, but the trace wants {}", path,
+    return failed("{} has {}, but the trace needs {}", path,
                   describe_shape(layers, tables.experts_per_layer, bytes),
                   describe_shape(geometry.layers, geometry.experts_per_layer, geometry.expert_bytes));
   }
   for (uint32_t layer = 0; layer < layers; ++layer) {
     if (bytes[layer] != geometry.expert_bytes[layer]) {
-      return failed("{} has experts of {} bytes in layer {}, but the trace wants {} bytes", path,
+      return failed("{} has experts of {} bytes in layer {}, but the trace needs {} bytes", path,
                     bytes[layer], layer, geometry.expert_bytes[layer]);
     }
   }

@@ -30,14 +30,15 @@ bool is_made(const std::string& path, const PackedHeader& wanted) {
   return header && *header == wanted && file->size() == PackedLayout(wanted).file_bytes();
 }
 
-// Writers that share out the blocks of a file among them. The calling thread is one and alone reports
-// progress.
+// Writes a file with several threads, which share out its blocks among themselves. The calling thread is one
+// of them and alone reports progress.
 class StoreWriter {
  public:
   StoreWriter(const PartialFile& file, const PackedHeader& header, uint64_t bytes)
       : file_(file), content_(*header.seed, header.piece), bytes_(bytes) {}
 
-  // `before` of `total` bytes were written before this file. The result is an errno; ECANCELED: stopped.
+  // Writes all blocks. `before` of `total` bytes were written before this file. Returns an errno, 0 for
+  // success, ECANCELED if it was stopped.
   int run(std::span<std::byte> memory, uint64_t before, uint64_t total, StoreProgress progress) {
     const auto work = [&](uint32_t writer) {
       return write_next(memory.subspan(writer * kFillBytes, kFillBytes));
@@ -75,7 +76,7 @@ class StoreWriter {
   std::atomic<int> error_ = 0;
 };
 
-// Comes last, so that a file without its header is never taken for a store.
+// Writes the header. It comes last, so that a file without a header is never taken for a store.
 Result<void> write_header(const PartialFile& file, const PackedHeader& header, std::span<std::byte> memory) {
   Result<std::string> text = write_packed_header(header);
   if (!text) {
@@ -84,7 +85,7 @@ Result<void> write_header(const PartialFile& file, const PackedHeader& header, s
   return file.write_padded(std::as_bytes(std::span(*text)), 0, memory);
 }
 
-// Directories that were made for a store. Those that are still empty in the end go again.
+// Directories that were made for a store. The destructor removes those that are still empty.
 class NewDirectories {
  public:
   NewDirectories() = default;
@@ -96,7 +97,7 @@ class NewDirectories {
     }
   }
 
-  // With what is missing above it.
+  // Makes `directory` and the missing directories above it.
   Result<void> make(const std::filesystem::path& directory) {
     std::filesystem::path at;
     std::error_code problem;
@@ -105,7 +106,7 @@ class NewDirectories {
       if (std::filesystem::create_directory(at, problem)) {
         made_.push_back(at);
       } else if (problem) {
-        return failed("cannot make directory {}: {}; choose one that can be written", directory.string(),
+        return failed("cannot make directory {}: {}; choose a place where you may write", directory.string(),
                       problem.message());
       }
     }
@@ -116,7 +117,7 @@ class NewDirectories {
   std::vector<std::filesystem::path> made_;
 };
 
-// One file of the store, to be written.
+// One file of the store that is being written.
 struct Piece {
   PackedHeader header;
   uint64_t bytes = 0;
@@ -135,7 +136,8 @@ Result<Piece> begin_piece(const std::string& path, const PackedHeader& header) {
   return Piece{header, bytes, std::move(*file)};
 }
 
-// `before` bytes of the store's data lie in pieces that are done, and there are `pieces` to write in all.
+// Writes one piece. `before` bytes of the store's data lie in finished pieces; `pieces` pieces
+// are written in all.
 Result<void> write_piece(Piece& piece, std::span<std::byte> memory, uint64_t before, uint64_t pieces,
                          StoreProgress progress) {
   StoreWriter writer(piece.file, piece.header, piece.bytes);
@@ -182,16 +184,17 @@ std::vector<std::string> scratch_store_paths(const ModelGeometry& geometry, cons
 Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometry,
                                                     const ScratchOptions& options, StoreProgress progress) {
   if (options.directories.empty() || (options.ranges_per_expert != 1 && options.ranges_per_expert != 3)) {
-    return wrong_usage("a scratch store needs a directory and 1 or 3 ranges per expert, not {} and {}",
-                       options.directories.size(), options.ranges_per_expert);
+    return wrong_usage(
+        "a scratch store needs a directory and 1 or 3 ranges per expert, not {} directories and {} ranges",
+        options.directories.size(), options.ranges_per_expert);
   }
   if (Result<void> valid = geometry.validate(); !valid) {
     return propagate(valid);
   }
   const std::vector<std::string> paths = scratch_store_paths(geometry, options);
-  NewDirectories directories;  // outlive what lies in them
+  NewDirectories directories;  // must outlive the files in them
   std::vector<Piece> missing;
-  // All room is taken before the first block is written.
+  // Room for all files is reserved before the first block is written.
   for (uint32_t i = 0; i < paths.size(); ++i) {
     const PackedHeader header = scratch_header(geometry, options, i);
     if (is_made(paths[i], header)) {
@@ -205,7 +208,7 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
       return propagate(piece);
     }
     if (is_made(paths[i], header)) {
-      continue;  // by another process, just before this one had the name
+      continue;  // another process made it, just before this one had claimed the name
     }
     missing.push_back(std::move(*piece));
   }
@@ -215,13 +218,13 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
   }
   uint64_t before = 0;
   for (Piece& piece : missing) {
-    // All have the same tables and therefore the same size.
+    // All pieces have the same tables and therefore the same size.
     if (Result<void> made = write_piece(piece, memory->bytes(), before, missing.size(), progress); !made) {
       return propagate(made);
     }
     before += piece.bytes - kPackedDataOffset;
   }
-  // Only when all are whole, so that stopping leaves none of them.
+  // Files are published only when all are complete, so that stopping leaves none of them.
   for (Piece& piece : missing) {
     if (Result<void> published = piece.file.publish(); !published) {
       return propagate(published);

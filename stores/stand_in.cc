@@ -13,10 +13,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Enough for a trial with a huge page, which needs one that begins behind the first.
+// Enough for a trial of huge pages, which uses the second 2 MiB of the file.
 constexpr off_t kStandInBytes = 4 << 20;
 
-// The directory itself, or the one that it will be made in.
+// Returns the directory itself or, if it does not exist yet, the nearest existing one above it.
 fs::path nearest_directory(fs::path directory) {
   std::error_code ignored;
   while (!fs::is_directory(directory, ignored) && directory.has_parent_path() &&
@@ -26,12 +26,12 @@ fs::path nearest_directory(fs::path directory) {
   return fs::is_directory(directory, ignored) ? directory : fs::path(".");
 }
 
-// A file that nothing but a descriptor leads to.
+// Makes a file that only its descriptor leads to.
 FileHandle nameless_file(const fs::path& directory) {
   if (FileHandle file = open_unnamed(directory, 0600); file.get() >= 0) {
     return file;
   }
-  // A file system without such files: a name for as long as it takes to remove it.
+  // On a file system without nameless files, the file has a name until it is removed at once.
   std::string name = (directory / "spillway-XXXXXX").string();
   FileHandle file(::mkostemp(name.data(), O_CLOEXEC));
   if (file.get() >= 0) {
@@ -50,7 +50,7 @@ std::optional<StandIn> StandIn::make(const std::vector<std::string>& directories
     if (writable.get() < 0 || ::ftruncate(writable.get(), kStandInBytes) != 0) {
       return std::nullopt;
     }
-    // The kernel makes huge pages only of files that nobody has open for writing.
+    // The kernel makes huge pages only of files that no process has open for writing.
     FileHandle readable(::open(descriptor_path(writable).c_str(), O_RDONLY | O_CLOEXEC));
     if (readable.get() < 0) {
       return std::nullopt;

@@ -8,15 +8,15 @@
 
 namespace spillway {
 
-// Small empty files without a name, on the file systems where a scratch store will be: whether a backend can
-// be had is found out on them. They are gone when this is, however the process ends.
+// Small empty files without a name, on the file systems where a scratch store will be. They serve to find out
+// whether a backend is available there. The files vanish with this object, however the process ends.
 class StandIn {
  public:
-  // Nothing where no file can be made; making the store will say why.
+  // Returns nothing if a file cannot be made; making the store will report the reason.
   static std::optional<StandIn> make(const std::vector<std::string>& directories);
 
   const std::vector<std::string>& files() const { return names_; }
-  // Where they are, which a file without a name does not tell.
+  // Returns the directories of the files, which their own paths do not contain.
   const std::vector<std::string>& directories() const { return directories_; }
 
  private:

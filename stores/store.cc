@@ -10,7 +10,7 @@ namespace spillway {
 Result<std::unique_ptr<ExpertStore>> open_store(const std::vector<std::string>& paths,
                                                 const ModelGeometry& geometry) {
   if (paths.empty()) {
-    return wrong_usage("--store names no file");
+    return wrong_usage("--store names no file; give the path of a store or of a GGUF");
   }
   Result<InputFile> file = InputFile::open(paths.front());
   if (!file) {
@@ -24,8 +24,9 @@ Result<std::unique_ptr<ExpertStore>> open_store(const std::vector<std::string>& 
   if (std::string_view(magic.data(), *got) == kPackedMagic) {
     return open_packed_store(paths, geometry);
   }
-  // Of GGUFs the composition root has made a range store before it asks here.
-  return failed("{} is no expert store: it begins neither as a packed store nor as a GGUF", paths.front());
+  // The composition root makes range stores of GGUFs itself and does not ask here.
+  return failed("{} is not an expert store: it begins neither as a packed store nor as a GGUF",
+                paths.front());
 }
 
 }  // namespace spillway

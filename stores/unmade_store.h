@@ -9,10 +9,10 @@
 
 namespace spillway {
 
-// What the file `piece` of the scratch store for this shape says about itself.
+// Returns the header of the file `piece` of the scratch store for this shape.
 PackedHeader scratch_header(const ModelGeometry& geometry, const ScratchOptions& options, uint32_t piece);
 
-// What a scratch store will be, before it is: its layout, over `files` that have none of its bytes.
+// The layout of a scratch store that does not exist yet, over `files` that have none of its bytes.
 class UnmadeStore final : public ExpertStore {
  public:
   UnmadeStore(const ModelGeometry& geometry, const ScratchOptions& options, std::vector<std::string> files);
@@ -28,7 +28,7 @@ class UnmadeStore final : public ExpertStore {
   const std::vector<std::string> files_;
 };
 
-// The one in one file that nobody makes, for a drive that is imagined too.
+// Returns a store in one file that is never made, for a simulated drive.
 UnmadeStore imagined_store(const ModelGeometry& geometry, uint32_t ranges_per_expert = 1);
 
 }  // namespace spillway

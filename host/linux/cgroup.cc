@@ -23,7 +23,7 @@ bool has_word(std::string_view list, std::string_view word) {
   return false;
 }
 
-// The process's path within the hierarchy of a controller, and the hierarchy's version.
+// Returns the version of the hierarchy that has `controller`, and the process's path within that hierarchy.
 std::optional<std::pair<int, std::string>> path_within(std::string_view controller,
                                                        std::string_view proc_cgroup) {
   std::optional<std::pair<int, std::string>> unified;
@@ -48,7 +48,7 @@ std::optional<std::pair<int, std::string>> path_within(std::string_view controll
   return unified;
 }
 
-// Of a memory.stat: lines of `key value`.
+// Returns a number from a memory.stat file, which has lines of `key value`.
 uint64_t stat_number(const std::string& path, const std::string& key) {
   std::istringstream words(read_text(path).value_or(""));
   std::string word;
@@ -66,7 +66,7 @@ struct MemoryLimit {
   uint64_t used = 0;
 };
 
-// Of the process's cgroup and of those it is in: each may have a limit of its own.
+// Returns the limits of the process's cgroup and of all its ancestors, each of which may have its own.
 std::vector<MemoryLimit> memory_limits() {
   std::vector<MemoryLimit> limits;
   const std::optional<OwnCgroup> own = own_cgroup("memory");

@@ -14,23 +14,24 @@ struct OwnCgroup {
   std::string mount;
 };
 
-// Of `controller` as version 1 names it (`memory`, `blkio`), or else in the hierarchy of version 2; from the
-// text of the process's /proc files.
+// Finds the cgroup for `controller`, named as in version 1 (`memory`, `blkio`), or else the one in the
+// hierarchy of version 2. Reads the given texts of the process's /proc files.
 std::optional<OwnCgroup> find_cgroup(std::string_view controller, std::string_view proc_cgroup,
                                      std::string_view proc_mountinfo);
 
-// This process's.
+// Returns this process's cgroup.
 std::optional<OwnCgroup> own_cgroup(std::string_view controller);
 
-// The cgroup that `directory` is in.
+// Returns the cgroup that `directory` is in.
 std::string parent_of(const std::string& directory);
 
-// Memory that this process can still get without swapping: what the machine has to give, or what the limits
-// of its cgroups leave when that is less. Page cache counts as free. Nothing when the kernel does not tell.
+// Returns the bytes of memory that this process can still get without swapping: what is available on the
+// machine, or less where the limits of its cgroups leave less. Page cache counts as free. Nothing if the
+// kernel does not report it.
 std::optional<uint64_t> memory_within_reach();
 
-// Memory that this process could have with nothing else running: the machine's, or the tightest limit of its
-// cgroups when that is less. Nothing when the kernel does not tell.
+// Returns the bytes of memory that this process could have with nothing else running: those of the machine,
+// or less where a limit of its cgroups is tighter. Nothing if the kernel does not report it.
 std::optional<uint64_t> memory_at_most();
 
 }  // namespace spillway

@@ -14,7 +14,7 @@
 namespace spillway {
 namespace {
 
-// The counters of /sys/block/*/stat are in units of this, whatever the drive's block is.
+// Unit of the counters in /sys/block/*/stat, whatever the drive's block size is.
 constexpr uint64_t kSector = 512;
 
 std::string without_blanks_around(std::string text) {
@@ -29,7 +29,8 @@ std::string line_of(const std::string& path) {
   return without_blanks_around(read_text(path).value_or(""));
 }
 
-// The mount that `path`, absolute and without links, lies on: the longest, and of equals the last.
+// Returns the mount that `path`, absolute and without links, lies on: the longest match, and the
+// last of equal ones.
 std::optional<MountPoint> mount_of(const std::string& path) {
   std::optional<MountPoint> best;
   for (MountPoint& mount : parse_mountinfo(read_text("/proc/self/mountinfo").value_or(""))) {
@@ -41,8 +42,8 @@ std::optional<MountPoint> mount_of(const std::string& path) {
   return best;
 }
 
-// The device number below a file: its own, or, on file systems that invent one (btrfs, say), that of the
-// device they were mounted from.
+// Returns the device number below a file: the file's own, or that of the mounted device for file systems that
+// invent a number (such as btrfs).
 std::optional<dev_t> block_device(const struct stat& status, const std::optional<MountPoint>& mount) {
   if (::major(status.st_dev) != 0) {
     return status.st_dev;
@@ -55,7 +56,7 @@ std::optional<dev_t> block_device(const struct stat& status, const std::optional
   return std::nullopt;
 }
 
-// The scheduler in use is in brackets: `none [mq-deadline] bfq`.
+// Returns the scheduler in use, which is in brackets: `none [mq-deadline] bfq`.
 std::string scheduler_in(const std::string& path) {
   const std::string text = line_of(path);
   const size_t begin = text.find('[');
@@ -72,7 +73,7 @@ std::optional<uint64_t> process_device_bytes() {
 Result<DeviceInfo> device_below(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
-    return failed("cannot look at {}: {}", path, error_text(errno));
+    return failed("cannot look up the device of {}: {}", path, error_text(errno));
   }
   std::error_code ignored;
   const std::optional<MountPoint> mount = mount_of(std::filesystem::canonical(path, ignored));
@@ -87,7 +88,7 @@ Result<DeviceInfo> device_below(const std::string& path) {
   if (own.empty()) {
     return info;
   }
-  // A partition has counters of its own, the rest is the drive's.
+  // A partition has counters of its own. All other facts are those of the drive.
   const bool partition = std::filesystem::exists(own + "/partition", ignored);
   const std::filesystem::path device_path = own;
   const std::filesystem::path drive = partition ? device_path.parent_path() : device_path;

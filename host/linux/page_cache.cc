@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint64_t kPage = 4 * kKiB;
 
-// Linux 6.5 has a call that counts; its number is the same on every architecture.
+// The system call cachestat(), since Linux 6.5; its number is the same on every architecture.
 constexpr long kCachestat = 451;
 struct CachestatRange {
   uint64_t offset;
@@ -27,7 +27,7 @@ struct CachestatPages {
   uint64_t cached, dirty, under_writeback, evicted, recently_evicted;
 };
 
-// The older way: look at a mapping, which brings nothing in, a window at a time.
+// Counts cached pages on older kernels: looks at a mapping, one window at a time, which reads nothing in.
 Result<uint64_t> count_by_mincore(const std::string& path, const FileHandle& file, uint64_t size) {
   constexpr uint64_t kWindow = kGiB;
   std::vector<unsigned char> resident(kWindow / kPage);
@@ -42,7 +42,7 @@ Result<uint64_t> count_by_mincore(const std::string& path, const FileHandle& fil
     const int error = errno;
     ::munmap(view, bytes);
     if (outcome != 0) {
-      return failed("cannot tell what of {} is cached: {}", path, error_text(error));
+      return failed("cannot find out which parts of {} are cached: {}", path, error_text(error));
     }
     const auto end = resident.begin() + ptrdiff_t(round_up(bytes, kPage) / kPage);
     pages +=
@@ -59,7 +59,8 @@ Result<void> drop_page_cache(std::span<const std::string> files) {
     if (!file) {
       return propagate(file);
     }
-    // Dirty pages would stay. A file system that cannot write them (read-only, say) has none.
+    // Dirty pages would stay in the cache, so they are written first. A failure is ignored: a file system
+    // that cannot write (such as a read-only one) has no dirty pages.
     ::fdatasync(file->get());
     if (const int error = ::posix_fadvise(file->get(), 0, 0, POSIX_FADV_DONTNEED); error != 0) {
       return failed("cannot drop {} from the page cache: {}", path, error_text(error));

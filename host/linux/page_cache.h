@@ -6,14 +6,14 @@
 
 #include "core/result.h"
 
-// Making files cold, and showing that they are.
+// Makes files cold, and shows that they are.
 namespace spillway {
 
-// Writes what is dirty and asks the kernel to forget the files' pages. Pages that someone has mapped and
-// touched stay: cached_bytes() tells.
+// Writes dirty pages of the files and asks the kernel to drop all their pages. Pages that a process has
+// mapped and touched stay; cached_bytes() counts them.
 Result<void> drop_page_cache(std::span<const std::string> files);
 
-// How much of a file is in memory at this moment.
+// Returns the bytes of a file that are in memory at this moment.
 Result<uint64_t> cached_bytes(const std::string& path);
 
 }  // namespace spillway

@@ -15,10 +15,11 @@
 namespace spillway {
 namespace {
 
-// From linux/mman.h, which clashes with sys/mman.h: pages of 2^21 bytes whatever the system's default is.
+// From linux/mman.h, which clashes with sys/mman.h: asks for pages of 2^21 bytes whatever the
+// system's default is.
 constexpr int kHugetlb2MiB = 21 << 26;
 
-// Reserves from the pool at once, so that no page of it can be missing later.
+// Maps hugetlb pages, which reserves all of them from the pool at once: none can be missing later.
 std::byte* map_hugetlb(uint64_t size) {
   void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | kHugetlb2MiB, -1, 0);
@@ -71,13 +72,13 @@ Result<PageKind> parse_page_kind(std::string_view text) {
       return kind;
     }
   }
-  return wrong_usage("'{}' is no kind of page; there are: small, thp, hugetlb", text);
+  return wrong_usage("'{}' is not a kind of page; choose one of: small, thp, hugetlb", text);
 }
 
 Result<PageMemory> PageMemory::allocate(uint64_t bytes, std::optional<PageKind> wanted) {
   constexpr uint64_t kMost = uint64_t(1) << 46;
   if (bytes == 0 || bytes > kMost) {
-    return wrong_usage("cannot allocate {} bytes of memory; between 1 byte and {} are possible", bytes,
+    return wrong_usage("cannot allocate {} bytes of memory; choose between 1 byte and {}", bytes,
                        format_bytes(kMost));
   }
   const uint64_t size = round_up(bytes, kHugePageBytes);
@@ -96,9 +97,9 @@ Result<PageMemory> PageMemory::allocate(uint64_t bytes, std::optional<PageKind> 
   }
   PageMemory memory(base, size, kind);
   const int advice = kind == PageKind::thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
-  // A kernel without transparent huge pages refuses both; small pages are what it gives anyway.
+  // A kernel without transparent huge pages refuses both kinds of advice and gives small pages anyway.
   if (::madvise(base, size, advice) != 0 && wanted == PageKind::thp) {
-    return unavailable("transparent huge pages refused: {}; use --pages small", error_text(errno));
+    return unavailable("the kernel refused transparent huge pages: {}; use --pages small", error_text(errno));
   }
   return memory;
 }
@@ -120,14 +121,14 @@ PageMemory::~PageMemory() {
 }
 
 Result<void> PageMemory::touch() {
-  // The system call, unlike a store, reports missing memory instead of killing the process.
+  // Unlike a store to the pages, the system call reports missing memory instead of killing the process.
   if (::madvise(base_, size_, MADV_POPULATE_WRITE) == 0) {
     return {};
   }
   if (errno != EINVAL) {
     return failed("not enough memory for {}: {}; ask for less", format_bytes(size_), error_text(errno));
   }
-  // Linux before 5.14.
+  // Kernels before Linux 5.14 lack the call.
   for (uint64_t offset = 0; offset < size_; offset += kSmallPageBytes) {
     *static_cast<volatile std::byte*>(base_ + offset) = std::byte{0};
   }

@@ -6,11 +6,12 @@
 
 namespace spillway {
 
-// The most memory that this process has had resident so far, and the huge pages of the system's pool that it
-// has now, which the kernel does not count as resident. Nothing where the kernel does not tell.
+// Returns the most memory in bytes that this process has had resident so far, plus the huge pages of
+// the system's pool that it has now, which the kernel does not count as resident. Nothing if the
+// kernel does not report it.
 std::optional<uint64_t> peak_memory_bytes();
 
-// The same of the text of a /proc/PID/status.
+// Returns the same from the text of a /proc/PID/status.
 std::optional<uint64_t> peak_memory_bytes(std::string_view status);
 
 }  // namespace spillway

@@ -14,7 +14,7 @@ bool is_octal(char c) {
   return c >= '0' && c <= '7';
 }
 
-// The kernel writes blanks and backslashes in paths as \040 and the like.
+// Undoes the kernel's escapes: it writes blanks and backslashes in paths as \040 and the like.
 std::string unescaped(std::string_view text) {
   std::string plain;
   for (size_t i = 0; i < text.size(); ++i) {

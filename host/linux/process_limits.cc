@@ -22,10 +22,11 @@ namespace {
 
 constexpr std::string_view kPrefix = "spillway-";
 
-// With less than this the program itself does not run.
+// The program itself does not run with less.
 constexpr uint64_t kLeast = 32 * kMiB;
 
-// The cgroups of this program in `directory`, of whatever process.
+// Returns the cgroups that this program made in `directory`, each with the number of the
+// process that made it.
 std::vector<std::pair<pid_t, std::string>> cages_in(const std::string& directory) {
   std::vector<std::pair<pid_t, std::string>> cages;
   DIR* listing = ::opendir(directory.c_str());
@@ -45,7 +46,8 @@ std::vector<std::pair<pid_t, std::string>> cages_in(const std::string& directory
   return cages;
 }
 
-// Of earlier runs that were killed before they could clean up; one may have had our number.
+// Removes the cgroups of earlier runs that were killed before they could clean up. One of them may have had
+// this process's number.
 void remove_leftovers(const std::string& directory) {
   for (const auto& [process, cage] : cages_in(directory)) {
     if (process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH)) {
@@ -54,8 +56,9 @@ void remove_leftovers(const std::string& directory) {
   }
 }
 
-// A cgroup that lends a controller takes no process back, unless it is the root, which has no type. Elsewhere
-// the lending is left as it is: other runs' limits may live on it.
+// In cgroup v2, a group that delegates a controller to its children cannot hold processes; only the root can,
+// which has no `cgroup.type`. So the delegation is undone before the process returns to its own group. A
+// delegation in a parent is left alone, since the limits of other runs may depend on it.
 bool must_end_lending_first(const LimitedProcess::Cage& cage) {
   return cage.lender == cage.home && ::access((cage.home + "/cgroup.type").c_str(), F_OK) == 0;
 }
@@ -75,30 +78,32 @@ std::vector<EndStep> steps_out_of(const LimitedProcess::Cage& cage) {
   return steps;
 }
 
-// A file of a cgroup, and what to write into it.
+// A file of a cgroup, and the text to write into it. With `may_lack`, a file that cannot be
+// written is ignored.
 struct Knob {
   std::string file;
   std::string text;
   bool may_lack = false;
 };
 
-// What one controller is to be told, in the words of either version.
+// The settings of one controller, for either version of cgroups.
 struct Limit {
-  std::string first_name;  // of the controller, in version 1
+  std::string first_name;  // the controller's name in version 1
   std::string second_name;
   std::vector<Knob> first;
   std::vector<Knob> second;
-  std::string by_systemd;  // the option of systemd-run for the same
+  std::string by_systemd;  // the options of systemd-run for the same limit
 };
 
-// Writes `text` and says where and why, if that fails.
+// Writes `text` to `path`. Returns an empty text, or where and why the write failed.
 std::string write_or_tell(const std::string& path, const std::string& text) {
   const int error = write_text(path, text);
   return error == 0 ? "" : fmt::format("cannot write {} to {}: {}", text, path, error_text(error));
 }
 
-// In version 2 a controller's files are there once the parent lends it to its children, which it only can
-// when no process is in it any more, hence after the move.
+// Sets one limit of the cgroup; returns an empty text or why it failed. In version 2 a controller's files
+// exist once the parent delegates the controller to its children. The parent can do so only once it holds no
+// process, hence after the move.
 std::string set_limit(LimitedProcess::Cage& cage, const Limit& limit) {
   if (cage.version == 2) {
     const std::string lends = cage.lender + "/cgroup.subtree_control";
@@ -120,8 +125,8 @@ std::string set_limit(LimitedProcess::Cage& cage, const Limit& limit) {
   return {};
 }
 
-// Moves the process into a cgroup of its own below `parent` that has all of `limits`; why not, when it
-// cannot.
+// Moves the process into a new cgroup below `parent` that has all of `limits`. Returns an empty text, or why
+// the process could not be moved.
 std::string enter_cage(const OwnCgroup& own, const std::string& parent, const std::vector<Limit>& limits,
                        LimitedProcess& process) {
   remove_leftovers(parent);
@@ -147,10 +152,11 @@ std::string enter_cage(const OwnCgroup& own, const std::string& parent, const st
   return {};
 }
 
-// `limits` are of controllers of one hierarchy, in which the process is at `own`.
+// Moves the process, which is at `own`, into a cgroup with `limits`, all of which are of
+// controllers in one hierarchy.
 std::string enter_cage(const OwnCgroup& own, const std::vector<Limit>& limits, LimitedProcess& process) {
   std::string refusal = enter_cage(own, own.directory, limits, process);
-  // In version 2 a cgroup with other processes in it cannot lend a controller; a sibling may do.
+  // In version 2 a cgroup that holds other processes cannot delegate a controller. A sibling group may work.
   if (!refusal.empty() && own.version == 2 && own.directory != own.mount) {
     refusal = enter_cage(own, parent_of(own.directory), limits, process);
   }
@@ -159,14 +165,14 @@ std::string enter_cage(const OwnCgroup& own, const std::vector<Limit>& limits, L
 
 Result<Limit> memory_limit(const ProcessLimits& limits) {
   if (limits.memory_bytes < limits.uncharged_bytes || limits.memory_bytes - limits.uncharged_bytes < kLeast) {
-    return wrong_usage("a memory limit of {} leaves less than {} beside {} of hugetlb pages; raise --memory",
-                       format_bytes(limits.memory_bytes), format_bytes(kLeast),
-                       format_bytes(limits.uncharged_bytes));
+    return wrong_usage(
+        "a memory limit of {} leaves less than {} in addition to {} of hugetlb pages; raise --memory",
+        format_bytes(limits.memory_bytes), format_bytes(kLeast), format_bytes(limits.uncharged_bytes));
   }
   const std::string charged = std::to_string(limits.memory_bytes - limits.uncharged_bytes);
   return Limit{.first_name = "memory",
                .second_name = "memory",
-               // The second is there only where swap is counted.
+               // The second file exists only where the kernel counts swap.
                .first = {{"memory.limit_in_bytes", charged}, {"memory.memsw.limit_in_bytes", charged, true}},
                .second = {{"memory.swap.max", "0", true}, {"memory.max", charged}},
                .by_systemd = "-p MemoryMax=" + charged + " -p MemorySwapMax=0"};
@@ -181,8 +187,8 @@ Result<Limit> rate_limit(const ProcessLimits& limits) {
   }
   for (const DeviceInfo& drive : *drives) {
     if (drive.number.empty()) {
-      return unavailable("{}: no drive is below it whose reads could be limited ({})", limits.files.front(),
-                         describe(drive));
+      return unavailable("{}: there is no drive below it whose reads could be limited ({})",
+                         limits.files.front(), describe(drive));
     }
     limit.first.push_back(
         {"blkio.throttle.read_bps_device", fmt::format("{} {}", drive.number, limits.read_bytes_per_s)});
@@ -212,7 +218,7 @@ Result<std::vector<Limit>> all_limits(const ProcessLimits& limits) {
   return all;
 }
 
-// A user's own systemd may limit memory, but not what is read.
+// Returns the error with a systemd-run line. A user's own systemd may limit memory, but not reads.
 Unexpected refused(const std::string& why, const std::vector<Limit>& limits) {
   bool memory_alone = true;
   std::string options;
@@ -220,8 +226,8 @@ Unexpected refused(const std::string& why, const std::vector<Limit>& limits) {
     memory_alone = memory_alone && limit.second_name == "memory";
     options += limit.by_systemd + " ";
   }
-  return unavailable("may not limit this process ({}); have it limited from outside: {} --scope {}spillway …",
-                     why, memory_alone ? "systemd-run --user" : "sudo systemd-run", options);
+  return unavailable("cannot limit this process ({}); limit it from outside: {} --scope {}spillway …", why,
+                     memory_alone ? "systemd-run --user" : "sudo systemd-run", options);
 }
 
 }  // namespace
@@ -251,7 +257,7 @@ Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limit
   if (!all) {
     return propagate(all);
   }
-  // A process is in one cgroup of each hierarchy.
+  // A process is in exactly one cgroup of each hierarchy, so limits of one hierarchy share a cgroup.
   std::vector<std::pair<OwnCgroup, std::vector<Limit>>> hierarchies;
   for (const Limit& limit : *all) {
     const std::optional<OwnCgroup> own = own_cgroup(limit.first_name);

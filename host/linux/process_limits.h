@@ -10,27 +10,27 @@
 
 namespace spillway {
 
-// What a process may have. 0: as much as there is.
+// The resources that a process may use. 0: no limit.
 struct ProcessLimits {
   uint64_t memory_bytes = 0;  // page cache included
-  // Memory that the process has or will have but that no cgroup counts, hugetlb pages that is: the kernel's
-  // limit is made smaller by it.
+  // Memory of the process, present or future, that no cgroup counts: hugetlb pages. The kernel's limit is
+  // reduced by it.
   uint64_t uncharged_bytes = 0;
   uint64_t read_bytes_per_s = 0;  // from each of the drives below `files`
   std::vector<std::string> files = {};
 };
 
-// Holds this process to its limits for as long as it lives, in cgroups of its own. Destroying it moves the
-// process back and removes them.
+// Holds this process to its limits for as long as the object exists, in cgroups of its own. The destructor
+// moves the process back and removes the cgroups.
 class LimitedProcess {
  public:
-  // A cgroup of ours, and what it takes to undo it.
+  // A cgroup that this process made, and the facts needed to undo it.
   struct Cage {
     int version = 0;
-    std::string home;                    // the cgroup the process came from
-    std::string lender;                  // the one that ours is in
-    std::string directory;               // ours
-    std::vector<std::string> lent = {};  // controllers that `lender` was made to lend
+    std::string home;                    // the cgroup that the process came from
+    std::string lender;                  // the parent of the new cgroup
+    std::string directory;               // the new cgroup
+    std::vector<std::string> lent = {};  // controllers that `lender` was made to delegate
   };
 
   LimitedProcess() = default;
@@ -39,7 +39,7 @@ class LimitedProcess {
   LimitedProcess(const LimitedProcess&) = delete;
   LimitedProcess& operator=(const LimitedProcess&) = delete;
 
-  // Takes over the undoing of `cage`, in which the process is.
+  // Takes responsibility for undoing `cage`, which the process is in.
   void add(Cage cage);
 
   std::vector<std::string> directories() const;
@@ -49,11 +49,12 @@ class LimitedProcess {
     Cage cage;
     OnSuddenEnd on_sudden_end;
   };
-  std::vector<Held> held_;  // undone from the last to the first
+  std::vector<Held> held_;  // undone in reverse order
 };
 
-// Call it before the memory that it shall cover is touched, since pages stay charged to the cgroup in which
-// they were first used. Unavailable(), with the systemd-run line that would do the same, where we may not.
+// Limits this process. Call it before the memory to be limited is touched, since pages stay charged to the
+// cgroup in which they were first used. If this user may not limit it, the error is unavailable() and shows
+// the systemd-run line that would do the same.
 Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limits);
 
 }  // namespace spillway

@@ -4,7 +4,7 @@
 
 namespace spillway {
 
-// Each name here is a file of that name beside this one.
+// Each function is defined in the file of the same name beside this one.
 namespace architecture {
 Architecture qwen3moe(), qwen35moe(), olmoe();
 }

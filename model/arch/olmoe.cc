@@ -1,8 +1,8 @@
 #include "model/arch/list.h"
 
-// OLMoE-1B-7B (Muennighoff et al., "OLMoE: Open Mixture-of-Experts Language Models", 2024): queries and keys
-// are normalised across all heads together. The chosen experts' weights are their probabilities in the
-// softmax over all experts, not scaled to 1.
+// OLMoE-1B-7B (Muennighoff et al., "OLMoE: Open Mixture-of-Experts Language Models", 2024). Queries and keys
+// are normalised across all heads together. The weights of the chosen experts are their probabilities in the
+// softmax over all experts and are not scaled to the sum 1.
 namespace spillway::architecture {
 namespace {
 

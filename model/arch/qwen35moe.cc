@@ -4,8 +4,8 @@
 #include "model/layer_kinds.h"
 #include "model/layers/delta_net.h"
 
-// Qwen3.5 and 3.6: most layers are gated DeltaNets, every few layers there is a gated attention. Each layer
-// has a shared expert beside the routed ones.
+// Qwen3.5 and 3.6. Most layers are gated DeltaNets; every few layers there is a gated attention. Each layer
+// has a shared expert in addition to the routed ones.
 namespace spillway::architecture {
 namespace {
 
@@ -44,8 +44,9 @@ Result<DeltaNetShape> delta_net_shape(const ModelBuilder& from) {
   }
   constexpr uint32_t kWidest = 1U << 20;  // the largest known model has 8192
   if (*inner > kWidest || uint64_t{*size} * *value_heads != *inner || *value_heads % *key_heads != 0) {
-    return failed("{}: a recurrence of {} key heads and {} value heads of {}, {} wide, is not supported",
-                  from.gguf.path(), *key_heads, *value_heads, *size, *inner);
+    return failed(
+        "{}: a recurrence of {} key heads and {} value heads, of size {} and {} wide, is not supported",
+        from.gguf.path(), *key_heads, *value_heads, *size, *inner);
   }
   return DeltaNetShape{*key_heads, *value_heads, *size, *kernel, *epsilon};
 }

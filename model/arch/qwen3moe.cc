@@ -1,7 +1,7 @@
 #include "model/arch/list.h"
 
-// Qwen3-30B-A3B, Qwen3-235B-A22B, Qwen3-Coder: attention with normalised heads in every layer; a softmax over
-// all experts, with the weights of the chosen experts scaled to the sum 1.
+// Qwen3-30B-A3B, Qwen3-235B-A22B, Qwen3-Coder. Every layer has an attention with normalised heads. The router
+// takes a softmax over all experts and scales the weights of the chosen experts to the sum 1.
 namespace spillway::architecture {
 namespace {
 

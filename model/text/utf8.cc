@@ -11,8 +11,8 @@ namespace {
 
 constexpr size_t kMostBytes = 4;
 
-// Returns true when `begin` and some more bytes are a character. First bytes differ only in the bounds of the
-// bytes that follow, so the least or the greatest continuation byte fits wherever any does.
+// Returns true if `begin` can be completed to a character. First bytes differ only in the bounds of the bytes
+// that follow, so the least or the greatest continuation byte fits whenever any does.
 bool can_be_completed(std::string_view begin) {
   for (const char continuation : {'\x80', '\xbf'}) {
     std::string whole(begin);

@@ -6,7 +6,7 @@
 namespace spillway {
 
 // Composes whole characters from bytes that come in pieces, as tokens do. All returned text is valid UTF-8:
-// bytes that cannot belong to a character any more become U+FFFD.
+// bytes that can no longer become part of a character are replaced by U+FFFD.
 class Utf8Stream {
  public:
   // Returns the characters that `bytes` completes. An incomplete last character is held back.

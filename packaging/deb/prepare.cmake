@@ -1,5 +1,5 @@
-# cpack runs this script between installing into a staging folder and packing that folder. The script does what Debian's
-# policy asks for beyond an installation.
+# cpack runs this script between installing into a staging folder and packing that folder. The script adds
+# what Debian's policy requires beyond an installation.
 if(NOT CPACK_GENERATOR STREQUAL DEB)
   return()
 endif()
@@ -10,11 +10,11 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-# Debian has the licences of a package in one file of its own form.
+# Debian keeps all licences of a package in one file with a form of its own.
 file(REMOVE ${documents}/LICENSE)
 file(COPY ${CPACK_SPILLWAY_DEB}/copyright DESTINATION ${documents})
 
-# Changes in the sources, and changes in the package.
+# One changelog has the changes in the sources, the other the changes in the package.
 file(RENAME ${documents}/CHANGELOG.md ${documents}/changelog)
 string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)  # honours $SOURCE_DATE_EPOCH
 configure_file(${CPACK_SPILLWAY_DEB}/changelog.in ${documents}/changelog.Debian @ONLY)
@@ -32,9 +32,9 @@ foreach(page IN LISTS pages)
   endif()
 endforeach()
 
-# Debian's zsh looks for completions of packages in a folder of its own.
+# Debian's zsh looks for the completions of packages in a folder of its own.
 file(RENAME ${usr}/share/zsh/site-functions ${usr}/share/zsh/vendor-completions)
 
-# Scripts of a package run with the system's Python.
+# The scripts of a package run with the system's Python.
 file(GLOB scripts ${usr}/share/spillway/plots/*.py ${usr}/share/spillway/experiments/validate)
 run(sed -i "1s|^#!/usr/bin/env python3$|#!/usr/bin/python3|" ${scripts})

@@ -75,7 +75,7 @@ TEST(JsonFile, ErrorsBeginWithThePath) {
   EXPECT_EQ(json.error().message, path + ": is not JSON: something is wrong at byte 9");
   json = read_json(path, 3);
   ASSERT_FALSE(json);
-  EXPECT_EQ(json.error().message, path + ": is 8 B, and JSON of at most 3 B is taken here");
+  EXPECT_EQ(json.error().message, path + ": is 8 B long; JSON may be at most 3 B here");
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ TEST_F(OpenStore, ShowsBothShapesWhenTheyDiffer) {
   const std::string count = refusal({path}, shape({392, 172}, 8));
   EXPECT_TRUE(mentions(count, "2 layers × 4 experts") && mentions(count, "2 layers × 8 experts")) << count;
   const std::string size = refusal({path}, shape({392, 173}, 4));
-  EXPECT_TRUE(mentions(size, "172 bytes in layer 1, but the trace wants 173")) << size;
+  EXPECT_TRUE(mentions(size, "172 bytes in layer 1, but the trace needs 173")) << size;
 }
 
 TEST_F(OpenStore, OpensAPackedStoreAsWell) {

@@ -169,7 +169,7 @@ TEST_F(Cli, RefusesOptionsOfATraceThatAFileContradicts) {
                     {csv, "layers of", "options or the preset say", "77"});
   }
   expect_one_line(spillway({"trace", "import", csv, "-o", made, "--model", "olmoe-1b-7b:Q4_K"}), 1,
-                  {csv, "the preset say 16, 64"});
+                  {csv, "the preset say 16 layers, 64 experts"});
   for (const std::vector<std::string>& given :
        std::vector<std::vector<std::string>>{{"--layers", "4"},
                                              {"--experts", "16"},

@@ -38,13 +38,13 @@ TEST(ParseJson, NamesTheByteWhereATextIsNoJson) {
 
 TEST(ParseJson, RefusesWhatIsTooDeepOrTooLarge) {
   EXPECT_EQ(problem_of(nested(64)), "");
-  EXPECT_EQ(problem_of(nested(65)), "has lists and objects more than 64 deep");
-  EXPECT_EQ(problem_of(std::string(1'000'000, '[')), "has lists and objects more than 64 deep");
-  EXPECT_EQ(problem_of("[1]", {.most_bytes = 2}), "is 3 B, and JSON of at most 2 B is taken here");
+  EXPECT_EQ(problem_of(nested(65)), "has lists and objects nested more than 64 deep");
+  EXPECT_EQ(problem_of(std::string(1'000'000, '[')), "has lists and objects nested more than 64 deep");
+  EXPECT_EQ(problem_of("[1]", {.most_bytes = 2}), "is 3 B long; JSON may be at most 2 B here");
 }
 
 TEST(ParseJson, RefusesAKeyThatStandsTwice) {
-  EXPECT_EQ(problem_of(R"({"a": 1, "b": {"a": 2}, "a": 3})"), "the key 'a' stands twice in one object");
+  EXPECT_EQ(problem_of(R"({"a": 1, "b": {"a": 2}, "a": 3})"), "has the key 'a' twice in one object");
 }
 
 // Looking each key up among those before it would take minutes.

@@ -25,7 +25,7 @@ TEST(TensorTypes, AreEachListedOnce) {
 TEST(TensorTypes, GiveARowTheBytesOfItsBlocks) {
   EXPECT_EQ(*row_bytes(TensorType::q4_k, 2048), 8 * 144U);
   EXPECT_EQ(*row_bytes(TensorType::mxfp4, 2880), 90 * 17U);
-  EXPECT_FALSE(row_bytes(TensorType::q4_k, 2880)) << "no whole blocks of 256";
+  EXPECT_FALSE(row_bytes(TensorType::q4_k, 2880)) << "not a whole number of blocks of 256";
   EXPECT_FALSE(row_bytes(TensorType::q4_k, 0));
   EXPECT_FALSE(row_bytes(TensorType::f64, UINT64_MAX / 2)) << "more bytes than there are";
 }

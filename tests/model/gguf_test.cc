@@ -203,8 +203,8 @@ TEST_F(GgufTensors, OfImpossibleShapesAreRefused) {
   EXPECT_TRUE(mentions(shaped({}), "0 dimensions"));
   EXPECT_TRUE(mentions(shaped({1, 1, 1, 1, 1}), "5 dimensions"));
   EXPECT_TRUE(mentions(shaped({1, 0}), "do not fit"));
-  EXPECT_TRUE(mentions(shaped({0}), "no whole"));
-  EXPECT_TRUE(mentions(shaped({33}, TensorType::q8_0), "no whole"));
+  EXPECT_TRUE(mentions(shaped({0}), "not a whole number"));
+  EXPECT_TRUE(mentions(shaped({33}, TensorType::q8_0), "not a whole number"));
   EXPECT_TRUE(mentions(shaped({uint64_t(1) << 62, 4, 4}), "t: "));
   EXPECT_TRUE(mentions(shaped({uint64_t(1) << 32, uint64_t(1) << 32}), "do not fit"));
   EXPECT_TRUE(mentions(shaped({4, uint64_t(1) << 32, uint64_t(1) << 30, 4}), "do not fit"));

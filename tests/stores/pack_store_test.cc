@@ -331,7 +331,7 @@ TEST_F(PackStore, AStoreOfAnotherShapeIsRefusedShowingBoth) {
   ASSERT_NE(packed(), nullptr);
   shape_.expert_bytes[1] = 8'000;
   const std::string message = refusal(plan_.path);
-  EXPECT_TRUE(mentions(message, "experts of 0 to 32345 bytes") && mentions(message, "the trace wants"))
+  EXPECT_TRUE(mentions(message, "experts of 0 to 32345 bytes") && mentions(message, "the trace needs"))
       << message;
 }
 

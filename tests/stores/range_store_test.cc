@@ -43,7 +43,7 @@ TEST(RangeStore, OfAnotherShapeIsRefusedShowingBoth) {
   EXPECT_TRUE(mentions(layers.error().message, "3 layers × 3 experts"));
   const auto size = make_range_store(two_layers(), geometry(2, 3, 31));
   ASSERT_FALSE(size);
-  EXPECT_TRUE(mentions(size.error().message, "experts of 30 bytes in layer 0, but the trace wants 31"));
+  EXPECT_TRUE(mentions(size.error().message, "experts of 30 bytes in layer 0, but the trace needs 31"));
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ TEST_F(Export, CsvSaysInWhichLineItIsWrong) {
   EXPECT_NE(text.find("\n0,prefill,0,0,2,1,3,,,,,\n"), std::string::npos) << text;
   for (const auto& [from, to, complaint] : std::vector<std::array<std::string, 3>>{
            {"0,prefill,0,0,2,1,3,", "0,prefill,0,0,2,1,4,", ":6: "},
-           {"0,prefill,0,0,2,1,3,", "0,prefill,0,0,2,0,3,", ":6: token 0 of 2 where token 1"},
+           {"0,prefill,0,0,2,1,3,", "0,prefill,0,0,2,0,3,", ":6: has token 0 of 2; token 1"},
            {"0,prefill,0,0,2,1,3,,,,,\n", "", ":6: "},
            {"0,prefill,0,0,2,1,3,", "0,prefill,0,0,2,1,2,", "chosen twice"},
            {"0,prefill,0,0,2,1,3,", "0,warm-up,0,0,2,1,3,", ":6: "},

@@ -4,9 +4,9 @@
 #include "traces/import/header.h"
 #include "traces/import/rows.h"
 
-// BigMoeOnEdge route traces, version 1: `#` lines with the geometry, a line of column names, then one row per
-// (turn, phase, token, layer, slot). A decode token's rows come layer by layer; a prefill batch comes as all
-// tokens of layer 0, then of layer 1 and so on, the last layer often with the last token alone.
+// Imports BigMoeOnEdge route traces, version 1: `#` lines with the geometry, a line of column names, then one
+// row per (turn, phase, token, layer, slot). The rows of a decode token come layer by layer. A prefill batch
+// comes as all tokens of layer 0, then of layer 1 and so on; the last layer often has the last token alone.
 namespace spillway::importer {
 namespace {
 
@@ -38,10 +38,10 @@ class BigMoeImport final : public RowImport {
   ToldBytes expert_bytes_;
   Row last_;
   bool in_step_ = false;
-  std::vector<bool> chosen_;  // by the current token
+  std::vector<bool> chosen_;  // per expert: chosen by the current token
 };
 
-// The text after `key=`, up to a space; nothing when the line has no such key.
+// Returns the text behind `key=`, up to a space; nothing if the line has no such key.
 std::optional<std::string_view> value_of(std::string_view line, std::string_view key) {
   for (size_t at = line.find(key); at != std::string_view::npos; at = line.find(key, at + 1)) {
     const bool whole_key = (at == 0 || line[at - 1] == ' ') && line.substr(at + key.size()).starts_with('=');
@@ -69,9 +69,9 @@ Result<void> BigMoeImport::read_header_line(std::string_view line) {
         !read_value(line, "n_expert_used", geometry.used_top_k)) {
       return rows_.here("the model line lacks n_layer, n_expert or n_expert_used");
     }
-    // Every layer has a line of its own, so a count that lies cannot make us allocate for it.
+    // Every layer has a line of its own, so a wrong count must not make this program allocate memory for it.
     if (geometry.layers > UINT16_MAX) {
-      return rows_.here("{} layers are more than any model has", geometry.layers);
+      return rows_.here("n_layer is {}, more than any model has", geometry.layers);
     }
     expert_bytes_.assign(geometry.layers, std::nullopt);
   } else if (value_of(line, "layer")) {
@@ -98,13 +98,13 @@ Result<void> BigMoeImport::read_header() {
       return failed("{}: ends before the line of column names", rows_.path());
     }
     if (rows_.number() == 1 && line != kFirstLine) {
-      return rows_.here("not a BigMoeOnEdge trace of version 1: the first line is not '{}'", kFirstLine);
+      return rows_.here("is not a BigMoeOnEdge trace of version 1: the first line is not '{}'", kFirstLine);
     }
     if (line == kColumns) {
       return {};
     }
     if (!line.starts_with('#')) {
-      return rows_.here("expected a '#' line or the column names '{}'", kColumns);
+      return rows_.here("is neither a '#' line nor the column names '{}'", kColumns);
     }
     if (Result<void> read = read_header_line(line); !read) {
       return read;
@@ -118,9 +118,9 @@ Result<void> BigMoeImport::begin() {
   }
   ModelGeometry& geometry = header_.geometry;
   if (geometry.layers == 0) {
-    return failed("{}: no '# model=… n_layer=… n_expert=… n_expert_used=…' line", rows_.path());
+    return failed("{}: has no '# model=… n_layer=… n_expert=… n_expert_used=…' line", rows_.path());
   }
-  geometry.top_k = geometry.used_top_k;  // how many the model was trained to use is not told
+  geometry.top_k = geometry.used_top_k;  // the format does not give the model's own top-k
   if (Result<void> complete = complete_geometry(rows_.path(), options_, expert_bytes_, geometry); !complete) {
     return complete;
   }
@@ -150,8 +150,9 @@ Result<Row> BigMoeImport::parse(std::string_view line) const {
   }
   if (row.layer >= geometry.layers || row.expert >= geometry.experts_per_layer ||
       row.slot >= geometry.used_top_k) {
-    return rows_.here("layer {}, slot {}, expert {} is outside {} layers × {} experts, top-{}", row.layer,
-                      row.slot, row.expert, geometry.layers, geometry.experts_per_layer, geometry.used_top_k);
+    return rows_.here("layer {}, slot {}, expert {} is outside the model's {} layers × {} experts, top-{}",
+                      row.layer, row.slot, row.expert, geometry.layers, geometry.experts_per_layer,
+                      geometry.used_top_k);
   }
   return row;
 }
@@ -179,14 +180,15 @@ Result<void> BigMoeImport::add(std::string_view line) {
   return {};
 }
 
-// The first row of a token in a layer: the next token of a prefill batch, the next layer, or the next pass.
+// Takes the first row of a token in a layer. It begins the next token of a prefill batch, the next
+// layer, or the next pass.
 Result<void> BigMoeImport::start_token(const Row& row) {
   if (in_step_ && last_.slot + 1 != header_.geometry.used_top_k) {
-    return rows_.here("the token before ended after {} of {} slots", last_.slot + 1,
+    return rows_.here("the previous token ended after {} of {} slots", last_.slot + 1,
                       header_.geometry.used_top_k);
   }
   if (row.slot != 0) {
-    return rows_.here("out of order: a token starts at slot {}", row.slot);
+    return rows_.here("a token must start at slot 0, but starts at slot {}", row.slot);
   }
   std::fill(chosen_.begin(), chosen_.end(), false);
   const bool same_group = in_step_ && row.turn == last_.turn && row.phase == last_.phase;
@@ -227,10 +229,10 @@ Result<void> BigMoeImport::end_step() {
 
 Result<void> BigMoeImport::end() {
   if (!in_step_) {
-    return failed("{}: has no rows", rows_.path());
+    return failed("{}: has no rows below the column names", rows_.path());
   }
   if (last_.slot + 1 != header_.geometry.used_top_k) {
-    return rows_.here("the last token ends after {} of {} slots; the file was cut off", last_.slot + 1,
+    return rows_.here("the file was cut off: its last token ends after {} of {} slots", last_.slot + 1,
                       header_.geometry.used_top_k);
   }
   return end_step();

@@ -4,7 +4,7 @@
 #include "traces/import/header.h"
 #include "traces/import/rows.h"
 
-// Our own CSV (export.h), so that a trace can be edited as text and come back whole.
+// Imports Spillway's own CSV (export.h), so that a trace can be edited as text and come back complete.
 namespace spillway::importer {
 namespace {
 
@@ -23,7 +23,7 @@ struct Row {
   std::string_view lookahead;
 };
 
-// An empty cell is nothing; any other must be a number.
+// Reads a cell that may be empty; any other content must be a number.
 template <class T>
 bool take_optional(std::string_view& rest, std::optional<T>& value) {
   if (rest.empty() || rest.front() == ',') {
@@ -43,7 +43,7 @@ class CsvImport final : public RowImport {
   Result<void> start_step(const Row& row);
   Result<void> add_choice(const Row& row);
 
-  size_t rows_left_ = 0;  // of the step, when its tokens are known
+  size_t rows_left_ = 0;  // missing rows of the step, if the step has tokens
   bool in_step_ = false;
 };
 
@@ -54,7 +54,7 @@ Result<void> CsvImport::begin() {
     return propagate(more);
   }
   if (!*more || !line.starts_with(kCsvFirstWord)) {
-    return rows_.here("the first line is not '{}{{header}}'", kCsvFirstWord);
+    return rows_.here("the first line does not begin with '{}'", kCsvFirstWord);
   }
   Result<TraceHeader> header = header_from_json(line.substr(kCsvFirstWord.size()));
   if (!header) {
@@ -91,8 +91,8 @@ Result<Row> CsvImport::parse(std::string_view line) const {
   }
   const ModelGeometry& geometry = header_.geometry;
   if (row.layer >= geometry.layers || row.expert >= geometry.experts_per_layer || row.tokens == 0) {
-    return rows_.here("layer {}, expert {}, {} tokens is outside {} layers × {} experts", row.layer,
-                      row.expert, row.tokens, geometry.layers, geometry.experts_per_layer);
+    return rows_.here("layer {}, expert {}, {} tokens is outside the model's {} layers × {} experts",
+                      row.layer, row.expert, row.tokens, geometry.layers, geometry.experts_per_layer);
   }
   return row;
 }
@@ -157,7 +157,7 @@ Result<void> CsvImport::add(std::string_view line) {
 Result<void> CsvImport::add_choice(const Row& row) {
   const size_t token = step_.choices.size() / header_.geometry.used_top_k;
   if (*row.token != token || row.tokens != step_.tokens) {
-    return rows_.here("token {} of {} where token {} of {} is due", *row.token, row.tokens, token,
+    return rows_.here("has token {} of {}; token {} of {} comes next", *row.token, row.tokens, token,
                       step_.tokens);
   }
   const bool first_choice = step_.choices.size() % header_.geometry.used_top_k == 0;
@@ -177,7 +177,8 @@ Result<void> CsvImport::end() {
     return {};
   }
   if (rows_left_ != 0) {
-    return rows_.here("the step of pass {}, layer {} lacks {} choices", step_.pass, step_.layer, rows_left_);
+    return rows_.here("the step of pass {}, layer {} has {} choices too few", step_.pass, step_.layer,
+                      rows_left_);
   }
   if (Result<void> appended = sink_.append(step_); !appended) {
     return rows_.here("{}", appended.error().message);
@@ -192,7 +193,7 @@ bool recognises(std::string_view start, uint64_t) {
 }  // namespace
 
 Importer csv() {
-  return {"csv", "what `spillway trace export --to csv` wrote", recognises, import_rows<CsvImport>};
+  return {"csv", "CSV written by `spillway trace export --to csv`", recognises, import_rows<CsvImport>};
 }
 
 }  // namespace spillway::importer

@@ -10,8 +10,8 @@ Result<void> check_same_shape(const std::string& path, const ImportOptions& opti
   const uint32_t top_k = options.used_top_k.value_or(found.used_top_k);
   if (layers != found.layers || experts != found.experts_per_layer || top_k != found.used_top_k) {
     return failed(
-        "{}: has {} layers of {} experts, of which a token uses {}; the options or the preset say {}, {} and "
-        "{}",
+        "{}: has {} layers of {} experts, and a token uses {}; the options or the preset say {} layers, "
+        "{} experts and {}; leave them out or name the right preset",
         path, found.layers, found.experts_per_layer, found.used_top_k, layers, experts, top_k);
   }
   return {};
@@ -24,8 +24,8 @@ Result<std::vector<uint64_t>> expert_bytes_per_layer(const std::string& path, co
   const std::vector<uint64_t>& given = options.expert_bytes;
   if (given.size() > 1) {
     if (given.size() != told.size()) {
-      return wrong_usage("{}: has {} layers, but the expert sizes given are for {}", path, told.size(),
-                         given.size());
+      return wrong_usage("{}: has {} layers, but there are {} expert sizes; give one size, or one per layer",
+                         path, told.size(), given.size());
     }
     return given;
   }

@@ -10,40 +10,44 @@
 #include "core/step.h"
 #include "traces/format.h"
 
-// Traces that others recorded.
+// Imports traces that other programs recorded.
 namespace spillway {
 
-// What the user knows about the model and the file may not say. A given value wins over the file's.
+// Facts about the model that the user knows and the file may lack. A given value takes
+// precedence over the file's.
 struct ImportOptions {
-  std::string model;  // name for the header
+  std::string model;  // the model's name, for the header
   std::optional<uint32_t> layers;
   std::optional<uint32_t> experts_per_layer;
   std::optional<uint32_t> used_top_k;
   std::optional<uint32_t> native_top_k;
-  std::vector<uint64_t> expert_bytes;  // one for all layers with experts, or one per layer; empty: not given
+  std::vector<uint64_t> expert_bytes;  // one for all layers with experts, or one per layer; empty: unknown
 };
 
-// Where the steps go: `begin` once, when the header is known, then each step.
+// The receiver of an imported trace: `begin` is called once, when the header is known, then
+// `append` for each step.
 struct ImportSink {
   std::function<Result<void>(const TraceHeader& header)> begin;
   std::function<Result<void>(const Step& step)> append;
-  std::function<void(uint64_t bytes)> progress =
-      {};  // told now and then how far the file is read; may be empty
+  // Called now and then with the bytes of the file read so far; may be empty.
+  std::function<void(uint64_t bytes)> progress = {};
 };
 
-// One format. An importer is one file and one entry in list.cc.
+// One trace format. An importer is one file and one entry in list.cc.
 struct Importer {
   std::string name;
   std::string summary;
-  // Whether the file is of this format, told from its first bytes (up to 64 KiB) and its size.
+  // Returns true if a file seems to be of this format, judging by its first bytes (up to 64
+  // KiB) and its size.
   bool (*recognises)(std::string_view start, uint64_t file_bytes);
-  // Errors name the path and the line or offset, and what is wrong there or which option is missing.
+  // Imports the file. Errors name the path and the line or offset, and say what is wrong there or which
+  // option is missing.
   Result<void> (*import_file)(const std::string& path, const ImportOptions& options, const ImportSink& sink);
 };
 
 std::span<const Importer> importers();
 
-// The importer of that name, or with an empty name the one that recognises the file.
+// Returns the importer with that name or, if the name is empty, the one that recognises the file.
 Result<const Importer*> find_importer(const std::string& name, const std::string& path);
 
 }  // namespace spillway

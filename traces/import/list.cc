@@ -5,7 +5,7 @@
 
 namespace spillway {
 
-// Each name here is a file of that name beside this one.
+// Each function is defined in the file of the same name beside this one.
 namespace importer {
 Importer csv(), bigmoe(), warp(), oracle_general();
 }
@@ -38,14 +38,14 @@ Result<const Importer*> find_importer(const std::string& name, const std::string
   }
   start.resize(*got);
   if (looks_like_trace(start)) {
-    return failed("{}: is a Spillway trace already; nothing to import", path);
+    return failed("{}: is a Spillway trace already; there is nothing to import", path);
   }
   for (const Importer& importer : importers()) {
     if (importer.recognises(start, file->size())) {
       return &importer;
     }
   }
-  return failed("{}: of no known format; if you know it, say so with --from ({})", path, known);
+  return failed("{}: is in no known trace format; give its format with --from ({})", path, known);
 }
 
 }  // namespace spillway

@@ -6,10 +6,10 @@
 #include "host/file.h"
 #include "traces/import/header.h"
 
-// libCacheSim's oracleGeneral: a flat list of requests, where object id = layer × experts + expert. It knows
-// neither tokens nor steps. A step ends where the layer changes or an object comes again (in a model of one
-// layer: after top-k requests); it has top-k objects when one token made it, and more when it was a batch,
-// whose tokens are then unknown.
+// Imports libCacheSim's oracleGeneral: a flat list of requests, where object id = layer × experts + expert.
+// The format has neither tokens nor steps. A step ends where the layer changes or an object repeats (in a
+// model of one layer: after top-k requests). A step with top-k objects comes from one token. A step with more
+// comes from a batch, whose tokens are unknown.
 namespace spillway::importer {
 namespace {
 
@@ -39,11 +39,11 @@ class OracleImport {
   const ImportOptions& options_;
   const ImportSink& sink_;
   TraceHeader header_;
-  uint64_t record_ = 0;  // index of the one being looked at
+  uint64_t record_ = 0;  // index of the current record
   ToldBytes bytes_of_layer_;
   Step step_;
   std::vector<bool> in_step_;  // per expert of the layer
-  std::vector<Step> pass_;     // one long step makes a pass of prefill, so a pass is told as a whole
+  std::vector<Step> pass_;     // kept until the pass ends: one step of a batch makes all of it prefill
   uint64_t passes_ = 0;
 };
 
@@ -58,7 +58,7 @@ Result<void> OracleImport::for_each_record(Visit visit) {
     }
     if (*got % kOracleRecordBytes != 0) {
       record_ += *got / kOracleRecordBytes;
-      return here("cut off after {} of {} bytes", *got % kOracleRecordBytes, kOracleRecordBytes);
+      return here("is cut off after {} of {} bytes", *got % kOracleRecordBytes, kOracleRecordBytes);
     }
     for (size_t at = 0; at < *got; at += kOracleRecordBytes, ++record_) {
       if (Result<void> visited = visit(decode_oracle_record(chunk.data() + at)); !visited) {
@@ -71,7 +71,8 @@ Result<void> OracleImport::for_each_record(Visit visit) {
   }
 }
 
-// First pass: the sizes of the experts, which the header needs before any step.
+// Notes the size of an expert. Used in a first run over the file, since the header needs the
+// sizes before any step.
 Result<void> OracleImport::note_size(const OracleRecord& record) {
   const ModelGeometry& geometry = header_.geometry;
   if (record.object >= geometry.expert_count()) {
@@ -80,8 +81,8 @@ Result<void> OracleImport::note_size(const OracleRecord& record) {
   }
   std::optional<uint64_t>& bytes = bytes_of_layer_[record.object / geometry.experts_per_layer];
   if (options_.expert_bytes.empty() && bytes.value_or(record.bytes) != record.bytes) {
-    return here("object {} has {} bytes, others of layer {} have {}; give --expert-bytes SIZE", record.object,
-                record.bytes, record.object / geometry.experts_per_layer, *bytes);
+    return here("object {} has {} bytes, but others of layer {} have {}; give --expert-bytes SIZE",
+                record.object, record.bytes, record.object / geometry.experts_per_layer, *bytes);
   }
   bytes = record.bytes;
   return {};
@@ -91,15 +92,14 @@ Result<void> OracleImport::begin() {
   ModelGeometry& geometry = header_.geometry;
   if (!options_.layers || !options_.experts_per_layer || !options_.used_top_k) {
     return wrong_usage(
-        "{}: oracleGeneral says nothing of the model; give --layers N --experts N --top-k N or --model "
-        "PRESET",
+        "{}: oracleGeneral lacks the model's shape; give --layers N --experts N --top-k N or --model PRESET",
         file_.path());
   }
   geometry.layers = *options_.layers;
   geometry.experts_per_layer = *options_.experts_per_layer;
   geometry.used_top_k = *options_.used_top_k;
   geometry.top_k = options_.native_top_k.value_or(geometry.used_top_k);
-  // Sizes come later: prove first that the counts are sane, with a stand-in.
+  // The sizes are not known yet: the counts are validated first, with a stand-in size.
   geometry.expert_bytes.assign(std::min(geometry.layers, 1U << 20), 1);
   if (Result<void> valid = geometry.validate(); !valid) {
     return wrong_usage("{}: {}", file_.path(), valid.error().message);
@@ -115,7 +115,7 @@ Result<void> OracleImport::begin() {
   }
   for (std::optional<uint64_t>& bytes : bytes_of_layer_) {
     if (!bytes && !options_.expert_bytes.empty()) {
-      bytes = 0;  // nobody asked for an expert of the layer: it has none
+      bytes = 0;  // the layer has no experts, since none was requested
     } else if (bytes.value_or(0) <= 1) {
       bytes.reset();  // cache traces often count objects instead of bytes
     }
@@ -156,7 +156,7 @@ Result<void> OracleImport::end_step() {
   const ModelGeometry& geometry = header_.geometry;
   const auto count = uint32_t(step_.experts.size());
   if (count < geometry.used_top_k) {
-    return here("the step before it, in layer {}, has {} experts; a token of top-{} has {}", step_.layer,
+    return here("the previous step, in layer {}, has {} experts; a token of top-{} has {}", step_.layer,
                 count, geometry.used_top_k, geometry.used_top_k);
   }
   step_.choices.clear();
@@ -165,7 +165,7 @@ Result<void> OracleImport::end_step() {
       step_.choices.push_back(uint16_t(geometry.expert_of(id)));
     }
   }
-  // The fewest tokens that choose so many.
+  // The fewest tokens that can choose this many experts.
   step_.tokens = (count + geometry.used_top_k - 1) / geometry.used_top_k;
   step_.pass = passes_;
   pass_.push_back(step_);
@@ -206,8 +206,8 @@ Result<void> OracleImport::run() {
   return end_pass();
 }
 
-// There is no magic number, but the index of the next request is hard to have by chance: where it points
-// within what we see there must be the same object.
+// Checks the index of the next request in each record, since the format has no magic number. Within the
+// visible part of the file, the index must lead to the same object, which is unlikely by chance.
 bool recognises(std::string_view start, uint64_t file_bytes) {
   if (file_bytes == 0 || file_bytes % kOracleRecordBytes != 0) {
     return false;

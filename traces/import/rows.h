@@ -11,23 +11,23 @@
 
 namespace spillway {
 
-// Reads a text file of any size line by line, without the line ends (`\n` or `\r\n`), and makes errors that
-// name the line.
+// Reads a text file of any size line by line, without the line ends (`\n` or `\r\n`), and makes errors
+// that name the line.
 class RowReader {
  public:
-  // `progress`, unless empty, is told now and then how many bytes were read.
+  // `progress`, unless empty, is called now and then with the number of bytes read.
   static Result<RowReader> open(const std::string& path, std::function<void(uint64_t)> progress = {});
 
   // Returns false at the end. `line` is valid until the next call.
   Result<bool> next(std::string_view& line);
 
-  // Returns an error in the last line: `PATH:LINE: …`
+  // Returns an error about the last line: `PATH:LINE: …`.
   template <class... Args>
   Unexpected here(fmt::format_string<Args...> format, Args&&... args) const {
     return failed("{}:{}: {}", path(), number_, fmt::format(format, std::forward<Args>(args)...));
   }
 
-  uint64_t number() const { return number_; }  // of the last line, from 1
+  uint64_t number() const { return number_; }  // of the last line, counted from 1
   const std::string& path() const { return file_.path(); }
 
  private:
@@ -39,15 +39,15 @@ class RowReader {
   InputFile file_;
   std::function<void(uint64_t)> progress_;
   std::string buffer_;
-  size_t begin_ = 0;    // of the next line
-  size_t scanned_ = 0;  // no line end in [begin_, scanned_)
+  size_t begin_ = 0;    // start of the next line
+  size_t scanned_ = 0;  // [begin_, scanned_) has no line end
   uint64_t offset_ = 0;
   uint64_t number_ = 0;
   bool at_end_ = false;
 };
 
-// Imports a format of rows: walks through the file, and leaves each row to the format, which derives from
-// this class.
+// Imports a format of rows: reads the file line by line and passes each row to the format, which
+// derives from this class.
 class RowImport {
  public:
   RowImport(RowReader rows, const ImportOptions& options, const ImportSink& sink)
@@ -61,18 +61,18 @@ class RowImport {
   const ImportOptions& options_;
   const ImportSink& sink_;
   TraceHeader header_;
-  Step step_;  // being put together
+  Step step_;  // the step under construction
 
  private:
-  // Reads what stands before the rows.
+  // Reads the lines in front of the rows.
   virtual Result<void> begin() { return {}; }
-  // Takes one row: a line that is not empty and no comment, which begins with `#`.
+  // Takes one row. Empty lines and comments, which begin with `#`, are skipped.
   virtual Result<void> add(std::string_view line) = 0;
   // Completes the last step.
   virtual Result<void> end() = 0;
 };
 
-// Does the work of Importer::import_file for a format of rows.
+// Implements Importer::import_file for a format of rows.
 template <std::derived_from<RowImport> Format>
 Result<void> import_rows(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
   Result<RowReader> rows = RowReader::open(path, sink.progress);
@@ -82,10 +82,11 @@ Result<void> import_rows(const std::string& path, const ImportOptions& options, 
   return Format(std::move(*rows), options, sink).run();
 }
 
-// Takes the text up to the next comma, and the comma, off the front of `rest`.
+// Removes the text up to the next comma, and the comma, from the front of `rest`. Returns the text.
 std::string_view take_text(std::string_view& rest);
 
-// Takes a field off the front of `rest` and reads all of it as a number.
+// Removes a field from the front of `rest` and reads all of it as a number. Returns false if
+// it is not a number.
 template <class T>
 bool take_field(std::string_view& rest, T& value) {
   const std::string_view field = take_text(rest);

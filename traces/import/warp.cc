@@ -5,8 +5,8 @@
 #include "traces/import/header.h"
 #include "traces/import/rows.h"
 
-// WARP traces: one JSON object per decoded token, {"tok": 1, "layers": [[experts of layer 0], …]}. Experts
-// come in ascending order, so which of them the router liked best is not known.
+// Imports WARP traces: one JSON object per decoded token, {"tok": 1, "layers": [[experts of layer 0], …]}.
+// Experts come in ascending order, so the router's order of preference is not known.
 namespace spillway::importer {
 namespace {
 
@@ -52,7 +52,7 @@ Result<void> WarpImport::add(std::string_view line) {
   if (!token.is_object() || layers == token.end() || !layers->is_array() || number == token.end() ||
       !number->is_number_unsigned() ||
       !std::all_of(layers->begin(), layers->end(), [](const Json& layer) { return layer.is_array(); })) {
-    return rows_.here("not an object with a number 'tok' and a list of lists 'layers'");
+    return rows_.here("is not an object with a number 'tok' and a list of lists 'layers'");
   }
   if (!begun_) {
     if (Result<void> begun = take_shape(*layers); !begun) {
@@ -66,7 +66,7 @@ Result<void> WarpImport::add(std::string_view line) {
   last_token_ = number->get<uint64_t>();
   const ModelGeometry& geometry = header_.geometry;
   if (layers->size() != geometry.layers) {
-    return rows_.here("has {} layers; the lines before have {}", layers->size(), geometry.layers);
+    return rows_.here("has {} layers; the previous lines have {}", layers->size(), geometry.layers);
   }
   for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
     step_.layer = layer;
@@ -83,7 +83,7 @@ Result<void> WarpImport::add(std::string_view line) {
       step_.choices.push_back(choice);
     }
     if (step_.choices.size() != geometry.used_top_k) {
-      return rows_.here("layer {} has {} experts; the others have {}", layer, step_.choices.size(),
+      return rows_.here("layer {} has {} experts; other layers have {}", layer, step_.choices.size(),
                         geometry.used_top_k);
     }
     if (Result<void> appended = sink_.append(step_); !appended) {
