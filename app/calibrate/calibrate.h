@@ -13,22 +13,22 @@ namespace spillway {
 
 struct CalibrationPlan {
   std::vector<MethodPlan> methods;
-  uint32_t rounds = 5;      // every load is measured so often, all of them in turn
-  Nanoseconds duration{0};  // of the whole; sizes that take long may exceed it
+  uint32_t rounds = 5;      // each round measures every load once
+  Nanoseconds duration{0};  // of the whole calibration; block sizes that take long may exceed it
   uint64_t seed = 1;
 };
 
-// Every method that this program knows to behave in a way of its own, at the sizes and depths of which
-// expert reads are made.
+// Returns the plan for every way of reading that behaves differently from the others, at the sizes and depths
+// that expert reads have.
 CalibrationPlan default_calibration(Nanoseconds duration, uint64_t seed);
 
-// Told how many measurements of how many are done.
+// Called after each measurement with the number that are done and the total.
 using CalibrationProgress = FunctionRef<void(uint64_t done, uint64_t total)>;
 
-// Measures reads of `files`, which lie on the drive that is meant, hold at least twice the largest block each
-// and are only read. A method whose backend this machine refuses is left out, and a line on why goes to
-// `refusals`. Fails when no method is left, when a read fails, and when reads that must come from the drive
-// did not: the kernel's count of what it delivered tells.
+// Measures reads of `files`. They must lie on the drive to be measured, each must hold at least twice the
+// largest block, and they are only read. A method whose backend this machine refuses is left out, and a line
+// with the reason is added to `refusals`. Fails if no method is left, if a read fails, or if reads past the
+// page cache did not come from the drive, which the kernel's count of delivered bytes shows.
 Result<DeviceProfile> calibrate(std::span<const std::string> files, const CalibrationPlan& plan,
                                 CalibrationProgress progress, std::vector<std::string>& refusals);
 

@@ -17,14 +17,16 @@
 namespace spillway {
 namespace {
 
-// Blocks in flight may share memory beyond this: nobody looks at the bytes.
+// Size of the memory that reads write into. Blocks in flight may overlap in that memory, since their bytes
+// are never used.
 constexpr uint64_t kMemoryBytes = 256 * kMiB;
 
-// What stays in the page cache while a warm method is measured.
+// Bytes that the page cache holds while a warm method is measured.
 constexpr uint64_t kWarmBytes = 64 * kMiB;
 
-// Reads that went past the page cache and yet did not come from the drive: memory, not a drive. A little less
-// than all may be counted where a file has holes or the file system packs.
+// Smallest share of the bytes read past the page cache that the kernel must count as delivered by a drive.
+// Below this share the files lie in memory. The share is a little below 1, since fewer bytes are counted
+// where a file has holes or the file system packs data.
 constexpr double kLeastFromDevice = 0.9;
 
 double measured_copy_rate(std::span<std::byte> memory, uint64_t seed) {
@@ -39,7 +41,7 @@ double measured_copy_rate(std::span<std::byte> memory, uint64_t seed) {
   return bootstrap_median(rates, seed).middle;
 }
 
-// Leaves a full grid: a depth at which some size could not be measured is gone for all.
+// Removes every depth at which some block size could not be measured, so that the points form a full grid.
 void drop_holes(std::vector<LoadPoint>& points) {
   std::map<uint32_t, size_t> sizes_at;
   size_t most = 0;
@@ -99,14 +101,14 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
     results_.push_back({method.name, method.backend.resolved, caps.depth, caps.alignment, {}, {}});
     const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
     if (method.depths.empty() || method.depths.front() > caps.depth) {
-      return wrong_usage("--depth {}: {} takes {} requests at a time",
+      return wrong_usage("--depth {}: must be from 1 to what {} takes at a time, {} requests",
                          method.depths.empty() ? 0 : method.depths.front(), method.backend.resolved,
                          caps.depth);
     }
     for (const uint64_t block : method.blocks) {
       if (there.blocks_of(block) < 2) {
-        return failed("{}: too small for reads of {}; at least {} are needed", files_[0], format_bytes(block),
-                      format_bytes(2 * block));
+        return failed("{}: too small for reads of {}; the file must hold at least {}", files_[0],
+                      format_bytes(block), format_bytes(2 * block));
       }
       for (const uint32_t depth : method.depths) {
         if (depth <= caps.depth) {
@@ -122,13 +124,13 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
     order_.push_back(i);
   }
   if (methods_.empty()) {
-    return unavailable("none of the methods can be measured here: {}",
-                       refusals.empty() ? "none was asked for" : refusals.front());
+    return unavailable("none of the methods can be measured on this machine: {}",
+                       refusals.empty() ? "no method was asked for" : refusals.front());
   }
   return {};
 }
 
-// Reads all that the warm methods read, once.
+// Reads once all bytes that the warm methods read, so that the page cache holds them.
 Result<void> Calibration::warm_up(Backend& backend) {
   warm_places_->begin(kMiB, LoadPlaces::Order::sequential);
   std::vector<IoDone> done(1);
@@ -146,13 +148,13 @@ Result<void> Calibration::warm_up(Backend& backend) {
 Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
   const MethodPlan& method = methods_[cell.method];
   using Start = MethodPlan::Start;
-  // A new backend for each measurement: what an old one has mapped cannot be dropped.
+  // Each measurement uses a new backend, since pages that an old backend has mapped cannot be dropped.
   Result<std::unique_ptr<Backend>> backend = make_backend(method);
   if (!backend) {
     return propagate(backend);
   }
   if (method.start != Start::warm) {
-    // Even reads past the page cache suffer from what it holds: the kernel must see to it that both agree.
+    // Cached pages slow down even direct reads, since the kernel must keep both views of the file consistent.
     if (Result<void> dropped = drop_page_cache(files_); !dropped) {
       return dropped;
     }
@@ -194,7 +196,7 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
   return {};
 }
 
-// Of the methods that go to the drive itself, once.
+// Finds out, once for each direct method, whether the drive reports reads only after all have finished.
 Result<void> Calibration::see_how_reads_are_told() {
   if (std::exchange(told_seen_, true)) {
     return {};
@@ -215,8 +217,8 @@ Result<void> Calibration::check_origin() {
   const bool evident = delivered_bytes_ > 0 || zero_is_evidence(files_);
   if (counted_ && evident && double(delivered_bytes_) < kLeastFromDevice * double(direct_bytes_)) {
     return failed(
-        "{}: of {} read past the page cache the kernel says that {} came from a drive: this is memory, or a "
-        "file system that caches below; choose a directory on the drive that is meant",
+        "{}: {} were read past the page cache, but the kernel says that only {} came from a drive; the file "
+        "is in memory or on a file system with a cache of its own: choose a folder on the drive to measure",
         files_[0], format_bytes(direct_bytes_), format_bytes(delivered_bytes_));
   }
   return {};
@@ -228,7 +230,7 @@ Result<void> Calibration::measure_round(Nanoseconds duration, FunctionRef<void()
   }
   const Nanoseconds each =
       std::max<Nanoseconds>(duration / int64_t(cells_.size()), std::chrono::milliseconds(20));
-  // In another order each time: what disturbs from outside does not hit one load alone.
+  // Each round has another order, so that a disturbance from outside does not always hit the same load.
   for (size_t i = cells_.size(); i > 1; --i) {
     std::swap(order_[i - 1], order_[rng_.below(i)]);
   }
@@ -265,7 +267,7 @@ Result<void> Calibration::measure_burst_and_rest(Nanoseconds piece) {
     rates.push_back(got.bytes_per_s);
   }
   if (rates.size() < 4) {
-    return failed("interrupted; nothing was written");
+    return failed("interrupted while the drive was measured; nothing was written");
   }
   burst_ = rates[0];
   sustained_ = bootstrap_median(std::span(rates).subspan(rates.size() / 2), seed_).middle;
@@ -293,8 +295,8 @@ Result<DeviceProfile> Calibration::profile() {
     point.cpu_s_per_gb = cell.cpu_s / (double(cell.bytes) / 1e9);
     summarise_latency(cell.latencies_ns, point);
     if (methods_[cell.method].stretch > 0) {
-      // Of whole batches: each of their reads drawn from that spread, a batch would wait for the worst of
-      // many.
+      // These latencies are of whole batches. If a simulation drew each read of a batch from their spread,
+      // the batch would wait for the slowest of many draws, so every quantile is set to the mean.
       point.latency_ns.fill(point.mean_latency_ns);
     }
     noise.push_back((rate.high - rate.low) / rate.middle);
@@ -311,7 +313,7 @@ Result<DeviceProfile> Calibration::profile() {
   profile.sustained_bytes_per_s = sustained_;
   profile.copy_bytes_per_s = measured_copy_rate(memory_.bytes(), seed_);
   if (profile.methods.empty()) {
-    return failed("{}: no read came back while a load was steady; the drive is too slow to be measured so",
+    return failed("{}: no read finished while a load was steady; give the slow drive a longer measurement",
                   files_[0]);
   }
   for (const auto& fit : {fit_linear, fit_queueing}) {

@@ -15,7 +15,7 @@ namespace {
 constexpr Nanoseconds kBetweenLooks = std::chrono::seconds(1);
 constexpr Nanoseconds kLook = std::chrono::milliseconds(500);
 
-// How many reads an expert is at most.
+// Returns the largest number of reads that an expert takes.
 size_t most_ranges(const ExpertStore& store, const ModelGeometry& geometry) {
   size_t most = 1;
   std::vector<ByteRange> ranges;
@@ -27,8 +27,8 @@ size_t most_ranges(const ExpertStore& store, const ModelGeometry& geometry) {
   return most;
 }
 
-// Few loads, so that each is measured often: what one layer's misses can have in flight, and one far beyond
-// it.
+// Plans few loads, so that each is measured often: the depths that one layer's misses can have in flight, and
+// one depth far above them.
 MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, const BackendChoice& backend,
                    uint64_t alignment, Nanoseconds pause) {
   const size_t ranges = most_ranges(store, geometry);
@@ -37,7 +37,7 @@ MethodPlan plan_of(const ExpertStore& store, const ModelGeometry& geometry, cons
     depths.push_back(2 * depths.back());
   }
   depths.push_back(4 * depths.back());
-  // A layer's experts lie together; no block twice in a batch.
+  // The blocks of a batch lie as close together as a layer's experts, and no batch reads a block twice.
   const uint64_t stretch = std::max<uint64_t>(geometry.experts_per_layer * ranges, depths.back());
   return {
       backend.text, backend, MethodPlan::Start::direct, read_sizes(store, geometry, alignment), depths, false,
@@ -71,7 +71,7 @@ DriveWatch::DriveWatch(const ExpertStore& store, const ModelGeometry& geometry, 
     : calibration_(store.files(), {plan_of(store, geometry, backend, alignment, pause)}, seed) {}
 
 Result<void> DriveWatch::open() {
-  std::vector<std::string> refusals;  // a refused backend is an error: there is no other
+  std::vector<std::string> refusals;  // unused: a refused backend is an error, as the plan has only one
   return calibration_.open(refusals);
 }
 

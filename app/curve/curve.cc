@@ -11,7 +11,7 @@
 namespace spillway {
 namespace {
 
-// A pager's hits by row of a stream.
+// Counts a pager's hits for each row of a stream.
 class RowHits final : public Observer {
  public:
   explicit RowHits(const AccessStream& stream) : stream_(stream), hits_(stream.rows(), 0) {}
@@ -28,13 +28,13 @@ class RowHits final : public Observer {
   std::vector<uint64_t> hits_;
 };
 
-// Counts hits, by whichever way is quickest.
+// Counts hits in the quickest way for each policy.
 class HitCounter {
  public:
   HitCounter(const OpenTrace& trace, const AccessStream& stream, CacheSemantics semantics, uint64_t seed)
       : trace_(trace), stream_(stream), semantics_(semantics), seed_(seed), next_uses_(stream, semantics) {}
 
-  // By row of the stream.
+  // Returns the hits for each row of the stream.
   Result<std::vector<uint64_t>> hits(const EvictionChoice& policy, uint64_t cache_bytes) {
     switch (policy.traits.rule) {
       case EvictionRule::least_recent:
@@ -51,7 +51,7 @@ class HitCounter {
     return by_pager(policy, cache_bytes);
   }
 
-  // Every policy is held against it, so it is kept.
+  // Returns the hits of Belady's policy. They are kept, since every policy is compared with them.
   const std::vector<uint64_t>& belady(uint64_t cache_bytes) {
     const auto known = belady_.find(cache_bytes);
     return known != belady_.end()
@@ -80,7 +80,7 @@ class HitCounter {
     return hits.take();
   }
 
-  // The trace as the pager is to see it.
+  // Returns the trace in the form that the pager needs: whole steps, or each expert as its own request.
   Result<const MemoryTrace*> steps() {
     if (semantics_ == CacheSemantics::step) {
       return &trace_.steps;
@@ -104,8 +104,8 @@ class HitCounter {
   CacheSemantics semantics_;
   uint64_t seed_;
   NextUses next_uses_;
-  std::map<uint64_t, std::vector<uint64_t>> belady_;  // by cache size
-  std::optional<MemoryTrace> requests_;               // made when the pager is first asked
+  std::map<uint64_t, std::vector<uint64_t>> belady_;  // for each cache size
+  std::optional<MemoryTrace> requests_;               // made when the pager first needs it
 };
 
 std::optional<uint64_t> find_knee(const AccessStream& stream, const LruCurve& lru) {
@@ -118,7 +118,8 @@ std::optional<uint64_t> find_knee(const AccessStream& stream, const LruCurve& lr
   return found ? std::optional((first + *found) * lru.granule_bytes) : std::nullopt;
 }
 
-// From the least that makes sense to all experts, doubling, and what is marked.
+// Returns sizes that double from the smallest usable cache up to all experts, and the sizes of the cliff and
+// the knee.
 std::vector<uint64_t> default_sizes(const CurveStudy& study) {
   const ModelGeometry& geometry = study.stream.geometry();
   const uint64_t least = least_cache_bytes(geometry, study.semantics);

@@ -29,7 +29,7 @@ double ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0.0 : double(part) / double(whole);
 }
 
-// Hits of LRU in a cache of so many granules.
+// Hits of LRU in a cache of one size, in all phases and in decode.
 struct LruHits {
   uint64_t all = 0;
   uint64_t decode = 0;
@@ -45,7 +45,7 @@ uint64_t first_granule(const CurveStudy& study) {
   return std::max<uint64_t>((lru.least_bytes + lru.granule_bytes - 1) / lru.granule_bytes, 1);
 }
 
-// The sizes, in granules, at which the number of hits is another than just below, and where the curve begins.
+// Returns the sizes, in granules, where the curve begins and where the number of hits changes.
 std::vector<uint64_t> changes(const CurveStudy& study) {
   std::vector<uint64_t> sizes;
   for (uint64_t granules = first_granule(study); granules < study.lru.hits[0].size(); ++granules) {
@@ -56,7 +56,7 @@ std::vector<uint64_t> changes(const CurveStudy& study) {
   return sizes;
 }
 
-// At most `most`, which are at least two.
+// Returns at most `most` of `values`, evenly spaced, with both ends. `most` is at least two.
 std::vector<uint64_t> thinned(std::vector<uint64_t> values, std::optional<uint64_t> most) {
   if (!most || values.size() <= *most) {
     return values;
@@ -83,7 +83,7 @@ Json lru_curve_json(const CurveStudy& study, std::optional<uint64_t> most_points
   return points;
 }
 
-// Prefill and decode together, at the sizes that every layer has.
+// Returns the hits of each layer, prefill and decode together, at sizes that are the same for every layer.
 Json layers_json(const CurveStudy& study, std::optional<uint64_t> most_points) {
   const AccessStream& stream = study.stream;
   const uint64_t granule = study.lru.row_granule_bytes;
@@ -155,7 +155,7 @@ const char* name_of(CacheSemantics semantics) {
   return semantics == CacheSemantics::step ? "step" : "request";
 }
 
-// One row a size, one column a policy.
+// Writes a table with a row for each size and a column for each policy.
 void hit_ratios(Out out, const CurveStudy& study) {
   std::vector<TextTable::Column> columns = {{.align = TextTable::Align::right, .least = 10, .gap = 0}};
   std::vector<std::string> cells = {"cache"};
@@ -188,7 +188,7 @@ void hit_ratios(Out out, const CurveStudy& study) {
   fmt::format_to(out, "{}", table.text());
 }
 
-// The smallest cache in which LRU hits so much of decode, for tenths.
+// Writes the smallest cache in which LRU hits 10 %, 20 %, … of decode.
 void sizes_for_lru(Out out, const CurveStudy& study) {
   const uint64_t accesses = all_decode(study).accesses;
   const std::vector<uint64_t>& decode = study.lru.hits[1];
@@ -197,7 +197,7 @@ void sizes_for_lru(Out out, const CurveStudy& study) {
   }
   TextTable table({{.align = TextTable::Align::right, .least = 11, .gap = 0}, {}});
   table.line("");
-  table.line("lru hits of decode so much from this size on (exact):");
+  table.line("lru hits at least this share of decode from this cache size on (exact):");
   for (uint64_t tenth = 1; tenth < 10; ++tenth) {
     const auto least = decode.begin() + ptrdiff_t(std::min<uint64_t>(first_granule(study), decode.size()));
     const auto enough = std::partition_point(least, decode.end(),
@@ -205,10 +205,10 @@ void sizes_for_lru(Out out, const CurveStudy& study) {
     if (enough == decode.end()) {
       break;
     }
-    // Below the largest step nothing is exact: the least that is may have been enough before.
+    // The curve is exact only from the largest step's size on, so a smaller cache may already be enough.
     table.row({fmt::format("{} %", 10 * tenth),
                fmt::format("{}{}", format_bytes(uint64_t(enough - decode.begin()) * study.lru.granule_bytes),
-                           enough == least ? ", the largest step's, or less" : "")});
+                           enough == least ? " (the size of the largest step) or less" : "")});
   }
   fmt::format_to(out, "{}", table.text());
 }
@@ -217,27 +217,27 @@ void marks(Out out, const CurveStudy& study) {
   const ModelGeometry& geometry = study.stream.geometry();
   TextTable table({{.gap = 0}, {.wraps = true}});
   table.line("");
-  table.row({"cliff",
-             fmt::format("{}: one token's experts of every layer. In less than about that, LRU has dropped a "
-                         "layer's experts before it comes round again.",
-                         format_bytes(geometry.token_cycle_bytes()))});
+  table.row(
+      {"cliff", fmt::format("{}: the experts that one token uses in all layers. In a cache much smaller than "
+                            "that, LRU drops a layer's experts before the next token reaches the layer.",
+                            format_bytes(geometry.token_cycle_bytes()))});
   if (study.knee_bytes) {
     const LruHits hits = lru_hits(study, *study.knee_bytes / study.lru.granule_bytes);
     table.row(
         {"knee",
-         fmt::format("{}: LRU hits {:.3f} % ({:.3f} %) there; beyond it a byte of cache brings less than "
-                     "bytes do on average.",
+         fmt::format("{}: at this size LRU hits {:.3f} % ({:.3f} %); a further byte of cache brings less "
+                     "than a byte does on average.",
                      format_bytes(*study.knee_bytes), 100 * ratio(hits.decode, all_decode(study).accesses),
                      100 * ratio(hits.all, everything(study).accesses))});
   }
   const CacheCounts firsts = total_counts(study.stream, study.first_uses);
   const CacheCounts decode = decode_counts(study, study.first_uses);
-  table.row({"floor", fmt::format("{:.3f} % ({:.3f} %) are first uses, which no cache hits.",
+  table.row({"floor", fmt::format("{:.3f} % ({:.3f} %) of the accesses are first uses, which no cache hits.",
                                   100 * decode.hit_ratio(), 100 * firsts.hit_ratio())});
   fmt::format_to(out, "{}", table.text());
 }
 
-// Why the first policy that is not Belady's misses.
+// Writes the causes of the misses of the first policy that does not know the future.
 void causes(Out out, const CurveStudy& study) {
   const auto first = std::find_if(study.points.begin(), study.points.end(),
                                   [](const CurvePoint& point) { return !point.policy.traits.knows_future; });
@@ -265,12 +265,13 @@ void causes(Out out, const CurveStudy& study) {
   }
   const uint64_t misses = total_counts(study.stream, worst->hits).misses();
   table.line(fmt::format(
-      "Belady's rule misses the working set's too, for want of room; the policy's it would have hit. "
-      "At {} that is {:.1f} % of what {} misses{}.",
+      "working set: Belady's rule misses these too, since the cache is too small; policy: Belady's rule "
+      "would hit these. At {} the policy causes {:.1f} % of the misses of {}{}.",
       format_bytes(worst->cache_bytes),
       misses == 0 ? 0.0 : 100 * double(worst->causes.policy) / double(misses), printable(worst->policy.text),
-      2 * worst->causes.policy > int64_t(misses) ? ": more a failure of the policy than of the size"
-                                                 : ": more a failure of the size than of the policy"));
+      2 * worst->causes.policy > int64_t(misses)
+          ? "; a better policy would avoid more misses than a larger cache"
+          : "; a larger cache would avoid more misses than a better policy"));
   fmt::format_to(out, "{}", table.text());
 }
 
@@ -300,12 +301,12 @@ std::string to_table(const CurveStudy& study) {
   const Out out(text);
   fmt::format_to(out, "{}: {}\n", printable(study.trace_path), study.stream.geometry().describe());
   if (!study.complete()) {
-    fmt::format_to(out, "INTERRUPTED: what follows are the points that were finished.\n");
+    fmt::format_to(out, "INTERRUPTED: only the points that were finished follow.\n");
   }
   fmt::format_to(out, "hit ratio of decode, % (with prefill), {}\n\n",
                  study.semantics == CacheSemantics::step
-                     ? "a step's experts looked up together and held meanwhile"
-                     : "each expert a request of its own");
+                     ? "the experts of a step are looked up together and held during the step"
+                     : "each expert is a request of its own");
   hit_ratios(out, study);
   sizes_for_lru(out, study);
   marks(out, study);

@@ -47,9 +47,8 @@ Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const 
 
 void admit_disturbance(const Report& disturbed, const std::string& what, Report& report) {
   if (is_disturbed(disturbed)) {
-    report.warnings.push_back(
-        fmt::format("the machine's host held its processors back for {:.1f} % of a core's time while {}",
-                    100 * *stolen_share(disturbed), what));
+    report.warnings.push_back(fmt::format("the machine's host took {:.1f} % of a core's time away while {}",
+                                          100 * *stolen_share(disturbed), what));
   }
 }
 
@@ -80,7 +79,7 @@ Result<Report> replay_as_asked(const ReplayOptions& options, Composition& parts,
     }
     Result<Report> report = replay(options, parts, rig, invocation, watch);
     if (report && report->interrupted) {
-      return failed("interrupted; nothing was explained");
+      return failed("interrupted during the first run; nothing was explained");
     }
     if (report) {
       first = *report;
@@ -99,8 +98,8 @@ Result<Report> replay_as_asked(const ReplayOptions& options, Composition& parts,
   report.failed_output = first->failed_output;
   report.warnings = first->warnings;
   report.warnings.push_back(fmt::format(
-      "this is one of {} runs, the one from which the machine's host stole the least processor time{}",
-      best->runs, options.run.timeline.empty() ? "" : "; --timeline is of the first"));
+      "of {} runs, this is the one from which the machine's host stole the least processor time{}",
+      best->runs, options.run.timeline.empty() ? "" : "; --timeline shows the first run"));
   return report;
 }
 

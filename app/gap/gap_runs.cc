@@ -25,7 +25,7 @@ double seconds_per_token(const Report& report) {
   return per_token(report, seconds(report.metrics.decode().wall));
 }
 
-// Bytes that a policy would read for the tokens that `report` measured, per token.
+// Returns the bytes that a policy would read for each of the tokens that `report` measured.
 Result<double> missed_per_token(const Composition& parts, const EvictionChoice& policy,
                                 const Report& report) {
   const PolicyEnv env{&parts.trace->steps.info(), parts.policies.cache_bytes, report.seed};
@@ -59,7 +59,7 @@ Result<void> count_bytes(const RunOptions& options, const Composition& parts, co
   return {};
 }
 
-// What all runs say of themselves.
+// Copies the evidence that every report contains.
 void take_facts(const RunOptions& options, const Report& report, GapEvidence& evidence) {
   evidence.achieved_s = seconds_per_token(report);
   evidence.with_prefetch_s = evidence.achieved_s;
@@ -73,7 +73,7 @@ void take_facts(const RunOptions& options, const Report& report, GapEvidence& ev
 
 // ---- on real storage
 
-// A run of the trace in virtual time, on the drive `made` and in the store's layout.
+// Runs the trace in virtual time, on the drive `made` and in the store's layout.
 Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
                            std::unique_ptr<DeviceModel> made, const SimulatedBackend::Options& limits,
                            const Invocation& invocation) {
@@ -91,7 +91,7 @@ Result<Report> simulate_on(const RunOptions& options, const ExpertStore& store,
   return report;
 }
 
-// The drive without its slow moments: of each load the mean of all latencies but the longest hundredth.
+// Returns the drive without its slow moments: each load's mean latency leaves out the longest hundredth.
 AccessMethod usual_drive(AccessMethod method) {
   constexpr double kUsual = 0.99;
   for (LoadPoint& point : method.random) {
@@ -100,8 +100,8 @@ AccessMethod usual_drive(AccessMethod method) {
   return method;
 }
 
-// What the drive's slow moments took of a token, on average: `real` without the `management_s` of each token
-// against the same run simulated.
+// Returns the time that the drive's slow moments added to a token on average. The tokens of `real`, less
+// `management_s` each, are compared with the tokens of the same run simulated.
 double tail_seconds(const Report& real, double management_s, const Report& simulated) {
   const std::vector<Nanoseconds> took = real.metrics.decode().pass_latency;
   const std::vector<Nanoseconds> expected = simulated.metrics.decode().pass_latency;
@@ -112,8 +112,8 @@ double tail_seconds(const Report& real, double management_s, const Report& simul
   return per_token(real, slow_moments(tokens));
 }
 
-// The direct path that stands beside the backend: itself if it is one, else io_uring or, where that is
-// refused, pread.
+// Returns the direct backend that `backend` is compared with: `backend` itself if it reads directly, else
+// io_uring, or pread where io_uring is refused.
 BackendChoice direct_backend(const BackendChoice& backend) {
   if (backend.traits.is_direct) {
     return backend;
@@ -124,7 +124,8 @@ BackendChoice direct_backend(const BackendChoice& backend) {
   return refused ? backends().known("pread:direct=1") : uring;
 }
 
-// Of what was spent in the whole run on looking after experts a decode token's share, by how many it used.
+// Returns the share of `spent`, a time of the whole run, that falls to one decode token, in proportion to the
+// experts that decode used.
 double per_token_of_run(const Report& report, Nanoseconds spent) {
   const double used = double(report.metrics.total().accesses);
   const double share = used > 0 ? double(report.metrics.decode().accesses) / used : 0;
@@ -139,7 +140,7 @@ double fastest(const AccessMethod& method) {
   return best;
 }
 
-// The runs that explain one replay, in the order in which they are made, each with what it adds.
+// The runs that explain one replay, in the order in which they are made. Each run adds its evidence.
 class ReplayExplanation {
  public:
   ReplayExplanation(const ReplayOptions& options, const Invocation& invocation, Composition& parts)
@@ -172,12 +173,13 @@ class ReplayExplanation {
   Result<void> run_without_compute();
   Result<void> run_without_prefetch();
 
-  // A prefetch would go on for nothing while the clock stands still, so such a run is not watched.
+  // True if the run itself can be watched. Watching stops the run's clock while the drive is measured.
+  // Prefetches would go on meanwhile at no cost, so only a run without prefetch and compute is watched.
   bool is_bare() const {
     return direct_ == options_.rig.backend && options_.run.prefetch.traits.does_nothing &&
            options_.run.compute.kind == ComputePace::Kind::none;
   }
-  // What a token of such a run takes.
+  // Repeats the replay with the options `run` and returns the time of a token.
   Result<double> repeated_s(const RunOptions& run, const std::string& what) {
     Result<Report> report = undisturbed_replay(options_, run, invocation_, what, run_.report);
     return report ? Result<double>(seconds_per_token(*report)) : propagate(report);
@@ -188,9 +190,9 @@ class ReplayExplanation {
   Composition& parts_;
   const BackendChoice direct_;
   const RunOptions bare_;
-  Rig planned_;  // nothing but the store is left of it
+  Rig planned_;  // only its store is kept
   std::optional<DriveWatch> watch_;
-  std::optional<AccessMethod> measured_;  // direct reads, beside the direct run
+  std::optional<AccessMethod> measured_;  // direct reads, measured during the direct run
   std::optional<Report> direct_report_;
   ExplainedRun run_;
 };
@@ -202,7 +204,7 @@ Result<void> ReplayExplanation::open_store() {
     return made;
   }
   const uint64_t alignment = planned_.backend->caps().alignment;
-  // The cache's memory is wanted by the runs.
+  // The runs need the cache's memory.
   planned_.arena.reset();
   planned_.backend.reset();
   planned_.memory = PageMemory();
@@ -234,7 +236,7 @@ Result<void> ReplayExplanation::run_direct() {
     admit_disturbance(*direct_report_, "the drive was measured by direct reads", run_.report);
   }
   run_.evidence.direct_s = seconds_per_token(*direct_report_);
-  // There is no compute in this run: the drive was idle for want of a request.
+  // This run has no compute, so the drive was idle only while the cache was managed.
   run_.evidence.management_s = per_token_of_run(*direct_report_, direct_report_->io.counts.idle);
   run_.evidence.moving_s = per_token_of_run(*direct_report_, direct_report_->io.counts.moving);
   Result<DeviceProfile> profile = watch_->profile();
@@ -245,14 +247,14 @@ Result<void> ReplayExplanation::run_direct() {
   return {};
 }
 
-// The drive's best cannot be less than what it just did.
+// Raises the drive's best bandwidth to the bandwidth that was just measured, if that is higher.
 Result<void> ReplayExplanation::take_bandwidth() {
   GapEvidence& evidence = run_.evidence;
   evidence.random_bytes_per_s = fastest(*measured_);
   evidence.best_bytes_per_s = std::max(evidence.best_bytes_per_s, evidence.random_bytes_per_s);
   if (evidence.best_bytes_per_s > run_.report.ceilings.drive.bytes_per_s) {
     run_.report.ceilings.drive = {evidence.best_bytes_per_s,
-                                  fmt::format("{} with reads of expert size, beside the run", direct_.text)};
+                                  fmt::format("{} with reads of expert size, during the run", direct_.text)};
   }
   if (Result<void> added = add_ceilings(parts_.trace->steps, parts_.policies.cache_bytes, run_.report);
       !added) {
@@ -316,7 +318,8 @@ Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocati
     return propagate(parts);
   }
   if (parts->trace->steps.decode_passes() == 0) {
-    return failed("{}: has no decode tokens, and a gap is of these", options.run.trace);
+    return failed("{}: has no decode tokens; record a trace with decode to explain its gap",
+                  options.run.trace);
   }
   return ReplayExplanation(options, invocation, *parts).explain();
 }

@@ -8,24 +8,25 @@
 
 namespace spillway {
 
-// A run, and why it took as long as it did.
+// A run, and the evidence that explains its time.
 struct ExplainedRun {
   Report report;
   GapEvidence evidence;
 };
 
-// Replays as asked, then again with one cause after another taken away: prefetch, compute, the backend; and
-// simulates what cannot be taken away from a real drive, from latencies that are measured in between.
+// Replays the trace as asked, and again with one cause after another taken away: prefetch, compute, the
+// backend. Causes that a real drive cannot be without are simulated, with latencies that are measured during
+// the run.
 Result<ExplainedRun> explain_replay(const ReplayOptions& options, const Invocation& invocation);
 
-// What `spillway simulate` is told.
+// The options of a simulated run, as `spillway simulate` takes them.
 struct SimulatedGapOptions {
   RunOptions run;
   DriveChoice drive;
   uint32_t ranges = 1;
 };
 
-// The same of a simulated run: all of it in virtual time.
+// Explains a simulated run. All its runs are in virtual time.
 Result<ExplainedRun> explain_simulation(const SimulatedGapOptions& options, const Invocation& invocation);
 
 }  // namespace spillway

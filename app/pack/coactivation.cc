@@ -20,7 +20,7 @@ struct Pair {
   uint32_t b = 0;
 };
 
-// Experts linked into chains: each has two neighbours at most, and no chain is closed.
+// Experts linked into chains. Each expert has at most two neighbours, and no chain is closed.
 class Chains {
  public:
   explicit Chains(uint32_t experts) : links_(experts, {kNone, kNone}), chain_(experts) {
@@ -36,7 +36,7 @@ class Chains {
     chain_[root(a)] = root(b);
   }
 
-  // All experts, chain after chain.
+  // Returns all experts, chain after chain.
   std::vector<uint32_t> in_order() const {
     std::vector<uint32_t> order;
     std::vector<bool> placed(links_.size());
@@ -64,13 +64,14 @@ class Chains {
     return expert;
   }
 
-  // The neighbour of `at` that is not the one before it; kNone at the end.
+  // Returns the neighbour of `at` that is not `before`, or kNone at the end of the chain.
   uint32_t next(uint32_t before, uint32_t at) const {
     const std::array<uint32_t, 2>& both = links_[at];
     return both[0] == before ? both[1] : both[0];
   }
 
-  // Of the chain, from `expert` towards its neighbour `at`, which may be none.
+  // Returns the end of the chain that is reached from `expert` through its neighbour `at`, which may
+  // be kNone.
   uint32_t end(uint32_t expert, uint32_t at) const {
     uint32_t before = expert;
     while (at != kNone) {
@@ -105,8 +106,8 @@ Result<Coactivation> Coactivation::start(const ModelGeometry& geometry) {
   constexpr uint64_t kMostPairs = uint64_t(1) << 27;
   const uint64_t experts = geometry.experts_per_layer;
   if (geometry.layers * (experts * (experts - 1) / 2) > kMostPairs) {
-    return failed("the pairs of {} layers × {} experts are too many to count; use --layout id",
-                  geometry.layers, geometry.experts_per_layer);
+    return failed("{} layers × {} experts have too many pairs to count; use --layout id", geometry.layers,
+                  geometry.experts_per_layer);
   }
   return Coactivation(geometry);
 }

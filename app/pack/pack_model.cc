@@ -15,25 +15,26 @@
 namespace spillway {
 namespace {
 
-// How the experts are ordered, and into how many runs of neighbours a decode step of the trace falls with it
-// and without.
+// The order of the experts on disk. `runs` is the number of runs of neighbours in which the experts of a
+// decode step of the trace lie in this order, and `runs_by_id` the number in the order of their ids.
 struct Layout {
   SlotTable slots;
   double runs = 0;
   double runs_by_id = 0;
 };
 
-// What was recorded from the same model in another quantization will do: only sizes differ then.
+// Checks that the trace has the model's shape. A trace of another quantization of the model is accepted,
+// since it differs only in the sizes of the experts.
 Result<void> check_trace(const std::string& path, const ModelGeometry& trace, const OpenGguf& model) {
   if (trace.layers != model.geometry.layers || trace.experts_per_layer != model.geometry.experts_per_layer) {
-    return failed("{} is of {} layers × {} experts, but {} has {} × {}", path, trace.layers,
-                  trace.experts_per_layer, model.gguf.path(), model.geometry.layers,
+    return failed("{}: the trace has {} layers × {} experts, but the model {} has {} × {}", path,
+                  trace.layers, trace.experts_per_layer, model.gguf.path(), model.geometry.layers,
                   model.geometry.experts_per_layer);
   }
   return {};
 }
 
-// Reads the whole trace.
+// Reads the whole trace and returns the places that follow from its pairs.
 Result<SlotTable> slots_from(StepSource& steps, const std::string& path) {
   Result<Coactivation> counts = Coactivation::start(steps.info().geometry);
   if (!counts) {
@@ -49,7 +50,7 @@ Result<SlotTable> slots_from(StepSource& steps, const std::string& path) {
     return propagate(observed);
   }
   if (read == 0) {
-    return failed("{}: holds no steps, so nothing is known of what is used together", path);
+    return failed("{}: the trace has no steps, so it does not show which experts are used together", path);
   }
   return counts->slots();
 }

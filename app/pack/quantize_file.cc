@@ -20,16 +20,17 @@
 namespace spillway {
 namespace {
 
-// Of values: a read, and what a thread takes of it. Whole blocks of every type, whatever the rows: no block
-// is shared between rows, so a tensor is one sequence of blocks.
+// Numbers of values: a slice is read at a time, and a thread takes a piece of it. Both consist of whole
+// blocks of every type and need not end with a row: no block is shared between rows, so a tensor is one
+// sequence of blocks.
 constexpr uint64_t kSlice = uint64_t(1) << 20;
 constexpr uint64_t kPiece = uint64_t(1) << 14;
-constexpr auto kMostThreads = unsigned(kSlice / kPiece);  // more would have nothing to do
+constexpr auto kMostThreads = unsigned(kSlice / kPiece);  // further threads would have no piece
 constexpr uint64_t kCopy = 4 * kMiB;
 
 constexpr uint32_t kQuantizationVersion = 2;
 
-// Which type most of the weights have.
+// Returns the type that most of the weights have.
 TensorType main_type(const std::vector<WeightChoice>& choices) {
   std::map<TensorType, uint64_t> values;
   for (const WeightChoice& choice : choices) {
@@ -40,9 +41,9 @@ TensorType main_type(const std::vector<WeightChoice>& choices) {
   return most == values.end() ? TensorType::f32 : most->first;
 }
 
-// What the first file's keys are in the new one, whose tensors are all in one file. The two that tell of
-// quantizing are put behind the others where they were missing; that of a type that nobody has given a number
-// is left out.
+// Writes the first file's keys to the new file, which holds all tensors. The two keys that describe the
+// quantization are replaced, or appended if they were missing. The file type is left out if GGUF has no
+// number for the main type.
 class QuantizedKeys {
  public:
   QuantizedKeys(bool split, TensorType most) : split_(split) {
@@ -61,7 +62,7 @@ class QuantizedKeys {
         numbers_.erase(ours);
       }
     } else if (key.starts_with("quantize.imatrix.")) {
-      // What the weights were calibrated with that these are made of; these were not.
+      // Dropped: these keys describe the calibration of the input's weights, and the new weights have none.
     } else if (!split_ || !key.starts_with("split.")) {
       writer.pair(bytes);
     }
@@ -78,7 +79,7 @@ class QuantizedKeys {
   static constexpr std::string_view kVersion = "general.quantization_version";
 
   const bool split_;
-  std::vector<std::pair<std::string_view, uint32_t>> numbers_;  // still to be written
+  std::vector<std::pair<std::string_view, uint32_t>> numbers_;  // the keys that are not written yet
 };
 
 Result<GgufWriter> make_head(const QuantizePlan& plan, const InputFile& first) {
@@ -107,7 +108,7 @@ Result<GgufWriter> make_head(const QuantizePlan& plan, const InputFile& first) {
   return writer;
 }
 
-// What one thread works with.
+// The memory that one thread works in.
 struct Scratch {
   std::vector<float> values = std::vector<float>(kPiece);
   std::vector<float> again = std::vector<float>(kPiece);
@@ -115,8 +116,8 @@ struct Scratch {
 
 struct PieceOutcome {
   QuantizeLoss loss;
-  std::optional<uint64_t> unfit;  // index in the slice
-  float value = 0;                // that one
+  std::optional<uint64_t> unfit;  // index in the slice of a value that the type cannot hold
+  float value = 0;                // the unfit value
 };
 
 class TensorWriter {
@@ -147,7 +148,7 @@ class TensorWriter {
       }
       done_ += in_.size();
       if (!progress_(done_)) {
-        return failed("making {} was stopped; nothing of it is left", plan_.output);
+        return failed("{}: stopped before the file was complete; nothing of the file is left", plan_.output);
       }
     }
     return loss;
@@ -175,13 +176,13 @@ class TensorWriter {
       const uint64_t first = piece * kPiece;
       outcomes_[piece] = quantize_piece(from, to, first, std::min(kPiece, values - first), scratch_[worker]);
     });
-    // In the order of the values, so that sums do not depend on who was first.
+    // Sums in the order of the values, so that the result does not depend on which thread finished first.
     for (const PieceOutcome& outcome : std::span(outcomes_).first(pieces)) {
       if (outcome.unfit) {
         const uint64_t before = at / from.block_bytes * from.block_elements;
         return failed(
-            "{}: tensor {}: value {} is {}, beyond what half-precision scales of {} can say; the file is "
-            "damaged, or this model is not for fewer bits",
+            "{}: tensor {}: value {} is {}, beyond the range of the half-precision scales of {}; the file is "
+            "damaged, or this model cannot be quantized",
             plan_.gguf->files()[choice.tensor->file], choice.tensor->name, before + *outcome.unfit,
             outcome.value, to.name);
       }

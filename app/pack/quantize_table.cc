@@ -25,7 +25,8 @@ void add_row(TextTable& text, std::string_view what, std::string_view before, st
             changed ? fmt::format("{:.2f} %", 100 * row.error()) : "-"});
 }
 
-// Of what was left as it was nobody computes how much it is.
+// Returns true if every row changed type. The error of copied tensors is not computed, so the total has an
+// error only if no tensor was copied.
 bool all_changed(const QuantizeTable& table) {
   return std::all_of(table.rows.begin(), table.rows.end(), [](const auto& entry) {
     const auto& [group, before, after] = entry.first;
@@ -54,13 +55,13 @@ std::string_view reason_for(Shortfall shortfall) {
     case Shortfall::none:
       break;
     case Shortfall::no_k_type:
-      return "have more bits than were asked for: rows that are no multiple of 256 have no K type";
+      return "have more bits than were asked for: a K type needs rows that are a multiple of 256";
     case Shortfall::no_q4_k:
-      return "are in Q4_0 instead of Q4_K: rows that are no multiple of 256 have no K type";
+      return "are in Q4_0 instead of Q4_K: a K type needs rows that are a multiple of 256";
     case Shortfall::no_blocks:
-      return "stay as they are: rows that are no multiple of 32 have no type of so few bits";
+      return "stay as they are: a type with that few bits needs rows that are a multiple of 32";
     case Shortfall::narrow_already:
-      return "have fewer bits than were asked for, and stay as they are: more would bring nothing back";
+      return "stay as they are: they have fewer bits than were asked for, and more bits restore no precision";
   }
   return "";
 }

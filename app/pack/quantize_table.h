@@ -13,7 +13,7 @@
 
 namespace spillway {
 
-// The tensors of a group that went the same way.
+// The tensors of one group that changed from one type to another.
 struct QuantizeRow {
   uint64_t tensors = 0;
   uint64_t values = 0;
@@ -33,25 +33,25 @@ struct QuantizeRow {
   double error() const;  // root mean square, relative to the weights
 };
 
-// By what they are for, and the types before and after.
+// The group of the tensors, and their types before and after.
 using QuantizeKey = std::tuple<WeightGroup, TensorType, TensorType>;
 
-// What quantizing a model has cost, tensors of a kind together.
+// The effect of quantizing a model on its bytes and errors, with tensors of the same key added up.
 struct QuantizeTable {
   std::map<QuantizeKey, QuantizeRow> rows;
   std::map<Shortfall, QuantizeRow> shortfalls;
   QuantizeRow total;
 };
 
-// `losses` as `choices`.
+// Adds up the tensors. `losses` has one element for each of `choices`.
 QuantizeTable make_table(const std::vector<WeightChoice>& choices, const std::vector<QuantizeLoss>& losses);
 
 std::string to_table(const QuantizeTable& table);
 
-// A line for each reason why tensors did not get the bits that were asked for.
+// Returns a line for each reason why tensors did not get the bits that were asked for.
 std::vector<std::string> describe_shortfalls(const QuantizeTable& table);
 
-// As spillway.quantize/1; `bytes` of the file `output`, which was made from `gguf` by `rule`.
+// Returns the table as spillway.quantize/1. `output`, a file of `bytes`, was made from `gguf` by `rule`.
 Json to_json(const QuantizeTable& table, const Gguf& gguf, const std::string& rule, const std::string& output,
              uint64_t bytes);
 

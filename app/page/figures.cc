@@ -20,10 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kUnavailable = 77;  // the scripts' way to say that matplotlib is not installed
+constexpr int kUnavailable = 77;  // exit status of the scripts if matplotlib is not installed
 constexpr int kNotStarted = 127;
 
-// Memory that a child can write to as to a file, so that neither a pipe's limit nor a disk is in the way.
+// Memory that a child writes to as if it were a file. Unlike a pipe it has no limit, and it needs no disk.
 class Capture {
  public:
   Capture() : fd_(::memfd_create("spillway-figure", MFD_CLOEXEC)) {}
@@ -56,7 +56,8 @@ struct Ran {
   std::string err;
 };
 
-// After fork(): only what is safe in a signal handler.
+// Turns the child into the command `words`. Runs after fork(), so it may only call functions that are safe in
+// a signal handler.
 [[noreturn]] void become(char* const* words, int out, int err) {
   const int nothing = ::open("/dev/null", O_RDONLY);
   ::dup2(nothing, STDIN_FILENO);
@@ -66,7 +67,7 @@ struct Ran {
   ::_exit(kNotStarted);
 }
 
-// A signal that asks us to end is handed on.
+// Waits for the child to end. A signal that asks this program to end is passed on to the child.
 int wait_for(pid_t child) {
   int status = 0;
   bool asked = false;
@@ -91,7 +92,7 @@ Result<Ran> run(std::vector<std::string> words) {
   const Capture out;
   const Capture err;
   if (out.fd() < 0 || err.fd() < 0) {
-    return failed("no memory for a figure: {}", std::strerror(errno));
+    return failed("cannot get memory for a figure: {}", std::strerror(errno));
   }
   const pid_t child = ::fork();
   if (child < 0) {
@@ -104,7 +105,7 @@ Result<Ran> run(std::vector<std::string> words) {
   return Ran{status, out.text(), err.text()};
 }
 
-// Of what a program says before it gives up, the end is what matters.
+// Returns the last line of a program's error output, which has the reason why it gave up.
 std::string last_line(std::string text) {
   while (text.ends_with('\n')) {
     text.pop_back();
@@ -130,14 +131,14 @@ std::string find_scripts(const std::string& directory) {
 }  // namespace
 
 FigureMaker::FigureMaker(const std::string& directory) : directory_(find_scripts(directory)) {
-  // A Python of one's own in front of the system's often lacks what is installed for the system's.
+  // A user's own Python often comes first in $PATH and lacks modules that are installed for the system's.
   pythons_ = {"python3", "/usr/bin/python3"};
 }
 
 Result<std::string> FigureMaker::draw(const std::string& script, const std::vector<std::string>& inputs,
                                       const std::vector<std::string>& options) {
   if (directory_.empty()) {
-    return unavailable("the scripts of plots/ are not there; $SPILLWAY_PLOTS can say where they are");
+    return unavailable("the scripts of plots/ were not found; set $SPILLWAY_PLOTS to their folder");
   }
   std::vector<std::string> words = {directory_ + "/" + script + ".py"};
   words.insert(words.end(), options.begin(), options.end());
@@ -149,9 +150,9 @@ Result<std::string> FigureMaker::draw(const std::string& script, const std::vect
       return svg;
     }
     refusal_ = svg.error().message;
-    pythons_.erase(pythons_.begin());  // nor will it draw the next
+    pythons_.erase(pythons_.begin());  // this Python cannot draw any other figure either
   }
-  return interrupted() ? failed("interrupted") : unavailable("{}", refusal_);
+  return interrupted() ? failed("interrupted before the figure was drawn") : unavailable("{}", refusal_);
 }
 
 Result<std::string> FigureMaker::draw_with(const std::string& python, std::vector<std::string> words) {
@@ -167,8 +168,8 @@ Result<std::string> FigureMaker::draw_with(const std::string& python, std::vecto
     return unavailable("{}", last_line(ran->err));
   }
   if (ran->status != 0) {
-    return failed(
-        "{}", ran->err.empty() ? fmt::format("{} ended with {}", python, ran->status) : last_line(ran->err));
+    return failed("{}", ran->err.empty() ? fmt::format("{} ended with status {}", python, ran->status)
+                                         : last_line(ran->err));
   }
   return std::move(ran->out);
 }

@@ -7,24 +7,25 @@
 
 namespace spillway::page {
 
-// Has the scripts of plots/ draw figures: in a process of their own, since they are Python and this is not.
-// Without Python, matplotlib or the scripts every figure is an error, and a page has its tables all the same.
+// Draws figures with the scripts of plots/, which run in processes of their own since they are Python.
+// Without Python, matplotlib or the scripts, every figure is an error; the page still has its tables.
 class FigureMaker {
  public:
-  // Looks for the scripts where `directory` says if it is not empty, in $SPILLWAY_PLOTS, and among what is
-  // installed with the program.
+  // Looks for the scripts in `directory` if it is not empty, then in $SPILLWAY_PLOTS, and then in the folder
+  // that is installed with the program.
   explicit FigureMaker(const std::string& directory);
 
-  // The SVG that `script` (as in "latency_cdf") makes of `inputs`. Fails with what it said on stderr.
+  // Returns the SVG that `script`, such as "latency_cdf", draws from `inputs`. The error is the script's
+  // message on stderr.
   Result<std::string> draw(const std::string& script, const std::vector<std::string>& inputs,
                            const std::vector<std::string>& options = {});
 
  private:
   Result<std::string> draw_with(const std::string& python, std::vector<std::string> words);
 
-  std::string directory_;             // empty: not found
-  std::vector<std::string> pythons_;  // to try, in order; those that cannot draw are gone
-  std::string refusal_;               // of the last of them
+  std::string directory_;             // the folder of the scripts; empty: not found
+  std::vector<std::string> pythons_;  // interpreters to try, in order; removed if they cannot draw
+  std::string refusal_;               // the reason why the last interpreter was removed
 };
 
 }  // namespace spillway::page

@@ -13,7 +13,7 @@ namespace {
 
 using Out = std::back_insert_iterator<std::string>;
 
-// Nothing may be fetched and nothing may run, whatever a result file smuggles in.
+// Content security policy: the page may fetch nothing and run nothing, whatever a result file contains.
 constexpr const char* kPolicy =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
@@ -23,7 +23,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-// Cuts from each `begin` up to and with the next `end`.
+// Removes every text from `begin` to the next `end`, both included.
 void cut_all(std::string& text, std::string_view begin, std::string_view end) {
   for (size_t at = 0; (at = text.find(begin, at)) != std::string::npos;) {
     const size_t stop = text.find(end, at);
@@ -32,7 +32,7 @@ void cut_all(std::string& text, std::string_view begin, std::string_view end) {
 }
 
 void cells(Out out, const std::vector<Cell>& row, const char* tag) {
-  // Where numbers are as narrow as their column, words would be one below the other.
+  // Columns are narrow enough for numbers. A longer text needs a wider column, or each word gets a line.
   constexpr size_t kLong = 24;
   fmt::format_to(out, "<tr>");
   for (const Cell& cell : row) {
@@ -54,7 +54,7 @@ void table(Out out, const Table& table) {
   if (table.rows.empty()) {
     return;
   }
-  // A long one stands between a reader and the next question.
+  // A long table is folded, so that the reader sees the next question.
   constexpr size_t kMostOpen = 16;
   const bool folded = table.rows.size() > kMostOpen;
   if (folded) {
@@ -129,8 +129,8 @@ void contents(Out out, const Page& page) {
 std::string escaped(std::string_view text) {
   std::string html;
   for (size_t at = 0; at < text.size();) {
-    // What a terminal must not see has no business on a page either. But lines stay lines, and a command is
-    // to be copied as it is.
+    // Characters that are unsafe on a terminal are replaced on a page too. Line breaks and backslashes are
+    // kept: lines stay lines, and a reader can copy a command.
     const size_t end = std::min(text.find_first_of("\n\\", at), text.size());
     for (const char c : printable(text.substr(at, end - at))) {
       switch (c) {
@@ -189,8 +189,8 @@ std::string to_html(const Page& page) {
 std::string inline_svg(std::string svg, const std::string& prefix) {
   svg.erase(0, std::min(svg.find("<svg"), svg.size()));
   cut_all(svg, "<metadata", "</metadata>\n");
-  cut_all(svg, "<style",
-          "</style>\n");  // of its own for everything on the page; style.cc has the same for figures
+  // The figure's style would apply to the whole page; style.cc has the same rules for figures only.
+  cut_all(svg, "<style", "</style>\n");
   cut_all(svg, "<!--", "-->\n");
   replace_all(svg, " id=\"", " id=\"" + prefix);
   replace_all(svg, "url(#", "url(#" + prefix);

@@ -4,32 +4,31 @@
 #include <string_view>
 #include <vector>
 
-// What a result page is made of, and how that is written as HTML. All texts are plain: they are escaped here
-// and nowhere else.
+// The parts of a result page, and their HTML. All texts are plain: they are escaped here and nowhere else.
 namespace spillway::page {
 
 struct Cell {
   std::string text{};
-  bool number = false;      // set to the right
-  std::string detail = {};  // below the text, in small
+  bool number = false;      // aligned to the right
+  std::string detail = {};  // small print below the text
 };
 
 struct Table {
   std::vector<Cell> head{};
   std::vector<std::vector<Cell>> rows{};
-  std::string note{};  // below: what was cut, what a column means; may be empty
+  std::string note{};  // below the table: rows that were cut, the meaning of a column; may be empty
 };
 
-// One question and what is known about it.
+// One question and its answer.
 struct Section {
   std::string question{};
-  std::string answer{};                 // in lines
-  std::vector<std::string> cautions{};  // what a reader must know before believing the answer
-  std::string figure{};                 // SVG; empty: there is none
-  std::string caption{};                // of the figure, and what stands for it where it cannot be seen
-  std::string no_figure{};              // why there is none
+  std::string answer{};                 // may have several lines
+  std::vector<std::string> cautions{};  // warnings that limit the answer
+  std::string figure{};                 // SVG; empty: no figure
+  std::string caption{};                // describes the figure, also to readers who cannot see it
+  std::string no_figure{};              // the reason why there is no figure
   Table table{};
-  std::vector<std::string> facts{};  // machine, storage, version, date: a line each
+  std::vector<std::string> facts{};  // lines with machine, storage, version and date
   std::vector<std::string> commands{};
 };
 
@@ -43,11 +42,12 @@ struct Page {
 
 std::string escaped(std::string_view text);
 
-// One document, of which nothing lies elsewhere.
+// Returns the page as a single HTML document without references to other files.
 std::string to_html(const Page& page);
 
-// A figure of plots/ as part of a page: without what only a file of its own has, its names apart from those
-// of other figures (`prefix`), and its four neutral colours those of the page, dark or light.
+// Makes a figure of plots/ part of a page. Removes the parts that only a separate file needs, puts `prefix`
+// before its ids to keep them apart from those of other figures, and replaces its four neutral colours with
+// the page's, dark or light.
 std::string inline_svg(std::string svg, const std::string& prefix);
 
 }  // namespace spillway::page

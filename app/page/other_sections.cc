@@ -4,11 +4,11 @@
 #include "app/page/sections.h"
 #include "app/page/wording.h"
 
-// What is said of curves, plans, drives and timelines.
+// The sections on curves, plans, drives and timelines.
 namespace spillway::page {
 namespace {
 
-// The points of each policy, ascending by size; policies in the file's order.
+// Returns the points of each policy, ascending by size. The policies are in the file's order.
 std::vector<std::vector<CurvePoint>> by_policy(const CurveResult& curve) {
   std::vector<std::vector<CurvePoint>> series;
   for (const CurvePoint& point : curve.points) {
@@ -28,18 +28,18 @@ std::vector<std::vector<CurvePoint>> by_policy(const CurveResult& curve) {
 
 std::string curve_sentence(const CurveResult& curve) {
   std::string text = fmt::format("One token uses {} of experts", format_bytes(curve.token_cycle_bytes));
-  std::optional<double> below;  // the best that LRU does with less
+  std::optional<double> below;  // LRU's best hit ratio in a smaller cache
   for (const CurvePoint& point : curve.points) {
     if (point.policy == "lru" && point.cache_bytes < curve.token_cycle_bytes) {
       below = std::max(below.value_or(0), point.hit_ratio_decode);
     }
   }
-  text += below ? fmt::format(": with less cache than that, LRU hits {} of the time at most.",
-                              percent_text(*below))
+  text += below ? fmt::format(". In a smaller cache, LRU hits at most {} of the time.", percent_text(*below))
                 : std::string(".");
   if (curve.knee) {
-    text += fmt::format(" From {} on, where LRU hits {} of the time, more cache gains less than its share.",
-                        format_bytes(curve.knee->cache_bytes), percent_text(curve.knee->hit_ratio_decode));
+    text +=
+        fmt::format(" In {}, LRU hits {} of the time; each further byte of cache gains less than average.",
+                    format_bytes(curve.knee->cache_bytes), percent_text(curve.knee->hit_ratio_decode));
   }
   return text;
 }
@@ -62,11 +62,11 @@ Table curve_table(const std::vector<std::vector<CurvePoint>>& series) {
       row.push_back(number(text));
     }
   }
-  table.note = "Hit ratio of decode.";
+  table.note = "Hit ratio in decode.";
   return table;
 }
 
-// A method's fastest random reads.
+// Returns a method's fastest random reads.
 const LoadPoint* fastest_of(const AccessMethod& method) {
   const auto best =
       std::max_element(method.random.begin(), method.random.end(),
@@ -81,7 +81,7 @@ std::string rate_text(double bytes_per_s) {
 std::string device_sentence(const DeviceProfile& profile) {
   const AccessMethod* best = nullptr;
   for (const AccessMethod& method : profile.methods) {
-    // What is warm comes from memory and says nothing about the drive.
+    // Warm reads come from memory and say nothing about the drive.
     const LoadPoint* point = method.name.ends_with("warm") ? nullptr : fastest_of(method);
     if (point != nullptr && (best == nullptr || point->bytes_per_s > fastest_of(*best)->bytes_per_s)) {
       best = &method;
@@ -91,8 +91,9 @@ std::string device_sentence(const DeviceProfile& profile) {
     return "Nothing was measured.";
   }
   const LoadPoint& point = *fastest_of(*best);
-  return fmt::format("{} at random, with reads of {}, {} in flight, by {}.", rate_text(point.bytes_per_s),
-                     exact_bytes(Bytes{point.block_bytes}), point.depth, best->name);
+  return fmt::format("The drive delivers {} at random, with reads of {}, {} in flight, by {}.",
+                     rate_text(point.bytes_per_s), exact_bytes(Bytes{point.block_bytes}), point.depth,
+                     best->name);
 }
 
 Table device_table(const DeviceProfile& profile) {
@@ -122,8 +123,8 @@ std::string plan_sentence(const PlanResult& plan) {
     return fmt::format("{} does not fit: it needs {}.", what, format_bytes(plan.needed_bytes));
   }
   return fmt::format(
-      "{}: {} tokens per second, between {} and {}. More than {} of memory would bring less than 5 %.", what,
-      tok_per_s_text(plan.tok_per_s), tok_per_s_text(plan.low), tok_per_s_text(plan.high),
+      "{}: {} tokens per second, likely between {} and {}. More memory than {} would gain less than 5 %.",
+      what, tok_per_s_text(plan.tok_per_s), tok_per_s_text(plan.low), tok_per_s_text(plan.high),
       memory_text(plan.memory_enough));
 }
 
@@ -136,23 +137,23 @@ Section curve_section(const CurveResult& curve, FigureMaker& figures) {
       fmt::format("How much cache does {} need?", curve.model.empty() ? curve.trace : curve.model);
   section.answer = curve_sentence(curve);
   if (curve.interrupted) {
-    section.cautions.emplace_back("Interrupted: these are the points that were finished.");
+    section.cautions.emplace_back("Interrupted: only the points that were finished are shown.");
   }
   place_figure(figures.draw("hit_ratio_curves", {curve.origin.path}),
                "How often a cache of a given size hits, by policy.", section);
   section.table = curve_table(series);
-  section.facts = {fmt::format("Counted from the trace {}; no drive has a part in it.", curve.trace)};
+  section.facts = {fmt::format("Counted from the trace {}; no drive was involved.", curve.trace)};
   return section;
 }
 
 Section plan_section(const PlanResult& plan, FigureMaker& figures) {
   Section section;
-  section.question = fmt::format("What would {} take to run well?", plan.model);
+  section.question = fmt::format("What hardware does {} need to run well?", plan.model);
   section.answer = plan_sentence(plan);
   place_figure(
       figures.draw("ram_ssd_heatmap", {plan.path}),
-      "Tokens per second for each amount of memory and each speed of the drive; along a line they are "
-      "the same.",
+      "Tokens per second for each amount of memory and each speed of the drive. Points on a line have "
+      "the same speed.",
       section);
   section.table.head = {number("memory")};
   for (const double bandwidth : plan.bandwidths) {
@@ -166,8 +167,9 @@ Section plan_section(const PlanResult& plan, FigureMaker& figures) {
       cells.push_back(number(speed > 0 ? tok_per_s_text(speed) : "–"));
     }
   }
-  section.table.note = "Tokens per second, by memory and the drive's bandwidth; –: does not fit.";
-  section.facts = {fmt::format("Worked out, not run: machine {}, drive {}.", plan.machine, plan.drive)};
+  section.table.note =
+      "Tokens per second, by memory and the drive's bandwidth. A dash: the model does not fit.";
+  section.facts = {fmt::format("Calculated, not measured: machine {}, drive {}.", plan.machine, plan.drive)};
   return section;
 }
 
@@ -188,18 +190,18 @@ Section timeline_section(const TimelineResult& timeline, FigureMaker& figures) {
   const auto share = [&](double seconds) {
     return percent_text(timeline.wall_s > 0 ? seconds / timeline.wall_s : 0);
   };
-  section.answer =
-      fmt::format("Of {} in {} tokens, {} were spent waiting for reads, {} computing and {} with all else.",
-                  format_duration(from_seconds(timeline.wall_s)), timeline.tokens, share(timeline.stall_s),
-                  share(timeline.compute_s),
-                  share(std::max(0.0, timeline.wall_s - timeline.stall_s - timeline.compute_s)));
+  section.answer = fmt::format(
+      "{} tokens took {}: {} of the time went to waiting for reads, {} to computing and {} to the rest.",
+      timeline.tokens, format_duration(from_seconds(timeline.wall_s)), share(timeline.stall_s),
+      share(timeline.compute_s),
+      share(std::max(0.0, timeline.wall_s - timeline.stall_s - timeline.compute_s)));
   if (!timeline.complete) {
-    section.cautions.emplace_back("The run ended before its timeline did: this is what was written by then.");
+    section.cautions.emplace_back("The run ended early: only the part of the timeline up to then is shown.");
   }
   if (timeline.tokens > 0) {
     place_figure(figures.draw("token_timeline", {timeline.path}),
-                 fmt::format("The token of median latency. The whole file, with {} reads, opens in Perfetto "
-                             "(ui.perfetto.dev) and chrome://tracing.",
+                 fmt::format("The token with the median latency. The whole file, with {} reads, opens in "
+                             "Perfetto (ui.perfetto.dev) and chrome://tracing.",
                              timeline.reads),
                  section);
   }

@@ -46,7 +46,7 @@ std::optional<Gap> gap_of(JsonKeys gap_keys) {
   return gap;
 }
 
-// Of a report's figures (app/report/figure_table.h) those that a page shows.
+// Copies those of a report's figures (app/report/figure_table.h) that a page shows.
 void take_figures(const std::vector<Figure>& figures, RunResult& run) {
   const auto find = [&](std::string_view name) -> std::optional<double> {
     const auto found = std::find_if(figures.begin(), figures.end(),
@@ -70,7 +70,8 @@ void take_figures(const std::vector<Figure>& figures, RunResult& run) {
   run.stolen_share = find("stolen_share");
 }
 
-// What figures leave out where it is null must be there all the same in a phase.
+// Reads the measured phase. The figures leave out null values, so this also checks that the phase has all
+// values that a page needs.
 void take_measured(JsonKeys measured, RunResult& run) {
   run.tokens = measured.large_count("tokens");
   measured.real("hit_ratio");

@@ -5,7 +5,7 @@
 #include "app/page/results.h"
 #include "core/json_fwd.h"
 
-// Documents that other commands wrote, one at a time. Errors name the file and the key.
+// These functions each read a document that another command wrote. An error names the file and the key.
 namespace spillway::page {
 
 Result<RunResult> run_of(const Json& report, const std::string& path);

@@ -11,12 +11,12 @@ namespace {
 
 constexpr size_t kMostLine = 64 * kKiB;
 
-// The lines of a file of any length, one at a time.
+// Reads the lines of a file of any length, one at a time.
 class Lines {
  public:
   explicit Lines(const InputFile& file) : file_(file) {}
 
-  // False at the end, or where a line is longer than any of ours.
+  // Returns false at the end, and at a line that is longer than any that Spillway writes.
   bool next(std::string& line) {
     line.clear();
     while (line.size() <= kMostLine) {
@@ -48,13 +48,13 @@ class Lines {
   size_t filled_ = 0;
 };
 
-// What lies in a pass, which is written when it is over and so behind it.
+// The times inside a pass. A pass is written when it is over, so it follows its parts in the file.
 struct Inside {
   double stall_s = 0;
   double compute_s = 0;
 };
 
-// One event of the file; what is none of ours adds nothing.
+// Adds one event of the file to the sums. An event that Spillway does not write adds nothing.
 void add(JsonKeys& event, Inside& inside, TimelineResult& sums) {
   const std::string phase = event.text("ph", "");
   if (phase == "M" && event.text("name", "") == "process_name") {
@@ -94,7 +94,7 @@ std::optional<Result<TimelineResult>> read_timeline(const std::string& path) {
     return std::nullopt;
   }
   if (begin.find("\"schema\":\"spillway.timeline/1\"") == std::string_view::npos) {
-    return failed("{}: is a timeline of another version than spillway.timeline/1", path);
+    return failed("{}: the timeline has another version than spillway.timeline/1", path);
   }
   TimelineResult sums;
   sums.path = path;
@@ -110,7 +110,7 @@ std::optional<Result<TimelineResult>> read_timeline(const std::string& path) {
     }
     const Result<Json> event = parse_json(line, {.most_bytes = kMostLine});
     if (!event) {
-      break;  // of a run that was killed: half a line
+      break;  // a run that was killed leaves half a line
     }
     JsonKeys keys(*event);
     add(keys, inside, sums);

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Adds what each file holds; a file that cannot be used is left out, with the reason.
+// Collects the contents of files. A file that cannot be used is left out, and the reason is listed.
 class Reader {
  public:
   void read(const std::string& path) {
@@ -65,11 +65,11 @@ class Reader {
       keep(plan_of(json, path), results_.plans);
     } else if (schema == "spillway.device/1") {
       take_device(path);
-    } else if (schema != "spillway.made/1") {  // those say only that a sweep's inputs are made
+    } else if (schema != "spillway.made/1") {  // such a file only records that a sweep's inputs are made
       results_.left_out.push_back(
           schema.empty()
-              ? fmt::format("{}: has no schema of ours", path)
-              : fmt::format("{}: is of schema {}, which this version does not show", path, schema));
+              ? fmt::format("{}: not a result of Spillway; the file has no known schema", path)
+              : fmt::format("{}: has the schema {}, which this version does not show", path, schema));
     }
   }
 
@@ -91,7 +91,8 @@ class Reader {
     }
   }
 
-  // A sweep's points lie in a folder of their own beside the experiment.
+  // Returns the sweep of a point's file. The points of a sweep lie in a folder of their own beside
+  // the experiment.
   Sweep& sweep_of(const std::string& path) {
     fs::path folder = fs::path(path).parent_path();
     if (folder.filename() == "points") {
@@ -121,7 +122,7 @@ class Reader {
     }
   }
 
-  // A value of an axis is itself, or an object with a label.
+  // Reads the axes. A value of an axis is a plain value, or an object with a label.
   static void take_axes(const Json& axes, Sweep& sweep) {
     for (const auto& [name, values] : axes.items()) {
       std::vector<std::string> texts;
@@ -137,13 +138,15 @@ class Reader {
   std::map<std::string, Sweep> sweeps_;  // by folder
 };
 
-// Every JSON file at or below `path`, sorted by name.
+// Returns every JSON file at or below `path`, sorted by name.
 Result<std::vector<std::string>> json_files(const std::string& path) {
   std::error_code problem;
   if (!fs::is_directory(path, problem)) {
-    return fs::exists(path, problem)
-               ? Result<std::vector<std::string>>({path})
-               : failed("{}: there is no such file or folder; give what sweep -o or --json wrote", path);
+    return fs::exists(path, problem) ? Result<std::vector<std::string>>({path})
+                                     : failed(
+                                           "{}: there is no such file or folder; give a file or "
+                                           "folder that sweep -o or --json wrote",
+                                           path);
   }
   std::vector<std::string> files;
   constexpr auto kOptions = fs::directory_options::skip_permission_denied;
@@ -177,7 +180,7 @@ Result<Results> read_files(const std::vector<std::string>& paths) {
     }
     for (const std::string& file : *files) {
       if (interrupted()) {
-        return failed("interrupted before {} was read; nothing was written", file);
+        return failed("interrupted before {} was read; no page was written", file);
       }
       reader.read(file);
     }

@@ -13,17 +13,17 @@
 #include "core/units.h"
 #include "sim/profile.h"
 
-// Result files as a page shows them: what other commands wrote, read back.
+// Result files that other commands wrote, as a page shows them.
 namespace spillway::page {
 
-// Where and how something was measured.
+// The machine and the command that measured a result.
 struct Origin {
-  std::string path;     // of the file it was read from
-  std::string machine;  // empty where the file does not say
-  std::string storage;  // what the store lay on, or was imagined to
+  std::string path;     // the file with the result
+  std::string machine;  // empty if the file does not say
+  std::string storage;  // the drive of the store, or its model
   std::string version;
   std::string date;
-  std::string command;  // as typed
+  std::string command;  // the command line
 };
 
 struct RunResult {
@@ -34,7 +34,7 @@ struct RunResult {
   PolicyTraits traits;
   bool simulated = false;
   bool interrupted = false;
-  uint64_t tokens = 0;  // of decode
+  uint64_t tokens = 0;  // tokens of decode
   double tok_per_s = 0;
   double hit_ratio = 0;
   Nanoseconds p50{0}, p95{0}, p99{0}, slowest{0};
@@ -45,11 +45,11 @@ struct RunResult {
   std::optional<double> drive_bytes_per_s;
   std::optional<double> seed_tok_per_s, policy_tok_per_s, physical_tok_per_s;  // ceilings
   std::optional<double> from_ram_share;
-  std::optional<double> stolen_share;  // of a core's time, by the machine's host
+  std::optional<double> stolen_share;  // share of a core's time that the machine's host took
   std::optional<Gap> gap;
   std::vector<std::string> warnings;
 
-  std::string config_value(const std::string& key) const;  // empty: there is none
+  std::string config_value(const std::string& key) const;  // empty if there is no such key
 };
 
 struct CurvePoint {
@@ -65,19 +65,19 @@ struct CurveResult {
   uint64_t token_cycle_bytes = 0;
   bool interrupted = false;
   std::vector<CurvePoint> points;
-  std::optional<CurvePoint> knee;  // of LRU
+  std::optional<CurvePoint> knee;  // the knee of LRU's curve
 };
 
-// One run of a sweep: where it stands on the axes, and what it gave.
+// One run of a sweep: its place on the axes, and its result.
 struct SweepPoint {
   std::string path;
   std::vector<std::pair<std::string, std::string>> place;  // axis, value
   std::string command;
   PointResult result;
-  std::optional<RunResult> run;  // where it gave a report
+  std::optional<RunResult> run;  // the run's report, if it wrote one
 };
 
-// As the experiment file has it, the values in its order.
+// An axis, with its values in the order of the experiment file.
 struct SweepAxis {
   std::string name;
   std::vector<std::string> values;
@@ -87,13 +87,13 @@ struct Sweep {
   std::string folder;
   std::string question;
   std::string about;
-  std::string plot_kind, plot_x;  // what the experiment file wants drawn; empty: it does not say
+  std::string plot_kind, plot_x;  // from the experiment file; empty if it does not say
   std::vector<std::string> plot_y, plot_series;
   std::vector<SweepAxis> axes;
   std::vector<SweepPoint> points;
 };
 
-// What `spillway plan` worked out.
+// The result of `spillway plan`.
 struct PlanResult {
   std::string path;
   std::string model;
@@ -107,10 +107,10 @@ struct PlanResult {
   std::vector<uint64_t> memories;  // rows of the table
   std::vector<double> bandwidths;  // columns, bytes per second
   std::vector<double> speeds;      // [memories][bandwidths] tok/s; 0: does not fit
-  uint64_t memory_enough = 0;      // beyond which more gains little
+  uint64_t memory_enough = 0;      // bytes beyond which more memory gains little
 };
 
-// A timeline in sums, over its tokens of decode.
+// The sums of a timeline over its tokens of decode.
 struct TimelineResult {
   std::string path;
   std::string title;
@@ -118,28 +118,28 @@ struct TimelineResult {
   double wall_s = 0;
   double stall_s = 0;
   double compute_s = 0;
-  uint64_t reads = 0;  // of the whole file
+  uint64_t reads = 0;  // reads in the whole file
   bool complete = false;
 };
 
-// All that was found, each list in the order of the files' names.
+// All results that were found, each list in the order of the files' names.
 struct Results {
   std::vector<Sweep> sweeps;
-  std::vector<RunResult> runs;  // that no sweep has
+  std::vector<RunResult> runs;  // runs that belong to no sweep
   std::vector<CurveResult> curves;
-  std::vector<std::pair<std::string, DeviceProfile>> devices;  // and the files they are from
+  std::vector<std::pair<std::string, DeviceProfile>> devices;  // pairs of a file and its profile
   std::vector<PlanResult> plans;
   std::vector<TimelineResult> timelines;
-  std::vector<std::string> left_out;  // files that could not be used, and why
+  std::vector<std::string> left_out;  // files that could not be used, with the reasons
 
   bool empty() const;
 };
 
-// Reads every JSON file at or below `paths`. A file that is not what it should be is left out and listed; an
-// error is only that a path is not there.
+// Reads every JSON file at or below `paths`. A file that is not a usable result is left out and listed. Fails
+// only if a path does not exist or cannot be read, or if interrupted.
 Result<Results> read_files(const std::vector<std::string>& paths);
 
-// Sums up a file that --timeline wrote; nothing where it is another kind of file.
+// Sums up a file that --timeline wrote. Returns nothing for another kind of file.
 std::optional<Result<TimelineResult>> read_timeline(const std::string& path);
 
 }  // namespace spillway::page

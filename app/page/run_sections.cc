@@ -3,11 +3,12 @@
 #include "app/page/sections.h"
 #include "app/page/wording.h"
 
-// What is said of single runs: how fast they were, and where their time went.
+// The sections on single runs: how fast they were, and where their time went.
 namespace spillway::page {
 namespace {
 
-// Of those that could be had, if there is one.
+// Returns the fastest run. Runs that know the future count only if there are no others, since their speed is
+// not attainable.
 const RunResult& fastest_of(const std::vector<RunResult>& runs) {
   return *std::max_element(runs.begin(), runs.end(), [](const RunResult& a, const RunResult& b) {
     return std::pair(!knows_the_future(a), a.tok_per_s) < std::pair(!knows_the_future(b), b.tok_per_s);
@@ -17,11 +18,12 @@ const RunResult& fastest_of(const std::vector<RunResult>& runs) {
 std::string speed_sentence(const RunResult& run) {
   std::string text = fmt::format("{} tokens per second", tok_per_s_text(run.tok_per_s));
   if (run.policy_tok_per_s && *run.policy_tok_per_s > 0) {
-    text += fmt::format(", {} of what its own misses would allow if reads and compute overlapped perfectly",
-                        percent_text(run.tok_per_s / *run.policy_tok_per_s));
+    text +=
+        fmt::format(", {} of the speed that its misses would allow if reads and compute overlapped perfectly",
+                    percent_text(run.tok_per_s / *run.policy_tok_per_s));
   }
   const auto time = [](double seconds) { return format_duration(from_seconds(seconds)); };
-  return text + fmt::format(". Of a token's {}, {} were spent waiting for reads and {} computing.",
+  return text + fmt::format(". A token took {}, of which {} went to waiting for reads and {} to computing.",
                             time(run.s_per_token), time(run.stall_s_per_token),
                             time(run.compute_s_per_token));
 }
@@ -55,8 +57,9 @@ Table runs_table(const std::vector<RunResult>& runs) {
                           ceiling(run.physical_tok_per_s)});
   }
   table.note =
-      "Ceilings in tok/s. Seed: every expert is read. Policy: this run's own misses, all reads overlapped. "
-      "Physical: the fewest misses that any policy could have, the same.";
+      "The last three columns are ceilings in tok/s. Seed: every expert is read. Policy: only this "
+      "run's misses are read, and all reads overlap with compute. Physical: the same with the fewest "
+      "misses that any policy could have.";
   return table;
 }
 
@@ -78,16 +81,17 @@ std::string gap_sentence(const RunResult& run) {
       std::max_element(gap.bars.begin(), gap.bars.end(),
                        [](const GapBar& a, const GapBar& b) { return a.s_per_token < b.s_per_token; });
   std::string text =
-      fmt::format("A token took {} where the drive's bandwidth alone, every expert read, would make it {}.",
+      fmt::format("A token took {}. Reading every expert at the drive's full bandwidth would take {}.",
                   format_duration(from_seconds(gap.achieved_s_per_token)),
                   format_duration(from_seconds(gap.seed_s_per_token)));
   if (costliest != gap.bars.end() && costliest->s_per_token > 0) {
-    text += fmt::format(" What costs most is “{}”, {}: {}.", costliest->name,
+    text += fmt::format(" The largest cost is “{}”, {}: {}.", costliest->name,
                         signed_ms(costliest->s_per_token), costliest->explanation);
   }
   const double residual = gap.residual_s_per_token();
   const double share = gap.achieved_s_per_token > 0 ? residual / gap.achieved_s_per_token : 0;
-  return text + fmt::format(" {} ({}) is not explained.", signed_ms(residual), percent_text(share));
+  return text +
+         fmt::format(" The causes leave {} ({}) unexplained.", signed_ms(residual), percent_text(share));
 }
 
 Table gap_table(const Gap& gap) {
@@ -95,7 +99,7 @@ Table gap_table(const Gap& gap) {
   const auto total = [&](const char* name, double seconds) {
     table.rows.push_back({{name}, number(fmt::format("{:.2f} ms", 1e3 * seconds))});
   };
-  table.head = {{"cause"}, number("of a token")};
+  table.head = {{"cause"}, number("time of a token")};
   total("every expert read at the drive's best", gap.seed_s_per_token);
   for (const GapBar& bar : gap.bars) {
     table.rows.push_back({{fmt::format("{} ({})", bar.name, how_text(bar.how)), false, bar.explanation},
@@ -126,7 +130,7 @@ Section runs_section(const std::vector<RunResult>& runs, FigureMaker& figures) {
   }
   if (!files.empty()) {
     place_figure(figures.draw("latency_cdf", files),
-                 "The share of tokens that took no longer than a time. The scale gives the slowest tenth, "
+                 "The share of tokens that took at most the given time. The scale gives the slowest tenth, "
                  "hundredth and thousandth as much room as the rest.",
                  section);
   }
@@ -141,11 +145,11 @@ Section gap_section(const RunResult& run, FigureMaker& figures) {
   section.question = fmt::format("Where does the time of a token go? ({})", file_name(run.origin.path));
   section.answer = gap_sentence(run);
   section.cautions = cautions_of(run);
-  place_figure(
-      figures.draw("gap_waterfall", {run.origin.path}),
-      "From a token for which every expert is read at the drive's best to the one that was achieved: "
-      "orange causes cost time, green ones save it.",
-      section);
+  place_figure(figures.draw("gap_waterfall", {run.origin.path}),
+               "The causes lead from the time of a token for which every expert is read at "
+               "the drive's best bandwidth to the time that was achieved. Orange causes "
+               "cost time, green causes save time.",
+               section);
   section.table = gap_table(*run.gap);
   section.facts = facts_of({&run.origin});
   section.commands = commands_of({&run.origin});

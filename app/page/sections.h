@@ -6,7 +6,7 @@
 #include "app/page/html.h"
 #include "app/page/results.h"
 
-// The questions that results answer, a section each.
+// The sections of a page. Each answers a question about the results.
 namespace spillway::page {
 
 Section sweep_section(const Sweep& sweep, FigureMaker& figures);
@@ -15,13 +15,13 @@ Section plan_section(const PlanResult& plan, FigureMaker& figures);
 Section device_section(const std::string& path, const DeviceProfile& profile);
 Section timeline_section(const TimelineResult& timeline, FigureMaker& figures);
 
-// `run` has its gap explained.
+// Shows the explained gap that `run` must have.
 Section gap_section(const RunResult& run, FigureMaker& figures);
 
-// All runs beside each other; there is at least one.
+// Shows all runs beside each other. `runs` must not be empty.
 Section runs_section(const std::vector<RunResult>& runs, FigureMaker& figures);
 
-// All of it. The figures take a second or two each.
+// Makes the whole page. Each figure takes a second or two.
 Page make_page(const Results& results, const std::string& title, const std::string& about,
                FigureMaker& figures);
 

@@ -4,7 +4,7 @@
 
 namespace spillway::page {
 
-// The neutral colours of plots/figure.py, and the page's own that take their place. INK, MUTED, GRID, PAPER.
+// The neutral colours of plots/figure.py (INK, MUTED, GRID, PAPER), and the page's colours that replace them.
 struct Themed {
   const char* hex;
   const char* variable;

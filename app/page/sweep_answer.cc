@@ -8,7 +8,8 @@
 namespace spillway::page {
 namespace {
 
-// Orders places as the experiment file has the values of its axes; what it does not have comes last.
+// Orders places by the order that the experiment file gives to the values of its axes. Values that are not in
+// the file come last.
 bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
   const auto rank = [&](const std::string& axis, const std::string& value) {
     for (const SweepAxis& known : sweep.axes) {
@@ -28,7 +29,7 @@ bool comes_before(const Sweep& sweep, const Place& a, const Place& b) {
   return a.size() < b.size();
 }
 
-// The values of an axis in the experiment's order; none of one that it does not have.
+// Returns the values of an axis in the experiment's order, or none if it has no such axis.
 std::vector<std::string> values_of(const Sweep& sweep, const std::string& axis) {
   const auto found = std::find_if(sweep.axes.begin(), sweep.axes.end(),
                                   [&](const SweepAxis& one) { return one.name == axis; });
@@ -43,10 +44,10 @@ std::string describe(const Place& place) {
   return text.empty() ? "the only point" : text;
 }
 
-// Points that are compared with each other.
+// Points that are compared with one another.
 struct Slice {
-  Place at;                   // what they have in common and others have not
-  std::vector<Group> groups;  // their places without what they have in common
+  Place at;                   // the values that all points of the slice share
+  std::vector<Group> groups;  // the points; their places leave out the shared values
 };
 
 Slice slice_at(const Sweep& sweep, const std::vector<Group>& groups, const Place& at) {
@@ -63,8 +64,8 @@ Slice slice_at(const Sweep& sweep, const std::vector<Group>& groups, const Place
   return slice;
 }
 
-// Where lines are drawn along an axis, what the lines differ in is compared at its first, middle and last
-// value, everything else being at its middle. Else all is compared.
+// Returns the slices that are compared. If lines are drawn along an axis, they are compared at its first,
+// middle and last value, with all further axes at their middle value. Otherwise all points are one slice.
 std::vector<Slice> slices_of(const Sweep& sweep, const std::vector<Group>& groups) {
   std::vector<std::string> others = sweep.plot_series;
   for (const SweepAxis& axis : sweep.axes) {
@@ -94,7 +95,7 @@ std::vector<Slice> slices_of(const Sweep& sweep, const std::vector<Group>& group
   return slices;
 }
 
-// The fastest or the slowest of those for which `wanted` holds.
+// Returns the fastest or the slowest of the groups for which `wanted` holds, or nullptr.
 template <class Wanted>
 const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
   const Group* found = nullptr;
@@ -122,7 +123,7 @@ std::string slice_sentence(const Slice& slice) {
     }
   }
   if (bound != nullptr) {
-    text += fmt::format("{}{}, which knows the future, reaches {}", text.empty() ? "" : "; ",
+    text += fmt::format("{}{}, which knows the future, reaches {} tok/s", text.empty() ? "" : "; ",
                         describe(bound->place), tok_per_s_text(bound->speed()));
   }
   return text.empty() ? "" : at + text + ".";
@@ -137,7 +138,7 @@ std::string sweep_sentence(const Sweep& sweep, const std::vector<Group>& groups)
   return text.empty() ? "No run has a speed to compare." : text;
 }
 
-// The same run without prefetch, if the sweep has it.
+// Returns the same run without prefetch, or nullptr if the sweep does not have it.
 const Group* base_of(const std::vector<Group>& groups, const Group& group) {
   const auto without_prefetch = [](const Group& of) {
     auto config = of.done.front()->run->config;
@@ -152,10 +153,11 @@ const Group* base_of(const std::vector<Group>& groups, const Group& group) {
   return nullptr;
 }
 
-// A gain below this may be noise; plots/break_even.py draws its line here too.
+// A speedup below this factor may be noise. plots/break_even.py draws its line here too.
 constexpr double kPays = 1.005;
 
-// Of a sweep over oracles: where they pay. Nothing where there is none, or nothing to compare it with.
+// Says where prefetch with an oracle pays. Returns an empty text if the sweep has no oracle, or no run
+// without prefetch to compare it with.
 std::string break_even_sentence(const std::vector<Group>& groups) {
   size_t points = 0;
   size_t pay = 0;
@@ -179,9 +181,8 @@ std::string break_even_sentence(const std::vector<Group>& groups) {
     return "";
   }
   return fmt::format(
-      "Prefetch pays at {} of {} points. At best, {}, it makes decoding {:.3f} times as fast as without it; "
-      "at "
-      "worst, {}, {:.3f} times.",
+      "Prefetch pays at {} of {} points. At best ({}), decoding is {:.3f} times as fast as without prefetch; "
+      "at worst ({}), {:.3f} times.",
       pay, points, describe(best.second->place), best.first, describe(worst.second->place), worst.first);
 }
 

@@ -8,11 +8,11 @@
 #include "app/report/report.h"
 #include "core/text.h"
 
-// What is said of a sweep.
+// The section on a sweep.
 namespace spillway::page {
 namespace {
 
-// A text whose figures are no matter.
+// Returns a text without its numbers, so that warnings that differ only in numbers are equal.
 std::string without_numbers(const std::string& text) {
   std::string left;
   std::copy_if(text.begin(), text.end(), std::back_inserter(left),
@@ -20,7 +20,8 @@ std::string without_numbers(const std::string& text) {
   return left;
 }
 
-// What several runs say is said once, in the words of the first.
+// Returns the warnings of all runs. A warning that several runs share appears once, in the words of the
+// first run.
 std::vector<std::string> sweep_cautions(const Sweep& sweep) {
   struct Said {
     std::string first;
@@ -49,13 +50,13 @@ std::vector<std::string> sweep_cautions(const Sweep& sweep) {
   return cautions;
 }
 
-// A figure of results as a column.
+// A table column that shows one figure.
 struct Column {
   std::string figure;
   std::string title;
 };
 
-// What is shown where there is some of it.
+// The columns that are shown if a result has the figure.
 const std::vector<Column> kUsual = {{"tok_per_s", "tok/s"},
                                     {"tok_per_s_low", "low"},
                                     {"tok_per_s_high", "high"},
@@ -67,12 +68,12 @@ const std::vector<Column> kUsual = {{"tok_per_s", "tok/s"},
                                     {"context_bytes", "for the context"},
                                     {"from_ram_share", "from RAM"}};
 
-// And what where it is asked for. Others are called as in the file.
+// The titles of figures that are shown only on request. Any other figure has its name as the title.
 const std::map<std::string, std::string> kTitles = {{"p95_ns", "p95"},
                                                     {"max_ns", "slowest"},
                                                     {"stall_ns_per_token", "stall a token"},
                                                     {"prefetched_bytes_per_token", "prefetched a token"},
-                                                    {"wasted_bytes_per_token", "of it for nothing"},
+                                                    {"wasted_bytes_per_token", "prefetched in vain a token"},
                                                     {"prefill_ns", "prefill"},
                                                     {"read_bytes", "read"},
                                                     {"stolen_share", "stolen"},
@@ -96,7 +97,7 @@ std::vector<Column> columns_of(const std::vector<std::string>& asked, const std:
   return columns;
 }
 
-// A share from RAM is below 0 where read-ahead had the device deliver more than was asked for.
+// Writes a figure. A share from RAM is below 0 if read-ahead made the device deliver more than was requested.
 std::string figure_text(double value, Unit unit) {
   return unit == Unit::tok_per_s            ? tok_per_s_text(value)
          : unit == Unit::share && value < 0 ? "none"
@@ -160,7 +161,8 @@ Table sweep_table(const Sweep& sweep, const std::vector<Group>& groups) {
   return table;
 }
 
-// Which script draws this sweep, and what it is told: what the experiment file says, or what its axes are.
+// The script that draws a sweep, and its options. The experiment file chooses the script, or else the
+// axes do.
 struct Drawing {
   std::string script;
   std::vector<std::string> options;
@@ -191,15 +193,17 @@ Drawing drawing_of(const Sweep& sweep) {
                                     : "bars";
   }
   if (kind == "surface") {
-    return {"break_even",
-            {},
-            "Tokens per second relative to the same run without prefetch; the line is where it pays."};
+    return {
+        "break_even",
+        {},
+        "Tokens per second relative to the same run without prefetch. Prefetch begins to pay at the line."};
   }
   if (kind == "heatmap") {
-    return {"ram_ssd_heatmap", {}, "Tokens per second by RAM and drive; along a line they are the same."};
+    return {
+        "ram_ssd_heatmap", {}, "Tokens per second by RAM and drive. Points on a line have the same speed."};
   }
   if (kind == "cdf") {
-    return {"latency_cdf", {}, "The share of tokens that took no longer than a time."};
+    return {"latency_cdf", {}, "The share of tokens that took at most the given time."};
   }
   if (kind == "bars") {
     return {"sweep_bars", {"--y", y}, repeated + "The best is on top."};
@@ -217,7 +221,7 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   const std::vector<Group> groups = groups_of(sweep);
   Section section;
   section.question =
-      sweep.question.empty() ? fmt::format("What came of {}?", file_name(sweep.folder)) : sweep.question;
+      sweep.question.empty() ? fmt::format("What did {} show?", file_name(sweep.folder)) : sweep.question;
   section.answer = sweep_answer(sweep, groups);
   section.cautions = sweep_cautions(sweep);
   std::vector<std::string> files;
@@ -241,7 +245,7 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
     section.facts.push_back(sweep.about);
   }
   if (worked_out) {
-    section.facts.emplace_back("Worked out, not run.");
+    section.facts.emplace_back("Calculated, not measured.");
   }
   const std::vector<std::string> facts = facts_of(origins);
   section.facts.insert(section.facts.end(), facts.begin(), facts.end());

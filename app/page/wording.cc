@@ -75,19 +75,19 @@ std::vector<std::string> cautions_of(const RunResult& run) {
   std::vector<std::string> cautions;
   if (run.interrupted) {
     cautions.push_back(
-        fmt::format("Interrupted: this is the part that ran, {} tokens of decode.", run.tokens));
+        fmt::format("Interrupted: only the {} tokens of decode that ran are shown.", run.tokens));
   }
   if (run.from_ram_share && *run.from_ram_share > kColdTolerance) {
-    cautions.push_back(fmt::format("Not cold: {} of the bytes that were read came from RAM.",
-                                   percent_text(*run.from_ram_share)));
+    cautions.push_back(
+        fmt::format("Not cold: {} of the bytes that were read came from RAM, not from the drive.",
+                    percent_text(*run.from_ram_share)));
   } else if (run.from_ram_share && *run.from_ram_share < -kColdTolerance) {
-    cautions.push_back(fmt::format("The device delivered {:.2f} times what was asked for (read-ahead).",
+    cautions.push_back(fmt::format("The device delivered {:.2f} times the requested bytes (read-ahead).",
                                    1 - *run.from_ram_share));
   }
   if (is_disturbed(run.stolen_share)) {
-    cautions.push_back(
-        fmt::format("Disturbed: the machine's host held its processors back for {} of a core's time.",
-                    percent_text(*run.stolen_share)));
+    cautions.push_back(fmt::format("Disturbed: the machine's host took {} of a core's time away.",
+                                   percent_text(*run.stolen_share)));
   }
   cautions.insert(cautions.end(), run.warnings.begin(), run.warnings.end());
   return cautions;

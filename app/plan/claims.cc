@@ -15,7 +15,8 @@
 namespace spillway {
 namespace {
 
-// The share of the experts that is cached: told by the row, or what its memory leaves.
+// Returns the share of the experts that is cached: from the row's cache size, or from the room that its
+// memory leaves.
 Result<double> cached_share(JsonKeys& keys, const plan::Decode& inputs) {
   if (keys.has("cache")) {
     const Result<Bytes> size = parse_bytes(keys.text("cache"));
@@ -29,7 +30,7 @@ Result<double> cached_share(JsonKeys& keys, const plan::Decode& inputs) {
   question.top_k = inputs.top_k;
   const plan::MemoryPlan memory = plan::plan_memory(question);
   if (!memory.fits()) {
-    return failed("the model does not fit: it needs {}", format_bytes(memory.needed()));
+    return failed("the model does not fit in memory; it needs {}", format_bytes(memory.needed()));
   }
   if (!inputs.runtime.streams && !memory.holds_all_experts()) {
     return failed("the experts do not fit, and {} keeps them all in memory", inputs.runtime.name);

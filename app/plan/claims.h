@@ -7,7 +7,7 @@
 #include "core/result.h"
 #include "sim/plan/token_time.h"
 
-// The planner beside what others measured: presets/claims/published.json.
+// The planner's forecasts beside speeds that others measured and published: presets/claims/published.json.
 namespace spillway {
 
 struct Claim {
@@ -25,7 +25,7 @@ struct Claim {
 struct UncoveredClaim {
   std::string system;
   std::string what;
-  double published = 0;  // tok/s; 0: it is no speed
+  double published = 0;  // tok/s; 0: the claim is not a speed
   std::string why;
 };
 
@@ -33,7 +33,7 @@ struct Claims {
   std::vector<Claim> covered;
   std::vector<UncoveredClaim> not_covered;
 
-  // Of the covered ones, those whose error is at most `tolerance` (0.2) either way.
+  // Counts the covered claims whose error is at most `tolerance` (0.2 means 20 %) in either direction.
   size_t within(double tolerance) const;
 };
 

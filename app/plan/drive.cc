@@ -9,7 +9,7 @@
 namespace spillway {
 namespace {
 
-// Of a drive of which only a rate is known.
+// Latency in seconds that is assumed for a drive of which only the rate is known.
 constexpr double kUsualLatency = 80e-6;
 
 double best_rate(std::span<const LoadPoint> points) {
@@ -28,7 +28,7 @@ Result<plan::Drive> calibrated_drive(const std::string& path) {
     return propagate(profile);
   }
   if (profile->methods.empty() || profile->methods.front().random.empty()) {
-    return failed("{}: the profile has no reads in it; run spillway calibrate again", path);
+    return failed("{}: the profile has no reads; run spillway calibrate again", path);
   }
   const AccessMethod& method = profile->methods.front();
   const LoadPoint& smallest = *std::min_element(
@@ -40,7 +40,7 @@ Result<plan::Drive> calibrated_drive(const std::string& path) {
   drive.bandwidth = std::max(best_rate(method.random), best_rate(method.sequential));
   drive.latency_s = smallest.latency_ns[kMedian] / 1e9;
   if (drive.bandwidth <= 0) {
-    return failed("{}: no read of the profile moved any bytes", path);
+    return failed("{}: no read in the profile moved any bytes; run spillway calibrate again", path);
   }
   return drive;
 }

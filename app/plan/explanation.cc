@@ -19,8 +19,8 @@ std::string gb(double bytes) {
 std::string bytes_lines(const plan::ModelBytes& model) {
   return fmt::format(
       "bytes\n"
-      "  resident = embedding {} + head {} + attention {} + shared FFN {} + router, norms {} + experts' "
-      "scales {} = {}\n"
+      "  resident = embedding {} + head {} + attention {} + shared FFN {} + router, norms "
+      "{} + experts' scales {} = {}\n"
       "  experts  = {} layers × {} × {} bytes = {}\n"
       "  context  = tokens × {} bytes + min(tokens, {}) × {} bytes + {} of state\n",
       gb(double(model.embedding)), model.tied_head ? "tied" : gb(double(model.head)), gb(double(model.mixer)),
@@ -35,16 +35,14 @@ std::string compute_lines(const plan::Question& question, const plan::Runtime& r
   const plan::Machine& machine = question.machine;
   const plan::TokenTraffic& traffic = time.traffic;
   if (question.recorded) {
-    return fmt::format("  compute as recorded = {:.2f} ms, {:.2f} ms of it the experts'\n",
+    return fmt::format("  compute as recorded = {:.2f} ms, of which experts {:.2f} ms\n",
                        1e3 * time.weights_s, 1e3 * time.experts_s);
   }
   return fmt::format(
-      "  weights = the slower of: resident {} + experts {} × {} × {} bytes = {} + state twice {}, ÷ ({:.4g} "
-      "GB/s × {}); and "
-      "{:.4g} billion weights ÷ {} billion/s = {:.2f} ms\n"
-      "  attention = the slower of: keys and values {} ÷ the same; and × {:.3g} query heads ÷ ({:.4g} GB/s × "
-      "{}) = {:.2f} "
-      "ms\n"
+      "  weights = the slower of: (resident {} + experts {} × {} × {} bytes = {} + state read and written "
+      "{}) ÷ ({:.4g} GB/s × {}); and {:.4g} billion weights ÷ {} billion/s = {:.2f} ms\n"
+      "  attention = the slower of: keys and values {} ÷ the same rate; and keys and values × {:.3g} "
+      "query heads ÷ ({:.4g} GB/s × {}) = {:.2f} ms\n"
       "  starting and waiting = {} layers × {} × {} of {} = {:.2f} ms\n",
       gb(double(traffic.weights)), question.model.moe_layers, question.top_k, question.model.expert,
       gb(double(traffic.experts)), gb(double(traffic.state)), machine.bandwidth / 1e9,
@@ -62,8 +60,8 @@ std::string read_lines(const PlanStudy& study, const plan::TokenTime& time) {
       "  hit ratio = {:.4f} at {:.1f} % of the experts ({}), misses × {}\n"
       "  cached reads = {} ÷ {:.4g} GB/s = {:.2f} ms\n"
       "  drive = {} × {:.4f} missed ÷ ({:.4g} GB/s × {}) + {:.2f} ms of latency = {:.2f} ms\n"
-      "  hidden = {} of the smaller of the drive's time and the experts' share of the weights' time = {:.2f} "
-      "ms\n",
+      "  hidden = {} × the smaller of the drive's time and the experts' share of the weights' time "
+      "= {:.2f} ms\n",
       time.hit_ratio, 100 * study.plan.memory.cached_share(), printable(study.locality_source),
       range(question.locality.miss_spread, 1, ""), gb(time.cached_bytes), question.machine.copy_rate / 1e9,
       1e3 * time.cached_reads_s, gb(double(time.traffic.experts)), 1 - time.hit_ratio,
@@ -79,14 +77,15 @@ std::string plan_explanation(const PlanStudy& study) {
     return text;
   }
   const plan::Forecast& forecast = *study.plan.speed;
-  text += "a token's time; most likely (from to), the sources are in the presets\n";
+  text +=
+      "time of a token; each constant as its most likely value (range), with its sources in the presets\n";
   text += compute_lines(study.question, study.plan.runtime, forecast.time);
   if (study.plan.streams) {
     text += read_lines(study, forecast.time);
   }
   text += fmt::format(
-      "  together {:.2f} ms = {:.2f} tok/s; each constant at its worse end in turn, deviations added "
-      "in quadrature: {:.2f} to {:.2f}\n",
+      "  together {:.2f} ms = {:.2f} tok/s; likely {:.2f} to {:.2f}: each constant is set to the ends of its "
+      "range in turn, and the deviations are added in quadrature\n",
       1e3 * forecast.time.total_s(), forecast.central, forecast.low, forecast.high);
   return text;
 }

@@ -14,7 +14,7 @@ bool contains(std::string_view name, std::string_view part) {
   return name.find(part) != std::string_view::npos;
 }
 
-// The class that a resident tensor counts to, by the names that GGUF files use.
+// Returns the class of a resident tensor, by the names that GGUF files use.
 uint64_t plan::ModelBytes::*class_of(std::string_view name) {
   if (name.starts_with("token_embd.")) {
     return &plan::ModelBytes::embedding;
@@ -36,7 +36,7 @@ void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
   uint64_t embedding = 0;  // weights
   for (const GgufTensor& tensor : gguf.tensors()) {
     const bool beyond =
-        parse_tensor_name(tensor.name).block.value_or(0) >= layers;  // predicts further tokens
+        parse_tensor_name(tensor.name).block.value_or(0) >= layers;  // a block that predicts further tokens
     if (!beyond && !contains(tensor.name, "_exps.")) {
       model.*class_of(tensor.name) += tensor.bytes;
       model.resident_weights +=
@@ -51,7 +51,8 @@ void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
   }
 }
 
-// Of one expert; of all layers the same, or the mean would not be whole.
+// Returns the number of weights of one expert. All layers' experts have the same number, so the mean
+// is whole.
 uint64_t expert_weights(const Gguf& gguf, const plan::ModelBytes& model) {
   uint64_t all = 0;
   for (const GgufTensor& tensor : gguf.tensors()) {
@@ -62,7 +63,7 @@ uint64_t expert_weights(const Gguf& gguf, const plan::ModelBytes& model) {
   return all / model.expert_count();
 }
 
-// The architecture's keys; an absent one is 0.
+// Reads keys of the architecture. An absent key has the value `otherwise`.
 class Keys {
  public:
   explicit Keys(const Gguf& gguf) : gguf_(gguf) {}
@@ -74,7 +75,7 @@ class Keys {
     }
     Result<uint64_t> value = gguf_.metadata().integer<uint64_t>(*key);
     if (!value || *value > kMost) {
-      problem_ = value ? Error{ErrorKind::failed, fmt::format("{}: {} is {}, more than any model has",
+      problem_ = value ? Error{ErrorKind::failed, fmt::format("{}: the key {} is {}, more than any model has",
                                                               gguf_.path(), *key, *value)}
                        : value.error();
       return otherwise;
@@ -90,8 +91,8 @@ class Keys {
   std::optional<Error> problem_;
 };
 
-// Keys and values, and the recurrent state, in bytes. All layers are taken to have keys and values of one
-// size.
+// Adds the bytes of keys and values, and of the recurrent state. The keys and values of all layers are
+// assumed to have the same size.
 Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
   constexpr uint64_t kValueBytes = 2;  // F16, llama.cpp's default
   constexpr uint64_t kStateBytes = 4;

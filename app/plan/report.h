@@ -8,19 +8,21 @@
 
 namespace spillway {
 
-// For people: fits or not, how fast, what limits, what to change, what to buy.
+// Returns the answer as a table for people: whether the model fits, how fast it runs, what limits the speed,
+// what to change and what to buy.
 std::string plan_table(const PlanStudy& study);
 
-// The arithmetic behind it, line by line.
+// Returns the arithmetic behind the answer, line by line.
 std::string plan_explanation(const PlanStudy& study);
 
-// spillway.plan/1
+// Returns the answer as spillway.plan/1.
 Json plan_json(const PlanStudy& study);
 
-// The planner beside published figures, misses and what it cannot cover included.
+// Returns a table of the planner's forecasts beside published figures. It includes the misses and the claims
+// that the planner cannot cover.
 std::string claims_table(const Claims& claims);
 
-// spillway.plan_claims/1
+// Returns the same comparison as spillway.plan_claims/1.
 Json claims_json(const Claims& claims);
 
 }  // namespace spillway

@@ -18,11 +18,12 @@ bool is_preset(const std::string& kind, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
-// Two machines that stand for those nobody named.
+// The machine and the drive that are used if the user names none.
 constexpr const char* kUsualMachine = "desktop-ddr5";
 constexpr const char* kUsualDrive = "nvme-gen4";
 
-// --device is either; the other comes from the machine, or is the usual one.
+// The hardware that the user asks about. --device names either a machine or a drive. A drive that is not
+// named comes from the machine, and a machine that is not named is the usual one.
 struct Hardware {
   MachinePreset machine;
   plan::Drive drive;
@@ -33,7 +34,7 @@ Result<Hardware> find_hardware(const PlanRequest& request) {
   const bool names_drive = !request.device.empty() && !names_machine;
   if (names_drive && !request.drive.empty()) {
     return wrong_usage(
-        "--device {}: there is no machine of that name; 'spillway list machines' tells which there are",
+        "--device {}: there is no machine of that name; see 'spillway list machines' for the names",
         request.device);
   }
   Result<MachinePreset> machine = load_machine(names_machine ? request.device : kUsualMachine);
@@ -45,8 +46,8 @@ Result<Hardware> find_hardware(const PlanRequest& request) {
   Result<plan::Drive> drive = find_drive(asked.empty() ? built_in : asked);
   if (!drive && names_drive && !asked.ends_with(".json")) {
     return wrong_usage(
-        "--device {}: neither a machine nor a drive nor a rate like 7GB/s; 'spillway list machines' and "
-        "'spillway list drives' tell which there are",
+        "--device {}: neither a machine, nor a drive, nor a rate like 7GB/s; see 'spillway list machines' "
+        "and 'spillway list drives' for the names",
         request.device);
   }
   if (!drive) {
@@ -65,14 +66,15 @@ struct ChosenModel {
 Result<ChosenModel> find_model(const PlanRequest& request) {
   if (request.model.empty() == request.gguf.empty()) {
     return wrong_usage(
-        "name the model: --model PRESET or --gguf FILE ('spillway list models' tells the presets)");
+        "name the model with either --model PRESET or --gguf FILE; see "
+        "'spillway list models' for the presets");
   }
   if (!request.gguf.empty()) {
     if (!request.bits.empty()) {
-      return wrong_usage("--bits is for presets: {} has its own", request.gguf);
+      return wrong_usage("--bits: leave the option out, since {} has types of its own", request.gguf);
     }
     Result<plan::ModelBytes> bytes = read_model_bytes(request.gguf);
-    // Nothing is known of its routing; the profile that most kinds of model resemble.
+    // The file says nothing about locality, so the model gets the profile that most kinds of models resemble.
     return bytes ? Result<ChosenModel>(ChosenModel{*bytes, "as in the file", "qwen3-30b-a3b"})
                  : propagate(bytes);
   }
@@ -120,14 +122,16 @@ Result<std::string> choose_locality(const PlanRequest& request, const std::strin
   question.locality = facts->locality;
   if (request.recorded_compute) {
     if (!facts->compute) {
-      return wrong_usage("--compute recorded: {} has no times; leave the option out", request.trace);
+      return wrong_usage("--compute recorded: the trace {} has no times; leave the option out",
+                         request.trace);
     }
     question.recorded = facts->compute;
   }
   return fmt::format("{} on {} ({} tokens)", request.policy.text, request.trace, facts->decode_tokens);
 }
 
-// What was asked for, or the least that the machine is sold with and the model fits.
+// Returns the memory that the user asked for, or else the smallest memory that the machine is sold with and
+// that the model fits in.
 Result<uint64_t> choose_memory(const PlanRequest& request, const Question& question) {
   if (!request.ram.empty()) {
     return parse_memory(request.ram);
@@ -175,7 +179,7 @@ Result<void> vary_hardware(const Question& question, PlanStudy& study) {
     drive.count = count;
     study.drive_counts.push_back(variant(fmt::format("{}", count), plan::with_drive(question, drive)));
   }
-  // cpu-streaming beside cpu-page-cache and cpu-mmap.
+  // Runtimes of one processor share the prefix of their names: cpu-streaming, cpu-page-cache and cpu-mmap.
   const std::string family = question.streaming.name.substr(0, question.streaming.name.find('-'));
   for (const std::string& name : list_presets("runtimes", {})) {
     Result<plan::Runtime> runtime = load_runtime(name);
@@ -201,15 +205,15 @@ void sweep_hardware(const Question& question, PlanStudy& study) {
   study.bandwidth_enough = plan::bandwidth_enough(question, kEnoughGain);
 }
 
-// What can be put into the machine: its own drive, or what somebody has, or one, two or four of those that
-// are sold.
+// Returns the drives that the machine can have: its built-in drive, or else the drive that the user has
+// already, and one, two or four of each drive that is sold.
 Result<std::vector<plan::Drive>> drives_for(const plan::Machine& machine, const plan::Drive& asked) {
   if (!machine.drive.empty()) {
     return std::vector<plan::Drive>{asked};
   }
   std::vector<plan::Drive> drives;
   if (asked.price == 0) {
-    drives.push_back(asked);  // there already
+    drives.push_back(asked);  // the user has it already
   }
   for (const std::string& name : list_presets("drives", {})) {
     Result<plan::Drive> drive = load_drive(name);
@@ -251,7 +255,7 @@ Result<PlanPurchase> purchase(const Question& question, double price_per_gb, dou
   return found;
 }
 
-// The same model on every machine.
+// Adds the purchases for the same model on every machine, the machine asked about first.
 Result<void> add_purchases(const PlanRequest& request, const Question& question, const MachinePreset& asked,
                            PlanStudy& study) {
   std::vector<std::string> names = list_presets("machines", {});
@@ -295,8 +299,8 @@ Result<Question> make_question(const PlanRequest& request, const Hardware& hardw
   question.context = request.context;
   question.top_k = request.experts_per_token.value_or(model.bytes.top_k);
   if (question.top_k > model.bytes.experts_per_layer) {
-    return wrong_usage("--experts-per-token {}: {} has {} experts a layer", question.top_k, model.bytes.name,
-                       model.bytes.experts_per_layer);
+    return wrong_usage("--experts-per-token {}: {} has only {} experts in each layer", question.top_k,
+                       model.bytes.name, model.bytes.experts_per_layer);
   }
   if (Result<void> chosen = choose_runtimes(request, hardware.machine, question); !chosen) {
     return propagate(chosen);

@@ -15,7 +15,7 @@ namespace {
 using plan::Plan;
 using plan::TokenTime;
 
-// As memory is sold.
+// Writes an amount of memory in the units in which memory is sold.
 std::string sold(uint64_t bytes) {
   return fmt::format("{:.3g} GB", double(bytes) / double(kGiB));
 }
@@ -36,7 +36,7 @@ std::string drive_text(const plan::Drive& drive) {
   return fmt::format("{}{}", drive.count > 1 ? fmt::format("{} × ", drive.count) : "", printable(drive.name));
 }
 
-// Where a token's time goes, and what makes that part smaller.
+// A part of a token's time, and the remedy if it is the largest part.
 struct Part {
   const char* name;
   double seconds;
@@ -44,33 +44,36 @@ struct Part {
 };
 
 std::vector<Part> parts_of(const TokenTime& time) {
-  return {
-      {time.by_arithmetic ? "weights, by arithmetic" : "weights, by memory", time.weights_s,
-       time.by_arithmetic
-           ? "Arithmetic limits: fewer experts a token, or a processor with more or faster cores."
-           : "Memory bandwidth limits: fewer bits a weight, fewer experts a token, or faster memory."},
-      {"attention", time.attention_s,
-       "The context limits: a shorter one, or keys and values of fewer bits (--bits 4,kv=8)."},
-      {"starting and waiting", time.launches_s,
-       "Starting work and waiting for the router limits: memory for all experts, so that nothing waits, or a "
-       "newer processor; no drive helps."},
-      {"copies from page cache", time.cached_reads_s,
-       "Copying experts out of the page cache limits: a program with a cache of its own."},
-      {"drive", time.drive_s, "The drive limits: more memory, a faster drive or a second one, fewer bits."}};
+  return {{time.by_arithmetic ? "weights, by arithmetic" : "weights, by memory", time.weights_s,
+           time.by_arithmetic ? "Arithmetic limits the speed. Use fewer experts a token, or a "
+                                "processor with more or faster cores."
+                              : "Memory bandwidth limits the speed. Use fewer bits a weight, fewer "
+                                "experts a token, or faster memory."},
+          {"attention", time.attention_s,
+           "The context limits the speed. Use a shorter context, or keys and values of fewer bits "
+           "(--bits 4,kv=8)."},
+          {"starting and waiting", time.launches_s,
+           "Starting work and waiting for the router limit the speed. Use memory for all experts, so that "
+           "nothing waits, or a newer processor. No drive helps."},
+          {"copies from page cache", time.cached_reads_s,
+           "Copying experts out of the page cache limits the speed. Use a program with a cache of its own."},
+          {"drive", time.drive_s,
+           "The drive limits the speed. Use more memory, a faster drive, a second drive, or fewer bits."}};
 }
 
-// An amount for each name, and what is to be said of it.
+// Returns an empty table with columns for a name, its amount, and a note.
 TextTable amount_table() {
   return TextTable(
       {{.least = 26}, {.align = TextTable::Align::right, .least = 9, .gap = 1}, {.wraps = true}});
 }
 
-// The lines add up to the last one. All but what is "as sold" is in GB of 10^9 bytes, as everywhere else.
+// Returns the memory that each part takes; the lines add up to the last one. Amounts "as sold" are in units
+// of 2^30 bytes, all others in GB of 10^9 bytes, as everywhere else.
 std::string memory_section(const PlanStudy& study) {
   const plan::MemoryPlan& memory = study.plan.memory;
   TextTable table = amount_table();
   table.line("");
-  table.line(fmt::format("memory of {} as sold: {} here, where 1 GB is 10^9 bytes (as sold, 2^30)",
+  table.line(fmt::format("memory of {} as sold (1 GB is 2^30 bytes) = {} in this table (1 GB is 10^9 bytes)",
                          sold(memory.total), format_bytes(memory.total)));
   const auto line = [&](const char* name, uint64_t bytes, const std::string& note) {
     table.row({name, format_bytes(bytes), note});
@@ -80,15 +83,15 @@ std::string memory_section(const PlanStudy& study) {
   line("context", memory.context, fmt::format("{} tokens", study.question.context));
   line("work", memory.work, "");
   if (!memory.fits()) {
-    line("experts", memory.step, "of one token in one layer, the least there must be room for");
+    line("experts", memory.step, "those of one token in one layer, the minimum");
     line("together", memory.needed(), "");
-    table.line(fmt::format("  does not fit: it needs {} and is {} short", format_bytes(memory.needed()),
-                           format_bytes(memory.needed() - memory.total)));
+    table.line(fmt::format("  does not fit: the model needs {}, {} more than the machine has",
+                           format_bytes(memory.needed()), format_bytes(memory.needed() - memory.total)));
     return table.text();
   }
   line("experts", memory.cache,
        memory.holds_all_experts() ? "all of them"
-                                  : fmt::format("{:.0f} % of {}; the others are read as they are needed",
+                                  : fmt::format("{:.0f} % of {}; the others are read when they are needed",
                                                 100 * memory.cached_share(), format_bytes(memory.bank)));
   if (memory.holds_all_experts()) {
     line("to spare", memory.total - memory.system - memory.peak(), "");
@@ -120,10 +123,10 @@ std::string speed_section(const PlanStudy& study) {
     table.row({"of which hidden", format_duration(from_seconds(time.hidden_s))});
   }
   if (study.plan.streams) {
-    table.line(fmt::format("  {:.1f} % of the experts are found in memory ({}), {} a token are not",
+    table.line(fmt::format("  {:.1f} % of the experts are found in memory ({}); {} a token are read",
                            100 * time.hit_ratio, printable(study.locality_source),
                            format_bytes(uint64_t(time.missed_bytes))));
-    table.line(fmt::format("  reading every expert at the drive's full rate would be {} tok/s",
+    table.line(fmt::format("  reading every expert at the drive's full rate would give {} tok/s",
                            speed(study.plan.seed_ceiling)));
   }
   const Part& largest = *std::max_element(parts.begin(), parts.end(),
@@ -173,19 +176,19 @@ std::string sweep_section(const PlanStudy& study) {
     }
     table.row(std::move(cells));
     if (study.memories[row] >= study.memory_enough) {
-      break;  // larger ones are alike
+      break;  // larger memories give nearly the same speeds
     }
   }
-  std::string enough = fmt::format("  more memory than {} brings less than {:.0f} %",
+  std::string enough = fmt::format("  more memory than {} gains less than {:.0f} %",
                                    sold(study.memory_enough), 100 * kEnoughGain);
   if (study.bandwidth_enough) {
     enough += *study.bandwidth_enough == 0
-                  ? std::string("; no drive matters, all is in memory")
-                  : fmt::format("; with {}, so does a drive faster than {}", sold(study.plan.memory.total),
-                                rate(*study.bandwidth_enough));
+                  ? std::string("; the drive does not matter, since all experts are in memory")
+                  : fmt::format("; with {} of memory, so does a drive faster than {}",
+                                sold(study.plan.memory.total), rate(*study.bandwidth_enough));
   }
   table.line(std::move(enough));
-  return "\ntok/s by memory, as sold, and by bandwidth of one drive\n" + table.text();
+  return "\ntok/s for each amount of memory (as sold) and each bandwidth of one drive\n" + table.text();
 }
 
 std::string offer_text(const PlanPurchase& purchase, const plan::Offer& offer) {
@@ -199,7 +202,7 @@ std::string offer_text(const PlanPurchase& purchase, const plan::Offer& offer) {
 void add_purchase(TextTable& table, const PlanPurchase& purchase) {
   const std::string machine = printable(purchase.machine);
   if (!purchase.likely) {
-    table.row({machine, fmt::format("does not reach it: {}",
+    table.row({machine, fmt::format("does not reach the target: {}",
                                     purchase.fastest ? "at most " + offer_text(purchase, *purchase.fastest)
                                                      : "the model does not fit")});
     return;
@@ -221,9 +224,10 @@ std::string target_section(const PlanStudy& study) {
   const double target = study.request.target;
   TextTable table({{.least = 21}, {.gap = 1, .wraps = true}});
   table.line("");
-  table.line(
-      fmt::format("the least memory and drive for {} tok/s: as likely as not, or with the whole interval",
-                  speed(target)));
+  table.line(fmt::format(
+      "the cheapest memory and drive for {} tok/s: reached by the most likely speed (likely) or by "
+      "the whole interval (surely)",
+      speed(target)));
   add_purchase(table, study.purchases.front());
   table.line("  on other machines");
   for (const bool reaches : {true, false}) {
@@ -234,8 +238,8 @@ std::string target_section(const PlanStudy& study) {
     }
   }
   table.line(
-      "  Prices are of memory and drives alone, assumed (presets, --ram-price), and only put these in "
-      "order.");
+      "  Prices are of memory and drives alone. They are assumptions (presets, --ram-price) "
+      "that only put the offers in order.");
   return table.text();
 }
 

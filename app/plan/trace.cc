@@ -8,7 +8,7 @@
 namespace spillway {
 namespace {
 
-// Of all experts; denser where curves bend.
+// Shares of all experts at which hits are counted; denser where curves bend.
 constexpr std::array<double, 15> kShares = {0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16,
                                             0.2,  0.25, 0.32, 0.4,  0.5,  0.65, 0.8};
 
@@ -23,7 +23,7 @@ Result<double> hit_ratio(const OpenTrace& trace, const EvictionChoice& policy, u
   return run ? Result<double>(run->decode.hit_ratio()) : propagate(run);
 }
 
-// The mean over decoded tokens; nothing where a step lacks its times.
+// Returns the mean compute time of the decoded tokens, or nothing if a step lacks its times.
 Result<std::optional<plan::RecordedCompute>> compute_time(const OpenTrace& trace) {
   const std::unique_ptr<StepSource> source = trace.steps.cursor();
   Nanoseconds attention{0};
@@ -74,12 +74,13 @@ Result<TraceFacts> read_trace_facts(const std::string& path, const EvictionChoic
     if (!hit) {
       return propagate(hit);
     }
-    // A larger cache may do worse by chance; a plan is not to hang on that.
+    // A larger cache may hit less by chance. The profile never falls, so that no plan depends on chance.
     const double least = facts.locality.points.empty() ? 0 : facts.locality.points.back().hit;
     facts.locality.points.push_back({share, std::max(*hit, least)});
   }
   if (facts.locality.points.empty()) {
-    return failed("{}: its experts are so few that one layer's use is most of them", path);
+    return failed(
+        "{}: the model has so few experts that one step uses most of them; name a --locality preset", path);
   }
   Result<std::optional<plan::RecordedCompute>> compute = compute_time(*trace);
   if (!compute) {

@@ -4,9 +4,9 @@
 
 namespace spillway {
 
-// Returns the path of a folder that comes with the program: `presets`, `plots`. The path follows from where
-// the program itself lies, so an installation can be moved as a whole. A build tree has links to the folders
-// of the sources in the same place.
+// Returns the path of a folder that is installed with the program, such as `presets` or `plots`. The path is
+// relative to the running program's own, so an installation can be moved as a whole. A build tree has links
+// to the source folders in the same place.
 std::string installed_folder(const std::string& name);
 
 }  // namespace spillway

@@ -12,8 +12,8 @@
 namespace spillway {
 namespace {
 
-// The preset `kind`/`name` as an object of `schema`, made into a T by `read`; whatever is wrong with it is
-// told with its name.
+// Loads the preset `kind`/`name`, checks that its schema is `schema`, and has `read` fill in a T. Every error
+// begins with the kind and the name of the preset.
 template <class T, class Read>
 Result<T> load(const std::string& kind, const std::string& name, const std::string& schema,
                const std::string& directory, Read read) {
@@ -104,7 +104,7 @@ Result<void> read_machine(JsonKeys& keys, MachinePreset& preset) {
   }
   if (machine.memory_options.empty() ||
       !std::is_sorted(machine.memory_options.begin(), machine.memory_options.end())) {
-    return failed("'memory' must be sizes, ascending");
+    return failed("'memory' must be a list of sizes in ascending order");
   }
   machine.memory = machine.memory_options.front();
   machine.reserved = keys.size("reserved");
@@ -146,7 +146,7 @@ Result<void> read_runtime(JsonKeys& keys, plan::Runtime& runtime) {
     return failed("'path' must be direct or page_cache");
   }
   if (runtime.drive_share.low <= 0 || runtime.launch_factor.low <= 0 || runtime.hidden.high > 1) {
-    return failed("'drive_share' and 'launch_factor' must be above 0, 'hidden' at most 1");
+    return failed("'drive_share' and 'launch_factor' must be above 0, and 'hidden' at most 1");
   }
   return {};
 }
@@ -156,7 +156,7 @@ Result<void> read_locality(JsonKeys& keys, plan::LocalityProfile& profile) {
   profile.miss_spread = keys.range("miss_spread");
   for (const Json& point : keys.list("points")) {
     if (!point.is_array() || point.size() != 2 || !point[0].is_number() || !point[1].is_number()) {
-      return failed("'points' must be pairs of share and hit ratio");
+      return failed("'points' must be a list of pairs: a share of the experts and the hit ratio");
     }
     profile.points.push_back({point[0].get<double>(), point[1].get<double>()});
   }
@@ -201,7 +201,7 @@ std::string describe_preset(const std::string& kind, const std::string& name, co
   const Json json = parse_json(contents.value_or(""), {.most_bytes = kMostDocumentBytes}).value_or(Json());
   JsonKeys keys(json);
   const std::string summary = keys.text("summary", keys.text("source", ""));
-  return summary.empty() ? "cannot be used: it is no JSON object with a summary" : summary;
+  return summary.empty() ? "not usable: the file is not a JSON object with a summary" : summary;
 }
 
 Result<uint64_t> parse_memory(const std::string& text) {
@@ -212,7 +212,7 @@ Result<uint64_t> parse_memory(const std::string& text) {
   }
   Result<Bytes> size = parse_bytes(binary);
   if (!size || size->count == 0) {
-    return wrong_usage("'{}' is no amount of memory; give one like 36GB", text);
+    return wrong_usage("'{}' is not an amount of memory; give an amount such as 36GB", text);
   }
   return size->count;
 }

@@ -10,41 +10,41 @@
 #include "sim/plan/locality.h"
 #include "sim/plan/model_shape.h"
 
-// What the planner knows by name: JSON under presets/, each with where its figures come from.
+// The planner's presets: JSON files under presets/, each of which cites the sources of its figures.
 namespace spillway {
 
 struct ModelShapePreset {
   plan::ModelShape shape;
   std::string architecture;       // general.architecture of its GGUF files; may be empty
-  std::string locality;           // the profile to use, itself a preset
-  uint64_t total_parameters = 0;  // as published, rounded as there
+  std::string locality;           // name of the preset of the locality profile to use
+  uint64_t total_parameters = 0;  // the published, rounded figure
   uint64_t active_parameters = 0;
 };
 
 struct MachinePreset {
-  plan::Machine machine;  // with the least memory it can be had with
+  plan::Machine machine;  // with the smallest of the memory sizes that are sold
   std::string resident_runtime;
   std::string streaming_runtime;
   double memory_price_per_gb = 0;  // US dollars
 };
 
-// `directory`: searched before the usual places (presets.h); may be empty. The errors name the preset and
-// the key.
+// These functions load a preset by its name. `directory`, which may be empty, is searched before the usual
+// places (presets.h). An error names the preset and the key.
 Result<ModelShapePreset> load_model_shape(const std::string& name, const std::string& directory = {});
 Result<MachinePreset> load_machine(const std::string& name, const std::string& directory = {});
 Result<plan::Drive> load_drive(const std::string& name, const std::string& directory = {});
 Result<plan::Runtime> load_runtime(const std::string& name, const std::string& directory = {});
 Result<plan::LocalityProfile> load_locality(const std::string& name, const std::string& directory = {});
 
-// Returns n where every n-th layer of an architecture attends to the whole context and the other layers have
-// a window, by the preset of a model of that architecture. Returns 1 where no such preset is known.
+// Returns n if every n-th layer of `architecture` attends to the whole context and the other layers have a
+// window. The answer comes from the preset of a model of that architecture; without such a preset it is 1.
 uint32_t full_attention_every(std::string_view architecture, const std::string& directory = {});
 
-// What a preset of `kind` says of itself in a line.
+// Returns the line with which a preset of `kind` describes itself: its summary, or else its source.
 std::string describe_preset(const std::string& kind, const std::string& name,
                             const std::string& directory = {});
 
-// Memory is sold in powers of two under decimal names: `36GB` is 36 GiB here.
+// Parses an amount of memory. Memory is sold in powers of two under decimal names, so `36GB` is 36 GiB here.
 Result<uint64_t> parse_memory(const std::string& text);
 
 }  // namespace spillway

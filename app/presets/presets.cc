@@ -21,7 +21,7 @@ std::string text_of(const Json& preset, const char* key) {
   return found != preset.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-// Presets come from users too, so a missing or misshapen key is an error of theirs and not of ours.
+// Reads a whole number. Users write presets too, so a missing or malformed key is reported as their error.
 Result<uint64_t> number_of(const Json& preset, const char* key) {
   const auto found = preset.find(key);
   if (found == preset.end() || !found->is_number_unsigned() || found->get<uint64_t>() > UINT32_MAX) {
@@ -30,7 +30,8 @@ Result<uint64_t> number_of(const Json& preset, const char* key) {
   return found->get<uint64_t>();
 }
 
-// Expert sizes by layer of a mix that the preset lists: one number, or one per layer.
+// Returns the expert size of each layer of a mix that the preset lists: `sizes` is one number or one
+// per layer.
 Result<std::vector<uint64_t>> listed_bytes(const Json& sizes, uint32_t layers) {
   if (sizes.is_number_unsigned()) {
     return std::vector<uint64_t>(layers, sizes.get<uint64_t>());
@@ -38,7 +39,7 @@ Result<std::vector<uint64_t>> listed_bytes(const Json& sizes, uint32_t layers) {
   std::vector<uint64_t> bytes;
   for (const Json& size : sizes) {
     if (!size.is_number_unsigned()) {
-      return failed("'expert_bytes' holds something that is not a size");
+      return failed("'expert_bytes' must be a size or a list of sizes, one for each layer");
     }
     bytes.push_back(size.get<uint64_t>());
   }
@@ -71,7 +72,8 @@ std::vector<SizedType> fitting_types(const Result<uint64_t>& hidden, const Resul
   return fitting;
 }
 
-// What can stand after NAME: its mixes, then the types that fit its shape.
+// Lists the types that may follow NAME and a colon: first the preset's mixes, then the types that fit
+// its shape.
 std::string known_types(const Json& preset) {
   std::string known;
   if (const auto listed = preset.find("expert_bytes"); listed != preset.end() && listed->is_object()) {
@@ -99,10 +101,10 @@ Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::strin
     }
   }
   if (type.empty()) {
-    return wrong_usage("says nothing of its experts' type; write it behind the name and a colon: {}",
+    return wrong_usage("has no default type for its experts; write a type after the name and a colon: {}",
                        known_types(preset));
   }
-  return wrong_usage("no sizes for type {}; there are: {}", type, known_types(preset));
+  return wrong_usage("no expert sizes for type {}; available types: {}", type, known_types(preset));
 }
 
 Result<ModelPreset> model_from_json(const Json& preset, const std::string& name, const std::string& type) {
@@ -126,7 +128,7 @@ Result<ModelPreset> model_from_json(const Json& preset, const std::string& name,
   }
   model.geometry.used_top_k = model.geometry.top_k;
   if (model.geometry.layers > UINT16_MAX) {
-    return failed("'layers' is more than any model has");
+    return failed("'layers' must be at most {}", UINT16_MAX);
   }
   Result<std::vector<uint64_t>> bytes = bytes_of_type(preset, model.type, model.geometry.layers);
   if (!bytes) {
@@ -162,7 +164,7 @@ std::vector<std::string> preset_directories(const std::string& directory) {
 
 Result<std::string> read_preset(const std::string& kind, const std::string& name,
                                 const std::string& directory) {
-  // A name is not a path: `../../etc/passwd` is no model.
+  // A name with a slash is refused, so that it cannot lead out of the preset directories.
   if (name.find('/') == std::string::npos) {
     for (const std::string& where : preset_directories(directory)) {
       if (Result<std::string> text = read_whole(fs::path(where) / kind / (name + ".json"))) {
@@ -174,8 +176,8 @@ Result<std::string> read_preset(const std::string& kind, const std::string& name
   for (const std::string& one : list_presets(kind, directory)) {
     known += (known.empty() ? "" : ", ") + one;
   }
-  return wrong_usage("there is no preset '{}' among {}; there are: {}", name, kind,
-                     known.empty() ? "none (is $SPILLWAY_PRESETS or --presets right?)" : known);
+  return wrong_usage("there is no preset '{}' among the {}; available: {}", name, kind,
+                     known.empty() ? "none (check $SPILLWAY_PRESETS and --presets)" : known);
 }
 
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory) {

@@ -6,31 +6,34 @@
 #include "core/geometry.h"
 #include "core/result.h"
 
-// The models (and whatever else ships as JSON under presets/) that can be named instead of described.
+// Presets: models, and other things that the program ships as JSON under presets/, which a user can name
+// instead of describing them.
 namespace spillway {
 
 struct ModelPreset {
   std::string name;
-  std::string type;  // of the expert tensors: Q4_K, or a mix such as Q4_K_M
+  std::string type;  // type of the expert tensors: Q4_K, or a mix such as Q4_K_M
   ModelGeometry geometry;
 };
 
-// Where presets are looked for, in order: `directory` if not empty (--presets), $SPILLWAY_PRESETS, and those
-// that are installed with the program.
+// Returns the directories in which presets are searched, in order: `directory` (--presets) if it is not
+// empty, $SPILLWAY_PRESETS, and the presets that are installed with the program.
 std::vector<std::string> preset_directories(const std::string& directory);
 
-// Contents of the first `kind`/`name`.json on that path. The error lists the names there are.
+// Returns the contents of the first `kind`/`name`.json in preset_directories(). The error lists the
+// available names.
 Result<std::string> read_preset(const std::string& kind, const std::string& name,
                                 const std::string& directory);
 
-// The names of `kind`, sorted.
+// Returns the names of all presets of `kind`, sorted.
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory);
 
-// `16 layers × 64 experts, top-8; types: Q8_0, Q4_K, …`, the preset's own mixes first.
+// Describes a model: `16 layers × 64 experts, top-8; types: Q8_0, Q4_K, …`. The preset's own mixes
+// come first.
 Result<std::string> describe_model_preset(const std::string& name, const std::string& directory = {});
 
-// `text` is NAME or NAME:TYPE, where TYPE is a mix that the preset has sizes for or the one GGUF type of all
-// three tensors, whose size follows from the shape.
+// Loads the model that `text` names, which is NAME or NAME:TYPE. TYPE is a mix for which the preset lists
+// sizes, or the GGUF type of all three expert tensors, whose size then follows from the shape.
 Result<ModelPreset> load_model_preset(const std::string& text, const std::string& directory = {});
 
 }  // namespace spillway

@@ -22,17 +22,18 @@ namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
 
-// The child writes its report into a pipe of this number, so that nothing of it is ever on a disk.
+// The child writes its report into a pipe with this descriptor number, so that the report is never on a disk.
 constexpr int kReportNumber = 3;
 constexpr const char* kReportPath = "/dev/fd/3";
 
 constexpr size_t kMostText = 64 * kKiB;
 constexpr size_t kMostReport = 256 * kMiB;
 
-// One that has been asked to end does so within a step; one that has not after this long hangs.
+// Seconds that a child has to end after it was asked to. A child normally ends within a step; after this time
+// it hangs and is killed.
 constexpr double kPatience = 10;
 
-// One end to read, one to write; what is left open is closed.
+// A pipe. The destructor closes the ends that are still open.
 class Pipe {
  public:
   Pipe() = default;
@@ -63,15 +64,15 @@ class Pipe {
 enum Stream : size_t { kOutput, kComplaint, kReport, kStreams };
 using Pipes = std::array<Pipe, kStreams>;
 
-// After fork(), where only what is safe in a signal handler may be called. The numbers of the pipes are above
-// those that they become: main() keeps 0 to 2 open, and the lowest free one, which may be 3, is kept out of
-// the way by then.
+// Turns the child into the command `words`. Runs after fork(), so it may only call functions that are safe in
+// a signal handler. The descriptors of the pipes are above the numbers that they are copied to: main() keeps
+// 0 to 2 open, and the report's pipe, which may have the number 3, is moved above it first.
 [[noreturn]] void become(char* const* words, const Pipes& pipes, pid_t parent) {
 #ifdef __linux__
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // elsewhere a run outlives a sweep that is killed
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // without prctl(), a run outlives a sweep that is killed
 #endif
   if (::getppid() != parent) {
-    ::_exit(1);  // it was gone before we could ask to be told
+    ::_exit(1);  // the parent ended before the call of prctl(), so no signal will come
   }
   const int report = ::fcntl(pipes[kReport].writer(), F_DUPFD, kReportNumber + 1);
   ::dup2(pipes[kOutput].writer(), STDOUT_FILENO);
@@ -85,7 +86,8 @@ using Pipes = std::array<Pipe, kStreams>;
   ::_exit(127);
 }
 
-// Keeps the end of a text, and all of a report up to its limit.
+// Appends `data` to `text`. A text is cut down to its end once it is long; a report, whose limit is
+// kMostReport, is kept whole.
 void append(std::string& text, const char* data, size_t bytes, size_t most) {
   text.append(data, bytes);
   if (most == kMostText && text.size() > 2 * most) {
@@ -93,7 +95,7 @@ void append(std::string& text, const char* data, size_t bytes, size_t most) {
   }
 }
 
-// Reads what there is; closes the pipe at its end.
+// Reads the available bytes from the pipe, and closes the pipe at its end.
 void take(Pipe& pipe, std::string& into, size_t most) {
   std::array<char, 64 * kKiB> block;
   const ssize_t got = ::read(pipe.reader(), block.data(), block.size());
@@ -108,7 +110,8 @@ double seconds_since(Instant start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Asks the child to end when we are asked to, or when its time is up; insists after a while.
+// Asks the child to end if this program is interrupted or the child's time is up. Kills the child if it does
+// not end within kPatience.
 class Deadline {
  public:
   Deadline(pid_t child, double timeout_s) : child_(child), timeout_s_(timeout_s) {}
@@ -145,7 +148,7 @@ void listen(Pipes& pipes, ChildRun& run, Deadline& deadline) {
     std::array<pollfd, kStreams> waiting{};
     bool any = false;
     for (size_t i = 0; i < kStreams; ++i) {
-      waiting[i] = {pipes[i].reader(), POLLIN, 0};  // one of number -1 is passed over
+      waiting[i] = {pipes[i].reader(), POLLIN, 0};  // poll() ignores the descriptor -1 of a closed pipe
       any = any || pipes[i].reader() >= 0;
     }
     if (!any) {
@@ -162,7 +165,8 @@ void listen(Pipes& pipes, ChildRun& run, Deadline& deadline) {
   }
 }
 
-// The child closed its pipes, so it is about to be gone; should it hang all the same, time still runs.
+// Waits for the child to end and returns its exit status. The child has closed its pipes, so it should end
+// soon; the deadline still applies in case it hangs.
 int wait_for(pid_t child, Deadline& deadline) {
   int status = 0;
   for (;;) {

@@ -7,19 +7,20 @@
 
 namespace spillway {
 
-// What became of a run of this program as a process of its own.
+// The outcome of a run of this program in a process of its own.
 struct ChildRun {
-  int status = -1;  // its exit status; 128 + signal where that ended it
+  int status = -1;  // the exit status; 128 + the signal if a signal ended the child
   bool timed_out = false;
   double wall_s = 0;
-  std::string output;     // what it printed, the last of it where that is much
-  std::string complaint;  // and on stderr
-  std::string report;     // what it wrote as JSON
+  std::string output;     // stdout; only the end of a long text
+  std::string complaint;  // stderr; only the end of a long text
+  std::string report;     // the report as JSON
 };
 
-// Runs this very program with `words`, and with --json where `wants_report`. Ends it after `timeout_s` (0:
-// never). Returns when it is gone: an interrupt of ours is handed on to it, and it does not outlive us. Fails
-// only where it could not be started.
+// Runs this program as a child with the arguments `words`, and with --json if `wants_report`. Ends the
+// child after `timeout_s` seconds (0: never). Returns when the child has ended. An interrupt of this
+// program is passed on to the child, and the child does not outlive this program. Fails only if the child
+// cannot be started.
 Result<ChildRun> run_child(const std::vector<std::string>& words, bool wants_report, double timeout_s);
 
 }  // namespace spillway

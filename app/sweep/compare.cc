@@ -8,7 +8,7 @@
 namespace spillway {
 namespace {
 
-// The values of one figure, by repetition.
+// The values of one figure, one for each repetition.
 struct Values {
   std::vector<double> values;
   std::vector<uint32_t> repetitions;
@@ -64,7 +64,8 @@ std::vector<double> logarithms(std::vector<double> values) {
   return values;
 }
 
-// The mean that the difference is of. Of a single value it is the value, and not almost so.
+// Returns the mean that is compared: geometric for a factor, else arithmetic. A single value is returned
+// unchanged, free of the rounding of the logarithm.
 double centre_of(const std::vector<double>& values, bool by_ratio) {
   return by_ratio && values.size() > 1 ? std::exp(mean_of(logarithms(values))) : mean_of(values);
 }
@@ -79,7 +80,8 @@ Verdict verdict_of(const std::optional<Interval>& interval) {
   return interval->low > 0 ? Verdict::higher : interval->high < 0 ? Verdict::lower : Verdict::noise;
 }
 
-// A factor is compared by its logarithm, whose errors are closer to normal and alike on both sides.
+// Compares the values of one figure. A factor is compared by its logarithm, since the errors of logarithms
+// are closer to normal and equal in both directions.
 ComparedFigure compare_figure(const std::string& name, const Values& a, const Values& b, bool neighbours,
                               double confidence) {
   ComparedFigure figure;
@@ -117,7 +119,7 @@ ComparedPoint compare_point(const std::string& point, const std::vector<PointRes
   return compared;
 }
 
-// Takes out the runs that failed; how many these were.
+// Removes the runs that failed, and returns their number.
 size_t drop_failures(ComparedSide& side) {
   size_t dropped = 0;
   for (auto& [point, runs] : side.points) {
@@ -133,7 +135,7 @@ Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence) {
   Comparison comparison;
   comparison.confidence = confidence;
   comparison.failed_runs = drop_failures(a) + drop_failures(b);
-  // Runs of one sweep that took turns are neighbours in time: what slowed down one slowed down the other.
+  // Interleaved runs of one sweep are neighbours in time: a disturbance that slowed one slowed the other too.
   const bool neighbours = !a.directory.empty() && a.directory == b.directory && a.interleaved;
   const bool one_each = a.points.size() == 1 && b.points.size() == 1;
   for (const auto& [point, runs] : a.points) {
@@ -149,7 +151,7 @@ Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence) {
   const bool any = std::any_of(comparison.points.begin(), comparison.points.end(),
                                [](const ComparedPoint& point) { return !point.figures.empty(); });
   if (!any) {
-    return failed("{} and {} have no figure of any point in common", a.name, b.name);
+    return failed("{} and {} have no point with a figure in common", a.name, b.name);
   }
   comparison.a = std::move(a);
   comparison.b = std::move(b);

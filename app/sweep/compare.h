@@ -10,16 +10,16 @@
 
 namespace spillway {
 
-// Results of one thing, or of many that each have a point.
+// Results of one side of a comparison: of a single run with its repetitions, or of the points of a sweep.
 struct ComparedSide {
-  std::string name;       // as asked for
-  std::string directory;  // of a sweep; empty: of reports
+  std::string name;       // the path and the parts as the user gave them
+  std::string directory;  // the sweep's folder; empty for reports
   bool interleaved = false;
-  std::map<std::string, std::vector<PointResult>> points;  // by their point; repetitions in order
+  std::map<std::string, std::vector<PointResult>> points;  // for each point, its repetitions in order
 };
 
-// `path` is a report or a curve; a folder of reports of the same run, its repetitions; or a sweep's folder,
-// of which `parts`, as in axis=value, name the points that are meant.
+// Loads one side. `path` is a report, a curve or a plan; a folder with reports of the same run, which are its
+// repetitions; or a sweep's folder, from which `parts`, each AXIS=VALUE, select points.
 Result<ComparedSide> load_side(const std::string& path, const std::vector<std::string>& parts);
 
 enum class Verdict { higher, lower, equal, noise, unknown };
@@ -27,11 +27,11 @@ enum class Verdict { higher, lower, equal, noise, unknown };
 struct ComparedFigure {
   std::string name;
   Unit unit{};
-  double mean_a = 0;  // geometric where it is compared by a factor
+  double mean_a = 0;  // geometric if by_ratio, else arithmetic
   double mean_b = 0;
   size_t count_a = 0;
   size_t count_b = 0;
-  // By a factor: of geometric means, B ÷ A − 1. Else B − A.
+  // True if the difference is a factor: B ÷ A − 1 of the geometric means. Otherwise it is B − A.
   bool by_ratio = false;
   double difference = 0;
   std::optional<Interval> interval;
@@ -48,18 +48,19 @@ struct Comparison {
   ComparedSide a;
   ComparedSide b;
   double confidence = 0.95;
-  std::vector<ComparedPoint> points;  // those that both have
+  std::vector<ComparedPoint> points;  // the points that both sides have
   size_t only_in_a = 0;
   size_t only_in_b = 0;
   size_t failed_runs = 0;
 };
 
-// Fails where the two have no point in common.
+// Compares the two sides. Fails if they have no point with a figure in common.
 Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence);
 
 Json to_json(const Comparison& comparison);
 
-// `figures`: only these; empty: the usual ones, or all there are where none of these is among them.
+// Returns the comparison as a table of `figures`. If `figures` is empty, the table has the usual figures, or
+// all figures if a point has none of the usual.
 std::string to_table(const Comparison& comparison, const std::vector<std::string>& figures);
 
 }  // namespace spillway

@@ -43,7 +43,7 @@ std::string name_of(Verdict verdict) {
   return "unknown";
 }
 
-// With a sign, and without a unit where another value follows that has it.
+// Returns the value with a sign. Factors and shares are without their unit, which difference_text() adds.
 std::string signed_text(const ComparedFigure& figure, double value) {
   if (figure.by_ratio) {
     return fmt::format("{:+.1f}", 100 * value);
@@ -80,14 +80,14 @@ std::string verdict_text(const ComparedFigure& figure) {
     case Verdict::unknown:
       break;
   }
-  return "not known: one run each";
+  return "unknown: one run on each side";
 }
 
 std::string mean_text(double mean, size_t count, Unit unit) {
   return count == 1 ? format_figure(mean, unit) : fmt::format("{} of {}", format_figure(mean, unit), count);
 }
 
-// Which figures of the point a table shows.
+// Returns the figures of the point that a table shows.
 std::vector<const ComparedFigure*> shown(const ComparedPoint& point, const std::vector<std::string>& names) {
   const std::vector<std::string> wanted = names.empty() ? usual_figures() : names;
   std::vector<const ComparedFigure*> list;
@@ -117,14 +117,14 @@ Json json_of(const ComparedFigure& figure) {
           {"verdict", name_of(figure.verdict)}};
 }
 
-// What a reader of many intervals must know: of differences that are none, each has a chance to look like
-// one.
+// Returns a note that warns readers of many intervals: even if there are no differences, some intervals
+// exclude zero by chance.
 std::string chance_note(const Comparison& comparison, size_t judged) {
   const double by_chance = (1 - comparison.confidence) * double(judged);
   return judged < 2 ? ""
                     : fmt::format(
-                          "{} differences were judged; were there none, about {:.1f} would be called "
-                          "one by chance\n",
+                          "{} differences were judged; even if none were real, about "
+                          "{:.1f} would look real by chance\n",
                           judged, by_chance);
 }
 
@@ -179,7 +179,7 @@ std::string to_table(const Comparison& comparison, const std::vector<std::string
                         comparison.only_in_b);
   }
   if (comparison.failed_runs > 0) {
-    text += fmt::format("left out: {} runs that were not done\n", comparison.failed_runs);
+    text += fmt::format("left out: {} runs that failed or were not available\n", comparison.failed_runs);
   }
   return text;
 }

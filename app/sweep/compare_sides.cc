@@ -10,7 +10,7 @@
 #include "core/json.h"
 #include "host/file.h"
 
-// What `compare` can be given to compare.
+// Loads the files and folders that `compare` accepts.
 namespace spillway {
 namespace {
 
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 struct LoadedReport {
   PointResult result;
-  std::string config;  // what makes two reports repetitions of each other
+  std::string config;  // equal in two reports that are repetitions of each other
 };
 
 Result<LoadedReport> load_report(const std::string& path) {
@@ -29,8 +29,8 @@ Result<LoadedReport> load_report(const std::string& path) {
   LoadedReport loaded;
   loaded.result.figures = figures_of(*json);
   if (loaded.result.figures.empty()) {
-    return failed("{}: holds nothing to compare: no spillway.report/1, spillway.curve/1 or spillway.plan/1",
-                  path);
+    return failed(
+        "{}: has no figures to compare; give a spillway.report/1, spillway.curve/1 or spillway.plan/1", path);
   }
   loaded.result.done = true;
   Json config = json->value("config", Json());
@@ -48,8 +48,8 @@ Result<std::vector<std::string>> json_files_in(const std::string& directory) {
   std::error_code problem;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, problem)) {
     if (is_result_folder(entry.path())) {
-      return wrong_usage("{}: holds the folders of experiments; name one, like {}", directory,
-                         entry.path().string());
+      return wrong_usage("{}: the folder holds several experiments; name the folder of one, such as {}",
+                         directory, entry.path().string());
     }
     if (entry.path().extension() == ".json") {
       files.push_back(entry.path());
@@ -62,7 +62,8 @@ Result<std::vector<std::string>> json_files_in(const std::string& directory) {
   return files;
 }
 
-// Reports that lie in one folder are the repetitions of one run, or else somebody mixed them up.
+// Loads reports as repetitions of one run. Reports of another configuration in the same folder are refused,
+// since the user must have mixed them up.
 Result<void> load_reports(const std::vector<std::string>& files, ComparedSide& side) {
   std::string config;
   for (const std::string& file : files) {
@@ -71,8 +72,9 @@ Result<void> load_reports(const std::vector<std::string>& files, ComparedSide& s
       return propagate(loaded);
     }
     if (!config.empty() && loaded->config != config) {
-      return wrong_usage("{}: is not of the same configuration as {}; give a sweep's folder, or repetitions",
-                         file, files.front());
+      return wrong_usage(
+          "{}: has another configuration than {}; give the folder of a sweep, or of repetitions", file,
+          files.front());
     }
     config = loaded->config;
     std::vector<PointResult>& runs = side.points[""];
@@ -89,14 +91,14 @@ Result<Selection> parse_selection(const std::vector<std::string>& parts) {
   for (const std::string& part : parts) {
     const size_t equals = part.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return wrong_usage("'{}': a part of a sweep is named like AXIS=VALUE", part);
+      return wrong_usage("'{}': must be AXIS=VALUE, to name a part of a sweep", part);
     }
     selection.emplace_back(part.substr(0, equals), part.substr(equals + 1));
   }
   return selection;
 }
 
-// Whether the point is part of the selection; what was selected is then no longer part of the point.
+// Returns true if the point is part of the selection. The selected axes are then removed from the point.
 bool select(const Selection& selection, PointOf& point) {
   for (const auto& [axis, value] : selection) {
     const auto is_it = [&, name = axis](const auto& part) { return part.first == name; };
@@ -109,7 +111,7 @@ bool select(const Selection& selection, PointOf& point) {
   return true;
 }
 
-// What there is to select, for who selected what is not there.
+// Lists every AXIS=VALUE of the results, for a user whose selection matched none.
 std::string points_in(const std::vector<PointResult>& results) {
   std::vector<std::string> texts;
   for (const PointResult& result : results) {
@@ -135,7 +137,7 @@ Result<void> load_sweep(const std::string& directory, const Selection& selection
     }
   }
   if (side.points.empty()) {
-    return wrong_usage("{}: has no result of that part; there are: {}", directory, points_in(*results));
+    return wrong_usage("{}: has no result of that part; available parts: {}", directory, points_in(*results));
   }
   for (auto& [point, runs] : side.points) {
     std::sort(runs.begin(), runs.end(), [](const PointResult& one, const PointResult& other) {
@@ -163,7 +165,7 @@ Result<ComparedSide> load_side(const std::string& path, const std::vector<std::s
   }
   const bool is_sweep = is_result_folder(path);
   if (!is_sweep && !selection->empty()) {
-    return wrong_usage("{}: is no sweep's folder, so it has no part {}", path, parts.front());
+    return wrong_usage("{}: is not the folder of a sweep, so it has no part {}", path, parts.front());
   }
   Result<void> loaded;
   if (is_sweep) {
@@ -171,7 +173,7 @@ Result<ComparedSide> load_side(const std::string& path, const std::vector<std::s
   } else if (std::error_code ignored; fs::is_directory(path, ignored)) {
     Result<std::vector<std::string>> files = json_files_in(path);
     loaded = !files           ? propagate(files)
-             : files->empty() ? failed("{}: holds no reports", path)
+             : files->empty() ? failed("{}: the folder has no reports", path)
                               : load_reports(*files, side);
   } else {
     loaded = load_reports({path}, side);

@@ -28,7 +28,7 @@ bool is_word(const Json& value) {
 Result<void> only_keys(const Json& object, const std::string& where, const std::set<std::string>& known) {
   for (const auto& [key, value] : object.items()) {
     if (!known.contains(key)) {
-      return wrong_usage("{}: there is no key '{}'; there are: {}", where, key, fmt::join(known, ", "));
+      return wrong_usage("{}: there is no key '{}'; known keys: {}", where, key, fmt::join(known, ", "));
     }
   }
   return {};
@@ -38,7 +38,7 @@ bool is_absent(const Json& value) {
   return value.is_null() || (value.is_boolean() && !value.get<bool>());
 }
 
-// Puts one option into `words`, or takes it out.
+// Puts one option into `words`, or removes it.
 Result<void> set_words(const std::string& where, const std::string& name, const Json& value,
                        OptionWords& words) {
   if (is_absent(value)) {
@@ -163,7 +163,7 @@ Result<RunOrder> read_order(const Json& value) {
   return wrong_usage("'order' must be \"interleaved\", \"sequential\" or \"shuffled\"");
 }
 
-// `object[key]` gets what `more` says of it, key by key.
+// Copies the members of `more` into `object[key]`, key by key.
 void merge(Json& object, const char* key, const Json& more) {
   Json& into = object[key];
   if (into.is_null()) {
@@ -177,7 +177,7 @@ void merge(Json& object, const char* key, const Json& more) {
 Result<void> apply_quick(Json& document) {
   const auto found = document.find("quick");
   if (found == document.end()) {
-    return wrong_usage("has no \"quick\" size");
+    return wrong_usage("the experiment has no \"quick\" size; run it without --quick");
   }
   const Json quick = *found;
   document.erase("quick");
@@ -203,7 +203,7 @@ Result<void> apply_quick(Json& document) {
   return {};
 }
 
-// What stands behind --set NAME=, as the file would have it.
+// Returns the value that follows --set NAME= as JSON, in the form that the experiment file would have.
 Json json_of(const std::string& text) {
   const Json value = Json::parse(text, nullptr, false);
   return value.is_number() || value.is_boolean() || value.is_null() ? value : Json(text);
@@ -218,12 +218,12 @@ Result<void> narrow_axis(const std::string& name, const std::string& text, Json&
     const bool has_labels =
         std::any_of(values.begin(), values.end(), [](const Json& value) { return value.is_object(); });
     if (has_labels && labelled == values.end()) {
-      return wrong_usage("--set {}: there is no value with the label '{}'", name, word);
+      return wrong_usage("--set {}: the axis has no value with the label '{}'", name, word);
     }
     narrowed.push_back(has_labels ? *labelled : json_of(word));
   }
   if (narrowed.empty()) {
-    return wrong_usage("--set {}=: is a sweep's axis and needs a value", name);
+    return wrong_usage("--set {}=: give the axis at least one value", name);
   }
   values = std::move(narrowed);
   return {};
@@ -254,7 +254,7 @@ Result<void> read_let(const Json& let, Experiment& experiment) {
       return wrong_usage("let: '{}' must be a text or a number", name);
     }
     if (name == "made" || name == "stores" || name == "here" || name == "repetition") {
-      return wrong_usage("let: {{{}}} has a meaning already; choose another name", name);
+      return wrong_usage("let: {{{}}} has a fixed meaning; choose another name", name);
     }
     experiment.let[name] = word_of(value);
   }
@@ -297,7 +297,7 @@ Result<void> read_counts(const Json& document, Experiment& experiment) {
   return {};
 }
 
-// `document` is complete: what overrides it was applied.
+// Reads an experiment. `document` is complete, since the overrides have been applied.
 Result<Experiment> from_json(const Json& document) {
   if (Result<void> right = only_keys(document, "the experiment",
                                      {"about", "base", "let", "make", "order", "plot", "question", "quick",
@@ -308,7 +308,7 @@ Result<Experiment> from_json(const Json& document) {
   Experiment experiment;
   const Json question = document.value("question", Json());
   if (!question.is_string() || question.get<std::string>().empty()) {
-    return wrong_usage("needs a 'question': a sentence");
+    return wrong_usage("the experiment needs a 'question', which is a sentence");
   }
   experiment.question = question.get<std::string>();
   Result<OptionWords> base = read_options(document.value("base", Json::object()), "base");

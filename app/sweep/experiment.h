@@ -12,7 +12,7 @@
 //
 //   { "schema": "spillway.experiment/1",
 //     "question": "Which backend gets most out of the drive?",
-//     "about": "what to look at, and what stands behind the choice of points",
+//     "about": "what to look at, and why these points were chosen",
 //     "let":   { "trace": "{made}/trace.bin", "depth": 32 },
 //     "make":  [ { "command": "trace synth", "layers": 24, "output": "{trace}", "force": true } ],
 //     "base":  { "command": "replay", "trace": "{trace}", "cache": "1GB", "backend": "uring:depth={depth}" },
@@ -21,16 +21,17 @@
 //     "plot":  { "kind": "lines", "x": "depth", "y": ["tok_per_s"], "series": "cache" },
 //     "quick": { "sweep": { "depth": [1, 32] }, "repetitions": 1 } }
 //
-// A run is a command with its options, named as on the command line but without dashes; true is a switch that
-// is on, null and false take an option away, a list gives it several times. `sweep` is multiplied out, its
-// last axis fastest. An axis sets what it is named after; a value that is an object has a label and sets what
-// else it names. Whatever `let` names is no option but a word that stands for its value, in braces. Of these
-// there are also {made}, where `make` puts what it makes; {stores}, a directory for scratch stores; {here},
-// the experiment file's directory; and {repetition}, from 1. `quick` overrides: `let` and `base` key by key,
-// `sweep` axis by axis, the rest as a whole.
+// A run is a command with its options, named as on the command line but without dashes. The value true turns
+// a switch on, null and false remove an option, and a list gives the option several times. `sweep` makes a
+// run for every combination of the axes' values; the last axis varies fastest. An axis sets the option of its
+// own name. A value that is an object has a label and sets the options that it names. The names in `let` are
+// not options but words: in braces they stand for their values. Four more words are built in: {made}, the
+// directory for the outputs of `make`; {stores}, a directory for scratch stores; {here}, the directory of the
+// experiment file; and {repetition}, counted from 1. `quick` overrides `let` and `base` key by key, `sweep`
+// axis by axis, and everything else as a whole.
 namespace spillway {
 
-// The words behind each option; none behind a switch.
+// The values of each option; a switch has none.
 using OptionWords = std::map<std::string, std::vector<std::string>>;
 
 struct RunCommand {
@@ -39,8 +40,8 @@ struct RunCommand {
 };
 
 struct AxisValue {
-  std::string json;  // as in the file, or the label; in JSON
-  OptionWords sets;  // options and words of `let`
+  std::string json;  // the value or the label as JSON
+  OptionWords sets;  // options and words of `let` that the value sets
   std::vector<std::string> removes;
 };
 
@@ -50,29 +51,29 @@ struct Axis {
 };
 
 enum class RunOrder {
-  interleaved,  // all points once, then all once more: a drive that drifts meanwhile is no point's alone
-  sequential,   // one point as often as it is repeated, then the next
-  shuffled      // all points once, in an order of their own each time
+  interleaved,  // all points once, then all points again, so that a drift of the drive affects all points
+  sequential,   // all repetitions of one point, then those of the next
+  shuffled      // all points once for each repetition, in another random order each time
 };
 
 struct Experiment {
   std::string path;
-  std::string document;  // the JSON as it was understood, with what was overridden
+  std::string document;  // the JSON with all overrides applied
   std::string question;
   std::map<std::string, std::string> let;
   std::vector<RunCommand> make;
-  OptionWords base;  // `command` among them
+  OptionWords base;  // includes `command`
   std::vector<Axis> axes;
   uint32_t repetitions = 1;
   RunOrder order = RunOrder::interleaved;
-  double timeout_s = 0;              // of one run; 0: it may take as long as it likes
-  std::vector<std::string> figures;  // what plot.y names
+  double timeout_s = 0;              // time limit of one run; 0: no limit
+  std::vector<std::string> figures;  // the figures that plot.y names
 };
 
 struct ExperimentOverrides {
   bool quick = false;
-  // NAME=VALUE for a word of `let`, an option of `base`, or an axis, which then has these values alone (of an
-  // axis with labels: those with these labels).
+  // Each is NAME=VALUE, where NAME is a word of `let`, an option of `base`, or an axis. An axis then has only
+  // the given values, or, if its values have labels, only the values with the given labels.
   std::vector<std::string> set;
 };
 

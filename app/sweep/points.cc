@@ -11,17 +11,18 @@
 namespace spillway {
 namespace {
 
-// What a machine or a repetition fills in.
+// Words that are filled in late, by the machine or by the repetition.
 const std::vector<std::string> kLateWords = {"made", "stores", "here", "repetition"};
 
-// A name for `text` of 64 bits: among the thousands of runs of an experiment two alike do not happen.
+// A 64-bit hash of words that names a result. An experiment has thousands of runs, so two runs with the same
+// name are too improbable to matter.
 class Fingerprint {
  public:
   void add(const std::string& word) {
     for (const char c : word) {
       state_ = mix64(state_ ^ uint8_t(c));
     }
-    state_ = mix64(state_ ^ 0x100);  // where a word ends
+    state_ = mix64(state_ ^ 0x100);  // marks the end of the word
   }
 
   void add(const RunCommand& command) {
@@ -58,7 +59,7 @@ Result<OptionWords> fill_in_all(const OptionWords& options, const std::map<std::
   return filled;
 }
 
-// One choice of a value for each axis: with the words it sets and the options.
+// A choice of one value for each axis, with the resulting options and words of `let`.
 struct Choice {
   PointOf point;
   OptionWords options;
@@ -73,7 +74,7 @@ Result<void> choose(const Axis& axis, const AxisValue& value, Choice& choice) {
       continue;
     }
     if (words.size() != 1) {
-      return wrong_usage("sweep: {}: {{{}}} stands for one word", axis.name, name);
+      return wrong_usage("sweep: {}: {{{}}} must have exactly one value", axis.name, name);
     }
     choice.let[name] = words.front();
   }
@@ -84,20 +85,20 @@ Result<void> choose(const Axis& axis, const AxisValue& value, Choice& choice) {
 }
 
 Result<PlannedRun> plan_point(const Choice& choice, const std::string& make_key) {
-  // A word of `let` may itself speak of another that the machine knows, as {made}.
+  // A value in `let` may itself contain a word that the machine fills in, such as {made}.
   Result<OptionWords> options = fill_in_all(choice.options, choice.let, kLateWords);
   if (!options) {
     return propagate(options);
   }
   const auto command = options->find("command");
   if (command == options->end() || command->second.size() != 1) {
-    return wrong_usage("base: needs a 'command', such as \"replay\"");
+    return wrong_usage("base: give a 'command', such as \"replay\"");
   }
   PlannedRun run{choice.point, {command->second.front(), {}}, 1, {}};
   options->erase(command);
   run.command.options = std::move(*options);
   if (run.command.options.contains("json")) {
-    return wrong_usage("'json' is the sweep's own: it keeps each run's report");
+    return wrong_usage("'json' must be left out: the sweep sets the option itself to keep each run's report");
   }
   Fingerprint key;
   key.add(make_key);
@@ -110,14 +111,14 @@ Result<PlannedRun> plan_point(const Choice& choice, const std::string& make_key)
   return run;
 }
 
-// Every combination of the axes' values, the last axis fastest.
+// Plans a run for every combination of the axes' values; the last axis varies fastest.
 Result<std::vector<PlannedRun>> plan_points(const Experiment& experiment, const std::string& make_key) {
   constexpr size_t kMostPoints = 1'000'000;
   size_t count = 1;
   for (const Axis& axis : experiment.axes) {
     count *= axis.values.size();
     if (count > kMostPoints) {
-      return wrong_usage("sweep: more than {} points", kMostPoints);
+      return wrong_usage("sweep: the axes must make at most {} points", kMostPoints);
     }
   }
   std::vector<PlannedRun> points;
@@ -140,7 +141,7 @@ Result<std::vector<PlannedRun>> plan_points(const Experiment& experiment, const 
   return points;
 }
 
-// Fisher and Yates's shuffle, the same for the same points.
+// Shuffles the runs (Fisher and Yates). The same points get the same order in the same repetition.
 void shuffle(std::vector<PlannedRun>& runs, uint32_t repetition) {
   Fingerprint seed;
   for (const PlannedRun& run : runs) {
@@ -202,8 +203,7 @@ Result<std::string> fill_in(const std::string& text, const std::map<std::string,
       for (const auto& [word, meaning] : values) {
         known.push_back(word);
       }
-      return wrong_usage("'{}': nothing says what {{{}}} is; there are: {}", text, name,
-                         fmt::join(known, ", "));
+      return wrong_usage("'{}': {{{}}} is not defined; known words: {}", text, name, fmt::join(known, ", "));
     }
     at = close + 1;
   }
@@ -225,7 +225,7 @@ Result<std::vector<std::string>> CommandWriter::words(const RunCommand& command,
   for (std::string name; names >> name;) {
     words.push_back(name);
   }
-  // What stands on its own comes first: behind an option that takes many words it would be one of them.
+  // Positional arguments come first: after an option that takes several values they would become its values.
   const size_t alone_end = words.size();
   for (const auto& [name, list] : *options) {
     Result<std::string> spelled = commands_.spelling(command.name, name);
@@ -278,12 +278,12 @@ Result<std::vector<PlannedRun>> plan_runs(const Experiment& experiment) {
 Result<Shard> parse_shard(const std::string& text) {
   const size_t slash = text.find('/');
   if (slash == std::string::npos) {
-    return wrong_usage("--shard {}: must be like 1/4, the first of four", text);
+    return wrong_usage("--shard {}: must be INDEX/COUNT, such as 1/4 for the first of four", text);
   }
   const Result<uint64_t> index = parse_count(text.substr(0, slash), {.least = 1, .most = 1U << 20});
   const Result<uint64_t> count = parse_count(text.substr(slash + 1), {.least = 1, .most = 1U << 20});
   if (!index || !count || *index > *count) {
-    return wrong_usage("--shard {}: must be like 1/4, the first of four", text);
+    return wrong_usage("--shard {}: must be INDEX/COUNT, such as 1/4 for the first of four", text);
   }
   return Shard{uint32_t(*index), uint32_t(*count)};
 }

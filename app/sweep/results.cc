@@ -42,7 +42,7 @@ Json json_of(const OptionWords& options) {
   return json;
 }
 
-// The last line that says something, without our own name before it.
+// Returns the last line that is not blank, without the prefix "spillway: ".
 std::string last_line(const std::string& text) {
   const size_t end = text.find_last_not_of("\n\r ");
   if (end == std::string::npos) {
@@ -55,22 +55,23 @@ std::string last_line(const std::string& text) {
   return line.starts_with(own) ? line.substr(own.size()) : line;
 }
 
-// Why there is no report to keep; nothing when there is one.
+// Returns the reason why there is no report to keep, or an empty text if there is one.
 std::string failure_of(const ChildRun& child, bool has_report) {
   if (child.timed_out) {
-    return fmt::format("took longer than it may and was ended after {:.1f} s", child.wall_s);
+    return fmt::format("the run exceeded its time limit and was ended after {:.1f} s", child.wall_s);
   }
   if (child.status > 128) {
-    return fmt::format("was ended by signal {}", child.status - 128);
+    return fmt::format("the run was ended by signal {}", child.status - 128);
   }
   if (child.status != 0) {
     const std::string said = last_line(child.complaint);
-    return said.empty() ? fmt::format("ended with status {}", child.status) : said;
+    return said.empty() ? fmt::format("the run ended with status {}", child.status) : said;
   }
-  return has_report ? "" : "wrote no report";
+  return has_report ? "" : "the run wrote no report";
 }
 
-// By its status, which those of before this status was known have too.
+// Returns true if the run was not available on its machine. The exit status decides, since old results have
+// that status too, but not the word "unavailable".
 bool is_unavailable(const Json& exit_status) {
   return exit_status == int(ErrorKind::unavailable);
 }
@@ -87,10 +88,10 @@ Result<PointResult> read_result(const std::string& path) {
 Result<void> make_directory(const std::string& path) {
   std::error_code problem;
   fs::create_directories(path, problem);
-  return problem ? failed("{}: cannot be made: {}", path, problem.message()) : Result<void>();
+  return problem ? failed("{}: the folder cannot be made: {}", path, problem.message()) : Result<void>();
 }
 
-// The names of the results in a folder, sorted.
+// Returns the names of the results in a folder, sorted.
 Result<std::vector<std::string>> result_keys(const std::string& directory) {
   std::vector<std::string> keys;
   std::error_code problem;
@@ -129,8 +130,8 @@ Result<ResultFolder> ResultFolder::open(const std::string& directory, const Expe
       std::count_if(keys->begin(), keys->end(), [&](const std::string& key) { return !known.contains(key); });
   if (others > 0) {
     return wrong_usage(
-        "-o {}: holds {} results of other runs than those of {}, or of these as they were before it was "
-        "changed; name another folder",
+        "-o {}: the folder holds {} results that do not belong to {}, or that are older than a change of it; "
+        "name another folder",
         directory, others, experiment.path);
   }
   Json document = Json::parse(experiment.document, nullptr, false);

@@ -5,39 +5,40 @@
 #include <string>
 #include <vector>
 
-#include "app/sweep/child.h"
 #include "app/report/figures.h"
+#include "app/sweep/child.h"
 #include "app/sweep/points.h"
 #include "core/json_fwd.h"
 
-// A sweep's folder: experiment.json, the experiment as it was understood, and points/KEY.json, a
-// spillway.point/1 of each run that has been.
+// A sweep's folder: experiment.json, the experiment with all overrides applied, and points/KEY.json, a
+// spillway.point/1 for each run that was made.
 namespace spillway {
 
-// One run that has been, or what was recorded of its failure.
+// The result of one run, or the record of its failure.
 struct PointResult {
   PointOf point;
   uint32_t repetition = 1;
   bool done = false;
-  bool unavailable = false;  // not done for want of something that this machine or this user has not
-  std::string error;         // where it is not done
+  bool unavailable = false;  // not done, since the machine or the user lacks something
+  std::string error;         // the reason why the run is not done
   double wall_s = 0;
   std::string host;
-  std::string commit;  // of the program that ran it, where its result says
+  std::string commit;  // the commit of the program that ran it, if the result says
   std::vector<Figure> figures;
 };
 
 class ResultFolder {
  public:
-  // Makes the folder where there is none. Refuses one that holds results of other runs than `runs`, which
-  // would be taken for this experiment's.
+  // Opens the folder, and makes it if it does not exist. Refuses a folder with results of other runs than
+  // `runs`, since they would be taken for results of this experiment.
   static Result<ResultFolder> open(const std::string& directory, const Experiment& experiment,
                                    const std::vector<PlannedRun>& runs);
 
-  // Nothing where there is no whole result of this name.
+  // Returns the result named `key`, or nothing if there is no complete one.
   std::optional<PointResult> find(const std::string& key) const;
 
-  // `words`: the command line. Replaces what there was. An error also where the child's report is no JSON.
+  // Writes the result of a run, and replaces an earlier one. `words` is the command line. A child whose
+  // report is not JSON is recorded as failed.
   Result<PointResult> keep(const PlannedRun& run, const std::vector<std::string>& words,
                            const ChildRun& child, Shard shard) const;
 
@@ -50,23 +51,24 @@ class ResultFolder {
   std::string directory_;
 };
 
-// A document of spillway.point/1.
+// Reads a document of spillway.point/1.
 Result<PointResult> point_result_of(const Json& point);
 
 std::optional<Figure> find_figure(const PointResult& result, const std::string& name);
 
 bool is_result_folder(const std::string& directory);
 
-// Every result in a folder, by name.
+// Returns every result in a folder, sorted by name.
 Result<std::vector<PointResult>> read_results(const std::string& directory);
 
-// `3 of 8 runs failed, 2 were not available here`; nothing where all of them were done.
+// Returns a text such as `3 of 8 runs failed, 2 were not available here`, or an empty one if all runs
+// are done.
 std::string describe_missing(const std::vector<PointResult>& results);
 
-// `a=1 b="x"`, for people.
+// Describes a point for people: `a=1, b=x`.
 std::string describe(const PointOf& point);
 
-// An axis' value without its quotes.
+// Returns the value of an axis without its quotes.
 std::string plain_label(const std::string& json);
 
 }  // namespace spillway

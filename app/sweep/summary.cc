@@ -25,7 +25,7 @@ std::string say_time(double seconds) {
   return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
 }
 
-// What came out of one run, in a few words.
+// Describes the outcome of one run in a few words.
 std::string outcome_of(const Experiment& experiment, const PointResult& result) {
   if (!result.done) {
     return fmt::format("{}: {}", result.unavailable ? "NOT AVAILABLE" : "FAILED", printable(result.error));
@@ -40,7 +40,7 @@ std::string outcome_of(const Experiment& experiment, const PointResult& result) 
   return text.empty() ? "done" : text;
 }
 
-// Where a point stands when the axes are multiplied out.
+// Returns the index of a point when the axes are multiplied out.
 size_t place_of(const Experiment& experiment, const PointOf& point) {
   size_t place = 0;
   for (size_t i = 0; i < experiment.axes.size() && i < point.size(); ++i) {
@@ -52,7 +52,7 @@ size_t place_of(const Experiment& experiment, const PointOf& point) {
   return place;
 }
 
-// One figure of all repetitions of a point.
+// Returns a table cell with one figure over all repetitions of a point.
 std::string cell_of(const std::vector<const PointResult*>& runs, const std::string& name) {
   std::vector<double> values;
   Unit unit{};
@@ -100,7 +100,7 @@ namespace {
 
 using Runs = std::vector<const PointResult*>;
 
-// Those of the wanted figures that there are.
+// Returns the wanted figures that at least one result has.
 std::vector<std::string> figures_in(const Experiment& experiment, const std::vector<PointResult>& results) {
   std::vector<std::string> names = wanted_figures(experiment);
   std::erase_if(names, [&](const std::string& name) {
@@ -110,7 +110,7 @@ std::vector<std::string> figures_in(const Experiment& experiment, const std::vec
   return names;
 }
 
-// All runs of one point.
+// Returns the table row for all runs of one point.
 std::vector<std::string> row_of(const Runs& runs, const std::vector<std::string>& figures) {
   std::vector<std::string> row;
   for (const auto& [axis, value] : runs.front()->point) {
@@ -139,7 +139,7 @@ void print_summary(const Experiment& experiment, const std::vector<PointResult>&
     names.push_back(printable(axis.name));
   }
   names.insert(names.end(), figures.begin(), figures.end());
-  names.emplace_back();  // why a run was not done
+  names.emplace_back();  // the column with the reason why a run was not done
   std::vector<TextTable::Column> columns(names.size());
   columns.front().gap = 0;
   columns.back().wraps = true;

@@ -9,13 +9,13 @@
 
 namespace spillway {
 
-// A line on stderr for each run that has been, with what came out and how long the rest will take.
+// Prints a line on stderr after each run, with the outcome and the time that the remaining runs will take.
 class SweepProgress {
  public:
-  // `runs`: how many there are, those that are there already among them.
+  // `runs` is the number of all runs, including those with results from before.
   SweepProgress(const Experiment& experiment, size_t runs);
 
-  void passed(const PlannedRun& run, const PointResult& result);  // it was there
+  void passed(const PlannedRun& run, const PointResult& result);  // its result is from before
   void ran(const PlannedRun& run, const PointResult& result);
 
  private:
@@ -24,11 +24,11 @@ class SweepProgress {
   const Experiment& experiment_;
   size_t runs_;
   size_t behind_ = 0;
-  double seconds_ = 0;  // of the runs behind us, on whichever day
+  double seconds_ = 0;  // time of all runs that are done, including those from before
 };
 
-// The experiment's question and a row for each point, on stdout: the medians of its figures over the
-// repetitions, with the least and the most where there are several, and what failed.
+// Prints the experiment's question and a row for each point on stdout. A row has the median of each figure
+// over the repetitions, with the minimum and the maximum if they differ, and the reason if a run failed.
 void print_summary(const Experiment& experiment, const std::vector<PointResult>& results);
 
 }  // namespace spillway

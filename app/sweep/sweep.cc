@@ -25,10 +25,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Keeps others from a directory while it lives. Where the file system has no locks, nobody is kept away.
+// Locks a directory while the object lives. On a file system without locks, nothing is locked.
 class DirectoryLock {
  public:
-  // Waits, until interrupted(), where `wait`. False: somebody else has it.
+  // Takes the lock. If `wait`, waits until the lock is free or interrupted() is true. Returns false if
+  // another process has the lock.
   bool take(const std::string& directory, int mode, bool wait) {
     fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (fd_ >= 0 && ::flock(fd_, wait ? mode : mode | LOCK_NB) != 0) {
@@ -55,18 +56,18 @@ class DirectoryLock {
   int fd_ = -1;
 };
 
-// An experiment with all that can be refused refused.
+// An experiment whose runs have all been checked.
 struct PlannedSweep {
   CommandWriter* writer = nullptr;
   Experiment experiment;
   MakePlan make;
   std::vector<PlannedRun> all;
-  std::vector<PlannedRun> mine;  // of this shard
+  std::vector<PlannedRun> mine;  // the runs of this shard
   Shard shard;
-  std::string folder;  // of the results
+  std::string folder;  // the folder of the results
   std::map<std::string, std::string> places;
 
-  // The words that the machine and the repetition fill in.
+  // Returns the words that the machine and the repetition fill in.
   std::map<std::string, std::string> values(const PlannedRun& run) const {
     std::map<std::string, std::string> filled = places;
     filled["repetition"] = fmt::format("{}", run.repetition);
@@ -102,7 +103,7 @@ Result<PlannedSweep> plan_sweep(const SweepOptions& options, const std::string& 
   }
   for (const PlannedRun& run : plan.all) {
     if (run.repetition > 1) {
-      continue;  // differs from the first in that number alone
+      continue;  // differs from the first repetition only in its number
     }
     if (Result<std::vector<std::string>> words = plan.writer->words(run.command, plan.values(run)); !words) {
       return wrong_usage("{}: {}", describe(run.point), words.error().message);
@@ -148,7 +149,7 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
     return propagate(child);
   }
   if (interrupted()) {
-    return failed("interrupted while inputs were made; the same command goes on from here");
+    return failed("interrupted while inputs were made; run the same command again to continue");
   }
   if (child->status != 0) {
     std::fputs(child->complaint.c_str(), stderr);
@@ -157,18 +158,18 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
   return write_json({{"schema", "spillway.made/1"}, {"command", *words}, {"wall_s", child->wall_s}}, stamp);
 }
 
-// What `make` says, once for all who share the directory.
+// Runs the commands of `make`, once for all sweeps that share the directory.
 Result<void> make_inputs(const PlannedSweep& plan) {
   for (const char* place : {"made", "stores"}) {
     std::error_code problem;
     fs::create_directories(plan.places.at(place), problem);
     if (problem) {
-      return failed("{}: cannot be made: {}", plan.places.at(place), problem.message());
+      return failed("{}: the folder cannot be made: {}", plan.places.at(place), problem.message());
     }
   }
   DirectoryLock lock;
   if (!lock.take(plan.places.at("made"), LOCK_EX, true)) {
-    return failed("interrupted while another sweep makes the inputs");
+    return failed("interrupted while waiting for another sweep to make the inputs");
   }
   for (size_t index = 0; index < plan.make.commands.size(); ++index) {
     if (Result<void> made = make_one(plan, index); !made) {
@@ -178,7 +179,8 @@ Result<void> make_inputs(const PlannedSweep& plan) {
   return {};
 }
 
-// Results have no version in their names: a new one of this program goes on where another was.
+// Warns if results were made by another version of this program. The names of results contain no version, so
+// a new version continues where an older one stopped.
 void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder) {
   size_t others = 0;
   std::string commit;
@@ -190,15 +192,14 @@ void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder
     }
   }
   if (others > 0) {
-    fmt::print(
-        stderr,
-        "spillway: {} of the results that are there are by another version of this program ({}; this is {}); "
-        "another folder would not mix them\n",
-        others, printable(commit), program_commit());
+    fmt::print(stderr,
+               "spillway: {} of the existing results are from another version of this program ({}; this "
+               "is {}); name another folder to keep the versions apart\n",
+               others, printable(commit), program_commit());
   }
 }
 
-// Runs those of `plan.mine` that are not there; all of their results.
+// Runs the runs of `plan.mine` that have no result yet, and returns the results of all of them.
 Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const ResultFolder& folder,
                                             bool retry) {
   SweepProgress progress(plan.experiment, plan.mine.size());
@@ -220,7 +221,7 @@ Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const Resu
       return propagate(child);
     }
     if (interrupted()) {
-      return failed("interrupted: {} of {} runs are there; the same command goes on from here",
+      return failed("interrupted: {} of {} runs are done; run the same command again to continue",
                     results.size(), plan.mine.size());
     }
     Result<PointResult> result = folder.keep(run, *words, *child, plan.shard);
@@ -240,7 +241,7 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
   }
   DirectoryLock lock;
   if (!lock.take(plan.folder + "/points", plan.shard.count == 1 ? LOCK_EX : LOCK_SH, false)) {
-    return failed("-o {}: another sweep is at work there; give each its --shard", plan.folder);
+    return failed("-o {}: another sweep is using the folder; give each of them a --shard", plan.folder);
   }
   if (Result<void> made = make_inputs(plan); !made) {
     return made;
@@ -256,7 +257,7 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
     const bool all_unavailable = std::all_of(results->begin(), results->end(),
                                              [](const PointResult& result) { return result.unavailable; });
     if (all_unavailable) {
-      return unavailable("{}: no run is available here; the first: {}", plan.experiment.path,
+      return unavailable("{}: no run is available on this machine; the first: {}", plan.experiment.path,
                          results->front().error);
     }
     return failed("{}: every run failed; the first: {}", plan.experiment.path, results->front().error);
@@ -268,7 +269,7 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
 
 Result<void> sweep(const SweepOptions& options) {
   if (options.directory == "-") {
-    return wrong_usage("-o -: results are a folder of files; name one");
+    return wrong_usage("-o -: the results are files in a folder; name a folder");
   }
   CommandWriter writer;
   std::vector<PlannedSweep> plans;
@@ -281,11 +282,11 @@ Result<void> sweep(const SweepOptions& options) {
                                                      : fmt::format("{}: {}", file, plan.error().message)});
     }
     if (!folders.insert(plan->folder).second) {
-      return wrong_usage("{}: has the name of another experiment that is to run", file);
+      return wrong_usage("{}: another of the experiments has the same name; rename one", file);
     }
     plans.push_back(std::move(*plan));
   }
-  // One experiment that cannot run is no reason to leave out the others.
+  // If one experiment cannot run, the others still do.
   Result<void> outcome;
   for (const PlannedSweep& plan : plans) {
     Result<void> ran = options.dry_run ? print_commands(plan) : run_one(plan, options);

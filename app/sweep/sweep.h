@@ -12,14 +12,14 @@ struct SweepOptions {
   std::string directory;
   ExperimentOverrides overrides;
   std::string shard = "1/1";
-  bool retry = false;    // what failed before
+  bool retry = false;    // run again the runs that failed
   bool dry_run = false;  // only print the commands
 };
 
-// Runs what is not there yet of each experiment, each run a process of its own, and tables what came out. A
-// run that fails, or that this machine has not got what it needs for, is recorded and not run again; only
-// where none succeeded is that an error. One experiment's results go to `directory` itself, those of several
-// to a folder in it each, named after their files.
+// Runs the runs of each experiment that have no result yet, each in a process of its own, and prints a table
+// of the outcomes. A run that fails, or that is not available on this machine, is recorded and not repeated.
+// That is an error only if no run succeeds. The results of a single experiment go to `directory` itself;
+// those of several go to folders in it that are named after the files.
 Result<void> sweep(const SweepOptions& options);
 
 }  // namespace spillway

@@ -56,7 +56,7 @@ TEST(PlanStudy, SaysHowMuchIsMissing) {
   request.ram = "8GB";
   const PlanStudy study = study_of(request);
   EXPECT_FALSE(study.plan.speed);
-  EXPECT_NE(plan_table(study).find("does not fit: it needs"), std::string::npos);
+  EXPECT_NE(plan_table(study).find("does not fit: the model needs"), std::string::npos);
   EXPECT_TRUE(plan_json(study)["plan"]["speed"].is_null());
 }
 
@@ -161,7 +161,7 @@ TEST(PlanStudy, AModelFilesBytesAreItsTensors) {
   request.gguf = path;
   EXPECT_TRUE(study_of(request).plan.speed);
   request.bits = "2";
-  EXPECT_NE(error_of(request).find("has its own"), std::string::npos);
+  EXPECT_NE(error_of(request).find("types of its own"), std::string::npos);
 }
 
 // Two layers; the key that says which have the window is missing, as in the files of that architecture.

@@ -122,7 +122,7 @@ TEST_F(Compare, DoesNotJudgeTwoSingleMeasurements) {
   EXPECT_TRUE(speed["low"].is_null());
   EXPECT_NEAR(speed["difference"].get<double>(), 1.0, 1e-9);
   const Ran table = spillway({"compare", scratch_ / "one.json", scratch_ / "two.json"});
-  EXPECT_NE(table.out.find("not known"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("unknown: one run"), std::string::npos) << table.out;
 }
 
 TEST_F(Compare, PairsThePointsOfTwoSweepsAndOfTwoPartsOfOne) {

@@ -80,7 +80,7 @@ TEST_F(ReportCommand, HasAQuestionAnAnswerATableAndTheCommandForEverything) {
   for (const std::string question :
        {"Which policy, &lt;at&gt; which cache size?", "How fast did each run decode",
         "Where does the time of a token go?", "What happens during a token?", "How much cache does",
-        "What would qwen3-30b-a3b take"}) {
+        "What hardware does qwen3-30b-a3b need"}) {
     EXPECT_NE(html.find("<h2>" + question), std::string::npos) << question;
   }
   EXPECT_EQ(count(html, "<h2>"), 6U);
@@ -141,7 +141,7 @@ TEST_F(ReportCommand, ShowsASweepOfPlans) {
   EXPECT_NE(html.find("At context 4096: fastest is case "), std::string::npos);
   EXPECT_EQ(count(html, "<td>131072</td>"), 4U);
   EXPECT_NE(html.find("for the context</th>"), std::string::npos);
-  EXPECT_NE(html.find("Worked out, not run."), std::string::npos);
+  EXPECT_NE(html.find("Calculated, not measured."), std::string::npos);
   if (!python_with_matplotlib().empty()) {
     EXPECT_EQ(count(html, "<figure><svg"), 1U) << ran.err;
     EXPECT_NE(html.find(">131072</text>"), std::string::npos) << "tokens, and no bytes";
