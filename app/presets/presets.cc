@@ -5,9 +5,13 @@
 #include <filesystem>
 #include <string_view>
 
+#include "app/cli/json_file.h"
+#include "app/cli/json_keys.h"
 #include "app/presets/installed.h"
 #include "core/json.h"
+#include "core/parse_json.h"
 #include "core/tensor_type.h"
+#include "core/text.h"
 #include "host/file.h"
 #include "model/kernels/kernels.h"
 
@@ -16,34 +20,64 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string text_of(const Json& preset, const char* key) {
-  const auto found = preset.find(key);
-  return found != preset.end() && found->is_string() ? found->get<std::string>() : std::string();
+// Sizes of experts under a name.
+struct Mix {
+  std::string name;
+  std::vector<uint64_t> bytes;  // of each layer, or only one
+  bool all_layers_alike = false;
+};
+
+// What a preset says that an expert's bytes depend on.
+struct ModelFile {
+  std::string default_type;  // empty: none
+  ModelGeometry geometry;    // without the bytes
+  uint32_t dense_layers = 0;
+  uint64_t hidden = 0;      // 0: not said
+  uint64_t expert_ffn = 0;  // 0: not said
+  std::vector<Mix> mixes;
+};
+
+bool is_size(const Json& value) {
+  return value.is_number_unsigned();
 }
 
-// Reads a whole number. Users write presets too, so a missing or malformed key is reported as their error.
-Result<uint64_t> number_of(const Json& preset, const char* key) {
-  const auto found = preset.find(key);
-  if (found == preset.end() || !found->is_number_unsigned() || found->get<uint64_t>() > UINT32_MAX) {
-    return failed("'{}' must be a whole number", key);
-  }
-  return found->get<uint64_t>();
-}
-
-// Returns the expert size of each layer of a mix that the preset lists: `sizes` is one number or one
-// per layer.
-Result<std::vector<uint64_t>> listed_bytes(const Json& sizes, uint32_t layers) {
-  if (sizes.is_number_unsigned()) {
-    return std::vector<uint64_t>(layers, sizes.get<uint64_t>());
-  }
-  std::vector<uint64_t> bytes;
-  for (const Json& size : sizes) {
-    if (!size.is_number_unsigned()) {
-      return failed("'expert_bytes' must be a size or a list of sizes, one for each layer");
+std::vector<Mix> read_mixes(const Json& preset, JsonKeys& keys) {
+  std::vector<Mix> mixes;
+  const Json listed = keys.has("expert_bytes") ? preset["expert_bytes"] : Json::object();
+  for (const auto& [name, sizes] : listed.items()) {
+    const Json list = sizes.is_array() ? sizes : Json::array({sizes});
+    if (!listed.is_object() || list.empty() || !std::all_of(list.begin(), list.end(), is_size)) {
+      keys.wanted("expert_bytes", "an object of sizes, or of lists with a size for each layer");
+      return {};
     }
-    bytes.push_back(size.get<uint64_t>());
+    mixes.push_back({name, list.get<std::vector<uint64_t>>(), !sizes.is_array()});
   }
-  return bytes;
+  return mixes;
+}
+
+Result<ModelFile> model_file(const std::string& contents) {
+  const Result<Json> preset = parse_json(contents, {.most_bytes = kMostDocumentBytes});
+  if (!preset) {
+    return Unexpected(preset.error());
+  }
+  JsonKeys keys(*preset);
+  if (keys.text("schema", "") != "spillway.model/1") {
+    return failed("not a JSON object of schema spillway.model/1");
+  }
+  ModelFile file;
+  file.default_type = keys.text("default_type", "");
+  file.geometry.layers = keys.count("layers");
+  file.geometry.experts_per_layer = keys.count("experts_per_layer");
+  file.geometry.top_k = keys.count("top_k");
+  file.geometry.used_top_k = file.geometry.top_k;
+  file.dense_layers = keys.count("dense_layers", 0);
+  file.hidden = keys.count("hidden", 0);
+  file.expert_ffn = keys.count("expert_ffn", 0);
+  file.mixes = read_mixes(*preset, keys);
+  if (keys.problem()) {
+    return Unexpected(*keys.problem());
+  }
+  return file;
 }
 
 struct SizedType {
@@ -53,17 +87,17 @@ struct SizedType {
 };
 
 // Returns the types that the kernels take and whose blocks fill the rows of an expert: rows of `hidden`
-// values in gate and up, of `ffn` values in down. The type of most bits comes first.
-std::vector<SizedType> fitting_types(const Result<uint64_t>& hidden, const Result<uint64_t>& ffn) {
+// values in gate and up, of `expert_ffn` values in down. The type of most bits comes first.
+std::vector<SizedType> fitting_types(const ModelFile& file) {
   std::vector<SizedType> fitting;
   for (const TensorTypeInfo& info : tensor_types()) {
-    if (!hidden || !ffn || !can_multiply(info.type)) {
+    if (file.hidden == 0 || file.expert_ffn == 0 || !can_multiply(info.type)) {
       continue;
     }
-    const Result<uint64_t> wide = row_bytes(info.type, *hidden);
-    const Result<uint64_t> narrow = row_bytes(info.type, *ffn);
+    const Result<uint64_t> wide = row_bytes(info.type, file.hidden);
+    const Result<uint64_t> narrow = row_bytes(info.type, file.expert_ffn);
     if (wide && narrow) {
-      fitting.push_back({info.type, info.name, 2 * *ffn * *wide + *hidden * *narrow});
+      fitting.push_back({info.type, info.name, 2 * file.expert_ffn * *wide + file.hidden * *narrow});
     }
   }
   std::stable_sort(fitting.begin(), fitting.end(), [](const SizedType& one, const SizedType& other) {
@@ -72,76 +106,49 @@ std::vector<SizedType> fitting_types(const Result<uint64_t>& hidden, const Resul
   return fitting;
 }
 
-// Lists the types that may follow NAME and a colon: first the preset's mixes, then the types that fit
-// its shape.
-std::string known_types(const Json& preset) {
-  std::string known;
-  if (const auto listed = preset.find("expert_bytes"); listed != preset.end() && listed->is_object()) {
-    for (const auto& [mix, sizes] : listed->items()) {
-      known += (known.empty() ? "" : ", ") + mix;
-    }
+// What can stand after NAME: its mixes, then the types that fit its shape.
+std::string known_types(const ModelFile& file) {
+  std::vector<std::string> known;
+  for (const Mix& mix : file.mixes) {
+    known.push_back(mix.name);
   }
-  for (const SizedType& type : fitting_types(number_of(preset, "hidden"), number_of(preset, "expert_ffn"))) {
-    known += (known.empty() ? "" : ", ") + std::string(type.name);
+  for (const SizedType& type : fitting_types(file)) {
+    known.emplace_back(type.name);
   }
-  return known;
+  return join(known, ", ");
 }
 
-Result<std::vector<uint64_t>> bytes_of_type(const Json& preset, const std::string& type, uint32_t layers) {
-  const auto listed = preset.find("expert_bytes");
-  const bool has_mixes = listed != preset.end() && listed->is_object();
-  if (has_mixes && listed->contains(type)) {
-    return listed_bytes((*listed)[type], layers);
+Result<std::vector<uint64_t>> bytes_of_type(const ModelFile& file, const std::string& type) {
+  const uint32_t layers = file.geometry.layers;
+  for (const Mix& mix : file.mixes) {
+    if (type == mix.name) {
+      return mix.all_layers_alike ? std::vector<uint64_t>(layers, mix.bytes.front()) : mix.bytes;
+    }
   }
-  const Result<uint64_t> hidden = number_of(preset, "hidden");
-  const Result<uint64_t> ffn = number_of(preset, "expert_ffn");
-  for (const SizedType& fitting : fitting_types(hidden, ffn)) {
+  for (const SizedType& fitting : fitting_types(file)) {
     if (type == fitting.name) {
       return std::vector<uint64_t>(layers, fitting.expert_bytes);
     }
   }
   if (type.empty()) {
-    return wrong_usage("has no default type for its experts; write a type after the name and a colon: {}",
-                       known_types(preset));
+    return wrong_usage("says nothing of its experts' type; write it behind the name and a colon: {}",
+                       known_types(file));
   }
-  return wrong_usage("no expert sizes for type {}; available types: {}", type, known_types(preset));
+  return wrong_usage("no sizes for type {}; there are: {}", type, known_types(file));
 }
 
-Result<ModelPreset> model_from_json(const Json& preset, const std::string& name, const std::string& type) {
-  if (!preset.is_object() || text_of(preset, "schema") != "spillway.model/1") {
-    return failed("not a JSON object of schema spillway.model/1");
-  }
-  ModelPreset model{name, type, {}};
-  if (type.empty()) {
-    model.type = text_of(preset, "default_type");
-  }
-  const std::pair<const char*, uint32_t*> fields[] = {
-      {"layers", &model.geometry.layers},
-      {"experts_per_layer", &model.geometry.experts_per_layer},
-      {"top_k", &model.geometry.top_k}};
-  for (const auto& [key, value] : fields) {
-    Result<uint64_t> number = number_of(preset, key);
-    if (!number) {
-      return propagate(number);
-    }
-    *value = uint32_t(*number);
-  }
-  model.geometry.used_top_k = model.geometry.top_k;
+Result<ModelPreset> model_from(const ModelFile& file, const std::string& name, const std::string& type) {
+  ModelPreset model{name, type.empty() ? file.default_type : type, file.geometry};
   if (model.geometry.layers > UINT16_MAX) {
     return failed("'layers' must be at most {}", UINT16_MAX);
   }
-  Result<std::vector<uint64_t>> bytes = bytes_of_type(preset, model.type, model.geometry.layers);
+  Result<std::vector<uint64_t>> bytes = bytes_of_type(file, model.type);
   if (!bytes) {
     return propagate(bytes);
   }
   model.geometry.expert_bytes = std::move(*bytes);
-  if (preset.contains("dense_layers")) {
-    Result<uint64_t> dense = number_of(preset, "dense_layers");
-    if (!dense) {
-      return propagate(dense);
-    }
-    std::fill_n(model.geometry.expert_bytes.begin(), std::min<uint64_t>(*dense, model.geometry.layers), 0);
-  }
+  std::vector<uint64_t>& all = model.geometry.expert_bytes;
+  std::fill_n(all.begin(), std::min<size_t>(file.dense_layers, all.size()), 0);
   if (Result<void> valid = model.geometry.validate(); !valid) {
     return propagate(valid);
   }
@@ -200,20 +207,13 @@ Result<std::string> describe_model_preset(const std::string& name, const std::st
   if (!contents) {
     return propagate(contents);
   }
-  const Json preset = Json::parse(*contents, nullptr, false);
-  if (!preset.is_object() || text_of(preset, "schema") != "spillway.model/1") {
-    return failed("not a JSON object of schema spillway.model/1");
+  const Result<ModelFile> file = model_file(*contents);
+  if (!file) {
+    return Unexpected(file.error());
   }
-  std::vector<uint64_t> numbers;
-  for (const char* key : {"layers", "experts_per_layer", "top_k"}) {
-    Result<uint64_t> number = number_of(preset, key);
-    if (!number) {
-      return propagate(number);
-    }
-    numbers.push_back(*number);
-  }
-  return fmt::format("{} layers × {} experts, top-{}; types: {}", numbers[0], numbers[1], numbers[2],
-                     known_types(preset));
+  const ModelGeometry& geometry = file->geometry;
+  return fmt::format("{} layers × {} experts, top-{}; types: {}", geometry.layers, geometry.experts_per_layer,
+                     geometry.top_k, known_types(*file));
 }
 
 Result<ModelPreset> load_model_preset(const std::string& text, const std::string& directory) {
@@ -224,7 +224,8 @@ Result<ModelPreset> load_model_preset(const std::string& text, const std::string
   if (!contents) {
     return propagate(contents);
   }
-  Result<ModelPreset> model = model_from_json(Json::parse(*contents, nullptr, false), name, type);
+  const Result<ModelFile> file = model_file(*contents);
+  Result<ModelPreset> model = file ? model_from(*file, name, type) : Unexpected(file.error());
   if (!model) {
     return Unexpected(
         Error{model.error().kind, fmt::format("model preset {}: {}", text, model.error().message)});
