@@ -59,10 +59,10 @@ std::vector<FamilyMember> figures() {
   return members;
 }
 
-using Family = std::pair<std::string, std::function<std::vector<FamilyMember>()>>;
+using NamedFamily = std::pair<std::string, std::function<std::vector<FamilyMember>()>>;
 
-const std::vector<Family>& families() {
-  static const std::vector<Family> list = {
+const std::vector<NamedFamily>& families() {
+  static const std::vector<NamedFamily> list = {
 #ifdef SPILLWAY_STORAGE
       {"backends", [] { return plugins(backends()); }},
 #endif

@@ -323,11 +323,7 @@ TEST_F(Cli, LeavesNoHalfAStoreBehindOnCtrlC) {
   const std::string stores = scratch_ / "stores";
   std::filesystem::create_directory(stores);
   Program program({SPILLWAY_BINARY, "replay", big, "--store", stores, "--cache", "20MB"});
-  for (int i = 0; i < 500 && std::filesystem::is_empty(stores); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  program.signal(SIGINT);
-  const Ran ran = program.wait();
+  const Ran ran = interrupt_once_it_writes(program, stores);
   EXPECT_EQ(ran.status, 1) << ran.out;
   EXPECT_TRUE(std::filesystem::is_empty(stores)) << ran.err;
 }

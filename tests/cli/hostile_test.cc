@@ -242,11 +242,7 @@ TEST_F(Hostile, NoSignalLeavesHalfAStoreBehind) {
     SCOPED_TRACE(number);
     Program program(
         {SPILLWAY_BINARY, "replay", big, "--store", stores_, "--cache", "20MB", "--backend", "pread"});
-    for (int i = 0; i < 1500 && fs::is_empty(stores_); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    program.signal(number);
-    const Ran ran = program.wait();
+    const Ran ran = interrupt_once_it_writes(program, stores_, number);
     EXPECT_EQ(ran.status, 1) << ran.out << ran.err;
     EXPECT_TRUE(fs::is_empty(stores_)) << ran.err;
   }

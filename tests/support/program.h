@@ -108,12 +108,26 @@ inline Ran spillway(std::vector<std::string> arguments) {
   return Program(arguments).wait();
 }
 
-// Sends Ctrl-C as soon as `folder` has a file.
-inline Ran interrupt_once_it_writes(Program& program, const std::string& folder) {
-  for (int i = 0; i < 500 && std::filesystem::is_empty(folder); ++i) {
+// True when the process has a file of more than 8 MiB open in `folder`, be it one without a name.
+inline bool has_a_large_file_open(pid_t process, const std::string& folder) {
+  namespace fs = std::filesystem;
+  const std::string inside = fs::canonical(folder).string() + "/";
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(process) + "/fd", ignored)) {
+    const bool is_inside = fs::read_symlink(entry.path(), ignored).native().starts_with(inside);
+    if (is_inside && fs::file_size(entry.path(), ignored) > (8U << 20) && !ignored) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Sends Ctrl-C, or another signal, as soon as a large file is being written in `folder`.
+inline Ran interrupt_once_it_writes(Program& program, const std::string& folder, int signal = SIGINT) {
+  for (int i = 0; i < 1500 && !has_a_large_file_open(program.pid(), folder); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  program.signal(SIGINT);
+  program.signal(signal);
   return program.wait();
 }
 
