@@ -20,8 +20,8 @@ struct FilePlace {
 };
 
 // Follows the links at the end of `path`, but none that another user has put into a folder where everybody
-// may write: where it leads is not this user's choice. Without `replace` an existing `path` is an error. A file
-// that this user may not write always is.
+// may write: where it leads is not this user's choice. Without `replace` an existing `path` is an error. A
+// file that this user may not write always is.
 Result<FilePlace> find_place(const std::string& path, bool replace);
 
 // True when both paths lead to the same file, be it there or not: it cannot be made from itself.

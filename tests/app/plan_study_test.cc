@@ -133,7 +133,7 @@ TEST(PlanStudy, NamesWhatItCannotUse) {
   EXPECT_NE(error_of(request_for("no-such-model")).find("qwen3-30b-a3b"), std::string::npos);
   PlanRequest request = request_for("qwen3-30b-a3b");
   request.bits = "1";
-  EXPECT_NE(error_of(request).find("bit width"), std::string::npos);
+  EXPECT_NE(error_of(request).find("bits"), std::string::npos);
   request = request_for("qwen3-30b-a3b");
   request.experts_per_token = 129;
   EXPECT_NE(error_of(request).find("128 experts"), std::string::npos);

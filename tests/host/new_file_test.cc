@@ -65,7 +65,8 @@ class WritingOn : public ::testing::TestWithParam<Where> {
     ASSERT_EQ(waitpid(child, nullptr, 0), child);
   }
 
-  TemporaryDirectory directory_{GetParam().in_memory ? memory_directory() : fs::temp_directory_path().string()};
+  TemporaryDirectory directory_{GetParam().in_memory ? memory_directory()
+                                                     : fs::temp_directory_path().string()};
   const std::string path_;
 
  private:
@@ -211,8 +212,8 @@ TEST(NewFile, TakesTheRoomItNeedsOrSaysThatThereIsNone) {
 
 TEST(NewFile, ANameThatCannotBeGivenIsRefusedAtOnce) {
   const TemporaryDirectory directory;
-  for (const std::string& path : {directory / std::string(300, 'x'), directory / "no/such",
-                                  directory.path(), directory.path() + "/", std::string()}) {
+  for (const std::string& path : {directory / std::string(300, 'x'), directory / "no/such", directory.path(),
+                                  directory.path() + "/", std::string()}) {
     const Result<OutputFile> file = OutputFile::create(path, kConversion, true);
     ASSERT_FALSE(file) << path;
     EXPECT_TRUE(mentions(file.error().message, path)) << file.error().message;
