@@ -36,7 +36,7 @@ std::vector<FamilyMember> models() {
   std::vector<FamilyMember> members;
   for (const std::string& name : list_presets("models", {})) {
     const Result<std::string> summary = describe_model_preset(name);
-    members.push_back({name, summary ? *summary : "cannot be used: " + summary.error().message, {}});
+    members.push_back({name, summary ? *summary : "not usable: " + summary.error().message, {}});
   }
   return members;
 }

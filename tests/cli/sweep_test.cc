@@ -72,7 +72,7 @@ TEST_F(Sweep, WarnsOfResultsThatAnotherVersionMade) {
   std::ofstream(out_ + "/points/" + name + ".json") << other.dump();
   const Ran again = sweep(file, out_);
   EXPECT_EQ(again.status, 0);
-  EXPECT_NE(again.err.find("1 of the results that are there are by another version"), std::string::npos)
+  EXPECT_NE(again.err.find("1 of the existing results are from another version"), std::string::npos)
       << again.err;
   EXPECT_NE(again.err.find("0123456789ab"), std::string::npos) << again.err;
 }
