@@ -211,8 +211,8 @@ TEST_F(Sweep, EndsARunThatTakesTooLong) {
   for (const auto& [name, result] : results_in(out_)) {
     const bool long_one = result["point"]["compute"] == "2s";
     EXPECT_EQ(result["status"], long_one ? "failed" : "done") << result.dump();
-    EXPECT_EQ(long_one, result["error"].is_string() &&
-                            result["error"].get<std::string>().find("longer") != std::string::npos);
+    EXPECT_EQ(long_one, result["error"].is_string() && result["error"].get<std::string>().find(
+                                                           "exceeded its time limit") != std::string::npos);
   }
 }
 
