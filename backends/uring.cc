@@ -116,8 +116,8 @@ UringBackend::UringBackend(const UringOptions& options, StoreFiles store, UringR
 }
 
 UringBackend::~UringBackend() {
-  // The kernel writes into the caller's memory until the last read has ended. Reads that have not
-  // begun are cancelled.
+  // Waits for the reads in flight, because the kernel writes into the caller's memory until the last has
+  // ended. Reads that have not begun are cancelled.
   for (const uint32_t index : waiting_) {
     requests_[index].error = ECANCELED;
   }

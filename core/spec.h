@@ -10,7 +10,7 @@
 
 namespace spillway {
 
-// A plug-in as the command line names it: `uring:depth=64,chunk=1MiB`. A key without `=` has no value; a
+// A plug-in as the command line names it: `uring:depth=64,chunk=1MiB`. A key without `=` has no value, and a
 // switch takes that as on.
 struct Spec {
   std::string name;

@@ -87,13 +87,19 @@ int rename_to_free(const std::string& from, const std::string& to) {
   if (linked == EPERM || linked == EOPNOTSUPP || linked == ENOSYS) {
     return rename_over_a_placeholder(from, to);
   }
-  return linked != 0 ? linked : outcome(::unlink(from.c_str()));
+  if (linked == 0) {
+    ::unlink(from.c_str());  // the file has its name; a second one that stays does no harm
+  }
+  return linked;
 }
 
 int take_room(const FileHandle& file, uint64_t bytes) {
 #ifdef FALLOC_FL_KEEP_SIZE
-  const int taken = outcome(::fallocate(file.get(), 0, 0, off_t(bytes)));
-  if (taken != EOPNOTSUPP) {
+  int taken = 0;
+  do {
+    taken = outcome(::fallocate(file.get(), 0, 0, off_t(bytes)));
+  } while (taken == EINTR);
+  if (taken != EOPNOTSUPP && taken != ENOSYS) {
     return taken;
   }
 #endif

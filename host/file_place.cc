@@ -65,6 +65,18 @@ Result<std::string> end_of_links(const std::string& path) {
   return cannot_create(path, ELOOP);
 }
 
+// Returns true if the kernel refuses to rename another file over this one: in a sticky folder such as /tmp
+// only the owner of the file or of the folder may.
+bool belongs_to_others_in_a_sticky_folder(const std::string& path, const struct stat& file) {
+  struct stat folder {};
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (::stat(parent.empty() ? "." : parent.c_str(), &folder) != 0 || (folder.st_mode & S_ISVTX) == 0) {
+    return false;
+  }
+  const uid_t user = ::geteuid();
+  return user != 0 && user != file.st_uid && user != folder.st_uid;
+}
+
 bool is_taken(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
@@ -114,6 +126,10 @@ Result<FilePlace> find_place(const std::string& path, bool replace) {
   }
   if (::faccessat(AT_FDCWD, place.target.c_str(), W_OK, AT_EACCESS) != 0) {
     return failed("{}: may not be replaced: {}", path, error_text(errno));
+  }
+  if (belongs_to_others_in_a_sticky_folder(place.target, status)) {
+    return failed(
+        "{}: may not be replaced: it belongs to another user, and its folder lets only owners rename", path);
   }
   place.mode = unsigned(status.st_mode & 0777);
   return place;

@@ -129,8 +129,10 @@ int NewFile::open_named(const std::string& name) {
   if (file.get() < 0) {
     return errno;
   }
-  lock(file);
-  if (!is_called(file, name)) {
+  // The lock is held by a process that looks for leftovers and is about to remove the file. Where the file
+  // system has no locks, nobody else holds one either.
+  const bool is_being_removed = !lock(file) && errno == EWOULDBLOCK;
+  if (is_being_removed || !is_called(file, name)) {
     return EEXIST;
   }
   handle_ = std::move(file);

@@ -13,10 +13,10 @@ struct EndStep {
   std::string text = {};  // for write: the text, which is written into an existing file
 };
 
-// Takes `steps` if a signal ends the process while this object exists: half a file or a cgroup must not
-// outlive the process. Limited to what a signal handler can do: it cannot catch SIGKILL, and has only
-// these kinds of step. Each object costs a few hundred bytes until the process ends, so use one per
-// file, not per read.
+// Carries out `steps` if a signal ends the process while this object exists, so that no half-written file or
+// cgroup is left behind. A signal handler does the work: it cannot catch SIGKILL, and a step is one of the
+// kinds of EndStep. Each object costs a few hundred bytes until the process ends, so use one per file, not
+// per read.
 class OnSuddenEnd {
  public:
   OnSuddenEnd() = default;

@@ -1,5 +1,27 @@
 # Rules of `cmake --install`, the target `uninstall`, and packages.
 
+# The folders that an installation makes are noted before it begins, so that `uninstall` leaves all others.
+if(PROJECT_IS_TOP_LEVEL)
+  set(installed ${PROJECT_BINARY_DIR}/installed-files.txt)
+  set(made_folders ${PROJECT_BINARY_DIR}/installed-folders.txt)
+  install(CODE "
+    set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+    if(NOT prefix MATCHES /_CPack_Packages/)
+      foreach(place \"${CMAKE_INSTALL_BINDIR}\" \"${CMAKE_INSTALL_MANDIR}/man1\" \"${CMAKE_INSTALL_DOCDIR}\"
+          \"${CMAKE_INSTALL_DATADIR}/bash-completion/completions\" \"${CMAKE_INSTALL_DATADIR}/zsh/site-functions\"
+          \"${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d\")
+        set(folder \"\${prefix}/\${place}\")
+        while(NOT EXISTS \"\${folder}\")
+          file(APPEND \"${made_folders}\" \"\${folder}\\n\")
+          if(folder STREQUAL prefix)
+            break()
+          endif()
+          get_filename_component(folder \"\${folder}\" DIRECTORY)
+        endwhile()
+      endforeach()
+    endif()")
+endif()
+
 # The program writes its own manual pages and completions, from its help.
 set(made ${PROJECT_BINARY_DIR}/from-help)
 if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
@@ -50,7 +72,6 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
 if(PROJECT_IS_TOP_LEVEL)
   # CMake's own manifest lists the last installation only, and cpack overwrites it with the paths inside a
   # package. This list has all files that were installed from this build tree.
-  set(installed ${PROJECT_BINARY_DIR}/installed-files.txt)
   install(CODE "
     if(NOT \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\" MATCHES /_CPack_Packages/)
       set(files)
@@ -65,7 +86,7 @@ if(PROJECT_IS_TOP_LEVEL)
       file(WRITE \"${installed}\" \"\${files}\\n\")
     endif()")
   add_custom_target(uninstall
-    COMMAND ${CMAKE_COMMAND} -DINSTALLED=${installed} -P ${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake
+    COMMAND ${CMAKE_COMMAND} -DINSTALLED=${installed} -DMADE_FOLDERS=${made_folders} -P ${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake
     COMMENT "Removing what was installed" VERBATIM)
   include(${CMAKE_CURRENT_LIST_DIR}/packages.cmake)
 endif()

@@ -162,8 +162,7 @@ std::string describe(const PackedOrigin& origin) {
 }
 
 Result<std::string> write_packed_header(const PackedHeader& header) {
-  // Keys are in alphabetical order, as in all stores so far: an existing scratch store is
-  // recognised by these bytes.
+  // The keys stay in alphabetical order: an existing scratch store is recognised by comparing these bytes.
   const Json json = {{"alignment", kPackedAlignment},
                      {"content", content_json(header)},
                      {"data_offset", kPackedDataOffset},

@@ -29,8 +29,8 @@ class NextUses {
   std::vector<uint32_t> keys_;
 };
 
-// Return the hits by row of `stream` in a cache of `capacity_bytes`. Any capacity is allowed: as in the
-// pager, experts that find no room are read without being kept.
+// Each returns, for every row of `stream`, how many accesses hit a cache of `capacity_bytes`. Any capacity is
+// allowed: as in the pager, experts that find no room are read without being kept.
 std::vector<uint64_t> replay_lru(const AccessStream& stream, CacheSemantics semantics,
                                  uint64_t capacity_bytes);
 std::vector<uint64_t> replay_fifo(const AccessStream& stream, CacheSemantics semantics,

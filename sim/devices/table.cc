@@ -127,8 +127,8 @@ Nanoseconds TableDevice::finish(const IoRequest& request, Nanoseconds now) {
   const double load = double(bytes_in_flight_) / size;
   if (tail_ && drawn_at_ != now) {
     // One draw serves all requests of one instant: a disturbance that slows one request of a batch, such as
-    // another user or the drive's housekeeping, slows the others too. The extent depends on the size of each
-    // request and the load that it meets.
+    // another user or the drive's housekeeping, slows the others too. How much a request
+    // is slowed still depends on its size and on the load that it meets.
     luck_ = rng_.uniform();
     drawn_at_ = now;
   }

@@ -3,14 +3,21 @@
 cmake_minimum_required(VERSION 3.25)
 set(ENV{DESTDIR} "")
 set(installed ${BUILD}/installed-files.txt)
-set(prefix ${SCRATCH}/prefix)
+set(made_folders ${BUILD}/installed-folders.txt)
+# Brackets and stars are no patterns in a path.
+set(prefix "${SCRATCH}/prefix[1]*")
 file(REMOVE_RECURSE ${SCRATCH})
 
 # The list of a real installation from this build tree is still wanted.
 file(MAKE_DIRECTORY ${SCRATCH})
-if(EXISTS ${installed})
-  file(RENAME ${installed} ${SCRATCH}/installed-before)
-endif()
+foreach(list ${installed} ${made_folders})
+  if(EXISTS ${list})
+    get_filename_component(name ${list} NAME)
+    file(RENAME ${list} ${SCRATCH}/${name})
+  endif()
+endforeach()
+# Folders that are there before the installation.
+file(MAKE_DIRECTORY ${prefix}/bin ${prefix}/mine)
 
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 
@@ -54,14 +61,18 @@ endforeach()
 
 # A file of another program stays.
 file(WRITE ${prefix}/share/man/man1/other.1 "of another program\n")
-execute_process(COMMAND ${CMAKE_COMMAND} -DINSTALLED=${installed} -P ${SOURCE}/packaging/uninstall.cmake
+execute_process(COMMAND ${CMAKE_COMMAND} -DINSTALLED=${installed} -DMADE_FOLDERS=${made_folders} -P ${SOURCE}/packaging/uninstall.cmake
   OUTPUT_QUIET ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
-file(GLOB_RECURSE left RELATIVE ${prefix} LIST_DIRECTORIES true ${prefix}/*)
-if(NOT left STREQUAL "share;share/man;share/man/man1;share/man/man1/other.1")
+file(RENAME ${prefix} ${SCRATCH}/left)
+file(GLOB_RECURSE left RELATIVE ${SCRATCH}/left LIST_DIRECTORIES true ${SCRATCH}/left/*)
+if(NOT left STREQUAL "bin;mine;share;share/man;share/man/man1;share/man/man1/other.1")
   message(FATAL_ERROR "uninstall left: ${left}")
 endif()
 
-if(EXISTS ${SCRATCH}/installed-before)
-  file(RENAME ${SCRATCH}/installed-before ${installed})
-endif()
+foreach(list ${installed} ${made_folders})
+  get_filename_component(name ${list} NAME)
+  if(EXISTS ${SCRATCH}/${name})
+    file(RENAME ${SCRATCH}/${name} ${list})
+  endif()
+endforeach()
 file(REMOVE_RECURSE ${SCRATCH})
