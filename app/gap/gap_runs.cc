@@ -173,9 +173,9 @@ class ReplayExplanation {
   Result<void> run_without_compute();
   Result<void> run_without_prefetch();
 
-  // True if DriveWatch can measure the drive during the run itself: the run must read as the drive is measured
-  // (past the page cache), and without prefetch and compute. Measurements stop the run's clock, and prefetches
-  // would go on meanwhile at no cost.
+  // True if DriveWatch can measure the drive during the run itself: the run must read as the drive is
+  // measured, past the page cache, and without prefetch and compute. A measurement stops the run's clock, and
+  // prefetches would go on meanwhile at no cost.
   bool is_bare() const {
     return direct_ == options_.rig.backend && options_.run.prefetch.traits.does_nothing &&
            options_.run.compute.kind == ComputePace::Kind::none;
