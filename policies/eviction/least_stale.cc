@@ -16,9 +16,9 @@ namespace {
 // The paper's code is not public, and its text was not available here. This is the rule as people who
 // reproduced it describe it: two queues, stale before current, each first in, first out by the position of
 // the layer. Their descriptions leave two points open. Within a layer, the least recently used expert goes
-// first here. A prefetched expert belongs to the pass that it is prefetched for, which is the next pass unless
-// its layer is still to come. A pass begins with a demand in a layer that does not come after the layer of the
-// step before.
+// first here. A prefetched expert belongs to the pass that it is prefetched for, which is the next pass
+// unless its layer is still to come. A pass begins with a demand in a layer that does not come after the
+// layer of the step before.
 class LeastStale final : public EvictionPolicy {
  public:
   explicit LeastStale(const ModelGeometry& geometry)
