@@ -38,6 +38,7 @@ else()
     COMMAND ${CMAKE_COMMAND} -E create_symlink spillway ${made}/replay
     COMMAND ${CMAKE_COMMAND} -E create_symlink spillway.fish ${made}/replay.fish
     COMMAND ${CMAKE_COMMAND} -E touch ${made}/man.stamp
+    DEPENDS spillway
     COMMENT "Making manual pages and completions"
     VERBATIM)
   add_custom_target(spillway_from_help ALL DEPENDS ${made}/man.stamp)
