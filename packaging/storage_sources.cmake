@@ -8,6 +8,6 @@ string(JOIN "|" SPILLWAY_STORAGE_SOURCES
   "/app/calibrate/"
   "/app/gap/"
   "/app/commands/(calibrate|gap|pack|perplexity|record|replay)[.]cc"
-  "/app/pack/coactivation[.]cc"
+  "/app/pack/(coactivation|pack_model)[.]cc"
   "/app/report/storage_facts[.]cc"
-  "/app/run/(feeds|live_model|live_run|replay|rig|store_plan)[.]cc")
+  "/app/run/(feeds|live_model|live_run|perplexity|recording|replay|rig|store_plan)[.]cc")
