@@ -3,6 +3,7 @@
 #include "policies/list.h"
 #include "runtime/metrics.h"
 #include "runtime/paced_compute.h"
+#include "runtime/pump.h"
 #include "runtime/session.h"
 #include "sim/list.h"
 #include "sim/simulated_backend.h"
@@ -102,6 +103,42 @@ TEST_F(PrefetchInVirtualTime, ReadsForAsLongAsALiveModelThinksWithoutBeingAskedA
   // The missing experts of a layer take the drive 0.7 ms on average.
   EXPECT_LT(reading(1.0), 0.35 * reading(-1));
   EXPECT_LT(reading(0.0), 1.05 * reading(-1));
+}
+
+// Counts the experts that get a place on a hint, which they do when the loader sends a prefetch.
+class PrefetchedReads final : public Observer {
+ public:
+  void on(const Event& event) override { count += event.kind == EventKind::prefetch ? 1 : 0; }
+  int count = 0;
+};
+
+TEST_F(PrefetchInVirtualTime, MayUseTheDriveWhileALiveModelComputesAnExpertAndNoReadIsAwaited) {
+  for (const bool is_live : {true, false}) {
+    PrefetchedReads reads;
+    VirtualClock clock;
+    test::StepList steps(shape_, steps_);
+    SourceInfo info = steps.info();
+    info.is_live = is_live;
+    const PolicyEnv env{&info, kCapacity, 1};
+    const std::unique_ptr<EvictionPolicy> policy = std::move(*make_plugin(eviction_policies(), "lru", env));
+    const UnmadeStore store = imagined_store(shape_);
+    SimulatedBackend backend(std::move(*make_plugin(device_models(), "linear:bandwidth=3.5GB/s", {1})), clock,
+                             {});
+    Pager pager(shape_, {.capacity_bytes = kCapacity}, *policy, reads);
+    Loader loader(shape_, store, backend, nullptr, pager, clock, reads, {});
+    const std::unique_ptr<Pump> pump = make_pump(info, loader, clock);
+    Step step;
+    ASSERT_TRUE(*pump->take(steps, step));
+    pager.begin(step);
+    ASSERT_TRUE(pump->send_demands());
+    while (!pager.all_ready()) {
+      ASSERT_TRUE(loader.wait(Loader::Until::last_expert));
+    }
+    pager.hint({{shape_.id(step.layer + 1, 0), 0.9F}});
+    ASSERT_TRUE(pump->before_expert([&] { return clock.now() + std::chrono::seconds(1); }));
+    loader.drain();
+    EXPECT_EQ(reads.count > 0, is_live) << "a paced computation is pumped meanwhile, by the session";
+  }
 }
 
 TEST_F(PrefetchInVirtualTime, TheDriveIsIdleFromTheFirstReadOnWheneverNothingIsInFlight) {
