@@ -25,6 +25,7 @@ Loader::Loader(const ModelGeometry& geometry, const ExpertStore& store, Backend&
       observer_(observer),
       config_(with_aligned_pieces(config, backend.caps().alignment)),
       alignment_(backend.caps().alignment),
+      verify_rng_(config.verify_seed),
       places_(geometry, store, backend.caps(), arena),
       flights_(backend.caps().depth),
       done_(backend.caps().depth),
@@ -422,8 +423,8 @@ void Loader::give_up(uint32_t index) {
 }
 
 void Loader::verify(const Load& load) {
-  const ExpertStore::Check how =
-      config_.verify == Verify::all ? ExpertStore::Check::all : ExpertStore::Check::sample;
+  const bool whole = config_.verify == Verify::all || verify_rng_.below(kWholeCheckEvery) == 0;
+  const ExpertStore::Check how = whole ? ExpertStore::Check::all : ExpertStore::Check::sample;
   const ExpertBytes spans = bytes(load.expert);
   for (size_t i = 0; i < spans.size(); ++i) {
     const ByteRange& range = load.ranges[i];
@@ -435,6 +436,7 @@ void Loader::verify(const Load& load) {
     }
   }
   counts_.bytes_verified += geometry_.bytes_of(load.expert);
+  counts_.bytes_verified_whole += whole ? geometry_.bytes_of(load.expert) : 0;
 }
 
 }  // namespace spillway

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/units.h"
+#include "stores/sample.h"
 
 namespace spillway {
 namespace {
@@ -66,7 +67,6 @@ bool GeneratedContent::matches(uint64_t offset, std::span<const std::byte> data)
 }
 
 bool GeneratedContent::matches_sample(uint64_t offset, std::span<const std::byte> data) const {
-  constexpr uint64_t kInner = 6;
   if (data.size() <= 2 * kWordBytes) {
     return matches(offset, data);
   }
@@ -75,7 +75,7 @@ bool GeneratedContent::matches_sample(uint64_t offset, std::span<const std::byte
     return false;
   }
   // The places differ with the offset, so that many samples cover all blocks of a range.
-  for (uint64_t i = 0; i < kInner; ++i) {
+  for (uint64_t i = 0; i < kSampledWords - 2; ++i) {
     const uint64_t at = mix64(offset + i) % last;
     if (!matches(offset + at, data.subspan(at, kWordBytes))) {
       return false;

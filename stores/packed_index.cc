@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/rng.h"
+#include "stores/sample.h"
 
 namespace spillway {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "entries are stored as they are in memory");
 
 constexpr uint64_t kSampledWordBytes = sizeof(uint64_t);
-constexpr uint64_t kSampledWords = 8;
 
 }  // namespace
 

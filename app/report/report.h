@@ -45,7 +45,8 @@ struct Ceilings {
 
 struct IoFacts {
   LoaderCounts counts;
-  std::string verify;  // off, sample or all
+  std::string verify;                    // off, sample or all
+  std::optional<double> lost_page_seen;  // chance that one read of an expert shows a lost page of 4 KiB
   // Bytes that this process took from storage, according to the kernel or the simulated page cache.
   std::optional<uint64_t> device_bytes;
   uint64_t arena_bytes = 0;            // memory that holds experts, staging included

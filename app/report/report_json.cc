@@ -83,6 +83,8 @@ Json io_json(const Report& report) {
           {"from_ram_share", or_null(share_from_ram(report))},
           {"verify", io.verify},
           {"verified_bytes", io.counts.bytes_verified},
+          {"verified_whole_bytes", io.counts.bytes_verified_whole},
+          {"lost_page_seen", or_null(io.lost_page_seen)},
           {"retries", io.counts.retries},
           {"arena_bytes", io.arena_bytes},
           {"arena_moved_bytes", io.arena_moved_bytes},

@@ -138,16 +138,26 @@ void live_facts(TextTable& facts, const Report& report) {
   }
 }
 
+std::string verification(const IoFacts& io) {
+  if (io.verify == "off") {
+    return "nothing";
+  }
+  const std::string bytes = format_bytes(io.counts.bytes_verified);
+  if (io.verify == "all") {
+    return bytes + ", every byte";
+  }
+  return fmt::format("{}, a few words of each expert and 1 in {} whole{}", bytes, kWholeCheckEvery,
+                     io.lost_page_seen ? fmt::format("; one read shows a lost 4 KiB page with {} chance",
+                                                     percent(*io.lost_page_seen))
+                                       : "");
+}
+
 void proof(TextTable& facts, const Report& report) {
   const IoFacts& io = report.io;
   if (const std::optional<double> from_ram = share_from_ram(report)) {
     facts.row({"coldness", coldness(report, *from_ram)});
   }
-  facts.row(
-      {"verified", io.verify == "off"
-                       ? "nothing"
-                       : fmt::format("{}, {}", format_bytes(io.counts.bytes_verified),
-                                     io.verify == "all" ? "every byte" : "a few words of each expert")});
+  facts.row({"verified", verification(io)});
   if (io.arena_bytes > 0) {
     std::string moved;
     if (io.arena_moved_bytes > 0) {

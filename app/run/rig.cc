@@ -1,6 +1,7 @@
 #include "app/run/rig.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "app/report/host.h"
@@ -8,6 +9,7 @@
 #include "host/linux/cgroup.h"
 #include "host/linux/device_bytes.h"
 #include "host/linux/page_cache.h"
+#include "stores/sample.h"
 
 namespace spillway {
 namespace {
@@ -210,6 +212,26 @@ Result<void> start_cold(const RigOptions& options, const Rig& rig, Report& repor
   return {};
 }
 
+// Returns the chance that one read of an expert shows a page whose bytes are lost, in the layer where it is
+// smallest; empty where nothing is compared.
+std::optional<double> lost_page_seen(const Rig& rig, const ModelGeometry& geometry) {
+  if (rig.verify != Verify::sample) {
+    return rig.verify == Verify::all ? std::optional(1.0) : std::nullopt;
+  }
+  double least = 1;
+  std::vector<ByteRange> ranges;
+  for (uint32_t layer = 0; layer < geometry.layers; ++layer) {
+    ranges.clear();
+    if (geometry.expert_bytes[layer] > 0) {
+      rig.store->ranges(geometry.id(layer, 0), ranges);
+    }
+    for (const ByteRange& range : ranges) {
+      least = std::min(least, page_share_of_sample(range.bytes));
+    }
+  }
+  return 1.0 / kWholeCheckEvery + (1 - 1.0 / kWholeCheckEvery) * least;
+}
+
 }  // namespace
 
 Result<void> equip(const RigOptions& options, const ModelGeometry& geometry, const MemoryNeeds& needs,
@@ -240,13 +262,22 @@ Result<void> occupy(Rig& rig) {
   return rig.backend->attach(rig.memory.bytes());
 }
 
+namespace {
+
+// Each run compares other experts whole, so that damage shows up in some run. No result depends on it.
+uint64_t seed_of_this_moment() {
+  return uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
 Storage storage_of(const Rig& rig, uint64_t cache_bytes, Clock& clock) {
   const bool zero_copy_cache = rig.backend->caps().zero_copy && cache_bytes > 0;
   return {*rig.backend,
           *rig.store,
           rig.arena.get(),
           clock,
-          {.verify = rig.verify, .release_dropped = zero_copy_cache}};
+          {.verify = rig.verify, .verify_seed = seed_of_this_moment(), .release_dropped = zero_copy_cache}};
 }
 
 Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
@@ -294,6 +325,7 @@ void describe_storage(const RigOptions& options, const Rig& rig, Report& report)
   report.store = describe_files(rig.store->files());
   report.backend_note = fmt::format("{}: {}", options.backend.text, rig.backend->caps().note);
   report.io.verify = rig.verify == Verify::off ? "off" : options.verify;
+  report.io.lost_page_seen = lost_page_seen(rig, report.geometry);
   report.io.arena_bytes = rig.memory.size();
   report.io.arena_pages = rig.memory.size() == 0 ? "" : rig.memory.describe();
   report.config.emplace_back("backend", options.backend.resolved);

@@ -10,6 +10,7 @@
 
 #include "core/units.h"
 #include "tests/support/fakes.h"
+#include "tests/support/faulty_drive.h"
 
 namespace spillway {
 namespace {
@@ -73,7 +74,8 @@ TEST(SteadyLoad, TakesADriveForOneThatTellsOfEachReadWhereItCannotSee) {
 
 // Experts are read to whole pages too, and many drives are slower when a read ends within a page.
 TEST(SteadyLoad, ReadsToWholePagesWhateverTheBlock) {
-  fake::FaultBackend drive({}, 16, 512, 1);
+  fake::PatternDrive pattern(16, 512);
+  fake::FaultyDrive drive(pattern, {}, 1);
   std::vector<std::byte> memory(256 * kKiB);
   ASSERT_TRUE(drive.attach(memory));
   LoadPlaces places(std::vector<uint64_t>{64 * kMiB}, 1);

@@ -6,6 +6,7 @@
 #include "runtime/cache_run.h"
 #include "runtime/metrics.h"
 #include "tests/support/fakes.h"
+#include "tests/support/faulty_drive.h"
 #include "tests/support/step_list.h"
 
 namespace spillway {
@@ -46,7 +47,8 @@ Outcome run_session(const Rig& rig) {
   Observers observers(outcome.metrics, outcome.digest, {&outcome.log});
   test::StepList source(rig.shape, rig.steps);
   fake::PatternStore store(rig.shape, rig.ranges, 2);
-  fake::FaultBackend backend(rig.faults, rig.depth, rig.alignment, rig.seed);
+  fake::PatternDrive drive(rig.depth, rig.alignment);
+  fake::FaultyDrive backend(drive, rig.faults, rig.seed);
   fake::SlowLru policy;
   fake::TickClock clock;
   fake::CheckingCompute compute(store, Nanoseconds(20'000));
@@ -91,7 +93,7 @@ TEST(Session, ComputesEveryExpertOnItsOwnBytesWhateverTheDriveDoes) {
     rig.granule = seed % 3 == 0 ? 256 : 0;
     rig.depth = 1 + uint32_t(seed % 9);
     rig.capacity = 3000 + 1500 * (seed % 5);
-    rig.faults = {.transient_errors = 0.1, .out_of_order = true, .delay_polls = uint32_t(seed % 4)};
+    rig.faults = {.transient_errors = 0.1, .out_of_order = true, .silent_polls = uint32_t(seed % 4)};
     rig.prefetch_accuracy = seed % 4 == 0 ? -1 : double(seed % 4) / 3;
     rig.steps = fake::random_steps(rig.shape, 5, 60, 0.5, seed);
     const Outcome outcome = run_session(rig);
@@ -125,7 +127,7 @@ TEST(Session, MovesExpertsTogetherWhileTheDriveReadsRatherThanBeforeARead) {
   rig.capacity = 200'000;
   rig.fewer_holes = 8'000;
   rig.steps = fake::random_steps(rig.shape, 4, 1000, 0.3, 5);
-  rig.faults = {.delay_polls = 3};
+  rig.faults = {.silent_polls = 3};
   const Outcome outcome = run_session(rig);
   ASSERT_TRUE(outcome.run) << outcome.run.error().message;
   EXPECT_EQ(outcome.computed, accesses(rig.steps));
@@ -146,7 +148,7 @@ TEST(Session, DecidesTheSameWithoutPrefetchWhateverTheDriveDoes) {
     rig.seed = seed;
     rig.depth = uint32_t(1 + 2 * seed);
     rig.faults = {
-        .transient_errors = 0.05 * double(seed), .out_of_order = seed > 2, .delay_polls = uint32_t(seed)};
+        .transient_errors = 0.05 * double(seed), .out_of_order = seed > 2, .silent_polls = uint32_t(seed)};
     const Outcome outcome = run_session(rig);
     ASSERT_TRUE(outcome.run);
     EXPECT_EQ(outcome.digest.value(), instant->digest);
@@ -160,7 +162,7 @@ TEST(Session, DecidesTheSameAgainWhenAFreshPagerIsToldTheSame) {
     Rig rig;
     rig.seed = seed;
     rig.prefetch_accuracy = double(seed % 3) / 2;
-    rig.faults = {.transient_errors = 0.1, .out_of_order = true, .delay_polls = 2};
+    rig.faults = {.transient_errors = 0.1, .out_of_order = true, .silent_polls = 2};
     rig.steps = fake::random_steps(rig.shape, 4, 80, 0.5, seed);
     const Outcome outcome = run_session(rig);
     ASSERT_TRUE(outcome.run);
@@ -194,7 +196,7 @@ TEST(Session, NamesTheExpertTheFileAndTheOffsetOfAReadThatKeepsFailing) {
 TEST(Session, FailsWhenBytesAreNotWhatWasStored) {
   Rig rig;
   rig.steps = fake::random_steps(rig.shape, 0, 40, 0.0, 3);
-  rig.faults.corrupt = 0.02;
+  rig.faults.flipped = 0.02;
   const Outcome outcome = run_session(rig);
   ASSERT_FALSE(outcome.run);
   EXPECT_NE(outcome.run.error().message.find("not what was stored"), std::string::npos)
@@ -233,7 +235,7 @@ TEST(Session, StopsBetweenStepsAndReportsThePassesItRanWhole) {
   rig.steps = fake::random_steps(rig.shape, 0, 20, 0.5, 2);
   test::StepList source(rig.shape, rig.steps);
   fake::PatternStore store(rig.shape, 1, 1);
-  fake::FaultBackend backend({}, 4, 1, 1);
+  fake::PatternDrive backend(4, 1);
   fake::SlowLru policy;
   fake::TickClock clock;
   fake::CheckingCompute compute(store, Nanoseconds(0));

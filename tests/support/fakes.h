@@ -1,13 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/expects.h"
@@ -170,93 +166,37 @@ class PatternStore final : public ExpertStore {
   std::vector<std::string> names_;
 };
 
-struct Faults {
-  double transient_errors = 0;              // share of requests that fail once with EIO, EINTR or EAGAIN
-  double corrupt = 0;                       // share that deliver a wrong byte
-  std::optional<uint64_t> bad_offset = {};  // requests that cover it always fail with EIO
-  bool out_of_order = false;
-  uint32_t delay_polls = 0;  // number of polls that find nothing before a poll that does
-};
-
-// Delivers a store's bytes as badly as a drive can. It fills memory only at completion and scribbles over it
-// before, so that a test notices code that reads too early.
-class FaultBackend final : public Backend {
+// Fills the destination with the file's bytes when the completion is asked for, in the order of the requests.
+class PatternDrive final : public Backend {
  public:
-  FaultBackend(const Faults& faults, uint32_t depth, uint64_t alignment, uint64_t seed)
-      : faults_(faults), rng_(seed) {
+  PatternDrive(uint32_t depth, uint64_t alignment) {
     caps_.depth = depth;
     caps_.alignment = alignment;
   }
   const BackendCaps& caps() const override { return caps_; }
-  Result<void> attach(std::span<std::byte> memory) override {
-    memory_ = memory;
-    return {};
-  }
+  Result<void> attach(std::span<std::byte>) override { return {}; }
   size_t submit(std::span<const IoRequest> requests) override {
-    size_t taken = 0;
-    for (const IoRequest& request : requests) {
-      if (in_flight_.size() == caps_.depth) {
-        break;
-      }
-      Expects(request.range.offset % caps_.alignment == 0 && request.range.bytes % caps_.alignment == 0);
-      Expects(request.destination >= memory_.data() &&
-              request.destination + request.range.bytes <= memory_.data() + memory_.size());
-      std::memset(request.destination, 0xEE, request.range.bytes);
-      bits_of_destinations |= uint64_t(request.destination - memory_.data());
-      in_flight_.push_back(request);
-      ++taken;
-    }
-    most_in_flight = std::max(most_in_flight, in_flight_.size());
+    const size_t taken = std::min(requests.size(), caps_.depth - in_flight_.size());
+    in_flight_.insert(in_flight_.end(), requests.begin(), requests.begin() + std::ptrdiff_t(taken));
     return taken;
   }
   size_t reap(std::span<IoDone> out, size_t at_least) override {
-    Expects(at_least == 0 || !in_flight_.empty());
-    if (at_least == 0 && polls_++ < faults_.delay_polls) {
-      return 0;
-    }
-    polls_ = 0;
-    Expects(at_least <= in_flight_.size());
-    const size_t most = std::min(out.size(), in_flight_.size());
-    const size_t count = std::max(at_least, most == 0 ? 0 : 1 + rng_.below(most));
+    Expects(at_least <= std::min(out.size(), in_flight_.size()));
+    const size_t count = std::min(out.size(), in_flight_.size());
     for (size_t i = 0; i < count; ++i) {
-      const size_t pick = faults_.out_of_order ? rng_.below(in_flight_.size()) : 0;
-      out[i] = complete(in_flight_[pick]);
-      in_flight_.erase(in_flight_.begin() + std::ptrdiff_t(pick));
+      const auto& [tag, range, destination] = in_flight_[i];
+      for (uint64_t at = 0; at < range.bytes; ++at) {
+        destination[at] = byte_at(range.file, range.offset + at);
+      }
+      out[i] = {tag, 0, destination};
     }
+    in_flight_.erase(in_flight_.begin(), in_flight_.begin() + std::ptrdiff_t(count));
     return count;
   }
 
-  size_t most_in_flight = 0;
-  uint64_t failures = 0;
-  uint64_t bits_of_destinations = 0;  // all bits set in any destination's offset in the memory
-
  private:
-  IoDone complete(const IoRequest& request) {
-    const ByteRange& range = request.range;
-    const bool bad = faults_.bad_offset && *faults_.bad_offset >= range.offset &&
-                     *faults_.bad_offset < range.offset + range.bytes;
-    const bool first_time = tried_.insert({range.file, range.offset}).second;
-    if (bad || (first_time && rng_.uniform() < faults_.transient_errors)) {
-      constexpr int kErrors[] = {EIO, EINTR, EAGAIN};
-      ++failures;
-      return {request.tag, bad ? EIO : kErrors[rng_.below(3)], nullptr};
-    }
-    for (uint64_t i = 0; i < range.bytes; ++i) {
-      request.destination[i] = byte_at(range.file, range.offset + i);
-    }
-    if (rng_.uniform() < faults_.corrupt) {
-      request.destination[range.bytes / 2] ^= std::byte(1);
-    }
-    return {request.tag, 0, request.destination};
-  }
-
-  Faults faults_;
-  Rng rng_;
   BackendCaps caps_;
-  std::span<std::byte> memory_;
   std::deque<IoRequest> in_flight_;
-  std::set<std::pair<uint32_t, uint64_t>> tried_;
-  uint32_t polls_ = 0;
 };
 
 // A clock that advances by a microsecond at each look.
