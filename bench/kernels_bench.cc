@@ -18,10 +18,15 @@ namespace spillway {
 namespace {
 
 constexpr uint32_t kColumns = 2048;
-constexpr TensorType kTypes[] = {TensorType::q4_k,   TensorType::q6_k,  TensorType::q8_0, TensorType::q4_0,
-                                 TensorType::q5_k,   TensorType::q3_k,  TensorType::q2_k, TensorType::iq2_xxs,
-                                 TensorType::iq2_xs, TensorType::mxfp4, TensorType::f16,  TensorType::bf16,
-                                 TensorType::f32};
+std::vector<TensorType> types_with_kernels() {
+  std::vector<TensorType> types;
+  for (const TensorTypeInfo& info : tensor_types()) {
+    if (can_multiply(info.type)) {
+      types.push_back(info.type);
+    }
+  }
+  return types;
+}
 
 struct Free {
   void operator()(std::byte* memory) const { std::free(memory); }
@@ -47,10 +52,13 @@ struct Weights {
       const uint64_t word = random.next() & 0xbfbfbfbfbfbfbfbfU;
       std::memcpy(bytes.get() + at, &word, 8);
     }
-    // A scale of MXFP4 is an exponent alone. With tiny scales the processor would spend its
-    // time on subnormals.
+    // A scale of MXFP4 and NVFP4 is an exponent. With tiny scales the processor would spend its time on
+    // subnormals.
     for (size_t at = 0; type == TensorType::mxfp4 && at < row * rows; at += 17) {
       bytes[at] = static_cast<std::byte>(118 + at % 8);
+    }
+    for (size_t at = 0; type == TensorType::nvfp4 && at < row * rows; at += 36) {
+      std::memset(bytes.get() + at, 0x38, 4);
     }
     matrix = {type, rows, kColumns, row, bytes.get()};
   }
@@ -117,7 +125,7 @@ void register_all() {
   const Place places[] = {
       {"cache", size_t(256) << 10, 1}, {"memory", size_t(256) << 20, 1}, {"prefill64", size_t(1) << 20, 64}};
   for (const Isa isa : available_isas()) {
-    for (const TensorType type : kTypes) {
+    for (const TensorType type : types_with_kernels()) {
       for (const Place& place : places) {
         const std::string name =
             fmt::format("multiply/{}/{}/{}", tensor_type_info(type).name, name_of(isa), place.name);

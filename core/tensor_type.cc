@@ -8,7 +8,7 @@
 namespace spillway {
 namespace {
 
-constexpr std::array<TensorTypeInfo, 33> kTypes = {{
+constexpr std::array<TensorTypeInfo, 35> kTypes = {{
     {TensorType::f32, "F32", 1, 4},
     {TensorType::f16, "F16", 1, 2},
     {TensorType::q4_0, "Q4_0", 32, 18},
@@ -42,6 +42,8 @@ constexpr std::array<TensorTypeInfo, 33> kTypes = {{
     {TensorType::tq2_0, "TQ2_0", 256, 66},
     {TensorType::mxfp4, "MXFP4", 32, 17},
     {TensorType::nvfp4, "NVFP4", 64, 36},
+    {TensorType::q1_0, "Q1_0", 128, 18},
+    {TensorType::q2_0, "Q2_0", 64, 18},
 }};
 
 }  // namespace

@@ -43,6 +43,8 @@ enum class TensorType : uint32_t {
   tq2_0 = 35,
   mxfp4 = 39,
   nvfp4 = 40,
+  q1_0 = 41,
+  q2_0 = 42,
 };
 
 // The layout of a type. A row is a whole number of blocks, and rows share no block.

@@ -1,6 +1,8 @@
 #include "core/expects.h"
 #include "model/kernels/kernels.h"
 #include "model/kernels/unpack.h"
+#include "model/kernels/unpack_32.h"
+#include "model/kernels/unpack_iq.h"
 
 namespace spillway {
 namespace {
@@ -29,7 +31,24 @@ void dequantize_32(const std::byte* row, std::span<float> out) {
   for (size_t b = 0; b < out.size() / 32; ++b) {
     unpack(blocks[b], block);
     for (size_t i = 0; i < 32; ++i) {
-      out[32 * b + i] = block.d * static_cast<float>(block.q[i]);
+      float& value = out[32 * b + i];
+      value = block.d * static_cast<float>(block.q[i]);
+      if constexpr (kHasMin32<Block>) {
+        value += block.m;
+      }
+    }
+  }
+}
+
+template <class Block>
+void dequantize_parts(const std::byte* row, std::span<float> out) {
+  constexpr size_t kParts = kBlockValues<Block> / 32;
+  const Block* blocks = reinterpret_cast<const Block*>(row);
+  UnpackedPart part;
+  for (size_t p = 0; p < out.size() / 32; ++p) {
+    unpack_part(blocks[p / kParts], p % kParts, part);
+    for (size_t i = 0; i < 32; ++i) {
+      out[32 * p + i] = part.d[i / 16] * static_cast<float>(part.q[i]);
     }
   }
 }
@@ -58,6 +77,20 @@ void dequantize(TensorType type, const std::byte* row, std::span<float> out) {
       return dequantize_32<BlockQ8_0>(row, out);
     case TensorType::q4_0:
       return dequantize_32<BlockQ4_0>(row, out);
+    case TensorType::q4_1:
+      return dequantize_32<BlockQ4_1>(row, out);
+    case TensorType::q5_0:
+      return dequantize_32<BlockQ5_0>(row, out);
+    case TensorType::q5_1:
+      return dequantize_32<BlockQ5_1>(row, out);
+    case TensorType::iq4_nl:
+      return dequantize_32<BlockIq4Nl>(row, out);
+    case TensorType::nvfp4:
+      return dequantize_parts<BlockNvfp4>(row, out);
+    case TensorType::q1_0:
+      return dequantize_parts<BlockQ1_0>(row, out);
+    case TensorType::q2_0:
+      return dequantize_parts<BlockQ2_0>(row, out);
     case TensorType::mxfp4:
       return dequantize_32<BlockMxfp4>(row, out);
     case TensorType::q2_k:
@@ -74,6 +107,22 @@ void dequantize(TensorType type, const std::byte* row, std::span<float> out) {
       return dequantize_256<BlockIq2Xxs>(row, out);
     case TensorType::iq2_xs:
       return dequantize_256<BlockIq2Xs>(row, out);
+    case TensorType::iq2_s:
+      return dequantize_256<BlockIq2S>(row, out);
+    case TensorType::iq3_xxs:
+      return dequantize_256<BlockIq3Xxs>(row, out);
+    case TensorType::iq3_s:
+      return dequantize_256<BlockIq3S>(row, out);
+    case TensorType::iq4_xs:
+      return dequantize_256<BlockIq4Xs>(row, out);
+    case TensorType::iq1_s:
+      return dequantize_256<BlockIq1S>(row, out);
+    case TensorType::iq1_m:
+      return dequantize_256<BlockIq1M>(row, out);
+    case TensorType::tq1_0:
+      return dequantize_256<BlockTq1_0>(row, out);
+    case TensorType::tq2_0:
+      return dequantize_256<BlockTq2_0>(row, out);
     default:
       Expects(false);
   }

@@ -50,7 +50,14 @@ std::optional<ActivationType> partner_of(TensorType weights) {
       return ActivationType::bf16;
     case TensorType::q8_0:
     case TensorType::q4_0:
+    case TensorType::q4_1:
+    case TensorType::q5_0:
+    case TensorType::q5_1:
+    case TensorType::iq4_nl:
     case TensorType::mxfp4:
+    case TensorType::nvfp4:
+    case TensorType::q1_0:
+    case TensorType::q2_0:
       return ActivationType::q8_0;
     case TensorType::q2_k:
     case TensorType::q3_k:
@@ -59,6 +66,14 @@ std::optional<ActivationType> partner_of(TensorType weights) {
     case TensorType::q6_k:
     case TensorType::iq2_xxs:
     case TensorType::iq2_xs:
+    case TensorType::iq2_s:
+    case TensorType::iq3_xxs:
+    case TensorType::iq3_s:
+    case TensorType::iq4_xs:
+    case TensorType::iq1_s:
+    case TensorType::iq1_m:
+    case TensorType::tq1_0:
+    case TensorType::tq2_0:
       return ActivationType::q8_k;
     default:
       return std::nullopt;

@@ -32,8 +32,8 @@ enum class ActivationType {
   f32,   // for F32
   f16,   // for F16
   bf16,  // for BF16
-  q8_0,  // blocks of 32: for Q4_0, Q8_0, MXFP4
-  q8_k,  // blocks of 256 with the sums of each 16 values: for the K and IQ types
+  q8_0,  // blocks of 32: for the types whose blocks are smaller than 256, of whole numbers or FP4
+  q8_k,  // blocks of 256 with the sums of each 16 values: for the types with blocks of 256
 };
 
 // Returns true for the types that the kernels below support.

@@ -3,6 +3,7 @@
 #include "model/kernels/blocks.h"
 #include "model/kernels/elementwise.h"
 #include "model/kernels/isa.h"
+#include "model/kernels/unpack_32.h"
 
 // The loops over rows and tokens, included by each instruction set's source, which provides the dot products.
 namespace spillway {
@@ -14,6 +15,14 @@ template <class Block>
 constexpr bool kPaired = false;
 template <>
 inline constexpr bool kPaired<BlockQ4_0> = true;
+template <>
+inline constexpr bool kPaired<BlockQ4_1> = true;
+template <>
+inline constexpr bool kPaired<BlockQ5_0> = true;
+template <>
+inline constexpr bool kPaired<BlockQ5_1> = true;
+template <>
+inline constexpr bool kPaired<BlockIq4Nl> = true;
 template <>
 inline constexpr bool kPaired<BlockMxfp4> = true;
 
@@ -90,13 +99,41 @@ template <float (*Dot)(const uint16_t*, const float*, size_t)>
 constexpr DotRows kDotHalves = {dot_halves<Dot, 1>, dot_halves<Dot, 2>, dot_halves<Dot, 4>};
 constexpr DotRows kDotFloats = {dot_floats<1>, dot_floats<2>, dot_floats<4>};
 
-// `Dots` has dot_256<Block, T> and dot_32<Block, T>, each a DotRow<T>.
+// Formats whose blocks have several parts of 32 values are rare. Each part is unpacked by the same source for
+// every instruction set, and multiplied with Dots::lanes().
+template <class Dots, class Block, int T>
+void dot_parts(const std::byte* row, size_t columns, const std::byte* activations, size_t stride,
+               float* out) {
+  constexpr size_t kParts = kBlockValues<Block> / 32;
+  const Block* blocks = reinterpret_cast<const Block*>(row);
+  F32x8 sum[T][2] = {};
+  UnpackedPart w;
+  for (size_t p = 0; p < columns / 32; ++p) {
+    unpack_part(blocks[p / kParts], p % kParts, w);
+    const F32x8 scale = {w.d[0], w.d[0], w.d[0], w.d[0], w.d[1], w.d[1], w.d[1], w.d[1]};
+    for (size_t t = 0; t < T; ++t) {
+      const ActivationQ8& a = reinterpret_cast<const ActivationQ8*>(activations + t * stride)[p / 8];
+      const F32x8 lanes = __builtin_convertvector(Dots::lanes(w.q, a.q[p % 8]), F32x8);
+      sum[t][p % 2] += lanes * (scale * a.d[p % 8]);
+    }
+  }
+  for (int t = 0; t < T; ++t) {
+    out[t] = sum_lanes(sum[t][0] + sum[t][1]);
+  }
+}
+
+// `Dots` has dot_256<Block, T> and dot_32<Block, T>, each a DotRow<T>, and lanes(q, x): the eight sums of
+// four neighbouring products each of 32 bytes with 32 others.
 template <class Dots, class Block>
 constexpr DotRows kDot256 = {Dots::template dot_256<Block, 1>, Dots::template dot_256<Block, 2>,
                              Dots::template dot_256<Block, 4>};
 template <class Dots, class Block>
 constexpr DotRows kDot32 = {Dots::template dot_32<Block, 1>, Dots::template dot_32<Block, 2>,
                             Dots::template dot_32<Block, 4>};
+
+template <class Dots, class Block>
+constexpr DotRows kDotParts = {dot_parts<Dots, Block, 1>, dot_parts<Dots, Block, 2>,
+                               dot_parts<Dots, Block, 4>};
 
 template <class Dots>
 const DotRows& dot_rows_of(TensorType type) {
@@ -111,6 +148,20 @@ const DotRows& dot_rows_of(TensorType type) {
       return kDot32<Dots, BlockQ8_0>;
     case TensorType::q4_0:
       return kDot32<Dots, BlockQ4_0>;
+    case TensorType::q4_1:
+      return kDot32<Dots, BlockQ4_1>;
+    case TensorType::q5_0:
+      return kDot32<Dots, BlockQ5_0>;
+    case TensorType::q5_1:
+      return kDot32<Dots, BlockQ5_1>;
+    case TensorType::iq4_nl:
+      return kDot32<Dots, BlockIq4Nl>;
+    case TensorType::nvfp4:
+      return kDotParts<Dots, BlockNvfp4>;
+    case TensorType::q1_0:
+      return kDotParts<Dots, BlockQ1_0>;
+    case TensorType::q2_0:
+      return kDotParts<Dots, BlockQ2_0>;
     case TensorType::mxfp4:
       return kDot32<Dots, BlockMxfp4>;
     case TensorType::q2_k:
@@ -127,6 +178,22 @@ const DotRows& dot_rows_of(TensorType type) {
       return kDot256<Dots, BlockIq2Xxs>;
     case TensorType::iq2_xs:
       return kDot256<Dots, BlockIq2Xs>;
+    case TensorType::iq2_s:
+      return kDot256<Dots, BlockIq2S>;
+    case TensorType::iq3_xxs:
+      return kDot256<Dots, BlockIq3Xxs>;
+    case TensorType::iq3_s:
+      return kDot256<Dots, BlockIq3S>;
+    case TensorType::iq4_xs:
+      return kDot256<Dots, BlockIq4Xs>;
+    case TensorType::iq1_s:
+      return kDot256<Dots, BlockIq1S>;
+    case TensorType::iq1_m:
+      return kDot256<Dots, BlockIq1M>;
+    case TensorType::tq1_0:
+      return kDot256<Dots, BlockTq1_0>;
+    case TensorType::tq2_0:
+      return kDot256<Dots, BlockTq2_0>;
     default:
       refuse_type(type);
   }

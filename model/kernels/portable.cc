@@ -1,6 +1,8 @@
 #include "model/kernels/multiply.h"
 #include "model/kernels/quantize.h"
 #include "model/kernels/unpack.h"
+#include "model/kernels/unpack_32.h"
+#include "model/kernels/unpack_iq.h"
 
 // The kernels that run on every processor. They define the results that the other instruction sets must match
 // bit for bit. A block's integer sum is kept in eight lanes; lane l takes the four neighbours from 4l of
@@ -65,7 +67,27 @@ inline F32x8 scaled_pair(const Unpacked32* w, const ActivationQ8& a, size_t bloc
   return to_f32(lanes) * scale;
 }
 
+// The minima of two blocks, multiplied with the sums of the activations that share a lane.
+inline F32x8 minima_of_pair(const Unpacked32* w, const ActivationQ8& a, size_t block) {
+  Lanes lanes = {};
+  F32x8 scale = {};
+  for (int l = 0; l < 8; ++l) {
+    const size_t k = block + static_cast<size_t>(l / 4);
+    lanes.lane[l] = a.minus8[k][l % 4];
+    scale[l] = (w[l / 4].m * -0.125F) * a.d[k];
+  }
+  return to_f32(lanes) * scale;
+}
+
 struct PortableDots {
+  static I32x8 lanes(const int8_t* q, const int8_t* x) {
+    I32x8 sums = {};
+    for (int l = 0; l < 8; ++l) {
+      sums[l] = dot4(q + 4 * l, x + 4 * l);
+    }
+    return sums;
+  }
+
   template <class Block, int T>
   static void dot_256(const std::byte* row, size_t columns, const std::byte* activations, size_t stride,
                       float* out) {
@@ -110,7 +132,12 @@ struct PortableDots {
       }
       for (size_t t = 0; t < T; ++t) {
         const ActivationQ8& a = reinterpret_cast<const ActivationQ8*>(activations + t * stride)[b / 8];
-        sum[t][b / step % 2] += kPaired<Block> ? scaled_pair(w, a, b % 8) : scaled_block(w[0], a, b % 8);
+        F32x8& total = sum[t][b / step % 2];
+        total += kPaired<Block> ? scaled_pair(w, a, b % 8) : scaled_block(w[0], a, b % 8);
+        if constexpr (kHasMin32<Block>) {
+          static_assert(kPaired<Block>);
+          total += minima_of_pair(w, a, b % 8);
+        }
       }
     }
     for (int t = 0; t < T; ++t) {

@@ -4,6 +4,8 @@
 
 #include "model/kernels/multiply.h"
 #include "model/kernels/x86_formats.h"
+#include "model/kernels/x86_formats_32.h"
+#include "model/kernels/x86_iq_formats.h"
 
 // The dot products of AVX2 and AVX-512: one source, compiled once for each. Both use registers of 256 bits.
 // The integer sums of a block have the lanes that portable.cc defines.
@@ -38,6 +40,10 @@ SPILLWAY_INLINE __m256i add_products(__m256i sum, __m256i bytes, __m256i signed_
 }
 
 struct X86Dots {
+  static SPILLWAY_INLINE I32x8 lanes(const int8_t* q, const int8_t* x) {
+    return reinterpret_cast<I32x8>(dot_signed(load_bytes(q), load_bytes(x)));
+  }
+
   template <class Block, int T>
   static void dot_256(const std::byte* row, size_t columns, const std::byte* activations, size_t stride,
                       float* out) {
@@ -123,6 +129,14 @@ struct X86Dots {
       a[t] = reinterpret_cast<const ActivationQ8*>(activations + t * stride) + chunk;
       _mm256_store_ps(d[t], _mm256_mul_ps(scales, _mm256_loadu_ps(a[t]->d)));
     }
+    [[maybe_unused]] alignas(32) float m[T][8];
+    if constexpr (kHasMin32<Block>) {
+      const __m256 minima = _mm256_mul_ps(block_minima(blocks), _mm256_set1_ps(-0.125F));
+#pragma GCC unroll 4
+      for (size_t t = 0; t < T; ++t) {
+        _mm256_store_ps(m[t], _mm256_mul_ps(minima, _mm256_loadu_ps(a[t]->d)));
+      }
+    }
     constexpr size_t kStep = kPaired<Block> ? 2 : 1;
 #pragma GCC unroll 8
     for (size_t k = 0; k < (Unroll == 8 ? 8 : count); k += kStep) {
@@ -136,6 +150,12 @@ struct X86Dots {
         }
         __m256& sum = total[t][k / kStep % 2];
         sum = _mm256_add_ps(sum, _mm256_mul_ps(sums, scale));
+        if constexpr (kHasMin32<Block>) {
+          const __m256 both =
+              _mm256_blend_ps(_mm256_broadcast_ss(&m[t][k]), _mm256_broadcast_ss(&m[t][k + 1]), 0xf0);
+          const __m256 of_x = _mm256_cvtepi32_ps(load_bytes(a[t]->minus8[k]));
+          sum = _mm256_add_ps(sum, _mm256_mul_ps(of_x, both));
+        }
       }
     }
   }

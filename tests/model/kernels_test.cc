@@ -61,6 +61,13 @@ std::vector<size_t> scale_offsets(TensorType type) {
       return {108};
     case TensorType::q6_k:
       return {208};
+    case TensorType::q4_1:
+    case TensorType::q5_1:
+      return {0, 2};
+    case TensorType::tq1_0:
+      return {52};
+    case TensorType::tq2_0:
+      return {64};
     default:
       return {0};
   }
@@ -91,6 +98,20 @@ void fill_block(TensorType type, std::byte* block, Random& random, bool extreme)
     case TensorType::mxfp4:
       block[0] = static_cast<std::byte>(extreme ? random() % 160 : 118 + random() % 8);
       return;
+    case TensorType::nvfp4:
+      for (int i = 0; i < 4; ++i) {
+        block[i] = static_cast<std::byte>(extreme ? random() % 128 : 40 + random() % 8);
+      }
+      return;
+    case TensorType::iq1_m: {
+      // The scale is a half whose digits lie in the upper four bits of four words.
+      const uint16_t half = half_of(extreme ? scales[random() % 5] : 0.01F * normal(random));
+      for (int i = 0; i < 4; ++i) {
+        std::byte& high = block[48 + 2 * i + 1];
+        high = (high & std::byte{15}) | static_cast<std::byte>(((half >> (4 * i)) & 15) << 4);
+      }
+      return;
+    }
     default:
       for (const size_t offset : scale_offsets(type)) {
         put_half(block + offset, extreme ? scales[random() % 5] : 0.01F * normal(random));
@@ -177,9 +198,11 @@ class KernelsOf : public testing::TestWithParam<std::tuple<Isa, TensorType>> {
   // Widths of several blocks; for a type with small blocks also an odd number of them.
   static std::vector<uint32_t> widths() {
     const uint32_t block = tensor_type_info(type()).block_elements;
+    if (block == 1) {
+      return {1, 7, 8, 31, 33, 300, 2048};
+    }
     return block == 256 ? std::vector<uint32_t>{256, 768, 2048}
-                        : (block == 32 ? std::vector<uint32_t>{32, 224, 256, 288, 544, 2048}
-                                       : std::vector<uint32_t>{1, 7, 8, 31, 33, 300, 2048});
+                        : std::vector<uint32_t>{block, 7 * block, 8 * block, 9 * block, 17 * block, 2048};
   }
 };
 

@@ -31,13 +31,16 @@ namespace fs = std::filesystem;
 using Row = std::vector<float>;
 
 // Models in the repository are called small-ARCHITECTURE-MODE, others tiny-ARCHITECTURE-MODE; the mode is the
-// type of the weights. Models of these modes can be run, …
+// type of the weights.
 inline const std::vector<std::string> kArchitectures = {"qwen3moe", "qwen35moe"};
-inline const std::vector<std::string> kModes = {
-    "f32",       "f16",       "bf16",      "q8_0",      "q4_k",       "mix",         "exps-q2_k",
-    "exps-q3_k", "exps-q4_0", "exps-q5_k", "exps-q6_k", "exps-mxfp4", "exps-iq2_xs", "exps-iq2_xxs"};
-// … and models of these modes are refused.
-inline const std::vector<std::string> kRefusedModes = {"exps-iq3_xxs", "exps-iq4_xs"};
+inline const std::vector<std::string> kModes = {"f32",         "f16",          "bf16",         "q8_0",
+                                                "q4_k",        "mix",          "exps-q2_k",    "exps-q3_k",
+                                                "exps-q4_0",   "exps-q5_k",    "exps-q6_k",    "exps-mxfp4",
+                                                "exps-iq2_xs", "exps-iq2_xxs", "exps-iq3_xxs", "exps-iq4_xs"};
+// Further types, in a model of the first architecture. llama.cpp's answers on it are in another folder.
+inline const std::vector<std::string> kFurtherModes = {"exps-q4_1",  "exps-q5_0",  "exps-iq4_nl",
+                                                       "exps-nvfp4", "exps-q1_0",  "exps-iq2_s",
+                                                       "exps-iq3_s", "exps-iq1_s", "exps-tq2_0"};
 inline constexpr size_t kPrompt = 8;  // tokens that the greedy texts of those models continue
 
 inline std::vector<std::string> larger_models(const std::vector<std::string>& modes) {
@@ -46,6 +49,14 @@ inline std::vector<std::string> larger_models(const std::vector<std::string>& mo
     for (const std::string& mode : modes) {
       names.push_back(fmt::format("tiny-{}-{}", architecture, mode));
     }
+  }
+  return names;
+}
+
+inline std::vector<std::string> models_of_further_types() {
+  std::vector<std::string> names;
+  for (const std::string& mode : kFurtherModes) {
+    names.push_back(fmt::format("tiny-{}-{}", kArchitectures.front(), mode));
   }
   return names;
 }
@@ -154,7 +165,8 @@ inline std::optional<Reference> find_reference(const std::string& kind, const st
     return load_shipped(name);
   }
   const std::optional<fs::path> json =
-      first_existing({beside() / kind / (name + ".json"), made() / kind / (name + ".json")});
+      first_existing({beside() / kind / (name + ".json"), beside() / "arch" / kind / (name + ".json"),
+                      made() / kind / (name + ".json")});
   return json ? std::optional<Reference>(load_reference(*json)) : std::nullopt;
 }
 
