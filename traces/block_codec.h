@@ -114,8 +114,8 @@ class BlockDecoder {
   template <class T>
   bool read_experts(std::vector<T>& list, uint32_t group, std::span<uint16_t> out);
   void read_token_ids(Step& step, uint8_t flags);
-  void read_weights(Step& step);
-  void read_times(Step& step);
+  Result<void> read_weights(Step& step);
+  Result<void> read_times(Step& step);
   void read_lookahead(Step& step);
 
   ModelGeometry geometry_;
@@ -124,6 +124,7 @@ class BlockDecoder {
   RecencyLists<uint16_t> wide_;
   StepPrediction predicted_;
   uint32_t steps_left_ = 0;
+  uint64_t total_time_ = 0;  // of all steps so far, in nanoseconds
   Buffer raw_;
   std::array<ByteCursor, kSections> sections_;
   std::array<uint64_t, kSections> stored_bytes_{};

@@ -1,6 +1,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/expects.h"
@@ -13,6 +14,9 @@ namespace {
 // The most bytes that a byte of zstd can stand for: a block of 128 KiB takes at least 4 bytes. A section that
 // claims more is damaged, and is refused before memory is allocated for it.
 constexpr uint64_t kMaxExpansion = 32768;
+
+// Half of what a time in nanoseconds can hold: 146 years.
+constexpr uint64_t kMostTime = uint64_t{1} << 62;
 
 bool wants(TraceColumns columns, size_t section) {
   switch (Section(section)) {
@@ -133,10 +137,14 @@ Result<void> BlockDecoder::next(Step& step) {
     read_token_ids(step, flags);
   }
   if (wanted_.weights) {
-    read_weights(step);
+    if (Result<void> weights = read_weights(step); !weights) {
+      return weights;
+    }
   }
   if (wanted_.times) {
-    read_times(step);
+    if (Result<void> times = read_times(step); !times) {
+      return times;
+    }
   }
   if (wanted_.lookahead) {
     read_lookahead(step);
@@ -262,13 +270,13 @@ void BlockDecoder::read_token_ids(Step& step, uint8_t flags) {
   step.token_ids = predicted_.token_ids;
 }
 
-void BlockDecoder::read_weights(Step& step) {
+Result<void> BlockDecoder::read_weights(Step& step) {
   const size_t count = step.choices.size();
   const uint8_t* planes[4];
   for (size_t i = 0; i < 4; ++i) {
     planes[i] = sections_[size_t(Section::weights0) + i].take(count);
     if (planes[i] == nullptr) {
-      return;
+      return {};  // next() sees that the section is too short
     }
   }
   step.weights.resize(count);
@@ -276,15 +284,31 @@ void BlockDecoder::read_weights(Step& step) {
     const uint32_t bits = uint32_t(planes[0][i]) | uint32_t(planes[1][i]) << 8 |
                           uint32_t(planes[2][i]) << 16 | uint32_t(planes[3][i]) << 24;
     std::memcpy(&step.weights[i], &bits, sizeof bits);
-  }
-}
-
-void BlockDecoder::read_times(Step& step) {
-  for (std::optional<Nanoseconds>* time : {&step.attention_time, &step.experts_time}) {
-    if (const uint64_t value = section(Section::times).varint(); value != 0) {
-      *time = Nanoseconds(int64_t((value - 1) & INT64_MAX));
+    if (!std::isfinite(step.weights[i])) {
+      return failed("one of its gate weights is {}", step.weights[i]);
     }
   }
+  return {};
+}
+
+Result<void> BlockDecoder::read_times(Step& step) {
+  constexpr auto kMost = uint64_t(Nanoseconds(kLongestStepTime).count());
+  for (std::optional<Nanoseconds>* time : {&step.attention_time, &step.experts_time}) {
+    const uint64_t value = section(Section::times).varint();
+    if (value == 0) {
+      continue;
+    }
+    if (value - 1 > kMost) {
+      return failed("one of its steps takes {} ns, more than the {} hours that any takes", value - 1,
+                    kLongestStepTime.count());
+    }
+    total_time_ += value - 1;
+    if (total_time_ > kMostTime) {
+      return failed("its steps take more than a century together");
+    }
+    *time = Nanoseconds(int64_t(value - 1));
+  }
+  return {};
 }
 
 void BlockDecoder::read_lookahead(Step& step) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -39,6 +40,10 @@ struct TraceColumns {
 
   bool operator==(const TraceColumns&) const = default;
 };
+
+// The longest time that a step may take in attention or in its experts. A longer one is a mistake or damage,
+// and sums of it would overflow.
+inline constexpr std::chrono::hours kLongestStepTime{24};
 
 struct TraceHeader {
   ModelGeometry geometry;

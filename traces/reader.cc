@@ -6,9 +6,13 @@
 namespace spillway {
 
 Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path, TraceColumns wanted) {
-  Result<InputFile> file = InputFile::open(path);
+  Result<PlainInput> file = PlainInput::open(path);
   if (!file) {
     return propagate(file);
+  }
+  Result<uint64_t> file_bytes = file->size();
+  if (!file_bytes) {
+    return propagate(file_bytes);
   }
   std::array<uint8_t, kFileHeadBytes> head_bytes{};
   Result<size_t> got = file->read_at(0, head_bytes);
@@ -22,9 +26,8 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path, 
   if (!head) {
     return failed("{}: {}", path, head.error().message);
   }
-  if (head->header_bytes > file->size() - kFileHeadBytes) {
-    return failed("{}: cut off at offset {}, inside its header; there are no steps in it", path,
-                  file->size());
+  if (head->header_bytes > *file_bytes - kFileHeadBytes) {
+    return failed("{}: cut off at offset {}, inside its header; there are no steps in it", path, *file_bytes);
   }
   Buffer json(head->header_bytes);
   got = file->read_at(kFileHeadBytes, json);
@@ -38,13 +41,15 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path, 
   if (!header) {
     return failed("{}: {}", path, header.error().message);
   }
-  return std::unique_ptr<TraceReader>(new TraceReader(
-      std::move(*file), std::move(*header), kFileHeadBytes + json.size(), head->header_hash, wanted));
+  return std::unique_ptr<TraceReader>(new TraceReader(std::move(*file), *file_bytes, std::move(*header),
+                                                      kFileHeadBytes + json.size(), head->header_hash,
+                                                      wanted));
 }
 
-TraceReader::TraceReader(InputFile file, TraceHeader header, uint64_t first_block, uint64_t seed,
-                         TraceColumns wanted)
+TraceReader::TraceReader(PlainInput file, uint64_t file_bytes, TraceHeader header, uint64_t first_block,
+                         uint64_t seed, TraceColumns wanted)
     : file_(std::move(file)),
+      file_bytes_(file_bytes),
       header_(std::move(header)),
       info_{header_.geometry, header_.columns.times && wanted.times,
             header_.columns.lookahead && wanted.lookahead, false},
@@ -93,7 +98,7 @@ Result<bool> TraceReader::load_block() {
     return damaged(fmt::format("it has number {} and starts at step {}, not at {}", head->number,
                                head->first_step, steps_read_));
   }
-  const uint64_t there = file_.size() - std::min(file_.size(), offset_ + kBlockHeadBytes);
+  const uint64_t there = file_bytes_ - std::min(file_bytes_, offset_ + kBlockHeadBytes);
   if (head->payload_bytes > there) {
     return cut_off(kBlockHeadBytes + there);
   }
@@ -110,7 +115,7 @@ Result<bool> TraceReader::load_block() {
   }
   offset_ += kBlockHeadBytes + payload_.size();
   if (head->kind == BlockKind::end) {
-    return offset_ == file_.size() ? Result<bool>(false) : damaged("there are bytes after the end mark");
+    return offset_ == file_bytes_ ? Result<bool>(false) : damaged("there are bytes after the end mark");
   }
   if (Result<void> loaded = decoder_.load(payload_, head->steps); !loaded) {
     return damaged(loaded.error().message);

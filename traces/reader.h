@@ -4,15 +4,16 @@
 #include <string>
 
 #include "core/ports.h"
-#include "host/file.h"
 #include "traces/block_codec.h"
 #include "traces/format.h"
+#include "traces/plain_input.h"
 
 namespace spillway {
 
 // Reads a trace from front to back. A recording that was cut off is read up to its last whole block, as if it
 // had been finished there; truncated() tells the difference. Damage is an error that names block and offset;
-// the steps delivered before the damage are good.
+// the steps delivered before the damage are good. The file
+// may be compressed with zstd or gzip.
 class TraceReader final : public StepSource {
  public:
   static constexpr TraceColumns kAllColumns{true, true, true, true};
@@ -31,18 +32,20 @@ class TraceReader final : public StepSource {
 
   uint64_t steps_read() const { return steps_read_; }
   uint32_t blocks_read() const { return blocks_read_; }
-  uint64_t file_bytes() const { return file_.size(); }
+  uint64_t file_bytes() const { return file_bytes_; }  // of the content, where the file is compressed
   // Returns the stored bytes of `section` in the blocks read so far.
   uint64_t section_bytes(Section section) const { return decoder_.stored_bytes()[size_t(section)]; }
 
  private:
-  TraceReader(InputFile file, TraceHeader header, uint64_t first_block, uint64_t seed, TraceColumns wanted);
+  TraceReader(PlainInput file, uint64_t file_bytes, TraceHeader header, uint64_t first_block, uint64_t seed,
+              TraceColumns wanted);
 
   Result<bool> load_block();
   bool cut_off(uint64_t bytes_there);
   Unexpected damaged(const std::string& what);
 
-  InputFile file_;
+  PlainInput file_;
+  uint64_t file_bytes_;  // of the content
   TraceHeader header_;
   SourceInfo info_;
   uint64_t hash_seed_;

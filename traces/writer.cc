@@ -1,6 +1,7 @@
 #include "traces/writer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/expects.h"
 
@@ -57,7 +58,9 @@ Result<void> TraceWriter::append(const Step& step) {
     return failed("{}: step {}: {}", file_.path(), steps(), checked.error().message);
   }
   encoder_.add(step);
-  if (encoder_.steps() >= options_.block_steps || encoder_.raw_bytes() >= options_.block_bytes) {
+  const bool full = encoder_.steps() >= options_.block_steps || encoder_.raw_bytes() >= options_.block_bytes;
+  if (full || (options_.place == OutputFile::Place::in_place &&
+               std::chrono::steady_clock::now() - flushed_at_ >= options_.flush_after)) {
     return flush();
   }
   return {};
@@ -79,15 +82,21 @@ Result<void> TraceWriter::check(const Step& step) {
     return failed("layer {} has {} gate weights for {} choices", step.layer, step.weights.size(),
                   step.choices.size());
   }
+  if (columns_.weights && !std::all_of(step.weights.begin(), step.weights.end(),
+                                       [](float weight) { return std::isfinite(weight); })) {
+    return failed("layer {} has a gate weight that is no finite number", step.layer);
+  }
   if (columns_.token_ids && !step.token_ids.empty() && step.token_ids.size() != step.tokens) {
     return failed("layer {} has {} token ids for {} tokens", step.layer, step.token_ids.size(), step.tokens);
   }
   if (step.choices.size() + step.token_ids.size() + step.lookahead.size() > kMaxStepBytes / 8) {
     return failed("layer {} is too large for a block; split the batch", step.layer);
   }
-  if (step.attention_time.value_or(Nanoseconds(0)).count() < 0 ||
-      step.experts_time.value_or(Nanoseconds(0)).count() < 0) {
-    return failed("layer {} has a negative time", step.layer);
+  for (const std::optional<Nanoseconds>& time : {step.attention_time, step.experts_time}) {
+    if (time && (time->count() < 0 || *time > kLongestStepTime)) {
+      return failed("layer {} takes {} ns; a time from 0 to {} hours is possible", step.layer, time->count(),
+                    kLongestStepTime.count());
+    }
   }
   for (const ExpertId id : step.lookahead) {
     if (columns_.lookahead && index_of(id) >= geometry_.expert_count()) {
@@ -127,6 +136,7 @@ Result<void> TraceWriter::flush() {
   if (encoder_.steps() == 0) {
     return {};
   }
+  flushed_at_ = std::chrono::steady_clock::now();
   const uint32_t steps = encoder_.steps();
   if (Result<void> written = write_block(BlockKind::steps, steps, encoder_.seal()); !written) {
     return written;

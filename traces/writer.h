@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct TraceWriterOptions {
   // … or this many bytes before compression. A cut or a crash costs at most one block. Larger blocks make
   // hardly a smaller file.
   size_t block_bytes = 64U << 10;
+  // … or, in a file in place, after this time, so that a slow recording loses no more than a fast one.
+  std::chrono::milliseconds flush_after{2000};
 };
 
 // Writes a trace. Each block reaches the kernel when it is full and at flush(), so that a recording whose
@@ -64,6 +67,7 @@ class TraceWriter {
   BlockEncoder encoder_;
   uint32_t blocks_ = 0;
   uint64_t flushed_steps_ = 0;
+  std::chrono::steady_clock::time_point flushed_at_ = std::chrono::steady_clock::now();
   bool broken_ = false;              // the disk was full: the encoder is ahead of the file
   std::vector<uint32_t> chosen_by_;  // per expert of a layer: the last token (by number) that chose it
   uint32_t token_number_ = 0;

@@ -5,7 +5,7 @@
 #include "app/cli/interruptible.h"
 #include "app/cli/printable.h"
 #include "app/commands/trace_commands.h"
-#include "traces/export.h"
+#include "traces/export/export.h"
 #include "traces/reader.h"
 
 namespace spillway {

@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
-#include <filesystem>
-
+#include "app/cli/printable.h"
 #include "app/commands/trace_commands.h"
 
 namespace spillway {
@@ -10,9 +9,15 @@ namespace {
 struct ImportArguments {
   std::string input;
   std::string format;
+  std::optional<uint32_t> prompt_tokens;
   ModelOptions model;
   OutputOptions output;
 };
+
+Result<uint64_t> content_bytes(const std::string& path) {
+  Result<PlainInput> file = PlainInput::open(path);
+  return file ? file->size() : Unexpected(file.error());
+}
 
 Result<void> run_import(const ImportArguments& arguments, const std::string& command_line) {
   if (Result<void> other = arguments.output.check_trace_against(arguments.input); !other) {
@@ -26,12 +31,17 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
   if (!options) {
     return propagate(options);
   }
+  options->prompt_tokens = arguments.prompt_tokens;
   std::unique_ptr<TraceWriter> writer;
-  std::error_code ignored;
-  const uintmax_t bytes = std::filesystem::file_size(arguments.input, ignored);
-  std::optional<Progress> progress(std::in_place, "importing", ignored ? 0 : bytes, Progress::Unit::bytes);
+  Result<uint64_t> bytes = content_bytes(arguments.input);
+  if (!bytes) {
+    return propagate(bytes);
+  }
+  std::optional<Progress> progress(std::in_place, "importing", *bytes, Progress::Unit::bytes);
+  std::vector<std::string> notes;
   ImportSink sink;
   sink.progress = [&](uint64_t bytes_read) { progress->at(bytes_read); };
+  sink.note = [&](const std::string& sentence) { notes.push_back(sentence); };
   sink.begin = [&](const TraceHeader& header) -> Result<void> {
     TraceHeader described = header;
     described.provenance.emplace_back("command", command_line);
@@ -52,6 +62,9 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
     return imported;
   }
   progress.reset();
+  for (const std::string& note : notes) {
+    fmt::print(stderr, "{}: {}\n", printable(arguments.input), note);
+  }
   return finish_trace(*writer, arguments.output);
 }
 
@@ -67,12 +80,18 @@ void add_trace_import(Command trace, Invocation& invocation) {
   command.text("file", arguments->input, "The recording to convert").required().type_name("FILE");
   command.text("--from", arguments->format, "Format of the recording (default: recognised from its content)")
       .type_name("IMPORTER");
+  command
+      .count("--prompt-tokens", {1, UINT32_MAX}, arguments->prompt_tokens,
+             "Take the first N tokens as one prefill, where the recording does not tell them apart (npy)")
+      .type_name("N");
   arguments->output.declare(command);
   arguments->model.declare(command);
   command.footer("Formats:" + formats +
                  "\n\nExamples:\n"
                  "  spillway trace import bigmoe-qwen.route.csv -o qwen.bin --native-top-k 8\n"
-                 "  spillway trace import warp-olmoe_299.jsonl -o olmoe.bin --model olmoe-1b-7b:Q4_K");
+                 "  spillway trace import warp-olmoe_299.jsonl -o olmoe.bin --model olmoe-1b-7b:Q4_K\n"
+                 "  spillway trace import routed_experts.npy -o t.bin --experts 128 --expert-bytes 2.6MB\n"
+                 "\nA file may be compressed with zstd or gzip.");
   command.runs(invocation,
                [arguments, &invocation] { return run_import(*arguments, invocation.command_line); });
 }

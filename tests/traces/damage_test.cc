@@ -164,6 +164,13 @@ class LyingBlock : public DamagedTrace {
     return error;
   }
 
+  // The same where some steps are good.
+  std::string error_of_reading_some() {
+    std::string error;
+    drain(**TraceReader::open(path()), &error);
+    return error;
+  }
+
   static long peak_kib() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -231,6 +238,37 @@ TEST_F(LyingBlock, CannotHaveAnExpectedStepInALayerWithoutExperts) {
   sections[size_t(Section::ranks_low)] = Buffer(2, 0);
   write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload_of(sections));
   EXPECT_NE(error_of_reading().find("no experts"), std::string::npos);
+}
+
+// One step of centuries, and many steps that are centuries together.
+TEST_F(LyingBlock, CannotHaveTimesThatNoStepTakes) {
+  header_.columns = {false, true, false, false};
+  const uint64_t day = uint64_t(Nanoseconds(kLongestStepTime).count());
+  for (const auto& [time, steps, message] :
+       {std::tuple{uint64_t{1} << 63, size_t{1}, "takes 9223372036854775807 ns"},
+        std::tuple{UINT64_MAX, size_t{1}, "takes"}, std::tuple{day + 2, size_t{1}, "24 hours"},
+        std::tuple{day + 1, size_t{30'000}, "century"}}) {
+    std::array<Buffer, kSections> sections;
+    sections[size_t(Section::flags)] = Buffer(steps, 0);
+    sections[size_t(Section::ranks_low)] = Buffer(2 * steps, 0);
+    for (size_t i = 0; i < 2 * steps; ++i) {
+      put_varint(sections[size_t(Section::times)], time);
+    }
+    write_block({BlockKind::steps, 0, uint32_t(steps), 0, 0, 0}, payload_of(sections));
+    EXPECT_NE(error_of_reading_some().find(message), std::string::npos) << error_of_reading_some();
+  }
+}
+
+TEST_F(LyingBlock, CannotHaveAGateWeightThatIsNoNumber) {
+  header_.columns = {true, false, false, false};
+  std::array<Buffer, kSections> sections;
+  sections[size_t(Section::flags)] = {0};
+  sections[size_t(Section::ranks_low)] = Buffer(2, 0);
+  for (size_t i = 0; i < 4; ++i) {
+    sections[size_t(Section::weights0) + i] = {uint8_t(i == 3 ? 0x7f : i == 2 ? 0xc0 : 0), 0};
+  }
+  write_block({BlockKind::steps, 0, 1, 0, 0, 0}, payload_of(sections));
+  EXPECT_NE(error_of_reading().find("gate weights is nan"), std::string::npos);
 }
 
 // An unwanted column is not even decompressed, whichever it is.

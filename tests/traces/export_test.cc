@@ -1,4 +1,4 @@
-#include "traces/export.h"
+#include "traces/export/export.h"
 
 #include "tests/traces/import_testing.h"
 #include "traces/cut.h"
@@ -125,7 +125,8 @@ TEST_F(Export, CsvSaysInWhichLineItIsWrong) {
            {"0,prefill,0,0,2,1,3,,,,,\n", "", ":6: "},
            {"0,prefill,0,0,2,1,3,", "0,prefill,0,0,2,1,2,", "chosen twice"},
            {"0,prefill,0,0,2,1,3,", "0,warm-up,0,0,2,1,3,", ":6: "},
-           {"pass,phase", "phase,pass", ":2: "},
+           {"pass,phase", "phase,pass", ":3: "},
+           {"pass,phase", "past,phase", ":2: has no column 'pass'"},
            {"\"layers\":2", "\"layers\":0", ":1: "}}) {
     std::string bad = text;
     bad.replace(bad.find(from), from.size(), to);

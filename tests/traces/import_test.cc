@@ -3,7 +3,7 @@
 #include "tests/support/family_files.h"
 #include "tests/support/recorded.h"
 #include "tests/traces/import_testing.h"
-#include "traces/export.h"
+#include "traces/export/export.h"
 #include "traces/oracle_general.h"
 
 namespace spillway::testing {
@@ -254,7 +254,7 @@ TEST(Importers, AreEachAFileAndAnEntry) {
     listed.push_back(importer.name == "oraclegeneral" ? "oracle-general" : importer.name);
     EXPECT_FALSE(importer.summary.empty()) << importer.name;
   }
-  test::expect_a_file_for_each(listed, "traces/import", {"header", "list", "rows"});
+  test::expect_a_file_for_each(listed, "traces/import", {"columns", "header", "list", "rows"});
 }
 
 TEST_F(Import, RecognisesNothingInNoise) {

@@ -11,6 +11,14 @@ struct Imported {
   std::string error;
 };
 
+// What the user says of a model with 8 experts of 4096 bytes in each layer.
+inline ImportOptions eight_experts() {
+  ImportOptions options;
+  options.experts_per_layer = 8;
+  options.expert_bytes = {4096};
+  return options;
+}
+
 // Imports with the named importer, or with the one that recognises the file.
 inline Imported import_all(const std::string& path, const ImportOptions& options = {},
                            const std::string& format = {}) {

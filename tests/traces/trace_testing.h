@@ -86,7 +86,7 @@ inline std::vector<Step> random_steps(const ModelGeometry& geometry, TraceColumn
       step.attention_time = Nanoseconds(int64_t(rng.below(1'000'000)));
     }
     if (columns.times && rng.below(4) != 0) {
-      step.experts_time = Nanoseconds(int64_t(rng.below(uint64_t(1) << 62)));
+      step.experts_time = Nanoseconds(int64_t(rng.below(uint64_t(1) << 40)));
     }
     for (size_t l = columns.lookahead ? rng.below(6) : 0; l > 0; --l) {
       step.lookahead.push_back(ExpertId{uint32_t(rng.below(geometry.expert_count()))});

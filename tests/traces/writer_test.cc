@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <thread>
+
 #include "tests/traces/trace_testing.h"
 
 namespace spillway::testing {
@@ -47,7 +50,9 @@ TEST(TraceWriter, RefusesStepsThatTheGeometryDoesNotAllowAndGoesOn) {
          s.token_ids = {1, 2, 3};
        })},
       {"look-ahead expert 24", with([](Step& s) { s.lookahead = {ExpertId{24}}; })},
-      {"negative time", with([](Step& s) { s.experts_time = Nanoseconds(-1); })},
+      {"from 0 to 24 hours is possible", with([](Step& s) { s.attention_time = std::chrono::hours(25); })},
+      {"no finite number", with([](Step& s) { s.weights[0] = NAN; })},
+      {"takes -1 ns", with([](Step& s) { s.experts_time = Nanoseconds(-1); })},
       {"of another layer", with([](Step& s) {
          s.choices.clear();
          s.weights.clear();
@@ -170,6 +175,22 @@ TEST(TraceWriter, LosesAtMostTheCurrentBlockWhenItIsKilled) {
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_EQ(drain(**reader).size(), 30U);
   EXPECT_TRUE((*reader)->truncated());
+}
+
+TEST(TraceWriter, WritesASlowRecordingByTimeAndAConversionOnlyByTheBlock) {
+  const TemporaryDirectory scratch;
+  for (const auto place : {OutputFile::Place::in_place, OutputFile::Place::rename_when_done}) {
+    TraceWriterOptions options;
+    options.place = place;
+    options.flush_after = std::chrono::milliseconds(20);
+    auto writer = TraceWriter::create(scratch / std::to_string(int(place)), plain_header(), options);
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE((*writer)->append(decode_step(0, {1, 2})));
+    const uint64_t before = (*writer)->bytes_written();
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    ASSERT_TRUE((*writer)->append(decode_step(1, {1, 2})));
+    EXPECT_EQ((*writer)->bytes_written() > before, place == OutputFile::Place::in_place);
+  }
 }
 
 TEST(TraceWriter, CanBeReadWhileItRecords) {

@@ -1,21 +1,30 @@
 #include <algorithm>
 #include <optional>
 
+#include "traces/import/columns.h"
 #include "traces/import/header.h"
 #include "traces/import/rows.h"
 
 // Imports BigMoeOnEdge route traces, version 1: `#` lines with the geometry, a line of column names, then one
-// row per (turn, phase, token, layer, slot). The rows of a decode token come layer by layer. A prefill batch
-// comes as all tokens of layer 0, then of layer 1 and so on; the last layer often has the last token alone.
+// row per (turn, phase, token, layer, slot). The version allows for further columns. A pass comes as all its
+// tokens of layer 0, then of layer 1 and so on; in a prefill the last layer often has the last token alone. A
+// decode pass has one token, or with drafts several; the position of a draft that was rejected comes again in
+// the next pass.
 namespace spillway::importer {
 namespace {
 
 constexpr std::string_view kFirstLine = "# route_trace v1";
-constexpr std::string_view kColumns = "turn,phase,step,layer,slot,expert,weight,residency,expert_bytes";
+constexpr std::string_view kKeys[] = {"model",         "arch",  "n_layer",      "n_expert",
+                                      "n_expert_used", "layer", "expert_bytes", "dense_bytes"};
+
+enum Column : size_t { kTurn, kPhase, kToken, kLayer, kSlot, kExpert, kWeight, kDropped };
+const std::vector<std::string_view> kColumns = {"turn", "phase",  "step",   "layer",
+                                                "slot", "expert", "weight", "dropped"};
+const std::vector<std::string_view> kNeeded = {"phase", "step", "layer", "expert"};
 
 struct Row {
   uint32_t turn = 0;
-  uint32_t phase = 0;
+  uint32_t phase = 0;  // 0: prefill, 1: decode
   uint64_t token = 0;
   uint32_t layer = 0;
   uint32_t slot = 0;
@@ -31,23 +40,35 @@ class BigMoeImport final : public RowImport {
 
   Result<void> read_header();
   Result<void> read_header_line(std::string_view line);
-  Result<Row> parse(std::string_view line) const;
+  Result<void> count_dropped();
+  Result<Row> parse(std::string_view line);
+  bool is_next_token(const Row& row) const;
+  bool is_next_layer(const Row& row) const;
+  bool begins_pass(const Row& row) const;
   Result<void> start_token(const Row& row);
   Result<void> end_step();
 
+  std::optional<Columns> columns_;
   ToldBytes expert_bytes_;
+  uint32_t layers_with_experts_ = 0;
   Row last_;
+  uint64_t first_of_pass_ = 0;  // the pass's first token
   bool in_step_ = false;
   std::vector<bool> chosen_;  // per expert: chosen by the current token
 };
 
-// Returns the text behind `key=`, up to a space; nothing if the line has no such key.
+// Returns the text behind `key=`, up to the next key or the end; nothing if the line has no such key. The
+// writer quotes nothing, so that the path of a model may have blanks in it.
 std::optional<std::string_view> value_of(std::string_view line, std::string_view key) {
   for (size_t at = line.find(key); at != std::string_view::npos; at = line.find(key, at + 1)) {
     const bool whole_key = (at == 0 || line[at - 1] == ' ') && line.substr(at + key.size()).starts_with('=');
     if (whole_key) {
       const std::string_view rest = line.substr(at + key.size() + 1);
-      return rest.substr(0, rest.find(' '));
+      size_t end = rest.size();
+      for (const std::string_view next : kKeys) {
+        end = std::min(end, rest.rfind(fmt::format(" {}=", next)));
+      }
+      return rest.substr(0, end);
     }
   }
   return std::nullopt;
@@ -100,11 +121,14 @@ Result<void> BigMoeImport::read_header() {
     if (rows_.number() == 1 && line != kFirstLine) {
       return rows_.here("is not a BigMoeOnEdge trace of version 1: the first line is not '{}'", kFirstLine);
     }
-    if (line == kColumns) {
-      return {};
-    }
     if (!line.starts_with('#')) {
-      return rows_.here("is neither a '#' line nor the column names '{}'", kColumns);
+      Result<Columns> columns = Columns::of(line, kNeeded, kColumns);
+      if (!columns) {
+        return rows_.here("is neither a '#' line nor the line of column names: it {}",
+                          columns.error().message);
+      }
+      columns_ = std::move(*columns);
+      return {};
     }
     if (Result<void> read = read_header_line(line); !read) {
       return read;
@@ -127,22 +151,59 @@ Result<void> BigMoeImport::begin() {
   if (!options_.model.empty()) {
     header_.model = options_.model;
   }
+  layers_with_experts_ = uint32_t(std::count_if(geometry.expert_bytes.begin(), geometry.expert_bytes.end(),
+                                                [](uint64_t bytes) { return bytes > 0; }));
   note_source("BigMoeOnEdge route trace v1", rows_.path(), header_);
-  header_.columns.weights = true;
+  header_.columns.weights = columns_->has(kWeight);
   chosen_.resize(geometry.experts_per_layer);
+  if (columns_->has(kDropped)) {
+    if (Result<void> counted = count_dropped(); !counted) {
+      return counted;
+    }
+  }
   return sink_.begin(header_);
 }
 
-Result<Row> BigMoeImport::parse(std::string_view line) const {
+// Counts the choices that the engine dropped: it read no bytes for them and gave them no weight. The header
+// is written before the rows, so they are looked at twice.
+Result<void> BigMoeImport::count_dropped() {
+  Result<RowReader> again = RowReader::open(rows_.path());
+  if (!again) {
+    return propagate(again);
+  }
+  uint64_t dropped = 0;
+  for (std::string_view line;;) {
+    Result<bool> more = again->next(line);
+    if (!more) {
+      return propagate(more);
+    }
+    if (!*more) {
+      break;
+    }
+    dropped += !line.starts_with('#') && columns_->cut(line) && columns_->cell(kDropped) == "1" ? 1 : 0;
+  }
+  header_.provenance.emplace_back("dropped_choices", fmt::format("{}", dropped));
+  if (dropped > 0 && sink_.note) {
+    sink_.note(fmt::format(
+        "the engine dropped {} of the choices: it neither read these experts nor gave them weight; the "
+        "trace keeps them as the router's choice",
+        dropped));
+  }
+  return {};
+}
+
+Result<Row> BigMoeImport::parse(std::string_view line) {
   Row row;
-  std::string_view rest = line;
-  uint32_t residency = 0;
-  uint64_t read_bytes = 0;
-  if (!take_field(rest, row.turn) || !take_field(rest, row.phase) || !take_field(rest, row.token) ||
-      !take_field(rest, row.layer) || !take_field(rest, row.slot) || !take_field(rest, row.expert) ||
-      !take_field(rest, row.weight) || !take_field(rest, residency) || !take_field(rest, read_bytes) ||
-      !rest.empty()) {
-    return rows_.here("'{}' is not a row of {}", line.substr(0, 80), kColumns);
+  if (!columns_->cut(line) || !columns_->number(kTurn, row.turn) || !columns_->number(kPhase, row.phase) ||
+      !columns_->number(kToken, row.token) || !columns_->number(kLayer, row.layer) ||
+      !columns_->number(kSlot, row.slot) || !columns_->number(kExpert, row.expert) ||
+      !columns_->number(kWeight, row.weight)) {
+    return rows_.here("'{}' is not a row of {}", line.substr(0, 80), columns_->names());
+  }
+  if (!columns_->has(kSlot)) {
+    const bool same_token = in_step_ && row.turn == last_.turn && row.phase == last_.phase &&
+                            row.token == last_.token && row.layer == last_.layer;
+    row.slot = same_token ? last_.slot + 1 : 0;
   }
   const ModelGeometry& geometry = header_.geometry;
   if (row.phase > 1) {
@@ -175,13 +236,33 @@ Result<void> BigMoeImport::add(std::string_view line) {
   }
   chosen_[row.expert] = true;
   step_.choices.push_back(uint16_t(row.expert));
-  step_.weights.push_back(row.weight);
+  if (columns_->has(kWeight)) {
+    step_.weights.push_back(row.weight);
+  }
   last_ = row;
   return {};
 }
 
-// Takes the first row of a token in a layer. It begins the next token of a prefill batch, the next
-// layer, or the next pass.
+// A pass of several tokens has a layer for all of them before the next. A model with one layer of experts
+// does not show where a pass ends; its decode passes are taken to have one token.
+bool BigMoeImport::is_next_token(const Row& row) const {
+  return row.turn == last_.turn && row.phase == last_.phase && row.layer == last_.layer &&
+         row.token > last_.token && (row.phase == 0 || layers_with_experts_ > 1);
+}
+
+bool BigMoeImport::is_next_layer(const Row& row) const {
+  return row.turn == last_.turn && row.phase == last_.phase && row.layer > last_.layer &&
+         (row.phase == 0 || row.token == first_of_pass_);
+}
+
+// A later pass begins at a later token, though a rejected draft's position comes again.
+bool BigMoeImport::begins_pass(const Row& row) const {
+  return row.turn > last_.turn ||
+         (row.turn == last_.turn && (row.phase > last_.phase || row.token > first_of_pass_));
+}
+
+// Takes the first row of a token in a layer. It begins the next token of the pass, the next layer, or the
+// next pass.
 Result<void> BigMoeImport::start_token(const Row& row) {
   if (in_step_ && last_.slot + 1 != header_.geometry.used_top_k) {
     return rows_.here("the previous token ended after {} of {} slots", last_.slot + 1,
@@ -191,16 +272,12 @@ Result<void> BigMoeImport::start_token(const Row& row) {
     return rows_.here("a token must start at slot 0, but starts at slot {}", row.slot);
   }
   std::fill(chosen_.begin(), chosen_.end(), false);
-  const bool same_group = in_step_ && row.turn == last_.turn && row.phase == last_.phase;
-  if (same_group && row.phase == 0 && row.layer == last_.layer && row.token > last_.token) {
+  if (in_step_ && is_next_token(row)) {
     ++step_.tokens;
     return {};
   }
-  const bool same_pass =
-      same_group && row.layer > last_.layer && (row.phase == 0 || row.token == last_.token);
-  const bool later = !in_step_ || row.turn > last_.turn ||
-                     (row.turn == last_.turn && (row.phase > last_.phase || row.token > last_.token));
-  if (!same_pass && !later) {
+  const bool next_layer = in_step_ && is_next_layer(row);
+  if (in_step_ && !next_layer && !begins_pass(row)) {
     return rows_.here(
         "out of order: turn {} phase {} step {} layer {} after turn {} phase {} step {} layer {}", row.turn,
         row.phase, row.token, row.layer, last_.turn, last_.phase, last_.token, last_.layer);
@@ -208,7 +285,10 @@ Result<void> BigMoeImport::start_token(const Row& row) {
   if (Result<void> ended = end_step(); !ended) {
     return ended;
   }
-  step_.pass += in_step_ && !same_pass ? 1 : 0;
+  if (!next_layer) {
+    step_.pass += in_step_ ? 1 : 0;
+    first_of_pass_ = row.token;
+  }
   step_.layer = row.layer;
   step_.sequence = row.turn;
   step_.phase = row.phase == 0 ? Phase::prefill : Phase::decode;
@@ -238,7 +318,7 @@ Result<void> BigMoeImport::end() {
   return end_step();
 }
 
-bool recognises(std::string_view start, uint64_t) {
+bool recognises(std::string_view start, PlainInput&) {
   return start.starts_with("# route_trace v");
 }
 

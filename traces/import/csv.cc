@@ -1,6 +1,7 @@
 #include <optional>
 
-#include "traces/export.h"
+#include "traces/export/export.h"
+#include "traces/import/columns.h"
 #include "traces/import/header.h"
 #include "traces/import/rows.h"
 
@@ -23,15 +24,24 @@ struct Row {
   std::string_view lookahead;
 };
 
-// Reads a cell that may be empty; any other content must be a number.
-template <class T>
-bool take_optional(std::string_view& rest, std::optional<T>& value) {
-  if (rest.empty() || rest.front() == ',') {
-    take_text(rest);
-    return true;
-  }
-  return take_field(rest, value.emplace());
-}
+enum Column : size_t {
+  kPass,
+  kPhase,
+  kSequence,
+  kLayer,
+  kTokens,
+  kToken,
+  kExpert,
+  kWeight,
+  kTokenId,
+  kAttention,
+  kExperts,
+  kLookahead
+};
+const std::vector<std::string_view> kColumns = {"pass",     "phase",        "sequence",   "layer",
+                                                "tokens",   "token",        "expert",     "weight",
+                                                "token_id", "attention_ns", "experts_ns", "lookahead"};
+const std::vector<std::string_view> kNeeded = {"pass", "phase", "layer", "tokens", "token", "expert"};
 
 class CsvImport final : public RowImport {
   using RowImport::RowImport;
@@ -39,10 +49,11 @@ class CsvImport final : public RowImport {
   Result<void> add(std::string_view line) override;
   Result<void> end() override;
 
-  Result<Row> parse(std::string_view line) const;
+  Result<Row> parse(std::string_view line);
   Result<void> start_step(const Row& row);
   Result<void> add_choice(const Row& row);
 
+  std::optional<Columns> columns_;
   size_t rows_left_ = 0;  // missing rows of the step, if the step has tokens
   bool in_step_ = false;
 };
@@ -70,24 +81,34 @@ Result<void> CsvImport::begin() {
   if (!more) {
     return propagate(more);
   }
-  if (!*more || line != kCsvColumns) {
-    return rows_.here("the second line is not '{}'", kCsvColumns);
+  if (!*more) {
+    return failed("{}: ends before the line of column names", rows_.path());
   }
+  Result<Columns> columns = Columns::of(line, kNeeded, kColumns);
+  if (!columns) {
+    return rows_.here("{}", columns.error().message);
+  }
+  columns_ = std::move(*columns);
+  TraceColumns& said = header_.columns;
+  said.weights = said.weights && columns_->has(kWeight);
+  said.times = said.times && (columns_->has(kAttention) || columns_->has(kExperts));
+  said.lookahead = said.lookahead && columns_->has(kLookahead);
+  said.token_ids = said.token_ids && columns_->has(kTokenId);
   return sink_.begin(header_);
 }
 
-Result<Row> CsvImport::parse(std::string_view line) const {
+Result<Row> CsvImport::parse(std::string_view line) {
   Row row;
-  std::string_view rest = line;
-  bool good = take_field(rest, row.pass);
-  row.phase = take_text(rest);
-  good = good && take_field(rest, row.sequence) && take_field(rest, row.layer) &&
-         take_field(rest, row.tokens) && take_optional(rest, row.token) && take_field(rest, row.expert) &&
-         take_optional(rest, row.weight) && take_optional(rest, row.token_id) &&
-         take_optional(rest, row.attention_ns) && take_optional(rest, row.experts_ns);
-  row.lookahead = rest;
+  const bool good =
+      columns_->cut(line) && columns_->number(kPass, row.pass) && columns_->number(kSequence, row.sequence) &&
+      columns_->number(kLayer, row.layer) && columns_->number(kTokens, row.tokens) &&
+      columns_->number(kToken, row.token) && columns_->number(kExpert, row.expert) &&
+      columns_->number(kWeight, row.weight) && columns_->number(kTokenId, row.token_id) &&
+      columns_->number(kAttention, row.attention_ns) && columns_->number(kExperts, row.experts_ns);
+  row.phase = columns_->cell(kPhase);
+  row.lookahead = columns_->cell(kLookahead);
   if (!good || (row.phase != "prefill" && row.phase != "decode")) {
-    return rows_.here("'{}' is not a row of {}", line.substr(0, 80), kCsvColumns);
+    return rows_.here("'{}' is not a row of {}", line.substr(0, 80), columns_->names());
   }
   const ModelGeometry& geometry = header_.geometry;
   if (row.layer >= geometry.layers || row.expert >= geometry.experts_per_layer || row.tokens == 0) {
@@ -186,7 +207,7 @@ Result<void> CsvImport::end() {
   return {};
 }
 
-bool recognises(std::string_view start, uint64_t) {
+bool recognises(std::string_view start, PlainInput&) {
   return start.starts_with(kCsvFirstWord);
 }
 

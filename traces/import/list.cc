@@ -1,18 +1,17 @@
 #include <array>
 
-#include "host/file.h"
-#include "traces/import/import.h"
+#include "traces/import/rows.h"
 
 namespace spillway {
 
 // Each function is defined in the file of the same name beside this one.
 namespace importer {
-Importer csv(), bigmoe(), warp(), oracle_general();
+Importer csv(), bigmoe(), warp(), npy(), table(), oracle_general();
 }
 
 std::span<const Importer> importers() {
   using namespace importer;
-  static const std::array list = {csv(), bigmoe(), warp(), oracle_general()};
+  static const std::array list = {csv(), bigmoe(), warp(), npy(), table(), oracle_general()};
   return list;
 }
 
@@ -27,21 +26,24 @@ Result<const Importer*> find_importer(const std::string& name, const std::string
   if (!name.empty()) {
     return wrong_usage("there is no trace format '{}'; there are: {}", name, known);
   }
-  Result<InputFile> file = InputFile::open(path);
+  Result<PlainInput> file = PlainInput::open(path);
   if (!file) {
     return propagate(file);
   }
   std::string start(64 * 1024, '\0');
-  Result<size_t> got = file->read_at(0, {reinterpret_cast<uint8_t*>(start.data()), start.size()});
+  Result<size_t> got = file->read_at(0, std::span(reinterpret_cast<uint8_t*>(start.data()), start.size()));
   if (!got) {
     return propagate(got);
   }
   start.resize(*got);
+  if (start.starts_with(kByteOrderMark)) {
+    start.erase(0, kByteOrderMark.size());
+  }
   if (looks_like_trace(start)) {
     return failed("{}: is a Spillway trace already; there is nothing to import", path);
   }
   for (const Importer& importer : importers()) {
-    if (importer.recognises(start, file->size())) {
+    if (importer.recognises(start, *file)) {
       return &importer;
     }
   }

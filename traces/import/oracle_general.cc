@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "host/file.h"
 #include "traces/import/header.h"
 
 // Imports libCacheSim's oracleGeneral: a flat list of requests, where object id = layer × experts + expert.
@@ -15,7 +14,7 @@ namespace {
 
 class OracleImport {
  public:
-  OracleImport(InputFile file, const ImportOptions& options, const ImportSink& sink)
+  OracleImport(PlainInput file, const ImportOptions& options, const ImportSink& sink)
       : file_(std::move(file)), options_(options), sink_(sink) {}
 
   Result<void> run();
@@ -35,7 +34,7 @@ class OracleImport {
   Result<void> end_step();
   Result<void> end_pass();
 
-  InputFile file_;
+  PlainInput file_;
   const ImportOptions& options_;
   const ImportSink& sink_;
   TraceHeader header_;
@@ -208,13 +207,14 @@ Result<void> OracleImport::run() {
 
 // Checks the index of the next request in each record, since the format has no magic number. Within the
 // visible part of the file, the index must lead to the same object, which is unlikely by chance.
-bool recognises(std::string_view start, uint64_t file_bytes) {
-  if (file_bytes == 0 || file_bytes % kOracleRecordBytes != 0) {
+bool recognises(std::string_view start, PlainInput& file) {
+  const Result<uint64_t> file_bytes = file.size();
+  if (!file_bytes || *file_bytes == 0 || *file_bytes % kOracleRecordBytes != 0) {
     return false;
   }
   const auto* bytes = reinterpret_cast<const uint8_t*>(start.data());
   const uint64_t here = start.size() / kOracleRecordBytes;
-  const uint64_t all = file_bytes / kOracleRecordBytes;
+  const uint64_t all = *file_bytes / kOracleRecordBytes;
   for (uint64_t i = 0; i < here; ++i) {
     const OracleRecord record = decode_oracle_record(bytes + i * kOracleRecordBytes);
     if (record.next == -1) {
@@ -232,7 +232,7 @@ bool recognises(std::string_view start, uint64_t file_bytes) {
 }
 
 Result<void> import_file(const std::string& path, const ImportOptions& options, const ImportSink& sink) {
-  Result<InputFile> file = InputFile::open(path);
+  Result<PlainInput> file = PlainInput::open(path);
   if (!file) {
     return propagate(file);
   }

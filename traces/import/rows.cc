@@ -11,7 +11,7 @@ constexpr size_t kLongestLine = 64U << 20;
 }  // namespace
 
 Result<RowReader> RowReader::open(const std::string& path, std::function<void(uint64_t)> progress) {
-  Result<InputFile> file = InputFile::open(path);
+  Result<PlainInput> file = PlainInput::open(path);
   if (!file) {
     return propagate(file);
   }
@@ -28,7 +28,9 @@ Result<bool> RowReader::next(std::string_view& line) {
       if (line.ends_with('\r')) {
         line.remove_suffix(1);
       }
-      ++number_;
+      if (number_++ == 0 && line.starts_with(kByteOrderMark)) {
+        line.remove_prefix(kByteOrderMark.size());
+      }
       return true;
     }
     if (at_end_) {
@@ -49,7 +51,7 @@ Result<void> RowReader::refill() {
   }
   buffer_.resize(kept + kChunkBytes);
   Result<size_t> got =
-      file_.read_at(offset_, {reinterpret_cast<uint8_t*>(buffer_.data()) + kept, kChunkBytes});
+      file_.read_at(offset_, std::span(reinterpret_cast<uint8_t*>(buffer_.data()) + kept, kChunkBytes));
   if (!got) {
     return propagate(got);
   }

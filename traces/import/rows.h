@@ -6,10 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "host/file.h"
 #include "traces/import/import.h"
 
 namespace spillway {
+
+// Some editors begin a text in UTF-8 with it. RowReader leaves it out.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 // Reads a text file of any size line by line, without the line ends (`\n` or `\r\n`), and makes errors
 // that name the line.
@@ -31,12 +33,12 @@ class RowReader {
   const std::string& path() const { return file_.path(); }
 
  private:
-  RowReader(InputFile file, std::function<void(uint64_t)> progress)
+  RowReader(PlainInput file, std::function<void(uint64_t)> progress)
       : file_(std::move(file)), progress_(std::move(progress)) {}
 
   Result<void> refill();
 
-  InputFile file_;
+  PlainInput file_;
   std::function<void(uint64_t)> progress_;
   std::string buffer_;
   size_t begin_ = 0;    // start of the next line

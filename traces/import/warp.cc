@@ -97,7 +97,7 @@ Result<void> WarpImport::end() {
   return begun_ ? Result<void>{} : failed("{}: has no tokens", rows_.path());
 }
 
-bool recognises(std::string_view start, uint64_t) {
+bool recognises(std::string_view start, PlainInput&) {
   return start.starts_with('{') && start.substr(0, 4096).find("\"tok\"") != std::string_view::npos &&
          start.substr(0, 4096).find("\"layers\"") != std::string_view::npos;
 }

@@ -1,6 +1,6 @@
 #include "core/for_each_step.h"
 #include "core/text.h"
-#include "traces/export.h"
+#include "traces/export/export.h"
 
 namespace spillway {
 namespace {

@@ -1,5 +1,5 @@
 #include "core/for_each_step.h"
-#include "traces/export.h"
+#include "traces/export/export.h"
 #include "traces/oracle_general.h"
 
 namespace spillway {
