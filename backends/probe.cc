@@ -32,13 +32,13 @@ std::array<std::string, 2> specs(const Setting& setting) {
 }
 
 // Makes the backend for a setting: io_uring unless it was refused before.
-Result<std::unique_ptr<Backend>> make_backend(std::span<const std::string> files, const Setting& setting,
+Result<std::unique_ptr<Backend>> make_backend(MakeProbeBackend make, const Setting& setting,
                                               std::span<std::byte> memory, bool& refused) {
   const std::array<std::string, 2> how = specs(setting);
-  Result<std::unique_ptr<Backend>> made = backends().known(how[refused ? 1 : 0]).make({files});
+  Result<std::unique_ptr<Backend>> made = make(how[refused ? 1 : 0]);
   if (!made && !refused) {
     refused = true;
-    made = backends().known(how[1]).make({files});
+    made = make(how[1]);
   }
   if (!made) {
     return made;
@@ -53,6 +53,12 @@ Result<std::unique_ptr<Backend>> make_backend(std::span<const std::string> files
 
 Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds duration,
                                 std::span<std::byte> memory) {
+  return probe_drive(files, duration, memory,
+                     [&](const std::string& spec) { return backends().known(spec).make({files}); });
+}
+
+Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds duration,
+                                std::span<std::byte> memory, MakeProbeBackend make) {
   constexpr uint64_t kSeed = 0x70726f6265;
   Result<LoadPlaces> places = LoadPlaces::of_files(files, kSeed);
   if (!places) {
@@ -60,7 +66,7 @@ Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds 
   }
   std::vector<Setting> settings;
   for (const Setting& setting : kSettings) {
-    const uint64_t room = memory.size() / setting.block;
+    const uint64_t room = memory.size() / memory_for_load(setting.block, 1);
     if (room > 0 && places->blocks_of(setting.block) >= 2) {
       settings.push_back({setting.block, uint32_t(std::min<uint64_t>(setting.depth, room))});
     }
@@ -74,7 +80,7 @@ Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds 
   std::vector<double> rates(settings.size(), 0);
   for (uint32_t round = 0; round < kRounds; ++round) {
     for (size_t i = 0; i < settings.size(); ++i) {
-      Result<std::unique_ptr<Backend>> backend = make_backend(files, settings[i], memory, refused);
+      Result<std::unique_ptr<Backend>> backend = make_backend(make, settings[i], memory, refused);
       if (!backend) {
         return propagate(backend);
       }

@@ -2,9 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
+#include "core/function_ref.h"
+#include "core/ports.h"
 #include "core/result.h"
 #include "core/units.h"
 
@@ -25,5 +28,10 @@ struct ProbeResult {
 // the page cache cannot be bypassed.
 Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds duration,
                                 std::span<std::byte> memory);
+
+// As probe_drive(), with backends of the caller: `make` is given the backend's name with its options.
+using MakeProbeBackend = FunctionRef<Result<std::unique_ptr<Backend>>(const std::string&)>;
+Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds duration,
+                                std::span<std::byte> memory, MakeProbeBackend make);
 
 }  // namespace spillway

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <limits>
 #include <numeric>
 #include <thread>
@@ -120,35 +121,51 @@ ByteRange LoadPlaces::range_of(uint64_t index) const {
 
 namespace {
 
-// Yields destinations for blocks, one behind the other through all of the memory. A place that was just
-// written is still in the processor's caches, and writing there again would be faster than a cache of
-// gigabytes can ever be. Destinations begin on pages, as experts do.
+// Lends places for blocks. A place is taken until its read completes, because a file system with checksums
+// verifies the bytes where they lie, in the caller's memory. The place that has been free for the longest time
+// comes first, so that the places go round all of the memory: a place that was just written is still in the
+// processor's caches, and writing there again would be faster than a cache of gigabytes can ever be. Places
+// begin on pages, as experts do.
 class Destinations {
  public:
-  Destinations(std::span<std::byte> memory, uint64_t block)
-      : memory_(memory),
-        stride_(round_up(block, kSmallPageBytes)),
-        places_(memory.size() < block ? 0 : 1 + (memory.size() - block) / stride_) {}
+  Destinations(const Backend& backend, std::span<std::byte> memory, const SteadyLoad& load)
+      : needed_(backend.caps().carries_bytes && !backend.caps().zero_copy) {
+    const uint64_t stride = memory_for_load(load.block, 1);
+    for (uint64_t at = 0; needed_ && at + stride <= memory.size(); at += stride) {
+      free_.push_back(&memory[at]);
+    }
+    Expects(load.depth > 0 && load.depth <= backend.caps().depth && (!needed_ || free_.size() >= load.depth));
+  }
 
-  std::byte* next() { return places_ == 0 ? nullptr : &memory_[at_++ % places_ * stride_]; }
+  // Takes a place; nullptr for a backend that needs none.
+  std::byte* take() {
+    if (!needed_) {
+      return nullptr;
+    }
+    std::byte* const place = free_.front();
+    free_.pop_front();
+    return place;
+  }
+
+  void give_back(std::byte* place) {
+    if (needed_) {
+      free_.push_back(place);
+    }
+  }
 
  private:
-  std::span<std::byte> memory_;
-  uint64_t stride_;
-  uint64_t places_;
-  uint64_t at_ = 0;
+  bool needed_;
+  std::deque<std::byte*> free_;
 };
-
-void expect_possible(const Backend& backend, const SteadyLoad& load, std::span<std::byte> memory) {
-  Expects(load.depth > 0 && load.depth <= backend.caps().depth &&
-          (memory.size() >= load.block || backend.caps().zero_copy || !backend.caps().carries_bytes));
-}
 
 }  // namespace
 
+uint64_t memory_for_load(uint64_t block, uint32_t depth) {
+  return depth * round_up(block, kSmallPageBytes);
+}
+
 LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                     std::span<std::byte> memory) {
-  expect_possible(backend, load, memory);
   LoadResult result;
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests;
@@ -157,10 +174,11 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   struct Flight {
     SteadyClock::time_point submitted;
     bool steady;
+    std::byte* destination;
   };
   std::vector<Flight> flights(load.depth);
   places.begin(load.block, load.order);
-  Destinations destinations(memory, load.block);
+  Destinations destinations(backend, memory, load);
 
   const SteadyClock::time_point start = SteadyClock::now();
   SteadyClock::time_point first{};
@@ -185,8 +203,8 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
       --left;
       const uint64_t tag = idle.back();
       idle.pop_back();
-      flights[tag] = {now, steady};
-      requests.push_back({tag, places.next(), destinations.next()});
+      flights[tag] = {now, steady, destinations.take()};
+      requests.push_back({tag, places.next(), flights[tag].destination});
     }
     result.requested_bytes += requests.size() * load.block;
     Ensures(backend.submit(requests) == requests.size());
@@ -194,6 +212,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
     const SteadyClock::time_point then = SteadyClock::now();
     for (const IoDone& one : std::span(done).first(arrived)) {
       idle.push_back(one.tag);
+      destinations.give_back(flights[one.tag].destination);
       result.error = result.error != 0 ? result.error : one.error;
       if (!over && flights[one.tag].steady) {
         result.latencies_ns.push_back(double(Nanoseconds(then - flights[one.tag].submitted).count()));
@@ -228,19 +247,18 @@ void idle_until(SteadyClock::time_point deadline) {
 
 LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                        std::span<std::byte> memory) {
-  expect_possible(backend, load, memory);
   LoadResult result;
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests(load.depth);
   places.begin(load.block, LoadPlaces::Order::near);
-  Destinations destinations(memory, load.block);
+  Destinations destinations(backend, memory, load);
   const SteadyClock::time_point start = SteadyClock::now();
   Nanoseconds reading{0};
   bool warm = false;
   while (result.error == 0 && !interrupted()) {
     places.begin_stretch(load.stretch);
     for (uint64_t i = 0; i < load.depth; ++i) {
-      requests[i] = {i, places.next(), destinations.next()};
+      requests[i] = {i, places.next(), destinations.take()};
     }
     if (warm && load.pause.count() > 0) {
       idle_until(SteadyClock::now() + load.pause);
@@ -250,6 +268,7 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
     for (size_t left = load.depth; left > 0;) {
       const size_t arrived = backend.reap(done, left);
       for (const IoDone& one : std::span(done).first(arrived)) {
+        destinations.give_back(requests[one.tag].destination);
         result.error = result.error != 0 ? result.error : one.error;
       }
       left -= arrived;
@@ -278,18 +297,19 @@ bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte
   constexpr uint64_t kSmall = 64 * kKiB;
   constexpr double kLate = 0.5;  // share of a batch's time after which the small read's report counts as late
   const SteadyLoad load = {.block = kMiB, .depth = std::min(kEnough, backend.caps().depth)};
-  if (load.depth < kFewest || places.blocks_of(load.block) == 0) {
+  const bool fits = !backend.caps().carries_bytes || backend.caps().zero_copy ||
+                    memory.size() >= memory_for_load(load.block, load.depth);
+  if (load.depth < kFewest || places.blocks_of(load.block) == 0 || !fits) {
     return false;
   }
-  expect_possible(backend, load, memory);
   std::vector<IoDone> done(load.depth);
   std::vector<IoRequest> requests(load.depth);
   places.begin(load.block, LoadPlaces::Order::random);
-  Destinations destinations(memory, load.block);
+  Destinations destinations(backend, memory, load);
   int late = 0;
   for (int batch = 0; batch < kBatches; ++batch) {
     for (uint64_t i = 0; i < load.depth; ++i) {
-      requests[i] = {i, places.next(), destinations.next()};
+      requests[i] = {i, places.next(), destinations.take()};
     }
     requests.front().range.bytes = kSmall;
     const SteadyClock::time_point begun = SteadyClock::now();
@@ -299,6 +319,7 @@ bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte
     for (size_t left = load.depth; left > 0;) {
       const size_t arrived = backend.reap(done, 1);
       for (const IoDone& one : std::span(done).first(arrived)) {
+        destinations.give_back(requests[one.tag].destination);
         small = one.tag == 0 ? SteadyClock::now() : small;
         good = good && one.error == 0;
       }

@@ -9,6 +9,7 @@
 #include "app/report/host.h"
 #include "core/expects.h"
 #include "host/interrupt.h"
+#include "host/linux/cgroup.h"
 #include "host/linux/device_bytes.h"
 #include "host/linux/page_cache.h"
 #include "host/posix_file.h"
@@ -17,9 +18,17 @@
 namespace spillway {
 namespace {
 
-// Size of the memory that reads write into. Blocks in flight may overlap in that memory, since their bytes
-// are never used.
-constexpr uint64_t kMemoryBytes = 256 * kMiB;
+// The least memory that reads go to: more than the processor's caches hold.
+constexpr uint64_t kLeastMemory = 256 * kMiB;
+
+// The most memory that reads go to. Each read in flight needs memory of its own, so this bounds the depth at
+// which large blocks are measured.
+constexpr uint64_t kMostMemory = 2 * kGiB;
+
+// Leaves half of what this process can get to everything else.
+uint64_t most_memory() {
+  return std::min(kMostMemory, memory_within_reach().value_or(kMostMemory) / 2);
+}
 
 // Bytes that the page cache holds while a warm method is measured.
 constexpr uint64_t kWarmBytes = 64 * kMiB;
@@ -71,24 +80,16 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
   }
   places_ = *places;
   warm_places_ = *places;
-  uint64_t largest = 0;
   uint64_t largest_warm = 0;
   for (const MethodPlan& method : planned_) {
     const uint64_t block = method.blocks.empty() ? 0 : method.blocks.back();
-    largest = std::max(largest, block);
     largest_warm = std::max(largest_warm, method.start == MethodPlan::Start::warm ? block : 0);
   }
   warm_places_->limit(std::max(kWarmBytes, 4 * largest_warm));
-  Result<PageMemory> memory = PageMemory::allocate(std::max(kMemoryBytes, largest), std::nullopt);
-  if (!memory) {
-    return propagate(memory);
-  }
-  memory_ = std::move(*memory);
-  if (Result<void> touched = memory_.touch(); !touched) {
-    return touched;
-  }
+  const uint64_t most = most_memory();
+  uint64_t needed = kLeastMemory;
   for (const MethodPlan& method : planned_) {
-    Result<std::unique_ptr<Backend>> backend = make_backend(method);
+    Result<std::unique_ptr<Backend>> backend = method.backend.make({files_});
     if (!backend && backend.error().kind == ErrorKind::usage) {
       return propagate(backend);
     }
@@ -96,29 +97,11 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
       refusals.push_back(fmt::format("{}: {}", method.name, backend.error().message));
       continue;
     }
-    const BackendCaps& caps = (*backend)->caps();
-    methods_.push_back(method);
-    results_.push_back({method.name, method.backend.resolved, caps.depth, caps.alignment, {}, {}});
-    const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
-    if (method.depths.empty() || method.depths.front() > caps.depth) {
-      return wrong_usage("--depth {}: must be from 1 to what {} takes at a time, {} requests",
-                         method.depths.empty() ? 0 : method.depths.front(), method.backend.resolved,
-                         caps.depth);
+    Result<uint64_t> memory = add_method(method, (*backend)->caps(), most, refusals);
+    if (!memory) {
+      return propagate(memory);
     }
-    for (const uint64_t block : method.blocks) {
-      if (there.blocks_of(block) < 2) {
-        return failed("{}: too small for reads of {}; the file must hold at least {}", files_[0],
-                      format_bytes(block), format_bytes(2 * block));
-      }
-      for (const uint32_t depth : method.depths) {
-        if (depth <= caps.depth) {
-          cells_.push_back({methods_.size() - 1, block, depth, false, {}, {}, 0, 0});
-          if (method.sequential) {
-            cells_.push_back({methods_.size() - 1, block, depth, true, {}, {}, 0, 0});
-          }
-        }
-      }
-    }
+    needed = std::max(needed, *memory);
   }
   for (size_t i = 0; i < cells_.size(); ++i) {
     order_.push_back(i);
@@ -127,7 +110,60 @@ Result<void> Calibration::open(std::vector<std::string>& refusals) {
     return unavailable("none of the methods can be measured on this machine: {}",
                        refusals.empty() ? "no method was asked for" : refusals.front());
   }
-  return {};
+  Result<PageMemory> memory = PageMemory::allocate(needed, std::nullopt);
+  if (!memory) {
+    return propagate(memory);
+  }
+  memory_ = std::move(*memory);
+  return memory_.touch();
+}
+
+// Lists the loads of a method. Returns the memory that their reads need.
+Result<uint64_t> Calibration::add_method(const MethodPlan& method, const BackendCaps& caps,
+                                         uint64_t most_memory, std::vector<std::string>& refusals) {
+  if (method.depths.empty() || method.depths.front() > caps.depth) {
+    return wrong_usage("--depth {}: must be from 1 to what {} takes at a time, {} requests",
+                       method.depths.empty() ? 0 : method.depths.front(), method.backend.resolved,
+                       caps.depth);
+  }
+  const LoadPlaces& there = method.start == MethodPlan::Start::warm ? *warm_places_ : *places_;
+  for (const uint64_t block : method.blocks) {
+    if (there.blocks_of(block) < 2) {
+      return failed("{}: too small for reads of {}; the file must hold at least {}", files_[0],
+                    format_bytes(block), format_bytes(2 * block));
+    }
+  }
+  uint64_t needed = 0;
+  std::vector<uint32_t> depths;
+  for (const uint32_t depth : method.depths) {
+    const uint64_t memory = caps.zero_copy ? 0 : memory_for_load(method.blocks.back(), depth);
+    if (depth <= caps.depth && memory <= most_memory) {
+      depths.push_back(depth);
+      needed = std::max(needed, memory);
+    } else if (depth <= caps.depth) {
+      // All block sizes lose the depth, so that the points form a full grid.
+      refusals.push_back(
+          fmt::format("{} at depth {}: {} reads of {} in flight need {} of memory, and {} is the most that "
+                      "is used; choose "
+                      "smaller blocks with --block or a lower --depth",
+                      method.name, depth, depth, exact_bytes(Bytes{method.blocks.back()}),
+                      format_bytes(memory), format_bytes(most_memory)));
+    }
+  }
+  if (depths.empty()) {
+    return needed;
+  }
+  methods_.push_back(method);
+  results_.push_back({method.name, method.backend.resolved, caps.depth, caps.alignment, {}, {}});
+  for (const uint64_t block : method.blocks) {
+    for (const uint32_t depth : depths) {
+      cells_.push_back({methods_.size() - 1, block, depth, false, {}, {}, 0, 0});
+      if (method.sequential) {
+        cells_.push_back({methods_.size() - 1, block, depth, true, {}, {}, 0, 0});
+      }
+    }
+  }
+  return needed;
 }
 
 // Reads once all bytes that the warm methods read, so that the page cache holds them.
@@ -255,12 +291,13 @@ Result<void> Calibration::measure_burst_and_rest(Nanoseconds piece) {
   if (!backend) {
     return propagate(backend);
   }
+  const uint64_t block = method.blocks.back();
+  const uint64_t room = memory_.size() / memory_for_load(block, 1);
+  const auto depth = uint32_t(std::min<uint64_t>({8, (*backend)->caps().depth, room}));
   std::vector<double> rates;
   for (int i = 0; i < 15 && !interrupted(); ++i) {
-    const LoadResult got = run_load(
-        **backend, *places_,
-        {.block = method.blocks.back(), .depth = std::min(8U, (*backend)->caps().depth), .duration = piece},
-        memory_.bytes());
+    const LoadResult got =
+        run_load(**backend, *places_, {.block = block, .depth = depth, .duration = piece}, memory_.bytes());
     if (got.error != 0) {
       return failed("{}: reading by {} failed: {}", files_[0], method.backend.text, error_text(got.error));
     }

@@ -28,7 +28,7 @@ struct MethodPlan {
   BackendChoice backend;
   Start start = Start::direct;
   std::vector<uint64_t> blocks;  // bytes, ascending
-  std::vector<uint32_t> depths;  // ascending; depths beyond the backend's limit are left out
+  std::vector<uint32_t> depths;  // ascending; depths beyond the backend's limit or the memory are left out
   bool sequential = false;       // measure sequential reads as well
   // If not 0, reads are measured in batches (run_batches): `depth` is then the reads of a batch, the latency
   // is that of a whole batch, and the blocks of a batch lie within `stretch` blocks of each other.
@@ -72,6 +72,8 @@ class Calibration {
   };
 
   Result<std::unique_ptr<Backend>> make_backend(const MethodPlan& method);
+  Result<uint64_t> add_method(const MethodPlan& method, const BackendCaps& caps, uint64_t most_memory,
+                              std::vector<std::string>& refusals);
   Result<void> warm_up(Backend& backend);
   Result<void> see_how_reads_are_told();
   Result<void> measure(Cell& cell, Nanoseconds duration);
