@@ -5,6 +5,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "app/cli/path_list.h"
 #include "core/options.h"
 #include "core/text.h"
 
@@ -175,6 +176,21 @@ Option Command::text(const std::string& name, std::string& value, const std::str
 
 Option Command::texts(const std::string& name, std::vector<std::string>& values, const std::string& help) {
   return {app_->add_option(name, values, help), join(values, ",")};
+}
+
+Option Command::paths(const std::string& name, std::vector<std::string>& values, const std::string& help) {
+  const auto read = [&values](const std::vector<std::string>& lists) {
+    values.clear();
+    for (const std::string& list : lists) {
+      const std::vector<std::string> paths = split_paths(list);
+      values.insert(values.end(), paths.begin(), paths.end());
+    }
+    return true;
+  };
+  CLI::Option* const option = app_->add_option_function<std::vector<std::string>>(name, read, help);
+  // With more than one word, CLI11 would take `[a,b]` for a list, and a path may have these signs.
+  option->allow_extra_args(false);
+  return {option, join(values, ",")};
 }
 
 void Command::flag(const std::string& name, bool& value, const std::string& help) {

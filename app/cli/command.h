@@ -81,6 +81,8 @@ class Command {
 
   Option text(const std::string& name, std::string& value, const std::string& help);
   Option texts(const std::string& name, std::vector<std::string>& values, const std::string& help);
+  // Declares an option that takes paths, as in split_paths(). Each list needs the option's name.
+  Option paths(const std::string& name, std::vector<std::string>& values, const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);
 
   // Declare options that take whole numbers, real numbers, sizes like `10GB` and rates like `3.6GB/s`.

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/cli/cli.h"
@@ -17,6 +16,7 @@
 #include "app/run/open_store.h"
 #include "core/json.h"
 #include "host/file.h"
+#include "host/linux/cpu_share.h"
 
 namespace spillway {
 namespace {
@@ -26,7 +26,7 @@ struct QuantizeArguments {
   std::string output;
   std::string rule;
   bool force = false;
-  uint32_t threads = 0;  // 0: one per core
+  uint32_t threads = 0;  // 0: as many as can run at the same time
   std::string json;
 };
 
@@ -74,9 +74,8 @@ Result<void> run_quantize(const QuantizeArguments& arguments) {
   for (const WeightChoice& choice : *choices) {
     total += choice.tensor->bytes;
   }
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const QuantizePlan plan = {&model->gguf, std::move(*choices), arguments.output, arguments.force,
-                             arguments.threads > 0 ? arguments.threads : cores};
+                             arguments.threads > 0 ? arguments.threads : usable_threads()};
   std::optional<Progress> progress(std::in_place, "quantizing", total, Progress::Unit::bytes);
   Result<QuantizedFile> made = quantize_file(plan, [&](uint64_t done) {
     progress->at(done);
@@ -123,7 +122,7 @@ void add_quantize_command(Command app, Invocation& invocation) {
       .type_name("RULE");
   command.flag("--force", arguments->force, "Replace the file if it exists");
   command.count("--threads", {.least = 1, .most = 1024}, arguments->threads,
-                "Threads to quantize with (default: one per core)");
+                "Threads to quantize with (default: one for each core that this process may use)");
   command
       .text("--json", arguments->json,
             "Write the table as JSON to this file; - writes it to stdout instead of the table")

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
-#include <thread>
 
 #include "app/run/open_store.h"
 #include "host/linux/cgroup.h"
+#include "host/linux/cpu_share.h"
 
 namespace spillway {
 
@@ -15,12 +15,11 @@ void add_live_model_options(Command command, LiveModelOptions& options) {
       .required()
       .type_name("FILE");
   command
-      .texts("--store", options.store,
+      .paths("--store", options.store,
              "Read the experts from this packed store (see: spillway pack) instead of the model file")
-      .comma_separated()
       .type_name("FILE");
   command.count("--threads", {.least = 1, .most = 1024}, options.threads,
-                "Threads to compute with (default: one per core)");
+                "Threads to compute with (default: one for each core that this process may use)");
   command.text("--kv", options.kv, "Number format of the keys and values of the context")
       .one_of({"f16", "f32"})
       .show_default();
@@ -57,7 +56,7 @@ Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& optio
                                                 std::move(file->geometry), std::move(*tokenizer)));
   live->kv_ = options.kv == "f32" ? KvType::f32 : KvType::f16;
   live->isa_ = *isa;
-  live->threads_ = options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+  live->threads_ = options.threads > 0 ? options.threads : usable_threads();
   return live;
 }
 

@@ -15,7 +15,7 @@ namespace spillway {
 struct LiveModelOptions {
   std::string model;
   std::vector<std::string> store;  // files of the packed experts; empty: the model file
-  uint32_t threads = 0;            // 0: one per core
+  uint32_t threads = 0;            // 0: as many as can run at the same time
   std::string kv = "f16";
   std::optional<uint64_t> used_top_k;  // none: the model's own number
 };

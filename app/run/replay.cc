@@ -148,11 +148,11 @@ void add_replay_options(Command command, ReplayOptions& options) {
   add_run_options(command, options.run);
   add_rig_options(command, options.rig);
   command
-      .texts("--store", options.stores,
+      .paths("--store", options.stores,
              "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"
-             "or directories in which a scratch store is found or made\n"
+             "or directories in which a scratch store is found or made;\n"
+             "a path that exists may have commas, in another a comma is written \\,\n"
              "(default: a scratch store in ~/.cache/spillway)")
-      .comma_separated()
       .type_name("PATH");
   command
       .count("--ranges", {.least = 1, .most = 3}, options.ranges,
