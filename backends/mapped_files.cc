@@ -97,6 +97,8 @@ Result<MappedFiles> MappedFiles::map(StoreFiles store) {
       if (base == nullptr) {
         return failed("cannot map {} ({}): {}", file.path, format_bytes(file.bytes), error_text(errno));
       }
+      // Whole pages: an access behind the file's end but within its last page is one of the file.
+      mapped.names_.emplace_back(base, round_up(file.bytes, kSmallPageBytes), file.path);
     }
     mapped.bases_.push_back(base);
   }

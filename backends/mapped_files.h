@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "backends/store_files.h"
+#include "host/mapped_name.h"
 
 namespace spillway {
 
@@ -46,6 +47,7 @@ class MappedFiles {
 
   StoreFiles store_;
   std::vector<std::byte*> bases_;  // parallel to store_.files; nullptr for an empty file
+  std::vector<MappedName> names_;
 };
 
 }  // namespace spillway

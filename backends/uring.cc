@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <deque>
+#include <thread>
 
 #include "backends/store_files.h"
 #include "backends/uring_ring.h"
@@ -79,6 +81,8 @@ class UringBackend final : public Backend {
   size_t consume(std::span<IoDone> out);
   bool read_ended(uint32_t read_index, int result);
   IoDone release_request(uint32_t request_index);
+  void give_up(int error);
+  void await_reads_of_the_kernel();
   void write_note(std::string_view buffers);
 
   const UringOptions options_;
@@ -95,6 +99,7 @@ class UringBackend final : public Backend {
   std::deque<uint32_t> waiting_;        // requests with bytes that are not issued yet, in order of arrival
   std::vector<uint32_t> retries_;       // reads to issue again
   std::vector<uint32_t> without_read_;  // requests that are complete without a read: empty or refused
+  int refusal_ = 0;                     // errno with which the kernel refused the ring while it was in use
 };
 
 UringBackend::UringBackend(const UringOptions& options, StoreFiles store, UringRing ring)
@@ -127,7 +132,7 @@ UringBackend::~UringBackend() {
   }
   retries_.clear();
   std::array<IoDone, 64> unwanted;
-  while (free_reads_.size() + retries_.size() < reads_.size()) {
+  while (refusal_ == 0 && free_reads_.size() + retries_.size() < reads_.size()) {
     enter(1);
     consume(unwanted);
   }
@@ -162,8 +167,9 @@ size_t UringBackend::submit(std::span<const IoRequest> requests) {
     const uint32_t index = free_requests_.back();
     free_requests_.pop_back();
     const ReadExtent extent = read_extent(store_, asked.range);
-    requests_[index] = {.asked = asked, .extent = extent, .error = extent.error};
-    if (extent.need > 0) {
+    requests_[index] = {
+        .asked = asked, .extent = extent, .error = extent.error != 0 ? extent.error : refusal_};
+    if (extent.need > 0 && refusal_ == 0) {
       waiting_.push_back(index);
     } else {
       without_read_.push_back(index);
@@ -176,17 +182,19 @@ size_t UringBackend::submit(std::span<const IoRequest> requests) {
 size_t UringBackend::reap(std::span<IoDone> out, size_t at_least) {
   Expects(at_least <= out.size() && at_least <= requests_.size() - free_requests_.size());
   size_t count = 0;
-  while (count < out.size() && !without_read_.empty()) {
-    out[count++] = release_request(without_read_.back());
-    without_read_.pop_back();
-  }
   while (true) {
+    while (count < out.size() && !without_read_.empty()) {
+      out[count++] = release_request(without_read_.back());
+      without_read_.pop_back();
+    }
     count += consume(out.subspan(count));
     issue();
     if (count >= at_least) {
       return count;
     }
-    enter(unsigned(std::min(at_least - count, reads_.size() - free_reads_.size())));
+    if (without_read_.empty()) {
+      enter(unsigned(std::min(at_least - count, reads_.size() - free_reads_.size())));
+    }
   }
 }
 
@@ -210,7 +218,7 @@ void UringBackend::issue() {
     }
     prepare(index);
   }
-  if (io_uring_sq_ready(ring_.get()) > 0) {
+  if (io_uring_sq_ready(ring_.get()) > 0 && refusal_ == 0) {
     enter(0);
   }
 }
@@ -249,16 +257,62 @@ void UringBackend::prepare(uint32_t read_index) {
   io_uring_sqe_set_data64(entry, read_index);
 }
 
-// Calls into the kernel once. If the kernel is short of memory or was interrupted, the reads stay in the ring
-// and are submitted by the next call.
 void UringBackend::enter(unsigned wait_for) {
-  const int result = io_uring_submit_and_wait(ring_.get(), wait_for);
-  Ensures(result >= 0 || is_transient(-result) || result == -EBUSY || result == -ENOMEM);
+  if (refusal_ == 0) {
+    if (const int error = ring_.enter(wait_for); error != 0) {
+      give_up(error);
+    }
+  }
+}
+
+// Ends all requests with the error: the kernel takes no more calls for the ring, as when a security policy came
+// into force after it was made.
+void UringBackend::give_up(int error) {
+  refusal_ = error;
+  caps_.fault = describe_refusal(error);
+  waiting_.clear();
+  for (const uint32_t index : retries_) {
+    free_reads_.push_back(index);
+  }
+  retries_.clear();
+  await_reads_of_the_kernel();
+  std::vector<bool> idle(requests_.size());
+  for (const std::vector<uint32_t>* list : {&free_requests_, &without_read_}) {
+    for (const uint32_t index : *list) {
+      idle[index] = true;
+    }
+  }
+  for (uint32_t i = 0; i < requests_.size(); ++i) {
+    if (!idle[i]) {
+      requests_[i].error = error;
+      without_read_.push_back(i);
+    }
+  }
+}
+
+// Waits until the kernel has written what it was asked for, since the memory is the caller's again afterwards.
+// A kernel that does not even report completions any more gets the time in which every drive answers.
+void UringBackend::await_reads_of_the_kernel() {
+  constexpr std::chrono::seconds kPatience{1};
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const unsigned never_sent = io_uring_sq_ready(ring_.get());
+  while (reads_.size() - free_reads_.size() > never_sent && std::chrono::steady_clock::now() < deadline) {
+    io_uring_cqe* event = nullptr;
+    if (io_uring_peek_cqe(ring_.get(), &event) == 0) {
+      free_reads_.push_back(uint32_t(io_uring_cqe_get_data64(event)));
+      io_uring_cqe_seen(ring_.get(), event);
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
 }
 
 // Takes completed reads from the ring. Writes the requests that they complete to a prefix of `out` and
 // returns its length.
 size_t UringBackend::consume(std::span<IoDone> out) {
+  if (refusal_ != 0) {
+    return 0;  // what still arrives belongs to requests that have ended
+  }
   if (options_.iopoll) {
     // With IOPOLL, completions arrive only when they are asked for.
     io_uring_get_events(ring_.get());

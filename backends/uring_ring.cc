@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "host/posix_file.h"
@@ -22,22 +23,12 @@ constexpr std::array<Mode, 3> kModes = {
      {IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, "COOP_TASKRUN"},
      {0, "no TASKRUN mode"}}};
 
+// A kernel that is short of memory says so for moments. What lasts longer does not pass by itself.
+constexpr std::chrono::seconds kMostHindrance{2};
+
 Unexpected refused(int error, const RingOptions& options) {
-  switch (error) {
-    case EPERM:
-    case ENOSYS:
-      return unavailable(
-          "io_uring is refused here ({}; see /proc/sys/kernel/io_uring_disabled or the container's seccomp "
-          "profile); use --backend pread:direct=1",
-          error_text(error));
-    case ENOMEM:
-      return unavailable(
-          "io_uring with {} entries refused: {}; raise RLIMIT_MEMLOCK (ulimit -l) or ask for a smaller depth",
-          options.entries, error_text(error));
-    default:
-      return unavailable("io_uring with {} entries, sqpoll={}, iopoll={} refused: {}", options.entries,
-                         int(options.sqpoll), int(options.iopoll), error_text(error));
-  }
+  return unavailable("{} ({} entries, sqpoll={}, iopoll={})", describe_refusal(error), options.entries,
+                     int(options.sqpoll), int(options.iopoll));
 }
 
 }  // namespace
@@ -81,6 +72,50 @@ UringRing::UringRing(UringRing&& other) noexcept
 UringRing::~UringRing() {
   if (open_) {
     io_uring_queue_exit(&ring_);
+  }
+}
+
+int UringRing::enter(unsigned wait_for) {
+  const int error = std::max(0, -io_uring_submit_and_wait(&ring_, wait_for));
+  if (error == 0 || error == EINTR) {
+    hindered_since_.reset();
+    return 0;
+  }
+  if (!is_transient(error) && error != EBUSY && error != ENOMEM) {
+    return error;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!hindered_since_) {
+    hindered_since_ = now;
+    return 0;
+  }
+  if (now - *hindered_since_ > kMostHindrance) {
+    return error;
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return 0;
+}
+
+std::string describe_refusal(int error) {
+  const std::string what = fmt::format("io_uring is refused here: {}", error_text(error));
+  switch (error) {
+    case EPERM:
+    case EACCES:
+    case ENOSYS:
+      return what +
+             "; allow it (/proc/sys/kernel/io_uring_disabled, or the container's seccomp profile), or use "
+             "--backend pread:direct=1";
+    case ENOMEM:
+    case EAGAIN:
+    case EBUSY:
+      return what +
+             "; free memory, raise RLIMIT_MEMLOCK (ulimit -l) or ask for a smaller depth, or use --backend "
+             "pread:direct=1";
+    case EMFILE:
+    case ENFILE:
+      return what + "; raise RLIMIT_NOFILE (ulimit -n), or use --backend pread:direct=1";
+    default:
+      return what + "; use --backend pread:direct=1";
   }
 }
 

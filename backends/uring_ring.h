@@ -2,7 +2,9 @@
 
 #include <liburing.h>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +32,11 @@ class UringRing {
   io_uring* get() { return &ring_; }
   const std::string& granted() const { return granted_; }  // for the report: "DEFER_TASKRUN"
 
+  // Hands prepared reads to the kernel and waits for `wait_for` completions. Returns an errno, 0 for success. A
+  // call that the kernel could not take for the moment also returns 0; its reads stay in the ring for the next
+  // call. If that goes on for seconds, its errno is returned.
+  int enter(unsigned wait_for);
+
   // Registers files, so that reads may name each by its index in `descriptors`. Returns false if
   // the kernel refuses.
   bool register_files(std::span<const int> descriptors);
@@ -48,6 +55,10 @@ class UringRing {
   bool open_ = false;
   bool has_memory_ = false;
   std::string granted_;
+  std::optional<std::chrono::steady_clock::time_point> hindered_since_;  // no call succeeded since then
 };
+
+// Says that the kernel refuses io_uring with `error`, an errno, and what to do.
+std::string describe_refusal(int error);
 
 }  // namespace spillway

@@ -3,25 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <utility>
+
+#include "host/signal_list.h"
 
 namespace spillway {
 
-// Entries are only ever added. A signal handler may run in any thread at any moment, so an entry that it may
-// be reading must neither change nor be freed. An entry that is no longer needed is switched off.
-struct OnSuddenEnd::Entry {
-  const std::vector<EndStep> steps;
-  std::atomic<bool> wanted{true};
-  Entry* next = nullptr;
-
-  static std::atomic<Entry*> newest;
-};
-
-std::atomic<OnSuddenEnd::Entry*> OnSuddenEnd::Entry::newest{nullptr};
-static_assert(std::atomic<void*>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
-
 namespace {
+
+constinit SignalList<std::vector<EndStep>> watched;
 
 void take(const EndStep& step) {
   switch (step.kind) {
@@ -43,22 +33,18 @@ void take(const EndStep& step) {
 
 }  // namespace
 
-OnSuddenEnd::OnSuddenEnd(std::vector<EndStep> steps) : entry_(new Entry{.steps = std::move(steps)}) {
-  entry_->next = Entry::newest.load();
-  while (!Entry::newest.compare_exchange_weak(entry_->next, entry_)) {
-  }
-}
+OnSuddenEnd::OnSuddenEnd(std::vector<EndStep> steps) : wanted_(&watched.add(std::move(steps))->wanted) {}
 
-OnSuddenEnd::OnSuddenEnd(OnSuddenEnd&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+OnSuddenEnd::OnSuddenEnd(OnSuddenEnd&& other) noexcept : wanted_(std::exchange(other.wanted_, nullptr)) {}
 
 OnSuddenEnd& OnSuddenEnd::operator=(OnSuddenEnd&& other) noexcept {
-  std::swap(entry_, other.entry_);
+  std::swap(wanted_, other.wanted_);
   return *this;
 }
 
 OnSuddenEnd::~OnSuddenEnd() {
-  if (entry_ != nullptr) {
-    entry_->wanted = false;
+  if (wanted_ != nullptr) {
+    *wanted_ = false;
   }
 }
 
@@ -69,11 +55,7 @@ void take_steps(const std::vector<EndStep>& steps) {
 }
 
 void take_end_steps() {
-  for (const OnSuddenEnd::Entry* entry = OnSuddenEnd::Entry::newest; entry != nullptr; entry = entry->next) {
-    if (entry->wanted) {
-      take_steps(entry->steps);
-    }
-  }
+  watched.each([](const std::vector<EndStep>& steps) { take_steps(steps); });
 }
 
 }  // namespace spillway

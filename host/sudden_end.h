@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,7 @@ class OnSuddenEnd {
   ~OnSuddenEnd();
 
  private:
-  struct Entry;
-  friend void take_end_steps();
-
-  Entry* entry_ = nullptr;
+  std::atomic<bool>* wanted_ = nullptr;
 };
 
 // Takes `steps` now, in order.

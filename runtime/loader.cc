@@ -410,7 +410,7 @@ void Loader::fail(uint32_t index) {
     const ByteRange& first = load.ranges.front();
     outcome_ = failed("{}: reading {} ({} bytes at offset {}) failed: {}", store_.files()[first.file],
                       geometry_.name(load.expert), geometry_.bytes_of(load.expert), first.offset,
-                      std::strerror(load.error));
+                      backend_.caps().fault.empty() ? std::strerror(load.error) : backend_.caps().fault);
   }
 }
 

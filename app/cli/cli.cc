@@ -5,10 +5,15 @@
 
 #include <array>
 #include <atomic>
+#include <climits>
 #include <csignal>
+#include <cstdint>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
+#include "core/result.h"
+#include "host/mapped_name.h"
 #include "host/sudden_end.h"
 
 namespace spillway {
@@ -42,6 +47,59 @@ void on_wish(int number) {
   ::kill(::getpid(), number);  // ends the process when this handler returns
 }
 
+// Builds a line without any memory but its own, as a signal handler has to.
+class SignalLine {
+ public:
+  void add(std::string_view text) {
+    for (const char c : text) {
+      if (size_ < text_.size()) {
+        text_[size_++] = c;
+      }
+    }
+  }
+  // Adds a path with control characters as \xNN.
+  void add_path(std::string_view path) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    for (const char c : path) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte >= 0x20 && byte != 0x7f) {
+        add({&c, 1});
+      } else {
+        const std::array<char, 4> escaped = {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+        add({escaped.data(), escaped.size()});
+      }
+    }
+  }
+  void add_number(uint64_t number) {
+    std::array<char, 20> digits{};
+    size_t at = digits.size();
+    do {
+      digits[--at] = char('0' + number % 10);
+      number /= 10;
+    } while (number > 0);
+    add({&digits[at], digits.size() - at});
+  }
+  void write_to_stderr() const {
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text_.data(), size_);
+  }
+
+ private:
+  std::array<char, 4 * PATH_MAX + 256> text_{};  // the longest path fits, with every byte escaped
+  size_t size_ = 0;
+};
+
+// Ends the process as a failed read does. Computation cannot go on without the page.
+[[noreturn]] void end_for_lost_page(const MappedPlace& place) {
+  SignalLine line;
+  line.add("spillway: ");
+  line.add_path(*place.path);
+  line.add(": the page at offset ");
+  line.add_number(place.offset);
+  line.add(" cannot be read any more: the file has shrunk, or its drive failed\n");
+  line.write_to_stderr();
+  ::_exit(int(ErrorKind::failed));
+}
+
 void on_crash(int number, siginfo_t* info, void*) {
   // Threads that compute on the same mapping crash together; the first cleans up for all.
   static std::atomic_flag taken = ATOMIC_FLAG_INIT;
@@ -50,6 +108,9 @@ void on_crash(int number, siginfo_t* info, void*) {
   }
   take_end_steps();
   if (number == SIGBUS && info->si_code == BUS_ADRERR) {
+    if (const std::optional<MappedPlace> place = mapped_at(info->si_addr)) {
+      end_for_lost_page(*place);
+    }
     constexpr std::string_view kWhy =
         "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n";
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kWhy.data(), kWhy.size());

@@ -6,12 +6,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <thread>
 
 #include "app/cli/cli.h"
+#include "backends/list.h"
+#include "core/units.h"
 #include "host/sudden_end.h"
 #include "tests/support/program.h"
 
@@ -118,6 +121,46 @@ TEST(Signals, ABusErrorSaysWhatWasLost) {
   EXPECT_EQ(test::read_file(said),
             "spillway: a mapped file has shrunk, or its drive failed to deliver a page of it\n");
   EXPECT_FALSE(fs::exists(directory / "half"));
+}
+
+// Reads through a backend that maps its store, from which half is cut off while the bytes are in use.
+void use_a_store_that_shrinks(const std::string& backend, const std::string& name) {
+  const test::TemporaryDirectory directory;
+  const std::string store = directory / name;
+  const std::string said = directory / "said";
+  test::write_file(store, std::string(8 * kMiB, 'x'));
+  const test::Ran ran = in_a_process(directory / "half", [&] {
+    catch_interrupts();
+    const std::vector<std::string> files = {store};
+    Result<std::unique_ptr<Backend>> made = backends().known(backend).make({files});
+    if (!made) {
+      return 7;
+    }
+    const IoRequest request{0, {0, 5 * kMiB, kMiB}, nullptr};
+    IoDone done;
+    if ((*made)->submit({&request, 1}) != 1 || (*made)->reap({&done, 1}, 1) != 1 || done.error != 0) {
+      return 8;
+    }
+    fs::resize_file(store, 4 * kMiB);
+    const int file = ::open(said.c_str(), O_CREAT | O_WRONLY, 0600);
+    ::dup2(file, STDERR_FILENO);
+    return int(*static_cast<const volatile std::byte*>(done.data + 4096));
+  });
+  EXPECT_EQ(ran.status, 1) << backend;
+  const std::string line = test::read_file(said);
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1) << line;
+  EXPECT_NE(line.find("store"), std::string::npos) << line;
+  EXPECT_NE(line.find(" at offset 5246976 "), std::string::npos) << line;
+  EXPECT_FALSE(fs::exists(directory / "half"));
+}
+
+TEST(Signals, AMappedStoreThatShrinksEndsTheRunAsAFailedReadDoes) {
+  if (!is_free(SIGBUS)) {
+    GTEST_SKIP() << "the signal has a handler already";
+  }
+  use_a_store_that_shrinks("mmap", "x.store");
+  use_a_store_that_shrinks("hugepage", "x.store");
+  use_a_store_that_shrinks("mmap:threads=1", "a,\nb\x1b.store");
 }
 
 TEST(Signals, ThatWereIgnoredOrHandledBeforeStaySo) {

@@ -9,7 +9,7 @@
 namespace spillway::test {
 namespace {
 
-const std::string kBundled = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
+const std::string kTinyModel = SPILLWAY_SOURCE_DIR "/bundled/tiny-moe-q4_0.gguf";
 
 std::string on_path(const std::string& tool) {
   for (const char* folder : {"/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/"}) {
@@ -27,8 +27,8 @@ TEST(SharedMachine, threads_are_as_many_as_the_processors_that_the_process_is_bo
   }
   const TemporaryDirectory folder;
   const std::string trace = folder / "t.bin";
-  const Ran record = Program({taskset, "-c", "0", SPILLWAY_BINARY, "record", "--model", kBundled, "-p", "Hi",
-                              "--raw", "-n", "2", "--no-probe", "--backend", "pread", "-o", trace})
+  const Ran record = Program({taskset, "-c", "0", SPILLWAY_BINARY, "record", "--model", kTinyModel, "-p",
+                              "Hi", "--raw", "-n", "2", "--no-probe", "--backend", "pread", "-o", trace})
                          .wait();
   ASSERT_EQ(record.status, 0) << record.err;
   const Ran info = spillway({"trace", "info", trace});

@@ -47,6 +47,27 @@ struct Program {
 
 }  // namespace refused_calls
 
+namespace refused_calls {
+
+inline bool obey(Program& program) {
+  program.add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog whole = {program.count, program.steps.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) == 0;
+}
+
+}  // namespace refused_calls
+
+// Has the kernel refuse the call `number` with `error` from now on, in this thread of this process, which is a
+// child of the test's. False where the kernel has no seccomp.
+inline bool refuse_call(long number, int error) {
+  refused_calls::Program program;
+  program.add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+  program.add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, uint32_t(number), 0, 1));
+  program.add(refused_calls::refuse(error));
+  return refused_calls::obey(program);
+}
+
 // Has this process, which is a child of the test's, see such a file system everywhere, as if the kernel said
 // so. False where the kernel has no seccomp.
 inline bool refuse_calls(const RefusedCalls& refused) {
@@ -63,10 +84,7 @@ inline bool refuse_calls(const RefusedCalls& refused) {
     program.add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_linkat, 0, 1));
     program.add(refused_calls::refuse(EPERM));
   }
-  program.add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  const sock_fprog whole = {program.count, program.steps.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) == 0;
+  return refused_calls::obey(program);
 }
 
 }  // namespace spillway::testing
