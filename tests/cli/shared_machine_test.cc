@@ -50,14 +50,12 @@ TEST_P(OddPath, replays_a_store_of_that_name_and_reports_it) {
                 .status,
             0);
   const std::string json = inside + "/r.json";
-  const std::vector<std::string> run = {"replay", trace,    "--cache", "512KiB",  "--no-probe", "--backend",
-                                        "pread",  "--json", json,      "--force", "--store"};
-  for (const std::string& place : {inside, inside}) {
-    std::vector<std::string> words = run;
-    words.push_back(place);
-    const Ran ran = spillway(words);
-    ASSERT_EQ(ran.status, 0) << ran.err;
-  }
+  const auto replay = [&](const std::string& place) {
+    return spillway({"replay", trace, "--cache", "512KiB", "--no-probe", "--backend", "pread", "--json", json,
+                     "--store", place});
+  };
+  const Ran made = replay(inside);
+  ASSERT_EQ(made.status, 0) << made.err;
   std::string store;
   for (const auto& entry : std::filesystem::directory_iterator(inside)) {
     store = entry.path().extension() == ".store" ? entry.path().string() : store;
@@ -65,20 +63,83 @@ TEST_P(OddPath, replays_a_store_of_that_name_and_reports_it) {
   ASSERT_FALSE(store.empty());
   const std::string renamed = inside + "/" + GetParam() + ".store";
   std::filesystem::rename(store, renamed);
-  std::vector<std::string> words = run;
-  words.push_back(renamed);
-  const Ran ran = spillway(words);
+  const Ran ran = replay(renamed);
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_NO_THROW(Json::parse(read_file(json)));
   // An error that names the path is one line, whatever the path is.
   std::filesystem::resize_file(renamed, 100);
-  expect_one_line(spillway(words), 1, {".store"});
+  expect_one_line(replay(renamed), 1, {".store"});
 }
 
 INSTANTIATE_TEST_SUITE_P(names, OddPath,
                          testing::Values("Samsung 990 PRO, 2TB", "a,\nb", "[x,y]", "it's \"quoted\"",
                                          "\xff\x1b[31m,\\", " begins with a blank,"),
                          [](const auto& name) { return "name_" + std::to_string(name.index); });
+
+// A btrfs file system in a file, mounted in `folder`.
+class Btrfs {
+ public:
+  explicit Btrfs(const std::string& folder) : where_(folder + "/mounted") {
+    const std::string image = folder + "/image";
+    write_file(image, "");
+    std::filesystem::resize_file(image, uint64_t(1) << 30);
+    std::filesystem::create_directory(where_);
+    mounted_ = ran_well({on_path("mkfs.btrfs"), "-q", image}) &&
+               ran_well({on_path("mount"), "-o", "loop", image, where_});
+  }
+  ~Btrfs() {
+    if (mounted_) {
+      ran_well({on_path("umount"), where_});
+    }
+  }
+  Btrfs(const Btrfs&) = delete;
+  Btrfs& operator=(const Btrfs&) = delete;
+
+  bool mounted() const { return mounted_; }
+  const std::string& where() const { return where_; }
+
+ private:
+  static bool ran_well(const std::vector<std::string>& words) {
+    return !words.front().empty() && Program(words).wait().status == 0;
+  }
+
+  std::string where_;
+  bool mounted_ = false;
+};
+
+TEST(SharedMachine, a_drive_with_checksums_is_measured_and_replayed_from) {
+  if (::geteuid() != 0 || on_path("mkfs.btrfs").empty()) {
+    GTEST_SKIP() << "only root can mount, and mkfs.btrfs (btrfs-progs) must be there";
+  }
+  const TemporaryDirectory folder;
+  const Btrfs btrfs(folder.path());
+  if (!btrfs.mounted()) {
+    GTEST_SKIP() << "this machine cannot mount a btrfs file system from a file";
+  }
+  const std::string trace = folder / "t.bin";
+  ASSERT_EQ(spillway({"trace", "synth", "-o", trace, "--layers", "2", "--experts", "16", "--top-k", "4",
+                      "--tokens", "8", "--expert-bytes", "2MiB"})
+                .status,
+            0);
+  for (const char* cache : {"16MiB", "0"}) {
+    const Ran replay = spillway(
+        {"replay", trace, "--cache", cache, "--backend", "pread:direct=1", "--store", btrfs.where()});
+    EXPECT_EQ(replay.status, 0) << replay.err;
+    EXPECT_EQ((replay.out + replay.err).find("could not be probed"), std::string::npos)
+        << replay.out << replay.err;
+  }
+  std::string store;
+  for (const auto& entry : std::filesystem::directory_iterator(btrfs.where())) {
+    store = entry.path().string();
+  }
+  for (const char* method : {"uring", "pread:direct=1,threads=64"}) {
+    const Ran ran = spillway({"calibrate", store, "-o", folder / "c.json", "--method", method, "--block",
+                              "256KiB,1MiB", "--depth", "8,64", "--time", "1s", "--rounds", "1"});
+    if (ran.status != 77) {
+      EXPECT_EQ(ran.status, 0) << ran.err;
+    }
+  }
+}
 
 }  // namespace
 }  // namespace spillway::test
