@@ -122,10 +122,10 @@ ByteRange LoadPlaces::range_of(uint64_t index) const {
 namespace {
 
 // Lends places for blocks. A place is taken until its read completes, because a file system with checksums
-// verifies the bytes where they lie, in the caller's memory. The place that has been free for the longest time
-// comes first, so that the places go round all of the memory: a place that was just written is still in the
-// processor's caches, and writing there again would be faster than a cache of gigabytes can ever be. Places
-// begin on pages, as experts do.
+// verifies the bytes where they lie, in the caller's memory. The place that has been free for the longest
+// time comes first, so that the places go round all of the memory: a place that was just written is still in
+// the processor's caches, and writing there again would be faster than a cache of gigabytes can ever be.
+// Places begin on pages, as experts do.
 class Destinations {
  public:
   Destinations(const Backend& backend, std::span<std::byte> memory, const SteadyLoad& load)

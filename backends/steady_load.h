@@ -76,15 +76,15 @@ struct LoadResult {
   int error = 0;                     // errno of the first read that failed; 0: none
 };
 
-// Returns the memory that a load of `depth` reads of `block` bytes needs: each read in flight has a place of its
-// own, which begins on a page.
+// Returns the memory that a load of `depth` reads of `block` bytes needs: each read in flight has a place of
+// its own, which begins on a page.
 uint64_t memory_for_load(uint64_t block, uint32_t depth);
 
 // Keeps load.depth reads in flight and measures from the first completion on. Completions after the drive is
 // no longer kept busy do not count. A scattered load ends when every block was read; any load ends at an
 // interrupt. The bytes go into `memory`, at least memory_for_load(load.block, load.depth) unless the backend
-// needs no destinations; no two reads in flight share any of it. The backend must be attached, idle, and able to
-// take load.depth requests.
+// needs no destinations; no two reads in flight share any of it. The backend must be attached, idle, and able
+// to take load.depth requests.
 LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load,
                     std::span<std::byte> memory);
 
@@ -97,7 +97,8 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
 // Returns true if the drive reports completions only once it is idle. Measures a few batches whose first read
 // is by far the smallest: on such a drive, most batches report that read together with the rest. Needs an
 // attached, idle backend and reads a few dozen MB. Returns false if the question cannot be answered: the
-// backend takes fewer than four requests, the files or the memory are too small, a read failed, or at an interrupt.
+// backend takes fewer than four requests, the files or the memory are too small, a read failed, or at an
+// interrupt.
 bool tells_all_at_once(Backend& backend, LoadPlaces& places, std::span<std::byte> memory);
 
 }  // namespace spillway

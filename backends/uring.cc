@@ -265,8 +265,8 @@ void UringBackend::enter(unsigned wait_for) {
   }
 }
 
-// Ends all requests with the error: the kernel takes no more calls for the ring, as when a security policy came
-// into force after it was made.
+// Ends all requests with the error: the kernel takes no more calls for the ring, as when a security policy
+// came into force after it was made.
 void UringBackend::give_up(int error) {
   refusal_ = error;
   caps_.fault = describe_refusal(error);
@@ -290,8 +290,9 @@ void UringBackend::give_up(int error) {
   }
 }
 
-// Waits until the kernel has written what it was asked for, since the memory is the caller's again afterwards.
-// A kernel that does not even report completions any more gets the time in which every drive answers.
+// Waits until the kernel has written what it was asked for, since the memory is the caller's again
+// afterwards. A kernel that does not even report completions any more gets the time in which every drive
+// answers.
 void UringBackend::await_reads_of_the_kernel() {
   constexpr std::chrono::seconds kPatience{1};
   const auto deadline = std::chrono::steady_clock::now() + kPatience;

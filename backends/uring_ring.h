@@ -32,9 +32,9 @@ class UringRing {
   io_uring* get() { return &ring_; }
   const std::string& granted() const { return granted_; }  // for the report: "DEFER_TASKRUN"
 
-  // Hands prepared reads to the kernel and waits for `wait_for` completions. Returns an errno, 0 for success. A
-  // call that the kernel could not take for the moment also returns 0; its reads stay in the ring for the next
-  // call. If that goes on for seconds, its errno is returned.
+  // Hands prepared reads to the kernel and waits for `wait_for` completions. Returns an errno, 0 for success.
+  // A call that the kernel could not take for the moment also returns 0; its reads stay in the ring for the
+  // next call. If that goes on for seconds, its errno is returned.
   int enter(unsigned wait_for);
 
   // Registers files, so that reads may name each by its index in `descriptors`. Returns false if

@@ -43,7 +43,8 @@ struct BackendCaps {
   bool zero_copy = false;     // IoDone::data points into the backend's own mapping; no destination is needed
   bool carries_bytes = true;  // false for a simulated or no-op backend: there are no bytes to verify
   std::string note;  // what the kernel really granted, for the report: "O_DIRECT, registered buffers"
-  // Why no request can succeed any more, whatever it reads, and what to do; empty as long as the backend works.
+  // Why no request can succeed any more, whatever it reads, and what to do; empty as long as the backend
+  // works.
   std::string fault = {};
 };
 

@@ -7,8 +7,8 @@
 
 namespace spillway {
 
-// Says, while the object exists, that `bytes` bytes from `begin` are those of the file `path`. If a page of them
-// cannot be delivered, the signal that ends the process comes with an address alone.
+// Says, while the object exists, that `bytes` bytes from `begin` are those of the file `path`. If a page of
+// them cannot be delivered, the signal that ends the process comes with an address alone.
 class MappedName {
  public:
   MappedName(const void* begin, uint64_t bytes, std::string path);

@@ -5,9 +5,9 @@
 
 namespace spillway {
 
-// Facts that a signal handler may read at any moment, in any thread. Entries are only ever added, since an entry
-// that a handler may be reading must neither change nor be freed; an entry that is no longer needed is switched
-// off. Each costs its memory until the process ends.
+// Facts that a signal handler may read at any moment, in any thread. Entries are only ever added, since an
+// entry that a handler may be reading must neither change nor be freed; an entry that is no longer needed is
+// switched off. Each costs its memory until the process ends.
 template <class Fact>
 class SignalList {
  public:

@@ -4,7 +4,8 @@
 
 #include "host/linux/cgroup.h"
 
-// The processors that this process may use, where a machine is shared out: taskset, containers, batch systems.
+// The processors that this process may use, where a machine is shared out: taskset, containers, batch
+// systems.
 namespace spillway {
 
 // Returns the processors whose time `group` may use, 0.5 for half of one: the least that the group or one of
@@ -16,8 +17,8 @@ std::optional<double> cpu_quota(const OwnCgroup& group);
 // kernel grants the next period.
 unsigned threads_within(unsigned processors, std::optional<double> quota);
 
-// Returns how many threads of this process can compute at the same time, at least 1: the processors that it is
-// bound to, or fewer where the quota of its cgroups is less.
+// Returns how many threads of this process can compute at the same time, at least 1: the processors that it
+// is bound to, or fewer where the quota of its cgroups is less.
 unsigned usable_threads();
 
 }  // namespace spillway

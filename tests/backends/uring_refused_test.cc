@@ -8,8 +8,8 @@
 #include "tests/support/refused_calls.h"
 #include "tests/support/store_fixture.h"
 
-// The kernel may refuse io_uring when the ring is in use already. Each test has a process of its own, since what
-// is refused cannot be allowed again.
+// The kernel may refuse io_uring when the ring is in use already. Each test has a process of its own, since
+// what is refused cannot be allowed again.
 namespace spillway {
 namespace {
 

@@ -58,8 +58,8 @@ inline bool obey(Program& program) {
 
 }  // namespace refused_calls
 
-// Has the kernel refuse the call `number` with `error` from now on, in this thread of this process, which is a
-// child of the test's. False where the kernel has no seccomp.
+// Has the kernel refuse the call `number` with `error` from now on, in this thread of this process, which is
+// a child of the test's. False where the kernel has no seccomp.
 inline bool refuse_call(long number, int error) {
   refused_calls::Program program;
   program.add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
