@@ -90,8 +90,7 @@ Result<ProbeResult> probe_drive(std::span<const std::string> files, Nanoseconds 
                                        .duration = duration / (kRounds * settings.size())},
                                       memory);
       if (got.error != 0) {
-        return failed("cannot probe the drive: reading {} bytes failed: {}", settings[i].block,
-                      error_text(got.error));
+        return failed("cannot probe the drive: reading {} bytes failed: {}", settings[i].block, got.why);
       }
       rates[i] += got.bytes_per_s / kRounds;
       best.bytes_requested += got.requested_bytes;

@@ -158,6 +158,10 @@ class Destinations {
   std::deque<std::byte*> free_;
 };
 
+std::string reason(const Backend& backend, int error) {
+  return error == 0 ? "" : backend.caps().fault.empty() ? error_text(error) : backend.caps().fault;
+}
+
 }  // namespace
 
 uint64_t memory_for_load(uint64_t block, uint32_t depth) {
@@ -230,6 +234,7 @@ LoadResult run_load(Backend& backend, LoadPlaces& places, const SteadyLoad& load
   if (counted > 0 && last > first) {
     result.bytes_per_s = double(counted * load.block) / seconds(last - first);
   }
+  result.why = reason(backend, result.error);
   return result;
 }
 
@@ -287,6 +292,7 @@ LoadResult run_batches(Backend& backend, LoadPlaces& places, const SteadyLoad& l
   if (reading.count() > 0) {
     result.bytes_per_s = double(result.latencies_ns.size() * load.depth * load.block) / seconds(reading);
   }
+  result.why = reason(backend, result.error);
   return result;
 }
 

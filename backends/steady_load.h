@@ -74,6 +74,7 @@ struct LoadResult {
   std::vector<double> latencies_ns;  // of reads that were submitted while the load was steady
   uint64_t requested_bytes = 0;      // of all reads
   int error = 0;                     // errno of the first read that failed; 0: none
+  std::string why = {};              // says it in words; empty without an error
 };
 
 // Returns the memory that a load of `depth` reads of `block` bytes needs: each read in flight has a place of

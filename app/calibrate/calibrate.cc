@@ -1,5 +1,7 @@
 #include "app/calibrate/calibrate.h"
 
+#include <chrono>
+
 #include "backends/list.h"
 #include "core/units.h"
 
@@ -28,21 +30,19 @@ CalibrationPlan default_calibration(Nanoseconds duration, uint64_t seed) {
 
 Result<DeviceProfile> calibrate(std::span<const std::string> files, const CalibrationPlan& plan,
                                 CalibrationProgress progress, std::vector<std::string>& refusals) {
+  const auto start = std::chrono::steady_clock::now();
   Calibration calibration(files, plan.methods, plan.seed);
   if (Result<void> opened = calibration.open(refusals); !opened) {
     return propagate(opened);
   }
-  if (Result<void> measured = calibration.measure_burst_and_rest(plan.duration / 100); !measured) {
+  // A seventh shows whether the drive keeps its first speed.
+  if (Result<void> measured = calibration.measure_burst_and_rest(plan.duration / 7); !measured) {
     return propagate(measured);
   }
-  const uint64_t total = calibration.loads() * plan.rounds;
-  uint64_t done = 0;
-  for (uint32_t round = 0; round < plan.rounds; ++round) {
-    const auto measured_one = [&] { progress(++done, total); };
-    if (Result<void> measured = calibration.measure_round(plan.duration / plan.rounds, measured_one);
-        !measured) {
-      return propagate(measured);
-    }
+  if (Result<void> measured =
+          calibration.measure_until(start, plan.duration, plan.rounds, progress, refusals);
+      !measured) {
+    return propagate(measured);
   }
   return calibration.profile();
 }

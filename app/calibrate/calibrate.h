@@ -13,8 +13,8 @@ namespace spillway {
 
 struct CalibrationPlan {
   std::vector<MethodPlan> methods;
-  uint32_t rounds = 5;      // each round measures every load once
-  Nanoseconds duration{0};  // of the whole calibration; block sizes that take long may exceed it
+  uint32_t rounds = 5;      // most measurements of a load
+  Nanoseconds duration{0};  // of the whole calibration; loads for which there is no time are left out
   uint64_t seed = 1;
 };
 
@@ -22,13 +22,13 @@ struct CalibrationPlan {
 // that expert reads have.
 CalibrationPlan default_calibration(Nanoseconds duration, uint64_t seed);
 
-// Called after each measurement with the number that are done and the total.
-using CalibrationProgress = FunctionRef<void(uint64_t done, uint64_t total)>;
+// Called after each measurement with the part of the calibration's duration that has passed.
+using CalibrationProgress = FunctionRef<void(Nanoseconds spent)>;
 
 // Measures reads of `files`. They must lie on the drive to be measured, each must hold at least twice the
-// largest block, and they are only read. A method whose backend this machine refuses is left out, and a line
-// with the reason is added to `refusals`. Fails if no method is left, if a read fails, or if reads past the
-// page cache did not come from the drive, which the kernel's count of delivered bytes shows.
+// largest block, and they are only read. What this machine refuses or for what there is no time is left out,
+// and a line with the reason is added to `refusals`. Fails if no method is left, if a read fails, or if
+// reads past the page cache did not come from the drive, which the kernel's count of delivered bytes shows.
 Result<DeviceProfile> calibrate(std::span<const std::string> files, const CalibrationPlan& plan,
                                 CalibrationProgress progress, std::vector<std::string>& refusals);
 

@@ -1,13 +1,14 @@
 #include "app/calibrate/calibration.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <utility>
 
 #include "app/report/host.h"
 #include "core/expects.h"
+#include "core/text.h"
 #include "host/interrupt.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/device_bytes.h"
@@ -38,36 +39,14 @@ constexpr uint64_t kWarmBytes = 64 * kMiB;
 // where a file has holes or the file system packs data.
 constexpr double kLeastFromDevice = 0.9;
 
-double measured_copy_rate(std::span<std::byte> memory, uint64_t seed) {
-  constexpr int kCopies = 9;
-  const size_t half = memory.size() / 2;
-  std::vector<double> rates;
-  for (int i = 0; i < kCopies; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    std::memcpy(memory.data() + (i % 2 == 0 ? half : 0), memory.data() + (i % 2 == 0 ? 0 : half), half);
-    rates.push_back(double(half) / seconds(std::chrono::steady_clock::now() - start));
-  }
-  return bootstrap_median(rates, seed).middle;
-}
-
-// Removes every depth at which some block size could not be measured, so that the points form a full grid.
-void drop_holes(std::vector<LoadPoint>& points) {
-  std::map<uint32_t, size_t> sizes_at;
-  size_t most = 0;
-  for (const LoadPoint& point : points) {
-    most = std::max(most, ++sizes_at[point.depth]);
-  }
-  std::erase_if(points, [&](const LoadPoint& point) { return sizes_at[point.depth] < most; });
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Backend>> Calibration::make_backend(const MethodPlan& method) {
+Result<std::unique_ptr<Backend>> Calibration::make_backend(const MethodPlan& method, uint64_t memory) {
   Result<std::unique_ptr<Backend>> made = method.backend.make({files_});
   if (!made) {
     return made;
   }
-  if (Result<void> attached = (*made)->attach(memory_.bytes()); !attached) {
+  if (Result<void> attached = (*made)->attach(memory_.bytes().first(memory)); !attached) {
     return propagate(attached);
   }
   return made;
@@ -157,9 +136,9 @@ Result<uint64_t> Calibration::add_method(const MethodPlan& method, const Backend
   results_.push_back({method.name, method.backend.resolved, caps.depth, caps.alignment, {}, {}});
   for (const uint64_t block : method.blocks) {
     for (const uint32_t depth : depths) {
-      cells_.push_back({methods_.size() - 1, block, depth, false, {}, {}, 0, 0});
+      cells_.push_back({.method = methods_.size() - 1, .block = block, .depth = depth});
       if (method.sequential) {
-        cells_.push_back({methods_.size() - 1, block, depth, true, {}, {}, 0, 0});
+        cells_.push_back({.method = methods_.size() - 1, .block = block, .depth = depth, .sequential = true});
       }
     }
   }
@@ -185,7 +164,10 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
   const MethodPlan& method = methods_[cell.method];
   using Start = MethodPlan::Start;
   // Each measurement uses a new backend, since pages that an old backend has mapped cannot be dropped.
-  Result<std::unique_ptr<Backend>> backend = make_backend(method);
+  // Registering memory takes time, so only a load that needs more gets more.
+  const std::span<std::byte> memory = memory_.bytes().first(
+      std::min(memory_.size(), std::max(kLeastMemory, memory_for_load(cell.block, cell.depth))));
+  Result<std::unique_ptr<Backend>> backend = make_backend(method, memory.size());
   if (!backend) {
     return propagate(backend);
   }
@@ -211,12 +193,15 @@ Result<void> Calibration::measure(Cell& cell, Nanoseconds duration) {
   }
   const double cpu_before = process_cpu_seconds();
   const std::optional<uint64_t> before = process_device_bytes();
-  const LoadResult got =
-      (method.stretch > 0 ? run_batches : run_load)(**backend, places, load, memory_.bytes());
+  const LoadResult got = (method.stretch > 0 ? run_batches : run_load)(**backend, places, load, memory);
   const std::optional<uint64_t> after = process_device_bytes();
   if (got.error != 0) {
     return failed("{}: reading {} bytes by {} failed: {}", files_[0], cell.block, method.backend.text,
-                  error_text(got.error));
+                  got.why);
+  }
+  cell.measured = true;
+  if (method.start == Start::direct) {
+    best_bytes_per_s_ = std::max(best_bytes_per_s_, got.bytes_per_s);
   }
   cell.cpu_s += process_cpu_seconds() - cpu_before;
   cell.bytes += got.requested_bytes;
@@ -239,7 +224,7 @@ Result<void> Calibration::see_how_reads_are_told() {
   }
   for (size_t i = 0; i < methods_.size(); ++i) {
     if (methods_[i].start == MethodPlan::Start::direct) {
-      Result<std::unique_ptr<Backend>> backend = make_backend(methods_[i]);
+      Result<std::unique_ptr<Backend>> backend = make_backend(methods_[i], kLeastMemory);
       if (!backend) {
         return propagate(backend);
       }
@@ -260,7 +245,7 @@ Result<void> Calibration::check_origin() {
   return {};
 }
 
-Result<void> Calibration::measure_round(Nanoseconds duration, FunctionRef<void()> measured_one) {
+Result<void> Calibration::measure_round(Nanoseconds duration) {
   if (Result<void> seen = see_how_reads_are_told(); !seen) {
     return seen;
   }
@@ -277,88 +262,130 @@ Result<void> Calibration::measure_round(Nanoseconds duration, FunctionRef<void()
     if (Result<void> measured = measure(cells_[index], each); !measured) {
       return measured;
     }
-    measured_one();
   }
   return check_origin();
 }
 
-Result<void> Calibration::measure_burst_and_rest(Nanoseconds piece) {
+// Groups the loads of one method at one depth, since a profile needs every block size at a depth. Which depth
+// serves best and how much a single read gets matter most, then the other ways to read.
+std::vector<MeasuringPlan::Load> Calibration::loads_by_group() const {
+  const auto rank = [](const std::vector<uint32_t>& depths, uint32_t depth) {
+    const size_t middle = depths.size() / 2;
+    const auto at = size_t(std::find(depths.begin(), depths.end(), depth) - depths.begin());
+    return at == middle ? 0 : at == 0 ? 1 : at + 1 == depths.size() ? 2 : 3 + at;
+  };
+  constexpr size_t kOtherMethods = 3;
+  constexpr size_t kSequential = 4;
+  using Key = std::array<size_t, 4>;
+  std::map<Key, size_t> groups;
+  std::vector<Key> keys;
+  for (const Cell& cell : cells_) {
+    const size_t after = cell.sequential ? kSequential : cell.method > 0 ? kOtherMethods : 0;
+    keys.push_back({after + rank(methods_[cell.method].depths, cell.depth), cell.method,
+                    size_t(cell.sequential), cell.depth});
+    groups[keys.back()] = 0;
+  }
+  size_t number = 0;
+  for (auto& [key, group] : groups) {
+    group = number++;
+  }
+  std::vector<MeasuringPlan::Load> loads;
+  for (size_t i = 0; i < cells_.size(); ++i) {
+    loads.push_back({groups[keys[i]], cells_[i].method, cells_[i].block * cells_[i].depth});
+  }
+  return loads;
+}
+
+// Names the methods and depths without any measurement.
+std::string Calibration::unmeasured() const {
+  std::vector<std::string> names;
+  for (size_t method = 0; method < methods_.size(); ++method) {
+    const std::string& name = methods_[method].name;
+    std::vector<std::string> random;
+    std::vector<std::string> sequential;
+    bool none = true;
+    for (const Cell& cell : cells_) {
+      if (cell.method == method && !cell.measured) {
+        add_once(cell.sequential ? sequential : random, fmt::format("{}", cell.depth));
+      }
+      none = none && (cell.method != method || !cell.measured);
+    }
+    if (none) {
+      names.push_back(name);
+      continue;
+    }
+    if (!random.empty()) {
+      names.push_back(fmt::format("{} at depth {}", name, join(random, ", ")));
+    }
+    if (!sequential.empty()) {
+      names.push_back(fmt::format("sequential {} at depth {}", name, join(sequential, ", ")));
+    }
+  }
+  return join(names, "; ");
+}
+
+Result<void> Calibration::measure_until(std::chrono::steady_clock::time_point start, Nanoseconds time,
+                                        uint32_t rounds, FunctionRef<void(Nanoseconds)> tell,
+                                        std::vector<std::string>& left_out) {
+  if (Result<void> seen = see_how_reads_are_told(); !seen) {
+    return seen;
+  }
+  MeasuringPlan plan(loads_by_group(), rounds, time, seed_);
+  const auto spent = [&] { return Nanoseconds(std::chrono::steady_clock::now() - start); };
+  while (const auto next = plan.next(spent(), best_bytes_per_s_)) {
+    if (interrupted()) {
+      return failed("interrupted while the drive was measured; nothing was written");
+    }
+    const Nanoseconds before = spent();
+    if (Result<void> measured = measure(cells_[next->load], next->duration); !measured) {
+      return measured;
+    }
+    plan.took(next->load, next->duration, spent() - before);
+    tell(spent());
+  }
+  if (std::string names = unmeasured(); !names.empty()) {
+    left_out.push_back(fmt::format("{}: no time was left; give more with --time", names));
+  }
+  return check_origin();
+}
+
+Result<void> Calibration::measure_burst_and_rest(Nanoseconds time) {
+  constexpr int kPieces = 15;
+  constexpr uint64_t kLarge = 4 * kMiB;  // larger blocks are read no faster, and take a slow drive long
   const MethodPlan& method = methods_[0];
   if (method.start != MethodPlan::Start::direct) {
     return {};
   }
-  Result<std::unique_ptr<Backend>> backend = make_backend(method);
+  Result<std::unique_ptr<Backend>> backend = make_backend(method, memory_.size());
   if (!backend) {
     return propagate(backend);
   }
-  const uint64_t block = method.blocks.back();
+  uint64_t block = method.blocks.front();
+  for (const uint64_t other : method.blocks) {
+    block = other <= kLarge ? other : block;
+  }
   const uint64_t room = memory_.size() / memory_for_load(block, 1);
   const auto depth = uint32_t(std::min<uint64_t>({8, (*backend)->caps().depth, room}));
+  const auto start = std::chrono::steady_clock::now();
   std::vector<double> rates;
-  for (int i = 0; i < 15 && !interrupted(); ++i) {
-    const LoadResult got =
-        run_load(**backend, *places_, {.block = block, .depth = depth, .duration = piece}, memory_.bytes());
+  for (int i = 0; i < kPieces && !interrupted(); ++i) {
+    if (rates.size() >= 2 && std::chrono::steady_clock::now() - start >= time) {
+      break;
+    }
+    const LoadResult got = run_load(
+        **backend, *places_, {.block = block, .depth = depth, .duration = time / kPieces}, memory_.bytes());
     if (got.error != 0) {
-      return failed("{}: reading by {} failed: {}", files_[0], method.backend.text, error_text(got.error));
+      return failed("{}: reading by {} failed: {}", files_[0], method.backend.text, got.why);
     }
     rates.push_back(got.bytes_per_s);
+    best_bytes_per_s_ = std::max(best_bytes_per_s_, got.bytes_per_s);
   }
-  if (rates.size() < 4) {
+  if (rates.size() < 2) {
     return failed("interrupted while the drive was measured; nothing was written");
   }
   burst_ = rates[0];
   sustained_ = bootstrap_median(std::span(rates).subspan(rates.size() / 2), seed_).middle;
   return {};
-}
-
-Result<DeviceProfile> Calibration::profile() {
-  DeviceProfile profile;
-  profile.name = describe_files(files_).device;
-  profile.device = profile.name;
-  profile.date = utc_date();
-  profile.source = fmt::format("measured by spillway on {}", describe_host().cpu);
-  std::vector<double> noise;
-  for (Cell& cell : cells_) {
-    if (cell.rates.empty()) {
-      continue;
-    }
-    const MedianInterval rate = bootstrap_median(cell.rates, seed_);
-    LoadPoint point;
-    point.block_bytes = cell.block;
-    point.depth = cell.depth;
-    point.bytes_per_s = rate.middle;
-    point.bytes_per_s_low = rate.low;
-    point.bytes_per_s_high = rate.high;
-    point.cpu_s_per_gb = cell.cpu_s / (double(cell.bytes) / 1e9);
-    summarise_latency(cell.latencies_ns, point);
-    if (methods_[cell.method].stretch > 0) {
-      // These latencies are of whole batches. If a simulation drew each read of a batch from their spread,
-      // the batch would wait for the slowest of many draws, so every quantile is set to the mean.
-      point.latency_ns.fill(point.mean_latency_ns);
-    }
-    noise.push_back((rate.high - rate.low) / rate.middle);
-    (cell.sequential ? results_[cell.method].sequential : results_[cell.method].random).push_back(point);
-  }
-  for (AccessMethod& method : results_) {
-    drop_holes(method.random);
-    if (!method.random.empty()) {
-      profile.methods.push_back(std::move(method));
-    }
-  }
-  profile.noise = noise.empty() ? 0 : bootstrap_median(noise, seed_).middle;
-  profile.burst_bytes_per_s = burst_;
-  profile.sustained_bytes_per_s = sustained_;
-  profile.copy_bytes_per_s = measured_copy_rate(memory_.bytes(), seed_);
-  if (profile.methods.empty()) {
-    return failed("{}: no read finished while a load was steady; give the slow drive a longer measurement",
-                  files_[0]);
-  }
-  for (const auto& fit : {fit_linear, fit_queueing}) {
-    if (Result<FittedModel> found = fit(profile.methods[0]); found) {
-      profile.fits.push_back(std::move(*found));
-    }
-  }
-  return profile;
 }
 
 }  // namespace spillway

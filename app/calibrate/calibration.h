@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/calibrate/measuring_plan.h"
 #include "backends/steady_load.h"
 #include "core/function_ref.h"
 #include "core/plugins.h"
@@ -45,15 +47,20 @@ class Calibration {
   // Opens the backends and lists the loads. A method whose backend this machine refuses is left out, and a
   // line with the reason is added to `refusals`.
   Result<void> open(std::vector<std::string>& refusals);
-  size_t loads() const { return cells_.size(); }
 
-  // Measures a series of large reads and compares the first with the second half: caches inside a drive fill
-  // up, and the drive grows hot. Must come before all other measurements, while the drive is still at rest.
-  Result<void> measure_burst_and_rest(Nanoseconds piece);
+  // Measures a series of large reads for about `time` and compares the first with the second half: caches
+  // inside a drive fill up, and the drive grows hot. Must come before all other measurements, while the drive
+  // is still at rest.
+  Result<void> measure_burst_and_rest(Nanoseconds time);
+
+  // Measures up to `rounds` rounds until `time` has passed since `start`. Loads for which no time was left
+  // are named in a line that is added to `left_out`. Calls `tell` with the time that has passed.
+  Result<void> measure_until(std::chrono::steady_clock::time_point start, Nanoseconds time, uint32_t rounds,
+                             FunctionRef<void(Nanoseconds)> tell, std::vector<std::string>& left_out);
 
   // Measures every load once, in a random order. `duration` is the round's; block sizes that take long may
   // exceed it.
-  Result<void> measure_round(Nanoseconds duration, FunctionRef<void()> measured_one);
+  Result<void> measure_round(Nanoseconds duration);
 
   // Returns the profile from all rounds so far. Fails if no read finished while a load was steady.
   Result<DeviceProfile> profile();
@@ -65,18 +72,21 @@ class Calibration {
     uint64_t block = 0;
     uint32_t depth = 0;
     bool sequential = false;
-    std::vector<double> rates;  // one for each round
-    std::vector<double> latencies_ns;
+    bool measured = false;
+    std::vector<double> rates = {};  // one for each round
+    std::vector<double> latencies_ns = {};
     double cpu_s = 0;
     uint64_t bytes = 0;
   };
 
-  Result<std::unique_ptr<Backend>> make_backend(const MethodPlan& method);
+  Result<std::unique_ptr<Backend>> make_backend(const MethodPlan& method, uint64_t memory);
   Result<uint64_t> add_method(const MethodPlan& method, const BackendCaps& caps, uint64_t most_memory,
                               std::vector<std::string>& refusals);
   Result<void> warm_up(Backend& backend);
   Result<void> see_how_reads_are_told();
   Result<void> measure(Cell& cell, Nanoseconds duration);
+  std::vector<MeasuringPlan::Load> loads_by_group() const;
+  std::string unmeasured() const;
   Result<void> check_origin();
 
   std::span<const std::string> files_;
@@ -96,6 +106,7 @@ class Calibration {
   bool told_seen_ = false;
   double burst_ = 0;
   double sustained_ = 0;
+  double best_bytes_per_s_ = 0;  // of any read past the page cache so far
 };
 
 }  // namespace spillway

@@ -79,7 +79,7 @@ Result<void> DriveWatch::look() {
   const double cpu_before = process_cpu_seconds();
   const double stolen_before = stolen_cpu_seconds().value_or(0);
   const std::optional<uint64_t> before = process_device_bytes();
-  Result<void> measured = calibration_.measure_round(kLook, [] {});
+  Result<void> measured = calibration_.measure_round(kLook);
   const std::optional<uint64_t> after = process_device_bytes();
   cpu_s_ += process_cpu_seconds() - cpu_before;
   stolen_cpu_s_ += stolen_cpu_seconds().value_or(0) - stolen_before;

@@ -7,14 +7,18 @@
 #include <filesystem>
 #include <optional>
 
+#include "app/calibrate/drive_verdict.h"
+#include "app/calibrate/drive_watch.h"
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
 #include "app/cli/progress.h"
 #include "app/cli/text_table.h"
 #include "app/report/report.h"
 #include "app/run/device_profile.h"
+#include "app/run/open_store.h"
 #include "backends/list.h"
 #include "core/json.h"
+#include "host/file.h"
 #include "host/interrupt.h"
 #include "host/sudden_end.h"
 #include "stores/scratch_store.h"
@@ -23,6 +27,8 @@ namespace spillway {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kPageBytes = 4096;
 
 struct CalibrateOptions {
   std::string target;
@@ -134,7 +140,47 @@ Result<std::vector<MethodPlan>> chosen_methods(const std::vector<MethodPlan>& kn
   return chosen;
 }
 
-Result<CalibrationPlan> make_plan(const CalibrateOptions& options) {
+// Returns the shape of the experts in a packed store or GGUF; nothing for any other file.
+std::optional<ModelGeometry> shape_in(const std::string& path) {
+  if (Result<OpenGguf> model = open_gguf(path)) {
+    return model->geometry;
+  }
+  const Result<InputFile> file = InputFile::open(path);
+  if (!file) {
+    return std::nullopt;
+  }
+  const Result<PackedHeader> header = read_packed_header(*file);
+  if (!header) {
+    return std::nullopt;
+  }
+  ModelGeometry geometry;
+  geometry.layers = header->layers;
+  geometry.experts_per_layer = header->experts_per_layer;
+  geometry.expert_bytes = header->expert_bytes;
+  return geometry;
+}
+
+// Returns the sizes in which a run reads the experts of the file, in whole pages; none if it has no experts.
+std::vector<uint64_t> expert_sizes(const std::string& path) {
+  const std::optional<ModelGeometry> geometry = shape_in(path);
+  if (!geometry || geometry->largest_expert_bytes() == 0) {
+    return {};
+  }
+  const Result<std::unique_ptr<ExpertStore>> store = open_expert_store({path}, *geometry);
+  return store ? read_sizes(**store, *geometry, kPageBytes) : std::vector<uint64_t>();
+}
+
+// Returns the sizes of experts that the verdict is about.
+std::vector<uint64_t> verdict_sizes(const CalibrationPlan& plan, std::vector<uint64_t> in_store,
+                                    bool chosen) {
+  constexpr uint64_t kUsual = 4 * kMiB;
+  if (chosen) {
+    return plan.methods.front().blocks;
+  }
+  return in_store.empty() ? std::vector{kUsual} : std::move(in_store);
+}
+
+Result<CalibrationPlan> make_plan(const CalibrateOptions& options, const std::vector<uint64_t>& in_store) {
   const Result<Nanoseconds> time = parse_duration(options.time);
   if (!time) {
     return wrong_usage("--time: {}", time.error().message);
@@ -149,7 +195,7 @@ Result<CalibrationPlan> make_plan(const CalibrateOptions& options) {
   Result<std::vector<uint64_t>> blocks = sorted_numbers<uint64_t>(
       options.blocks, "--block", kGiB, [](const std::string& text) -> Result<uint64_t> {
         Result<Bytes> bytes = parse_bytes(text);
-        return bytes ? Result<uint64_t>(round_up(bytes->count, 4096)) : propagate(bytes);
+        return bytes ? Result<uint64_t>(round_up(bytes->count, kPageBytes)) : propagate(bytes);
       });
   if (!blocks) {
     return propagate(blocks);
@@ -160,7 +206,13 @@ Result<CalibrationPlan> make_plan(const CalibrateOptions& options) {
     return propagate(depths);
   }
   for (MethodPlan& method : plan.methods) {
-    method.blocks = blocks->empty() ? method.blocks : *blocks;
+    if (blocks->empty()) {
+      method.blocks.insert(method.blocks.end(), in_store.begin(), in_store.end());
+      std::sort(method.blocks.begin(), method.blocks.end());
+      method.blocks.erase(std::unique(method.blocks.begin(), method.blocks.end()), method.blocks.end());
+    } else {
+      method.blocks = *blocks;
+    }
     method.depths = depths->empty() ? method.depths : *depths;
   }
   return plan;
@@ -219,7 +271,8 @@ void print_profile(const DeviceProfile& profile) {
 }
 
 Result<void> run_calibrate(const CalibrateOptions& options) {
-  Result<CalibrationPlan> plan = make_plan(options);
+  const std::vector<uint64_t> in_store = expert_sizes(options.target);
+  Result<CalibrationPlan> plan = make_plan(options, in_store);
   if (!plan) {
     return propagate(plan);
   }
@@ -231,13 +284,10 @@ Result<void> run_calibrate(const CalibrateOptions& options) {
     return found;
   }
   std::vector<std::string> refusals;
-  std::optional<Progress> progress;
-  const auto tell = [&](uint64_t done, uint64_t total) {
-    if (!progress) {
-      progress.emplace("measuring", total, Progress::Unit::steps);
-    }
-    progress->at(done);
-  };
+  // In seconds, so that the rest of the time is known from the start.
+  std::optional<Progress> progress(std::in_place, "measuring for seconds", uint64_t(seconds(plan->duration)),
+                                   Progress::Unit::steps);
+  const auto tell = [&](Nanoseconds spent) { progress->at(uint64_t(seconds(spent))); };
   Result<DeviceProfile> profile = calibrate(target.files, *plan, tell, refusals);
   progress.reset();
   if (!profile) {
@@ -246,9 +296,19 @@ Result<void> run_calibrate(const CalibrateOptions& options) {
   for (const std::string& refusal : refusals) {
     fmt::print(stderr, "spillway: not measured: {}\n", printable(refusal));
   }
-  Result<void> written = write_json(to_json(*profile), options.output);
+  Json json = to_json(*profile);
+  json["verdicts"] = Json::array();
+  std::string verdicts;
+  for (const uint64_t bytes : verdict_sizes(*plan, in_store, !options.blocks.empty())) {
+    if (const std::optional<DriveVerdict> verdict = judge(*profile, bytes)) {
+      json["verdicts"].push_back(to_json(*verdict));
+      verdicts += describe(*verdict);
+    }
+  }
+  Result<void> written = write_json(json, options.output);
   if (options.output != "-") {
     print_profile(*profile);
+    fmt::print("\n{}", verdicts);
   }
   return written;
 }
@@ -285,8 +345,7 @@ void add_calibrate_command(Command app, Invocation& invocation) {
       .show_default()
       .type_name("TIME");
   command
-      .count("--rounds", {.least = 1, .most = 1000}, options->rounds,
-             "Number of times that each load is measured")
+      .count("--rounds", {.least = 1, .most = 1000}, options->rounds, "Most times that each load is measured")
       .show_default();
   command.count("--seed", {}, options->seed, "Seed of the random places and order of the reads")
       .show_default();
