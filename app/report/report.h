@@ -54,6 +54,7 @@ struct IoFacts {
   std::string arena_pages;             // kind of pages of that memory
   double cpu_s = 0;                    // user and system time of the whole process
   std::optional<double> stolen_cpu_s;  // steal time of all cores during the run; see host.h
+  std::optional<Nanoseconds> stopped;  // time during the run in which the process was stopped or frozen
   Nanoseconds wall{0};                 // prefill, warm-up and decode
 };
 

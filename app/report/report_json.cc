@@ -93,6 +93,7 @@ Json io_json(const Report& report) {
           {"cpu_s", io.cpu_s},
           {"stolen_cpu_s", or_null(io.stolen_cpu_s)},
           {"stolen_share", or_null(stolen_share(report))},
+          {"stopped_ns", io.stopped ? Json(io.stopped->count()) : Json()},
           {"wall_ns", io.wall.count()},
           {"backend_note", report.backend_note}};
 }

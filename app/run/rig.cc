@@ -9,6 +9,7 @@
 #include "host/linux/cgroup.h"
 #include "host/linux/device_bytes.h"
 #include "host/linux/page_cache.h"
+#include "host/linux/stopped_time.h"
 #include "stores/sample.h"
 
 namespace spillway {
@@ -287,8 +288,16 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
     return dropped;
   }
   const std::optional<uint64_t> before = process_device_bytes();
+  StoppedTime stopped;
   if (Result<void> ran = run(); !ran) {
     return ran;
+  }
+  if (report.io.stopped = stopped.total(); report.io.stopped->count() > 0) {
+    report.warnings.push_back(
+        fmt::format("the process did not run for {}: it was stopped or frozen, or the machine was suspended; "
+                    "times and tok/s "
+                    "include that, so run it again",
+                    format_duration(*report.io.stopped)));
   }
   report.io.device_bytes = delivered_since(before, rig);
   // The speed of a drive that others use drifts: its best is the better of the two probes.

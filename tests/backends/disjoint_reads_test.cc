@@ -11,6 +11,7 @@
 #include "core/units.h"
 #include "host/linux/page_memory.h"
 #include "tests/support/fakes.h"
+#include "tests/support/faulty_drive.h"
 #include "tests/support/make_plugin.h"
 #include "tests/support/store_fixture.h"
 
@@ -78,8 +79,10 @@ INSTANTIATE_TEST_SUITE_P(backends_and_depths, DisjointLoad,
 TEST(DisjointReadsTest, holds_for_a_drive_that_ends_reads_in_any_order) {
   constexpr uint32_t kDepth = 16;
   for (const uint64_t places_in_memory : {16, 17, 40}) {
-    DisjointReads watched(std::make_unique<fake::FaultBackend>(fake::Faults{.out_of_order = true}, kDepth,
-                                                               512, places_in_memory));
+    fake::PatternDrive pattern(kDepth, 512);
+    auto drive = std::make_unique<fake::FaultyDrive>(pattern, fake::Faults{.late = 0.3, .out_of_order = true},
+                                                     places_in_memory);
+    DisjointReads watched(std::move(drive));
     std::vector<std::byte> memory(places_in_memory * memory_for_load(4 * kKiB, 1));
     ASSERT_TRUE(watched.attach(memory));
     LoadPlaces places(std::vector<uint64_t>{64 * kMiB}, 1);

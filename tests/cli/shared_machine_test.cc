@@ -76,6 +76,32 @@ INSTANTIATE_TEST_SUITE_P(names, OddPath,
                                          "\xff\x1b[31m,\\", " begins with a blank,"),
                          [](const auto& name) { return "name_" + std::to_string(name.index); });
 
+TEST(SharedMachine, a_run_that_was_stopped_says_for_how_long) {
+  const TemporaryDirectory folder;
+  const std::string trace = folder / "t.bin";
+  ASSERT_EQ(spillway({"trace", "synth", "-o", trace, "--layers", "4", "--experts", "8", "--top-k", "2",
+                      "--tokens", "50", "--expert-bytes", "64KiB"})
+                .status,
+            0);
+  const std::vector<std::string> words = {SPILLWAY_BINARY, "replay",      trace,    "--cache",        "1MiB",
+                                          "--no-probe",    "--backend",   "pread",  "--compute",      "12ms",
+                                          "--store",       folder.path(), "--json", folder / "r.json"};
+  Program program(words);
+  // Each of the 50 tokens takes 12 ms and more.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  program.signal(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  program.signal(SIGCONT);
+  const Ran ran = program.wait();
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const Json report = Json::parse(read_file(folder / "r.json"));
+  if (report["phases"]["measured"]["latency"]["max_ns"] < 900'000'000) {
+    GTEST_SKIP() << "the run had not begun, or had ended before it was stopped";
+  }
+  EXPECT_NEAR(double(report["io"]["stopped_ns"]), 1e9, 0.3e9);
+  EXPECT_NE(ran.out.find("did not run for"), std::string::npos) << ran.out;
+}
+
 // A btrfs file system in a file, mounted in `folder`.
 class Btrfs {
  public:
