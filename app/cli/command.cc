@@ -188,8 +188,9 @@ Option Command::paths(const std::string& name, std::vector<std::string>& values,
     return true;
   };
   CLI::Option* const option = app_->add_option_function<std::vector<std::string>>(name, read, help);
-  // With more than one word, CLI11 would take `[a,b]` for a list, and a path may have these signs.
-  option->allow_extra_args(false);
+  // Of words without end, CLI11 would take `[a,b]` for a list, and a path may have these signs.
+  constexpr int kMostWords = 1 << 16;
+  option->expected(1, kMostWords)->allow_extra_args(false);
   return {option, join(values, ",")};
 }
 

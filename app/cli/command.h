@@ -81,7 +81,7 @@ class Command {
 
   Option text(const std::string& name, std::string& value, const std::string& help);
   Option texts(const std::string& name, std::vector<std::string>& values, const std::string& help);
-  // Declares an option that takes paths, as in split_paths(). Each list needs the option's name.
+  // Declares an option that takes paths, each word as in split_paths().
   Option paths(const std::string& name, std::vector<std::string>& values, const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);
 
