@@ -4,10 +4,11 @@
 string(JOIN "|" SPILLWAY_STORAGE_SOURCES
   "/backends/"
   "/host/linux/(cgroup|device_bytes|page_cache|page_memory|peak_memory|process_limits)[.]cc"
-  "/stores/(pack_store|partial_file|scratch_store|stand_in)[.]cc"
+  "/stores/(pack_store|partial_file|scratch_store|stand_in|store_use)[.]cc"
   "/app/calibrate/"
   "/app/gap/"
-  "/app/commands/(calibrate|gap|pack|perplexity|record|replay)[.]cc"
+  "/app/stores/"
+  "/app/commands/(cache|calibrate|gap|pack|perplexity|record|replay)[.]cc"
   "/app/pack/(coactivation|pack_model)[.]cc"
   "/app/report/storage_facts[.]cc"
   "/app/run/(feeds|live_model|live_run|perplexity|recording|replay|rig|store_plan)[.]cc")

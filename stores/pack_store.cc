@@ -207,6 +207,9 @@ Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress) {
   if (Result<void> room = file->reserve(bytes); !room) {
     return propagate(room);
   }
+  if (!progress(0, bytes)) {
+    return failed("making store {} was stopped; nothing of it is left", plan.path);
+  }
   Result<PageMemory> memory = PageMemory::allocate(kStoreWriters * writer.memory_per_writer(), std::nullopt);
   if (!memory) {
     return propagate(memory);

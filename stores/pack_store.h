@@ -18,9 +18,10 @@ struct PackPlan {
   std::vector<uint32_t> slots;
 };
 
-// Writes the store and returns the bytes of its file. Needs memory for two experts. Detects a full disk
-// before anything is written. A run that fails or is stopped leaves nothing behind, and an existing file at
-// `path` stays until the new store is complete. Neither the model nor the store stays in the page cache.
+// Writes the store and returns the bytes of its file. Calls `progress` with 0 and these bytes first, once
+// there is room for the file. Needs memory for two experts. Detects a full disk before anything is written. A
+// run that fails or is stopped leaves nothing behind, and an existing file at `path` stays until the new
+// store is complete. Neither the model nor the store stays in the page cache.
 Result<uint64_t> pack_store(const PackPlan& plan, StoreProgress progress);
 
 }  // namespace spillway

@@ -117,6 +117,15 @@ class NewDirectories {
   std::vector<std::filesystem::path> made_;
 };
 
+Result<void> check_request(const ModelGeometry& geometry, const ScratchOptions& options) {
+  if (options.directories.empty() || (options.ranges_per_expert != 1 && options.ranges_per_expert != 3)) {
+    return wrong_usage(
+        "a scratch store needs a directory and 1 or 3 ranges per expert, not {} directories and {} ranges",
+        options.directories.size(), options.ranges_per_expert);
+  }
+  return geometry.validate();
+}
+
 // One file of the store that is being written.
 struct Piece {
   PackedHeader header;
@@ -152,7 +161,7 @@ Result<void> write_piece(Piece& piece, std::span<std::byte> memory, uint64_t bef
 
 }  // namespace
 
-Result<std::string> default_cache_directory() {
+Result<std::string> default_cache_directory(std::string_view option) {
   for (const auto& [variable, below] :
        {std::pair("XDG_CACHE_HOME", "/spillway"), std::pair("HOME", "/.cache/spillway")}) {
     // An environment that changes under a running program is not supported anywhere.
@@ -161,7 +170,10 @@ Result<std::string> default_cache_directory() {
       return value + std::string(below);
     }
   }
-  return failed("neither XDG_CACHE_HOME nor HOME names a directory for the store; use --store DIR");
+  return failed(
+      "neither XDG_CACHE_HOME nor HOME is an absolute path, so there is no cache folder for stores; "
+      "set one of them, or give {}",
+      option);
 }
 
 std::vector<std::string> scratch_store_paths(const ModelGeometry& geometry, const ScratchOptions& options) {
@@ -181,14 +193,25 @@ std::vector<std::string> scratch_store_paths(const ModelGeometry& geometry, cons
   return paths;
 }
 
+Result<MissingFiles> missing_scratch_files(const ModelGeometry& geometry, const ScratchOptions& options) {
+  if (Result<void> valid = check_request(geometry, options); !valid) {
+    return propagate(valid);
+  }
+  MissingFiles missing;
+  const std::vector<std::string> paths = scratch_store_paths(geometry, options);
+  for (uint32_t i = 0; i < paths.size(); ++i) {
+    const PackedHeader header = scratch_header(geometry, options, i);
+    if (!is_made(paths[i], header)) {
+      missing.paths.push_back(paths[i]);
+      missing.bytes_each = PackedLayout(header).file_bytes();  // all pieces have the same tables
+    }
+  }
+  return missing;
+}
+
 Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometry,
                                                     const ScratchOptions& options, StoreProgress progress) {
-  if (options.directories.empty() || (options.ranges_per_expert != 1 && options.ranges_per_expert != 3)) {
-    return wrong_usage(
-        "a scratch store needs a directory and 1 or 3 ranges per expert, not {} directories and {} ranges",
-        options.directories.size(), options.ranges_per_expert);
-  }
-  if (Result<void> valid = geometry.validate(); !valid) {
+  if (Result<void> valid = check_request(geometry, options); !valid) {
     return propagate(valid);
   }
   const std::vector<std::string> paths = scratch_store_paths(geometry, options);

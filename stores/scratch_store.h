@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/function_ref.h"
@@ -20,11 +21,22 @@ struct ScratchOptions {
 // Called now and then with the bytes written so far; stops the writing by returning false.
 using StoreProgress = FunctionRef<bool(uint64_t done, uint64_t total)>;
 
-// Returns $XDG_CACHE_HOME/spillway or ~/.cache/spillway. Fails if neither variable is set.
-Result<std::string> default_cache_directory();
+// Returns $XDG_CACHE_HOME/spillway or ~/.cache/spillway. Fails if neither variable is an absolute path; the
+// error offers `option`, such as `--store DIR`, which names another directory.
+Result<std::string> default_cache_directory(std::string_view option);
 
 // Returns the paths of the scratch store's files for this shape, whether they exist or not.
 std::vector<std::string> scratch_store_paths(const ModelGeometry& geometry, const ScratchOptions& options);
+
+// Returns the files that make_scratch_store() would write, and the size of each. Returns no paths if the
+// store is there.
+struct MissingFiles {
+  std::vector<std::string> paths;
+  uint64_t bytes_each = 0;
+
+  uint64_t bytes() const { return bytes_each * paths.size(); }
+};
+Result<MissingFiles> missing_scratch_files(const ModelGeometry& geometry, const ScratchOptions& options);
 
 // Makes the files, with generated content, unless they exist already. Detects a full disk before anything is
 // written. A run that fails or is stopped leaves nothing behind. Bypasses the page cache.

@@ -3,10 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/units.h"
 #include "host/file_calls.h"
+#include "host/linux/page_memory.h"
+#include "stores/generated_content.h"
 
 namespace spillway {
 namespace {
@@ -15,6 +20,9 @@ namespace fs = std::filesystem;
 
 // Enough for a trial of huge pages, which uses the second 2 MiB of the file.
 constexpr off_t kStandInBytes = 4 << 20;
+
+// Writes past the page cache are multiples of this size.
+constexpr uint64_t kTrialUnit = 4096;
 
 // Returns the directory itself or, if it does not exist yet, the nearest existing one above it.
 fs::path nearest_directory(fs::path directory) {
@@ -59,6 +67,32 @@ std::optional<StandIn> StandIn::make(const std::vector<std::string>& directories
     stand_in.handles_.push_back(std::move(readable));
   }
   return stand_in;
+}
+
+std::optional<double> trial_write_rate(const std::string& directory, uint64_t bytes) {
+  constexpr uint64_t kBlock = 4 * kMiB;
+  const FileHandle file = nameless_file(nearest_directory(directory));
+  Result<PageMemory> memory = PageMemory::allocate(kBlock, std::nullopt);
+  if (file.get() < 0 || !memory) {
+    return std::nullopt;
+  }
+  // Zeros would be written faster than a store on a drive that compresses.
+  GeneratedContent(1, 0).fill(0, memory->bytes().first(kBlock));
+  const bool direct = bypass_page_cache(file);
+  const auto start = std::chrono::steady_clock::now();
+  uint64_t written = 0;
+  while (written < bytes) {
+    const uint64_t part = std::min(kBlock, round_up(bytes - written, kTrialUnit));
+    if (write_at(file.get(), memory->bytes().first(part), written) != 0) {
+      return std::nullopt;
+    }
+    if (!direct) {
+      write_through(file, written, part);
+    }
+    written += part;
+  }
+  const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return elapsed > 0 ? std::optional(double(written) / elapsed) : std::nullopt;
 }
 
 }  // namespace spillway

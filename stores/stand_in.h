@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,5 +27,10 @@ class StandIn {
   std::vector<std::string> names_;
   std::vector<std::string> directories_;
 };
+
+// Returns the bytes per second at which `directory`, which need not exist yet, takes writes past the page
+// cache: a trial with `bytes` bytes (rounded up to whole blocks) of a nameless file. Returns nothing if the
+// file cannot be made or written.
+std::optional<double> trial_write_rate(const std::string& directory, uint64_t bytes);
 
 }  // namespace spillway

@@ -159,6 +159,7 @@ void add_commands(Command app, Invocation& invocation) {
   add_gap_command(app, invocation);
   add_calibrate_command(app, invocation);
   add_pack_command(app, invocation);
+  add_cache_commands(app, invocation);
 #endif
   add_simulate_command(app, invocation);
   add_curve_command(app, invocation);

@@ -22,6 +22,7 @@ void add_calibrate_command(Command app, Invocation& invocation);
 void add_gap_command(Command app, Invocation& invocation);
 void add_curve_command(Command app, Invocation& invocation);
 void add_report_command(Command app, Invocation& invocation);
+void add_cache_commands(Command app, Invocation& invocation);
 void add_pack_command(Command app, Invocation& invocation);
 void add_quantize_command(Command app, Invocation& invocation);
 void add_plan_command(Command app, Invocation& invocation);

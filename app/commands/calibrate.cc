@@ -16,6 +16,7 @@
 #include "app/report/report.h"
 #include "app/run/device_profile.h"
 #include "app/run/open_store.h"
+#include "app/stores/new_store.h"
 #include "backends/list.h"
 #include "core/json.h"
 #include "host/file.h"
@@ -77,6 +78,13 @@ Result<void> find_target(const CalibrateOptions& options, Target& target) {
   const ModelGeometry geometry = shape_of(options.size.count);
   const ScratchOptions scratch{.directories = {options.target}, .seed = options.seed};
   const bool was_there = fs::exists(scratch_store_paths(geometry, scratch).front(), problem);
+  Result<MissingFiles> missing = missing_scratch_files(geometry, scratch);
+  if (!missing) {
+    return propagate(missing);
+  }
+  const std::string removal = options.keep ? removal_of(missing->paths, false)
+                                           : "removed when the measurement is done (--keep keeps it)";
+  tell_new_store({missing->paths, missing->bytes(), removal});
   Progress progress("writing a file to read from", geometry.total_bytes(), Progress::Unit::bytes);
   Result<std::vector<std::string>> made = make_scratch_store(geometry, scratch, [&](uint64_t done, uint64_t) {
     progress.at(done);

@@ -5,6 +5,7 @@
 #include "app/cli/progress.h"
 #include "app/pack/pack_model.h"
 #include "app/report/report.h"
+#include "app/stores/new_store.h"
 #include "core/json.h"
 #include "host/file.h"
 
@@ -58,6 +59,8 @@ Result<void> run_pack(const PackArguments& arguments) {
   std::optional<Progress> progress;
   Result<PackedModel> made = pack_model(arguments, [&](uint64_t done, uint64_t total) {
     if (!progress) {
+      const std::vector<std::string> paths = {arguments.store};
+      tell_new_store({paths, total, removal_of(paths, false)});
       progress.emplace("packing", total, Progress::Unit::bytes);
     }
     progress->at(done);

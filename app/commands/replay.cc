@@ -51,7 +51,7 @@ Result<void> run_replay(const ReplayOptions& options, const Invocation& invocati
     return propagate(parts);
   }
   Rig rig;
-  if (Result<void> made = make_rig(options, *parts, rig); !made) {
+  if (Result<void> made = make_rig(options, *parts, invocation, rig); !made) {
     return made;
   }
   if (options.watch_drive.empty()) {

@@ -35,7 +35,7 @@ Result<Report> replay_again(ReplayOptions options, const RunOptions& run, const 
     return propagate(parts);
   }
   Rig rig;
-  if (Result<void> made = make_rig(options, *parts, rig); !made) {
+  if (Result<void> made = make_rig(options, *parts, invocation, rig); !made) {
     return propagate(made);
   }
   Result<Report> report = replay(options, *parts, rig, invocation, watch);
@@ -74,7 +74,7 @@ Result<Report> replay_as_asked(const ReplayOptions& options, Composition& parts,
       return replay_again(options, options.run, options.rig.backend, invocation);
     }
     Rig rig;
-    if (Result<void> made = make_rig(options, parts, rig); !made) {
+    if (Result<void> made = make_rig(options, parts, invocation, rig); !made) {
       return propagate(made);
     }
     Result<Report> report = replay(options, parts, rig, invocation, watch);

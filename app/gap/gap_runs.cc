@@ -201,7 +201,7 @@ class ReplayExplanation {
 Result<void> ReplayExplanation::open_store() {
   ReplayOptions planning = options_;
   planning.rig.backend = direct_;
-  if (Result<void> made = make_rig(planning, parts_, planned_); !made) {
+  if (Result<void> made = make_rig(planning, parts_, invocation_, planned_); !made) {
     return made;
   }
   const uint64_t alignment = planned_.backend->caps().alignment;

@@ -3,6 +3,7 @@
 #include "app/cli/progress.h"
 #include "app/run/open_store.h"
 #include "app/run/store_plan.h"
+#include "app/stores/new_store.h"
 #include "host/interrupt.h"
 #include "host/linux/cgroup.h"
 #include "runtime/steady_clock.h"
@@ -12,10 +13,26 @@
 namespace spillway {
 namespace {
 
+// Says what is made before a missing scratch store is made, and asks if nobody asked for one.
+Result<void> announce_scratch(const ReplayOptions& options, const StorePlan& plan,
+                              const ModelGeometry& geometry, const Invocation& invocation) {
+  Result<MissingFiles> missing = missing_scratch_files(geometry, plan.scratch);
+  if (!missing) {
+    return propagate(missing);
+  }
+  const bool place_named = !options.stores.empty();
+  const NewStore store{missing->paths, missing->bytes(), removal_of(missing->paths, !place_named)};
+  return announce(store, {place_named, options.yes, invocation.command_line});
+}
+
 // Finds or makes the store that `plan` asks for, and returns its files.
-Result<std::vector<std::string>> find_store(const StorePlan& plan, const ModelGeometry& geometry) {
+Result<std::vector<std::string>> find_store(const ReplayOptions& options, const StorePlan& plan,
+                                            const ModelGeometry& geometry, const Invocation& invocation) {
   if (!plan.is_scratch()) {
     return plan.files;
+  }
+  if (Result<void> agreed = announce_scratch(options, plan, geometry, invocation); !agreed) {
+    return propagate(agreed);
   }
   Progress progress("making the store", geometry.total_bytes(), Progress::Unit::bytes);
   return make_scratch_store(geometry, plan.scratch, [&](uint64_t done, uint64_t) {
@@ -48,7 +65,8 @@ Result<void> rehearse(const ReplayOptions& options, const Composition& parts, co
   return equip(options.rig, geometry, {.cache_bytes = parts.policies.cache_bytes}, rig);
 }
 
-Result<void> provide_store(const ReplayOptions& options, const Composition& parts, Rig& rig) {
+Result<void> provide_store(const ReplayOptions& options, const Composition& parts,
+                           const Invocation& invocation, Rig& rig) {
   const ModelGeometry& geometry = parts.trace->header.geometry;
   const bool unmade = options.rig.backend.traits.does_nothing;
   Result<StorePlan> plan = plan_store(options.stores, options.ranges, unmade);
@@ -65,7 +83,7 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
       return possible;
     }
   }
-  Result<std::vector<std::string>> paths = find_store(*plan, geometry);
+  Result<std::vector<std::string>> paths = find_store(options, *plan, geometry, invocation);
   if (!paths) {
     return propagate(paths);
   }
@@ -74,6 +92,7 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
     return propagate(store);
   }
   rig.store = std::move(*store);
+  rig.store_use = StoreUse(rig.store->files(), plan->is_scratch());
   for (const std::string& file : rig.store->files()) {
     if (Result<void> other = check_json_path(options.run.json, file); !other) {
       return other;
@@ -92,8 +111,9 @@ Result<void> provide_store(const ReplayOptions& options, const Composition& part
 
 }  // namespace
 
-Result<void> make_rig(const ReplayOptions& options, const Composition& parts, Rig& rig) {
-  if (Result<void> provided = provide_store(options, parts, rig); !provided) {
+Result<void> make_rig(const ReplayOptions& options, const Composition& parts, const Invocation& invocation,
+                      Rig& rig) {
+  if (Result<void> provided = provide_store(options, parts, invocation, rig); !provided) {
     return provided;
   }
   // equip() sets the memory limit before the memory is touched: memory touched outside of the
@@ -154,6 +174,8 @@ void add_replay_options(Command command, ReplayOptions& options) {
              "a path that exists may have commas, in another a comma is written \\,\n"
              "(default: a scratch store in ~/.cache/spillway)")
       .type_name("PATH");
+  command.flag("--yes", options.yes,
+               "Make a missing store of more than 4 GB in ~/.cache/spillway without a question");
   command
       .count("--ranges", {.least = 1, .most = 3}, options.ranges,
              "Ranges per expert of a scratch store: 1 (the default), or 3 as in a GGUF")

@@ -9,6 +9,7 @@
 #include "host/linux/page_memory.h"
 #include "host/linux/process_limits.h"
 #include "runtime/arena.h"
+#include "stores/store_use.h"
 
 namespace spillway {
 
@@ -30,6 +31,7 @@ void add_rig_options(Command command, RigOptions& options);
 struct Rig {
   std::unique_ptr<LimitedProcess> limits;
   std::unique_ptr<ExpertStore> store;
+  StoreUse store_use;
   std::string ranges;  // per expert
   // Files or directories on the drives that --throttle limits; empty: the store's files.
   std::vector<std::string> on_drives;

@@ -19,7 +19,7 @@ Result<StorePlan> plan_store(const std::vector<std::string>& stores, std::option
     return plan;
   }
   if (stores.empty()) {
-    Result<std::string> directory = default_cache_directory();
+    Result<std::string> directory = default_cache_directory("--store DIR");
     if (!directory) {
       return propagate(directory);
     }

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -95,16 +96,40 @@ void append(std::string& text, const char* data, size_t bytes, size_t most) {
   }
 }
 
-// Reads the available bytes from the pipe, and closes the pipe at its end.
-void take(Pipe& pipe, std::string& into, size_t most) {
-  std::array<char, 64 * kKiB> block;
+using Block = std::array<char, 64 * kKiB>;
+
+// Reads the available bytes from the pipe, and closes the pipe at its end. Returns the bytes, which lie in
+// `block`.
+std::string_view take(Pipe& pipe, std::string& into, size_t most, Block& block) {
   const ssize_t got = ::read(pipe.reader(), block.data(), block.size());
   if (got > 0 && into.size() <= most * 2) {
     append(into, block.data(), size_t(got), most);
   } else if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
     pipe.close_reader();
   }
+  return {block.data(), size_t(std::max<ssize_t>(got, 0))};
 }
+
+// Cuts a stream of bytes into lines.
+class Lines {
+ public:
+  explicit Lines(FunctionRef<void(std::string_view line)> hear) : hear_(hear) {}
+
+  void add(std::string_view bytes) {
+    for (const char byte : bytes) {
+      if (byte == '\n') {
+        hear_(line_);
+        line_.clear();
+      } else if (line_.size() < kMostText) {
+        line_ += byte;
+      }
+    }
+  }
+
+ private:
+  FunctionRef<void(std::string_view line)> hear_;
+  std::string line_;
+};
 
 double seconds_since(Instant start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -141,7 +166,9 @@ class Deadline {
   double asked_at_ = 0;
 };
 
-void listen(Pipes& pipes, ChildRun& run, Deadline& deadline) {
+void listen(Pipes& pipes, ChildRun& run, Deadline& deadline, FunctionRef<void(std::string_view line)> hear) {
+  Lines lines(hear);
+  Block block;
   const std::array<std::pair<std::string*, size_t>, kStreams> into = {
       {{&run.output, kMostText}, {&run.complaint, kMostText}, {&run.report, kMostReport}}};
   for (;;) {
@@ -159,7 +186,10 @@ void listen(Pipes& pipes, ChildRun& run, Deadline& deadline) {
     deadline.check();
     for (size_t i = 0; i < kStreams; ++i) {
       if (waiting[i].revents != 0) {
-        take(pipes[i], *into[i].first, into[i].second);
+        const std::string_view bytes = take(pipes[i], *into[i].first, into[i].second, block);
+        if (i == kComplaint) {
+          lines.add(bytes);
+        }
       }
     }
   }
@@ -182,7 +212,8 @@ int wait_for(pid_t child, Deadline& deadline) {
 
 }  // namespace
 
-Result<ChildRun> run_child(const std::vector<std::string>& words, bool wants_report, double timeout_s) {
+Result<ChildRun> run_child(const std::vector<std::string>& words, bool wants_report, double timeout_s,
+                           FunctionRef<void(std::string_view line)> hear) {
   std::vector<std::string> all = {"spillway"};
   all.insert(all.end(), words.begin(), words.end());
   if (wants_report) {
@@ -212,7 +243,7 @@ Result<ChildRun> run_child(const std::vector<std::string>& words, bool wants_rep
     pipe.close_writer();
   }
   ChildRun run;
-  listen(pipes, run, deadline);
+  listen(pipes, run, deadline, hear);
   run.status = wait_for(child, deadline);
   run.wall_s = deadline.elapsed();
   run.timed_out = deadline.timed_out();

@@ -1,9 +1,11 @@
 #include "app/sweep/summary.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "app/cli/printable.h"
@@ -75,13 +77,21 @@ std::string cell_of(const std::vector<const PointResult*>& runs, const std::stri
 }  // namespace
 
 SweepProgress::SweepProgress(const Experiment& experiment, size_t runs)
-    : experiment_(experiment), runs_(runs) {
-  fmt::print(stderr, "{}\n", printable(experiment.question));
+    : experiment_(experiment),
+      runs_(runs),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      bar_(printable(std::filesystem::path(experiment.path).stem().string()), runs, Progress::Unit::steps) {
+  say(printable(experiment.question));
+}
+
+void SweepProgress::say(const std::string& line) const {
+  fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", line);
 }
 
 void SweepProgress::count(const PlannedRun&, const PointResult& result) {
   ++behind_;
   seconds_ += result.wall_s;
+  bar_.at(behind_);
 }
 
 void SweepProgress::passed(const PlannedRun& run, const PointResult& result) {
@@ -90,10 +100,13 @@ void SweepProgress::passed(const PlannedRun& run, const PointResult& result) {
 
 void SweepProgress::ran(const PlannedRun& run, const PointResult& result) {
   count(run, result);
+  if (terminal_ && result.done) {
+    return;
+  }
   const double left = seconds_ / double(behind_) * double(runs_ - behind_);
   const std::string which = experiment_.repetitions > 1 ? fmt::format(" #{}", run.repetition) : "";
-  fmt::print(stderr, "[{}/{}] {}{}: {} ({}; {} left)\n", behind_, runs_, printable(describe(run.point)),
-             which, outcome_of(experiment_, result), say_time(result.wall_s), say_time(left));
+  say(fmt::format("[{}/{}] {}{}: {} ({}; {} left)", behind_, runs_, printable(describe(run.point)), which,
+                  outcome_of(experiment_, result), say_time(result.wall_s), say_time(left)));
 }
 
 namespace {

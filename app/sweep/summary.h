@@ -5,15 +5,21 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/progress.h"
 #include "app/sweep/results.h"
 
 namespace spillway {
 
-// Prints a line on stderr after each run, with the outcome and the time that the remaining runs will take.
+// Shows on stderr how far a sweep is. On a terminal a bar does, since the table follows; elsewhere each run
+// gets a line with its outcome and the time that the remaining runs will take. A run that was not done gets
+// a line everywhere.
 class SweepProgress {
  public:
   // `runs` is the number of all runs, including those with results from before.
   SweepProgress(const Experiment& experiment, size_t runs);
+
+  // Prints a line of its own.
+  void say(const std::string& line) const;
 
   void passed(const PlannedRun& run, const PointResult& result);  // its result is from before
   void ran(const PlannedRun& run, const PointResult& result);
@@ -23,6 +29,8 @@ class SweepProgress {
 
   const Experiment& experiment_;
   size_t runs_;
+  const bool terminal_;
+  Progress bar_;
   size_t behind_ = 0;
   double seconds_ = 0;  // time of all runs that are done, including those from before
 };

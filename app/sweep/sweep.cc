@@ -7,17 +7,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "app/cli/printable.h"
 #include "app/cli/shell_line.h"
 #include "app/report/report.h"
+#include "app/stores/new_store.h"
 #include "app/sweep/results.h"
 #include "app/sweep/summary.h"
+#include "app/sweep/sweep_stores.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "host/interrupt.h"
 
 namespace spillway {
@@ -66,6 +69,14 @@ struct PlannedSweep {
   Shard shard;
   std::string folder;  // the folder of the results
   std::map<std::string, std::string> places;
+  SweepStores* stores = nullptr;
+
+  // Returns true if a command line refers to the folder of stores.
+  bool uses_stores(const std::vector<std::string>& words) const {
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+      return word.find(places.at("stores")) != std::string::npos;
+    });
+  }
 
   // Returns the words that the machine and the repetition fill in.
   std::map<std::string, std::string> values(const PlannedRun& run) const {
@@ -144,7 +155,8 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
     return propagate(words);
   }
   fmt::print(stderr, "making: {}\n", printable(typed(*words)));
-  Result<ChildRun> child = run_child(*words, false, 0);
+  const auto ignore = [](std::string_view) {};
+  Result<ChildRun> child = run_child(*words, false, 0, ignore);
   if (!child) {
     return propagate(child);
   }
@@ -216,7 +228,15 @@ Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const Resu
     if (!words) {
       return propagate(words);
     }
-    Result<ChildRun> child = run_child(*words, true, plan.experiment.timeout_s);
+    if (plan.uses_stores(*words)) {
+      plan.stores->tell();
+    }
+    const auto pass_on = [&](std::string_view line) {
+      if (line.find(kNewStoreLine) != std::string_view::npos) {
+        progress.say(printable(line));
+      }
+    };
+    Result<ChildRun> child = run_child(*words, true, plan.experiment.timeout_s, pass_on);
     if (!child) {
       return propagate(child);
     }
@@ -234,6 +254,16 @@ Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const Resu
   return results;
 }
 
+// Returns the first result that was not done, or nothing.
+const PointResult* first_missing(const std::vector<PointResult>& results, bool unavailable_too) {
+  const auto found = std::find_if(results.begin(), results.end(), [&](const PointResult& result) {
+    return !result.done && (unavailable_too || !result.unavailable);
+  });
+  return found == results.end() ? nullptr : &*found;
+}
+
+// Makes the runs of one experiment and prints its table. The error is unavailable() if no run is available on
+// this machine, and failed() if a run failed.
 Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
   Result<ResultFolder> folder = ResultFolder::open(plan.folder, plan.experiment, plan.all);
   if (!folder) {
@@ -251,18 +281,80 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
     return propagate(results);
   }
   print_summary(plan.experiment, *results);
-  const bool all_failed =
+  const bool none_done =
       std::none_of(results->begin(), results->end(), [](const PointResult& result) { return result.done; });
-  if (!results->empty() && all_failed) {
-    const bool all_unavailable = std::all_of(results->begin(), results->end(),
-                                             [](const PointResult& result) { return result.unavailable; });
-    if (all_unavailable) {
-      return unavailable("{}: no run is available on this machine; the first: {}", plan.experiment.path,
-                         results->front().error);
-    }
-    return failed("{}: every run failed; the first: {}", plan.experiment.path, results->front().error);
+  if (const PointResult* bad = first_missing(*results, false)) {
+    return failed("{}: {}; the first: {}", plan.experiment.path,
+                  none_done ? "every run failed" : describe_missing(*results), bad->error);
+  }
+  if (const PointResult* missing = first_missing(*results, true); missing != nullptr && none_done) {
+    return unavailable("{}", missing->error);
   }
   return {};
+}
+
+// Counts the questions that were answered and keeps the reasons why others were not.
+class Answers {
+ public:
+  explicit Answers(size_t questions) : questions_(questions) {}
+
+  void add(const PlannedSweep& plan, const Result<void>& ran) {
+    const std::string name = fs::path(plan.experiment.path).stem();
+    if (ran) {
+      ++answered_;
+    } else if (ran.error().kind == ErrorKind::unavailable) {
+      missing_.push_back(fmt::format("{} needs what is not available here: {}; see {}", name,
+                                     ran.error().message, plan.folder));
+    } else {
+      failure_ = failure_ ? failure_ : ran.error();
+      failed_.push_back(fmt::format("{} failed; see {}", name, plan.folder));
+      if (questions_ > 1) {
+        fmt::print(stderr, "spillway: {}\n", printable(ran.error().message));
+      }
+    }
+  }
+
+  // Prints how many questions were answered, as the last line. What failed is an error, and what is not
+  // available is none.
+  Result<void> finish() const {
+    if (failure_ && questions_ == 1) {
+      return Unexpected(*failure_);
+    }
+    std::vector<std::string> rest = failed_;
+    rest.insert(rest.end(), missing_.begin(), missing_.end());
+    const std::string line = fmt::format("{} of {} questions answered{}{}", answered_, questions_,
+                                         rest.empty() ? "" : "; ", join(rest, "; "));
+    if (failure_) {
+      return Unexpected(Error{failure_->kind, line});
+    }
+    if (questions_ > 1 || !rest.empty()) {
+      fmt::print("{}\n", printable(line));
+    }
+    return {};
+  }
+
+ private:
+  size_t questions_;
+  size_t answered_ = 0;
+  std::optional<Error> failure_;
+  std::vector<std::string> failed_;
+  std::vector<std::string> missing_;
+};
+
+Result<void> run_all(const std::vector<PlannedSweep>& plans, const SweepOptions& options) {
+  Answers answers(plans.size());
+  // If one experiment cannot run, the others still do.
+  for (const PlannedSweep& plan : plans) {
+    Result<void> ran = run_one(plan, options);
+    if (interrupted()) {
+      return ran;  // the stores stay for the sweep that continues this one
+    }
+    answers.add(plan, ran);
+  }
+  if (!plans.empty()) {
+    plans.front().stores->clean();
+  }
+  return answers.finish();
 }
 
 }  // namespace
@@ -286,22 +378,19 @@ Result<void> sweep(const SweepOptions& options) {
     }
     plans.push_back(std::move(*plan));
   }
-  // If one experiment cannot run, the others still do.
-  Result<void> outcome;
-  for (const PlannedSweep& plan : plans) {
-    Result<void> ran = options.dry_run ? print_commands(plan) : run_one(plan, options);
-    if (ran) {
-      continue;
+  if (options.dry_run) {
+    for (const PlannedSweep& plan : plans) {
+      if (Result<void> printed = print_commands(plan); !printed) {
+        return printed;
+      }
     }
-    if (!outcome) {
-      fmt::print(stderr, "spillway: {}\n", printable(outcome.error().message));
-    }
-    outcome = std::move(ran);
-    if (interrupted()) {
-      break;
-    }
+    return {};
   }
-  return outcome;
+  SweepStores stores(plans.front().places.at("stores"), options.keep_stores || plans.front().shard.count > 1);
+  for (PlannedSweep& plan : plans) {
+    plan.stores = &stores;
+  }
+  return run_all(plans, options);
 }
 
 }  // namespace spillway

@@ -8,6 +8,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string last_line(const std::string& text) {
+  const size_t end = text.find_last_not_of('\n');
+  const size_t begin = text.find_last_of('\n', end) + 1;
+  return text.substr(begin, end + 1 - begin);
+}
+
 class Sweep : public SweepLab {
  protected:
   std::string out_ = scratch_ / "out";
@@ -40,7 +46,7 @@ TEST_F(Sweep, RunsEveryPointAsOftenAsAskedAndKeepsItsReport) {
 TEST_F(Sweep, WritesWhatTheSchemasSay) {
   Json experiment = small_experiment();
   experiment["sweep"]["evict"] = {"lru", "s3fifo:small=2"};
-  ASSERT_EQ(sweep(write(experiment), out_).status, 0);
+  ASSERT_EQ(sweep(write(experiment), out_).status, 1);
   expect_schema("experiment-1.json", out_ + "/experiment.json");
   for (const auto& [name, result] : results_in(out_)) {
     expect_schema("point-1.json", out_ + "/points/" + name + ".json");
@@ -138,7 +144,8 @@ TEST_F(Sweep, RecordsAFailureAndGoesOn) {
   experiment["sweep"]["evict"] = {"lru", "s3fifo:small=2"};
   const std::string file = write(experiment);
   const Ran ran = sweep(file, out_);
-  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.status, 1) << ran.err;
+  EXPECT_NE(ran.err.find("4 of 8 runs failed; the first: s3fifo"), std::string::npos) << ran.err;
   size_t failures = 0;
   for (const auto& [name, result] : results_in(out_)) {
     const bool bad = result["point"]["evict"] == "s3fifo:small=2";
@@ -177,16 +184,60 @@ TEST_F(Sweep, RecordsWhatIsNotAvailableAsThat) {
   experiment["sweep"] = {{"throttle", {"1GB/s"}}, {"store", {"/dev/shm"}}};
   experiment["repetitions"] = 1;
   const Ran none = sweep(write(experiment), out_);
-  EXPECT_EQ(none.status, 77) << none.err;
+  EXPECT_EQ(none.status, 0) << none.err;
+  EXPECT_EQ(last_line(none.out).find("0 of 1 questions answered; experiment needs what is not available"), 0U)
+      << none.out;
   experiment["sweep"]["throttle"] = {"1GB/s", nullptr};
   const Ran some = sweep(write(experiment), out_);
   EXPECT_EQ(some.status, 0) << some.err;
+  EXPECT_EQ(last_line(some.out).find("question"), std::string::npos) << "the question is answered";
   EXPECT_NE(some.out.find("1 of 2 runs were not available here"), std::string::npos) << some.out;
   for (const auto& [name, result] : results_in(out_)) {
     EXPECT_EQ(result["status"], result["point"]["throttle"].is_null() ? "done" : "unavailable")
         << result["error"];
     expect_schema("point-1.json", out_ + "/points/" + name + ".json");
   }
+}
+
+TEST_F(Sweep, SaysWhichQuestionsAreAnsweredAndWhatTheOthersNeed) {
+  Json impossible = small_experiment();
+  impossible["base"] = {{"command", "replay"}, {"trace", "{made}/trace.bin"}, {"backend", "pread:direct=0"},
+                        {"cache", "1MiB"},     {"store", "/dev/shm"},         {"no-probe", true},
+                        {"throttle", "1GB/s"}};
+  impossible["sweep"] = {{"evict", {"lru"}}};
+  const std::string one = write(impossible, "one.json");
+  const std::string two = write(small_experiment(), "two.json");
+  const Ran ran = spillway({"sweep", one, two, "--quick", "-o", out_});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const std::string line = last_line(ran.out);
+  EXPECT_EQ(line.find("1 of 2 questions answered; one needs what is not available here: "), 0U) << ran.out;
+  EXPECT_NE(line.find("see " + out_ + "/one"), std::string::npos) << line;
+  const Ran all = spillway({"sweep", two, write(small_experiment(), "three.json"), "--quick", "-o", out_});
+  EXPECT_EQ(last_line(all.out), "2 of 2 questions answered") << all.out << all.err;
+}
+
+TEST_F(Sweep, AnnouncesTheStoresOfItsRunsAndRemovesThem) {
+  Json experiment = small_experiment();
+  experiment["base"] = {{"command", "replay"}, {"trace", "{made}/trace.bin"}, {"backend", "pread:direct=0"},
+                        {"cache", "1MiB"},     {"store", "{stores}"},         {"no-probe", true}};
+  experiment["sweep"] = {{"evict", {"lru"}}};
+  const std::string file = write(experiment);
+  const Ran ran = sweep(file, out_, {"--quick"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  for (const char* part : {"make their stores in", "--keep-stores", "makes a store of ", "removed 6."}) {
+    EXPECT_NE(ran.err.find(part), std::string::npos) << part << " is not in: " << ran.err;
+  }
+  EXPECT_FALSE(fs::exists(out_ + "/stores"));
+  EXPECT_EQ(sweep(file, out_, {"--quick"}).err.find("store"), std::string::npos) << "nothing was left to run";
+
+  const std::string kept = scratch_ / "kept";
+  const Ran keeps = sweep(file, kept, {"--quick", "--keep-stores"});
+  EXPECT_NE(keeps.err.find("spillway cache clean --dir " + kept + "/stores"), std::string::npos) << keeps.err;
+  EXPECT_FALSE(fs::is_empty(kept + "/stores"));
+  // A user's own file in the folder stays, and so does the folder.
+  std::ofstream(kept + "/stores/notes") << "mine";
+  ASSERT_EQ(sweep(file, kept, {"--quick", "--set", "evict=lru,fifo"}).status, 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(kept + "/stores"), fs::directory_iterator()), 1);
 }
 
 TEST_F(Sweep, FailsWhereEveryRunDoes) {
@@ -207,7 +258,7 @@ TEST_F(Sweep, EndsARunThatTakesTooLong) {
   experiment["sweep"] = {{"compute", {"none", "2s"}}};
   experiment["repetitions"] = 1;
   experiment["timeout_s"] = 5;
-  ASSERT_EQ(sweep(write(experiment), out_).status, 0);
+  ASSERT_EQ(sweep(write(experiment), out_).status, 1);
   for (const auto& [name, result] : results_in(out_)) {
     const bool long_one = result["point"]["compute"] == "2s";
     EXPECT_EQ(result["status"], long_one ? "failed" : "done") << result.dump();
@@ -255,6 +306,9 @@ TEST_F(Sweep, PutsSeveralExperimentsIntoAFolderEach) {
   const std::string two = write(second, "two.json");
   const Ran ran = spillway({"sweep", two, one, "--quick", "-o", out_});
   EXPECT_EQ(ran.status, 1) << "the second cannot be made";
+  EXPECT_EQ(last_line(ran.err).find("spillway: 1 of 2 questions answered; two failed; see " + out_ + "/two"),
+            0U)
+      << ran.err;
   EXPECT_NE(ran.err.find("two.json"), std::string::npos) << ran.err;
   EXPECT_EQ(count_results(out_ + "/one"), 2U) << "the runs after an impossible one were left out";
 }

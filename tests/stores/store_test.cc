@@ -357,10 +357,10 @@ TEST(ScratchStoreErrors, a_file_system_without_direct_io_will_do) {
 
 TEST(DefaultCacheDirectory, follows_the_environment) {
   ::setenv("XDG_CACHE_HOME", "/somewhere", 1);
-  EXPECT_EQ(*default_cache_directory(), "/somewhere/spillway");
+  EXPECT_EQ(*default_cache_directory("--store DIR"), "/somewhere/spillway");
   ::unsetenv("XDG_CACHE_HOME");
   ::setenv("HOME", "/home/me", 1);
-  EXPECT_EQ(*default_cache_directory(), "/home/me/.cache/spillway");
+  EXPECT_EQ(*default_cache_directory("--store DIR"), "/home/me/.cache/spillway");
 }
 
 }  // namespace

@@ -19,8 +19,9 @@ const std::vector<std::string> kFolders = {"core",     "host",    "sim",   "trac
                                            "policies", "runtime", "model", "app",    "tests",    "bench"};
 
 // The rooms of app/, lowest first.
-const std::vector<std::string> kFloors = {"cli", "report", "presets", "calibrate", "run",  "trace",   "curve",
-                                          "gap", "plan",   "pack",    "sweep",     "page", "commands"};
+const std::vector<std::string> kFloors = {"cli",  "report", "stores", "presets", "calibrate",
+                                          "run",  "trace",  "curve",  "gap",     "plan",
+                                          "pack", "sweep",  "page",   "commands"};
 
 struct SourceFile {
   std::string path;  // relative to the root
