@@ -41,13 +41,25 @@ void cells(Out out, const std::vector<Cell>& row, const char* tag) {
                    cell.number ? " class=\"number\""
                    : is_long   ? " class=\"long\""
                                : "",
-                   escaped(cell.text));
+                   cell.link.empty()
+                       ? escaped(cell.text)
+                       : fmt::format("<a href=\"{}\">{}</a>", escaped(cell.link), escaped(cell.text)));
     if (!cell.detail.empty()) {
       fmt::format_to(out, "<br><span class=\"note\">{}</span>", escaped(cell.detail));
     }
     fmt::format_to(out, "</{}>", tag);
   }
   fmt::format_to(out, "</tr>\n");
+}
+
+void open_table(Out out, const Table& table) {
+  fmt::format_to(out, "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead>");
+  cells(out, table.head, "th");
+  fmt::format_to(out, "</thead>\n<tbody>\n");
+  for (const std::vector<Cell>& row : table.rows) {
+    cells(out, row, "td");
+  }
+  fmt::format_to(out, "</tbody></table></div>\n");
 }
 
 void table(Out out, const Table& table) {
@@ -60,13 +72,7 @@ void table(Out out, const Table& table) {
   if (folded) {
     fmt::format_to(out, "<details><summary>Table of {} rows</summary>\n", table.rows.size());
   }
-  fmt::format_to(out, "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead>");
-  cells(out, table.head, "th");
-  fmt::format_to(out, "</thead>\n<tbody>\n");
-  for (const std::vector<Cell>& row : table.rows) {
-    cells(out, row, "td");
-  }
-  fmt::format_to(out, "</tbody></table></div>\n");
+  open_table(out, table);
   if (!table.note.empty()) {
     fmt::format_to(out, "<p class=\"note\">{}</p>\n", escaped(table.note));
   }
@@ -113,15 +119,27 @@ void section(Out out, const Section& section, size_t number) {
   fmt::format_to(out, "</section>\n");
 }
 
-void contents(Out out, const Page& page) {
+// Returns the first and the last line of an answer, which says the same about several points along an axis.
+std::string in_short(const std::string& answer) {
+  const size_t first = answer.find('\n');
+  return first == std::string::npos ? answer
+                                    : answer.substr(0, first) + ' ' + answer.substr(answer.rfind('\n') + 1);
+}
+
+// The page begins with what was found: each question with its answer in short, and where the answer is from.
+void findings(Out out, const Page& page) {
   if (page.sections.size() < 2) {
     return;
   }
-  fmt::format_to(out, "<nav aria-label=\"Questions\"><ol>\n");
+  Table all{.head = {{"Question"}, {"Finding"}}};
   for (size_t i = 0; i < page.sections.size(); ++i) {
-    fmt::format_to(out, "<li><a href=\"#q{}\">{}</a></li>\n", i + 1, escaped(page.sections[i].question));
+    const Section& section = page.sections[i];
+    all.rows.push_back({{.text = section.question, .link = fmt::format("#q{}", i + 1)},
+                        {.text = in_short(section.answer), .detail = section.source}});
   }
-  fmt::format_to(out, "</ol></nav>\n");
+  fmt::format_to(out, "<nav aria-label=\"Findings\">\n");
+  open_table(out, all);
+  fmt::format_to(out, "</nav>\n");
 }
 
 }  // namespace
@@ -169,12 +187,15 @@ std::string to_html(const Page& page) {
       "<link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n"
       "<header>\n<h1>{}</h1>\n<p class=\"muted\">{}</p>\n",
       kPolicy, escaped(page.title), kStyle, escaped(page.title), escaped(page.about));
-  contents(out, page);
+  findings(out, page);
   fmt::format_to(out, "</header>\n<main>\n");
   for (size_t i = 0; i < page.sections.size(); ++i) {
     section(out, page.sections[i], i + 1);
   }
   fmt::format_to(out, "</main>\n<footer>\n");
+  for (const std::string& line : page.unanswered) {
+    fmt::format_to(out, "<p>Not answered: {}</p>\n", escaped(line));
+  }
   if (!page.left_out.empty()) {
     fmt::format_to(out, "<p class=\"muted\">Left out:</p>\n<pre>");
     for (const std::string& line : page.left_out) {

@@ -11,6 +11,7 @@ struct Cell {
   std::string text{};
   bool number = false;      // aligned to the right
   std::string detail = {};  // small print below the text
+  std::string link = {};    // the place of this page that the text leads to: `#q1`
 };
 
 struct Table {
@@ -29,12 +30,14 @@ struct Section {
   std::string no_figure{};              // the reason why there is no figure
   Table table{};
   std::vector<std::string> facts{};  // lines with machine, storage, version and date
+  std::string source{};              // says where the figures are from, for the table of findings
   std::vector<std::string> commands{};
 };
 
 struct Page {
   std::string title{};
   std::string about{};
+  std::vector<std::string> unanswered{};  // questions without an answer, each with the reason
   std::vector<Section> sections{};
   std::vector<std::string> left_out{};
   std::string colophon{};

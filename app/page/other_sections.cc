@@ -143,6 +143,7 @@ Section curve_section(const CurveResult& curve, FigureMaker& figures) {
                "How often a cache of a given size hits, by policy.", section);
   section.table = curve_table(series);
   section.facts = {fmt::format("Counted from the trace {}; no drive was involved.", curve.trace)};
+  section.source = "Counted, no drive was involved";
   return section;
 }
 
@@ -170,6 +171,7 @@ Section plan_section(const PlanResult& plan, FigureMaker& figures) {
   section.table.note =
       "Tokens per second, by memory and the drive's bandwidth. A dash: the model does not fit.";
   section.facts = {fmt::format("Calculated, not measured: machine {}, drive {}.", plan.machine, plan.drive)};
+  section.source = "Calculated, not measured";
   return section;
 }
 
@@ -181,6 +183,7 @@ Section device_section(const std::string& path, const DeviceProfile& profile) {
   section.table = device_table(profile);
   section.facts = {profile.device, profile.source, profile.date};
   std::erase(section.facts, "");
+  section.source = profile.device;
   return section;
 }
 

@@ -9,7 +9,11 @@ Page make_page(const Results& results, const std::string& title, const std::stri
   page.title = title;
   page.about = about;
   for (const Sweep& sweep : results.sweeps) {
-    page.sections.push_back(sweep_section(sweep, figures));
+    if (const std::optional<std::string> reason = why_unanswered(sweep)) {
+      page.unanswered.push_back(*reason);
+    } else {
+      page.sections.push_back(sweep_section(sweep, figures));
+    }
   }
   if (!results.runs.empty()) {
     page.sections.push_back(runs_section(results.runs, figures));

@@ -136,6 +136,7 @@ Section runs_section(const std::vector<RunResult>& runs, FigureMaker& figures) {
   }
   section.table = runs_table(runs);
   section.facts = facts_of(origins);
+  section.source = source_of(origins, runs.front().simulated);
   section.commands = commands_of(origins);
   return section;
 }
@@ -152,6 +153,7 @@ Section gap_section(const RunResult& run, FigureMaker& figures) {
                section);
   section.table = gap_table(*run.gap);
   section.facts = facts_of({&run.origin});
+  section.source = source_of({&run.origin}, run.simulated);
   section.commands = commands_of({&run.origin});
   return section;
 }

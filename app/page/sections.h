@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "app/page/figures.h"
@@ -8,6 +9,9 @@
 
 // The sections of a page. Each answers a question about the results.
 namespace spillway::page {
+
+// Returns the question of a sweep none of whose runs was done, and the reason; nothing for other sweeps.
+std::optional<std::string> why_unanswered(const Sweep& sweep);
 
 Section sweep_section(const Sweep& sweep, FigureMaker& figures);
 Section curve_section(const CurveResult& curve, FigureMaker& figures);

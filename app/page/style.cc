@@ -25,7 +25,7 @@ section { border-top: 1px solid var(--grid); margin-top: 2rem; padding-top: 1.4r
 .answer { font-size: 1.08rem; white-space: pre-line; }
 .muted, figcaption, .note { color: var(--muted); font-size: .9rem; }
 .caution { background: var(--mark); border-radius: .3rem; padding: .4rem .7rem; }
-nav ol { padding-left: 1.3rem; margin: .8rem 0 0; }
+nav td:first-child { min-width: 9rem; max-width: 16rem; }
 a { color: inherit; }
 figure { margin: 1rem 0; }
 figure svg { display: block; width: 100%; max-width: 32rem; height: auto; }

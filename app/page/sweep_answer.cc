@@ -1,8 +1,9 @@
 #include "app/page/sweep_answer.h"
 
 #include <algorithm>
+#include <cctype>
 
-#include "app/page/wording.h"
+#include "app/page/standing.h"
 #include "core/text.h"
 
 namespace spillway::page {
@@ -34,14 +35,6 @@ std::vector<std::string> values_of(const Sweep& sweep, const std::string& axis) 
   const auto found = std::find_if(sweep.axes.begin(), sweep.axes.end(),
                                   [&](const SweepAxis& one) { return one.name == axis; });
   return found == sweep.axes.end() ? std::vector<std::string>() : found->values;
-}
-
-std::string describe(const Place& place) {
-  std::string text;
-  for (const auto& [axis, value] : place) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis, value);
-  }
-  return text.empty() ? "the only point" : text;
 }
 
 // Points that are compared with one another.
@@ -95,38 +88,32 @@ std::vector<Slice> slices_of(const Sweep& sweep, const std::vector<Group>& group
   return slices;
 }
 
-// Returns the fastest or the slowest of the groups for which `wanted` holds, or nullptr.
-template <class Wanted>
-const Group* extreme(const std::vector<Group>& groups, bool fastest, Wanted wanted) {
-  const Group* found = nullptr;
-  for (const Group& group : groups) {
-    if (group.speed() > 0 && wanted(group) &&
-        (found == nullptr || (group.speed() > found->speed()) == fastest)) {
-      found = &group;
-    }
-  }
-  return found;
-}
-
 std::string slice_sentence(const Slice& slice) {
-  const Group* bound = extreme(slice.groups, true, [](const Group& group) { return group.is_bound(); });
-  const auto real = [](const Group& group) { return !group.is_bound(); };
-  const Group* best = extreme(slice.groups, true, real);
-  const Group* worst = extreme(slice.groups, false, real);
-  const std::string at = slice.at.empty() ? "" : fmt::format("At {}: ", describe(slice.at));
-  std::string text;
-  if (best != nullptr) {
-    text = fmt::format("{} is {} ({} tok/s)", at.empty() ? "Fastest" : "fastest", describe(best->place),
-                       tok_per_s_text(best->speed()));
-    if (worst->speed() < best->speed()) {
-      text += fmt::format(", slowest {} ({})", describe(worst->place), tok_per_s_text(worst->speed()));
+  std::vector<const Group*> real;
+  const Group* bound = nullptr;
+  for (const Group& group : slice.groups) {
+    if (group.speed() <= 0) {
+      continue;
+    }
+    if (!group.is_bound()) {
+      real.push_back(&group);
+    } else if (bound == nullptr || group.speed() > bound->speed()) {
+      bound = &group;
     }
   }
+  std::string text = real.empty() ? "" : ranking_of(real);
   if (bound != nullptr) {
-    text += fmt::format("{}{}, which knows the future, reaches {} tok/s", text.empty() ? "" : "; ",
-                        describe(bound->place), tok_per_s_text(bound->speed()));
+    text += fmt::format("{}{}, which knows the future, reaches {}", text.empty() ? "" : "; ",
+                        describe(bound->place), speed_text(*bound));
   }
-  return text.empty() ? "" : at + text + ".";
+  if (text.empty()) {
+    return "";
+  }
+  if (!slice.at.empty()) {
+    return fmt::format("At {}: {}.", describe(slice.at), text);
+  }
+  text.front() = char(std::toupper(static_cast<unsigned char>(text.front())));
+  return text + ".";
 }
 
 std::string sweep_sentence(const Sweep& sweep, const std::vector<Group>& groups) {

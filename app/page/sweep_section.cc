@@ -111,8 +111,7 @@ std::vector<Cell> row_of(const Group& group, const std::vector<Column>& columns,
     row.push_back({value});
   }
   if (group.done.empty()) {
-    const PointResult& result = group.missing->result;
-    row.push_back({(result.unavailable ? "not available: " : "failed: ") + result.error});
+    row.push_back({group.missing->result.unavailable ? "not available" : "failed"});
     return row;
   }
   for (const Column& column : columns) {
@@ -155,6 +154,16 @@ Table sweep_table(const Sweep& sweep, const std::vector<Group>& groups) {
     }
   }
   table.note = repeated ? "Medians of the repetitions." : "";
+  std::vector<std::string> reasons;
+  for (const Group& group : groups) {
+    if (group.done.empty()) {
+      const PointResult& result = group.missing->result;
+      add_once(reasons, fmt::format("{}: {}", result.unavailable ? "Not available" : "Failed", result.error));
+    }
+  }
+  for (const std::string& reason : reasons) {
+    table.note += (table.note.empty() ? "" : " ") + reason + ".";
+  }
   if (groups.size() > kMostRows) {
     table.note += fmt::format(" {} more points are in the folder.", groups.size() - kMostRows);
   }
@@ -215,13 +224,26 @@ Drawing drawing_of(const Sweep& sweep) {
   return {"sweep_lines", options, repeated};
 }
 
+std::string question_of(const Sweep& sweep) {
+  return sweep.question.empty() ? fmt::format("What did {} show?", file_name(sweep.folder)) : sweep.question;
+}
+
 }  // namespace
+
+std::optional<std::string> why_unanswered(const Sweep& sweep) {
+  if (std::any_of(sweep.points.begin(), sweep.points.end(),
+                  [](const SweepPoint& point) { return point.result.done; })) {
+    return std::nullopt;
+  }
+  const PointResult& first = sweep.points.front().result;
+  return fmt::format("{} ({}: {})", question_of(sweep), first.unavailable ? "not available here" : "failed",
+                     first.error);
+}
 
 Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   const std::vector<Group> groups = groups_of(sweep);
   Section section;
-  section.question =
-      sweep.question.empty() ? fmt::format("What did {} show?", file_name(sweep.folder)) : sweep.question;
+  section.question = question_of(sweep);
   section.answer = sweep_answer(sweep, groups);
   section.cautions = sweep_cautions(sweep);
   std::vector<std::string> files;
@@ -247,6 +269,10 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
   if (worked_out) {
     section.facts.emplace_back("Calculated, not measured.");
   }
+  const bool simulated = std::any_of(sweep.points.begin(), sweep.points.end(), [](const SweepPoint& point) {
+    return point.run && point.run->simulated;
+  });
+  section.source = worked_out ? "Calculated, not measured" : source_of(origins, simulated);
   const std::vector<std::string> facts = facts_of(origins);
   section.facts.insert(section.facts.end(), facts.begin(), facts.end());
   for (const SweepPoint& point : sweep.points) {

@@ -120,6 +120,29 @@ std::vector<std::string> facts_of(const std::vector<const Origin*>& origins) {
   return facts;
 }
 
+std::string source_of(const std::vector<const Origin*>& origins, bool simulated) {
+  std::vector<std::string> parts;
+  if (simulated) {
+    parts.emplace_back("Simulated");
+  } else {
+    for (const Origin* origin : origins) {
+      add_once(parts, origin->machine);
+    }
+    for (const Origin* origin : origins) {
+      add_once(parts, origin->storage);
+    }
+  }
+  std::vector<std::string> days;
+  for (const Origin* origin : origins) {
+    add_once(days, origin->date.substr(0, origin->date.find('T')));
+  }
+  std::sort(days.begin(), days.end());
+  if (!days.empty()) {
+    parts.push_back(days.size() == 1 ? days.front() : days.front() + " to " + days.back());
+  }
+  return join(parts, "; ");
+}
+
 std::vector<std::string> commands_of(const std::vector<const Origin*>& origins) {
   std::vector<std::string> commands;
   for (const Origin* origin : origins) {

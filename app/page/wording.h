@@ -36,6 +36,9 @@ std::vector<std::string> cautions_of(const RunResult& run);
 // Returns lines with the machines, storage, versions and dates. A line that several runs share appears once.
 std::vector<std::string> facts_of(const std::vector<const Origin*>& origins);
 
+// Returns a line that says what the results were measured on, or that a drive was simulated, and the days.
+std::string source_of(const std::vector<const Origin*>& origins, bool simulated);
+
 // Returns every command once, in order.
 std::vector<std::string> commands_of(const std::vector<const Origin*>& origins);
 

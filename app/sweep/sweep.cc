@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -22,6 +23,10 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "host/interrupt.h"
+#ifdef SPILLWAY_STORAGE
+#include "host/linux/cgroup.h"
+#include "host/linux/process_limits.h"
+#endif
 
 namespace spillway {
 namespace {
@@ -342,6 +347,11 @@ class Answers {
 };
 
 Result<void> run_all(const std::vector<PlannedSweep>& plans, const SweepOptions& options) {
+#ifdef SPILLWAY_STORAGE
+  // In a cgroup that systemd delegated, runs can then limit themselves.
+  const std::optional<OwnCgroup> own = own_cgroup("memory");
+  const std::unique_ptr<LimitedProcess> aside = own ? step_aside(*own) : nullptr;
+#endif
   Answers answers(plans.size());
   // If one experiment cannot run, the others still do.
   for (const PlannedSweep& plan : plans) {

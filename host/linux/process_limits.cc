@@ -92,7 +92,6 @@ struct Limit {
   std::string second_name;
   std::vector<Knob> first;
   std::vector<Knob> second;
-  std::string by_systemd;  // the options of systemd-run for the same limit
 };
 
 // Writes `text` to `path`. Returns an empty text, or where and why the write failed.
@@ -174,13 +173,12 @@ Result<Limit> memory_limit(const ProcessLimits& limits) {
                .second_name = "memory",
                // The second file exists only where the kernel counts swap.
                .first = {{"memory.limit_in_bytes", charged}, {"memory.memsw.limit_in_bytes", charged, true}},
-               .second = {{"memory.swap.max", "0", true}, {"memory.max", charged}},
-               .by_systemd = "-p MemoryMax=" + charged + " -p MemorySwapMax=0"};
+               .second = {{"memory.swap.max", "0", true}, {"memory.max", charged}}};
 }
 
 Result<Limit> rate_limit(const ProcessLimits& limits) {
   Expects(!limits.files.empty());
-  Limit limit{.first_name = "blkio", .second_name = "io", .first = {}, .second = {}, .by_systemd = {}};
+  Limit limit{.first_name = "blkio", .second_name = "io", .first = {}, .second = {}};
   Result<std::vector<DeviceInfo>> drives = drives_below(limits.files);
   if (!drives) {
     return propagate(drives);
@@ -193,8 +191,6 @@ Result<Limit> rate_limit(const ProcessLimits& limits) {
     limit.first.push_back(
         {"blkio.throttle.read_bps_device", fmt::format("{} {}", drive.number, limits.read_bytes_per_s)});
     limit.second.push_back({"io.max", fmt::format("{} rbps={}", drive.number, limits.read_bytes_per_s)});
-    limit.by_systemd += fmt::format("{}-p 'IOReadBandwidthMax=/dev/{} {}'",
-                                    limit.by_systemd.empty() ? "" : " ", drive.name, limits.read_bytes_per_s);
   }
   return limit;
 }
@@ -218,16 +214,27 @@ Result<std::vector<Limit>> all_limits(const ProcessLimits& limits) {
   return all;
 }
 
-// Returns the error with a systemd-run line. A user's own systemd may limit memory, but not reads.
+// Returns the error with the line that gives the process a cgroup of its own. A user's own systemd may
+// delegate memory, but not reads.
 Unexpected refused(const std::string& why, const std::vector<Limit>& limits) {
-  bool memory_alone = true;
-  std::string options;
-  for (const Limit& limit : limits) {
-    memory_alone = memory_alone && limit.second_name == "memory";
-    options += limit.by_systemd + " ";
+  const bool memory_alone = std::all_of(limits.begin(), limits.end(),
+                                        [](const Limit& limit) { return limit.second_name == "memory"; });
+  const bool has_systemd = ::access("/run/systemd/system", F_OK) == 0;
+  return unavailable(
+      "this process has no right to a cgroup that limits it; {}: {} --scope -p Delegate=yes spillway … ({})",
+      has_systemd ? "start it as" : "where systemd runs, start it as",
+      memory_alone ? "systemd-run --user" : "sudo systemd-run", why);
+}
+
+// Returns true if no other process is in the cgroup.
+bool is_alone(const std::string& directory) {
+  std::istringstream processes(read_text(directory + "/cgroup.procs").value_or(""));
+  size_t others = 0;
+  size_t own = 0;
+  for (pid_t process = 0; processes >> process;) {
+    (process == ::getpid() ? own : others) += 1;
   }
-  return unavailable("cannot limit this process ({}); limit it from outside: {} --scope {}spillway …", why,
-                     memory_alone ? "systemd-run --user" : "sudo systemd-run", options);
+  return own == 1 && others == 0;
 }
 
 }  // namespace
@@ -278,6 +285,29 @@ Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limit
     }
   }
   return process;
+}
+
+std::unique_ptr<LimitedProcess> step_aside(const OwnCgroup& own) {
+  auto aside = std::make_unique<LimitedProcess>();
+  if (own.version != 2 || own.directory == own.mount || !is_alone(own.directory)) {
+    return aside;
+  }
+  remove_leftovers(own.directory);
+  // The children may lend any controller that a limit needs; what they lent ends before the process returns.
+  LimitedProcess::Cage cage = {.version = 2,
+                               .home = own.directory,
+                               .lender = own.directory,
+                               .directory = fmt::format("{}/{}{}", own.directory, kPrefix, ::getpid()),
+                               .lent = {"memory", "io"}};
+  if (::mkdir(cage.directory.c_str(), 0755) != 0) {
+    return aside;
+  }
+  if (write_text(cage.directory + "/cgroup.procs", "0") != 0) {
+    ::rmdir(cage.directory.c_str());
+    return aside;
+  }
+  aside->add(std::move(cage));
+  return aside;
 }
 
 }  // namespace spillway

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "host/linux/cgroup.h"
 #include "host/sudden_end.h"
 
 namespace spillway {
@@ -54,7 +55,13 @@ class LimitedProcess {
 
 // Limits this process. Call it before the memory to be limited is touched, since pages stay charged to the
 // cgroup in which they were first used. If this user may not limit it, the error is unavailable() and shows
-// the systemd-run line that would do the same.
+// the systemd-run line that gives the process a cgroup which it may divide.
 Result<std::unique_ptr<LimitedProcess>> limit_process(const ProcessLimits& limits);
+
+// Makes room for the limits of this process's children, if it is alone in the cgroup `own` of version 2 and
+// may divide it, as in `systemd-run --scope -p Delegate=yes`: moves the process into a cgroup below `own`,
+// since a cgroup with processes of its own cannot have limited children. The destructor moves the process
+// back. Returns an object without a cgroup where this is not possible or of no use.
+std::unique_ptr<LimitedProcess> step_aside(const OwnCgroup& own);
 
 }  // namespace spillway

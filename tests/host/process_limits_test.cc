@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -99,6 +100,105 @@ TEST(ProcessLimitsTest, takes_the_place_of_a_cgroup_that_a_process_of_its_number
   Result<std::unique_ptr<LimitedProcess>> limit = limit_process({.memory_bytes = kGiB});
   SKIP_IF_UNAVAILABLE(limit);
   EXPECT_TRUE(std::filesystem::exists((*limit)->directories().front()));
+}
+
+// A cgroup of version 2 for the tests, in a hierarchy that this user may divide.
+class DelegatedCgroup : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* mount : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+      const std::string directory = fmt::format("{}/spillway-test-{}", mount, ::getpid());
+      if (read_text(std::string(mount) + "/cgroup.procs") &&
+          ::access((std::string(mount) + "/tasks").c_str(), F_OK) != 0 &&
+          ::mkdir(directory.c_str(), 0755) == 0) {
+        own_ = {.version = 2, .directory = directory, .mount = mount};
+        return;
+      }
+    }
+    GTEST_SKIP() << "this user may not make cgroups of version 2";
+  }
+  void TearDown() override { ::rmdir(own_.directory.c_str()); }
+
+  // Runs `look` in a process that is in the cgroup. Returns its exit status.
+  template <class Look>
+  int in_a_child(Look look) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::_exit(write_text(own_.directory + "/cgroup.procs", "0") == 0 ? look() : 77);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  }
+
+  OwnCgroup own_;
+};
+
+TEST_F(DelegatedCgroup, a_process_steps_aside_and_returns) {
+  const int status = in_a_child([&] {
+    const std::string self = fmt::format("{}\n", ::getpid());
+    std::string below;
+    {
+      const std::unique_ptr<LimitedProcess> aside = step_aside(own_);
+      if (aside->directories().size() != 1) {
+        return 1;
+      }
+      below = aside->directories().front();
+      if (read_text(own_.directory + "/cgroup.procs") != "" || read_text(below + "/cgroup.procs") != self) {
+        return 2;
+      }
+    }
+    return read_text(own_.directory + "/cgroup.procs") == self && !std::filesystem::exists(below) ? 0 : 3;
+  });
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(DelegatedCgroup, a_process_among_others_stays_where_it_is) {
+  const int status = in_a_child([&] {
+    int waits[2] = {-1, -1};
+    if (::pipe(waits) != 0) {
+      return 4;
+    }
+    const pid_t other = ::fork();
+    if (other == 0) {
+      char byte = 0;
+      ::close(waits[1]);
+      ::_exit(::read(waits[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    const bool stayed = step_aside(own_)->directories().empty();
+    ::close(waits[1]);
+    ::waitpid(other, nullptr, 0);
+    return stayed ? 0 : 1;
+  });
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(DelegatedCgroup, nobody_steps_aside_at_the_root_or_in_version_1) {
+  const int status = in_a_child([&] {
+    OwnCgroup root = own_;
+    root.mount = root.directory;
+    OwnCgroup first = own_;
+    first.version = 1;
+    return step_aside(root)->directories().empty() && step_aside(first)->directories().empty() ? 0 : 1;
+  });
+  EXPECT_EQ(status, 0);
+}
+
+TEST(ProcessLimitsTest, a_user_without_rights_learns_how_to_get_them) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to become a user without rights";
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool other = ::setgid(65534) == 0 && ::setuid(65534) == 0;
+    const auto limit = limit_process({.memory_bytes = kGiB});
+    const bool told = !limit && limit.error().kind == ErrorKind::unavailable &&
+                      mentions(limit.error().message, "systemd-run --user --scope -p Delegate=yes spillway");
+    ::_exit(other && told ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(ProcessLimitsTest, refuses_a_rate_where_no_drive_is_below) {
