@@ -114,13 +114,13 @@ size_t Claims::within(double tolerance) const {
 }
 
 Result<Claims> check_claims(const std::string& directory) {
-  Result<std::string> contents = read_preset("claims", "published", directory);
-  if (!contents) {
-    return propagate(contents);
+  Result<PresetFile> file = read_preset("claims", "published", directory);
+  if (!file) {
+    return propagate(file);
   }
-  const Result<Json> json = parse_json(*contents, {.most_bytes = kMostDocumentBytes});
+  const Result<Json> json = parse_preset(*file, "spillway.claims/1");
   if (!json) {
-    return failed("claims/published: {}", json.error().message);
+    return Unexpected(json.error());
   }
   JsonKeys keys(*json);
   Claims claims;

@@ -3,6 +3,7 @@
 
 #include "app/plan/sources.h"
 #include "app/presets/plan_presets.h"
+#include "app/presets/presets.h"
 #include "app/run/device_profile.h"
 #include "core/units.h"
 
@@ -48,13 +49,14 @@ Result<plan::Drive> calibrated_drive(const std::string& path) {
 }  // namespace
 
 Result<plan::Drive> find_drive(const std::string& text) {
-  if (text.ends_with(".json")) {
-    return calibrated_drive(text);
+  const Result<Bytes> as_rate = parse_rate(text);
+  if (!as_rate && is_preset_path(text)) {
+    return schema_of_file(text) == kDriveSchema ? load_drive(text) : calibrated_drive(text);
   }
-  if (const Result<Bytes> rate = parse_rate(text); rate && rate->count > 0) {
+  if (as_rate && as_rate->count > 0) {
     plan::Drive drive;
     drive.name = text;
-    drive.bandwidth = double(rate->count);
+    drive.bandwidth = double(as_rate->count);
     drive.latency_s = kUsualLatency;
     return drive;
   }

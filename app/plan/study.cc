@@ -30,7 +30,9 @@ struct Hardware {
 };
 
 Result<Hardware> find_hardware(const PlanRequest& request) {
-  const bool names_machine = is_preset("machines", request.device);
+  const bool names_machine =
+      is_preset("machines", request.device) ||
+      (is_preset_path(request.device) && schema_of_file(request.device) == kMachineSchema);
   const bool names_drive = !request.device.empty() && !names_machine;
   if (names_drive && !request.drive.empty()) {
     return wrong_usage(
@@ -44,7 +46,7 @@ Result<Hardware> find_hardware(const PlanRequest& request) {
   const std::string built_in = machine->machine.drive.empty() ? kUsualDrive : machine->machine.drive;
   const std::string asked = names_drive ? request.device : request.drive;
   Result<plan::Drive> drive = find_drive(asked.empty() ? built_in : asked);
-  if (!drive && names_drive && !asked.ends_with(".json")) {
+  if (!drive && names_drive && !is_preset_path(asked)) {
     return wrong_usage(
         "--device {}: neither a machine, nor a drive, nor a rate like 7GB/s; see 'spillway list machines' "
         "and 'spillway list drives' for the names",

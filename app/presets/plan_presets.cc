@@ -12,28 +12,24 @@
 namespace spillway {
 namespace {
 
-// Loads the preset `kind`/`name`, checks that its schema is `schema`, and has `read` fill in a T. Every error
-// begins with the kind and the name of the preset.
+// Loads the preset `kind`/`name`, checks it against `schema`, and has `read` fill in a T. Every error begins
+// with the path of the file.
 template <class T, class Read>
 Result<T> load(const std::string& kind, const std::string& name, const std::string& schema,
                const std::string& directory, Read read) {
-  Result<std::string> contents = read_preset(kind, name, directory);
-  if (!contents) {
-    return propagate(contents);
+  Result<PresetFile> file = read_preset(kind, name, directory);
+  if (!file) {
+    return propagate(file);
   }
-  const Result<Json> json = parse_json(*contents, {.most_bytes = kMostDocumentBytes});
+  const Result<Json> json = parse_preset(*file, schema);
   if (!json) {
-    return failed("{} preset {}: {}", kind, name, json.error().message);
+    return Unexpected(json.error());
   }
   JsonKeys keys(*json);
-  if (keys.text("schema", "") != schema) {
-    return failed("{} preset {}: not a JSON object of schema {}", kind, name, schema);
-  }
   T value;
   const Result<void> sane = read(keys, value);
   if (keys.problem() || !sane) {
-    return failed("{} preset {}: {}", kind, name,
-                  keys.problem() ? keys.problem()->message : sane.error().message);
+    return failed("{}: {}", file->path, keys.problem() ? keys.problem()->message : sane.error().message);
   }
   return value;
 }
@@ -170,11 +166,11 @@ Result<ModelShapePreset> load_model_shape(const std::string& name, const std::st
 }
 
 Result<MachinePreset> load_machine(const std::string& name, const std::string& directory) {
-  return load<MachinePreset>("machines", name, "spillway.machine/1", directory, read_machine);
+  return load<MachinePreset>("machines", name, kMachineSchema, directory, read_machine);
 }
 
 Result<plan::Drive> load_drive(const std::string& name, const std::string& directory) {
-  return load<plan::Drive>("drives", name, "spillway.drive/1", directory, read_drive);
+  return load<plan::Drive>("drives", name, kDriveSchema, directory, read_drive);
 }
 
 Result<plan::Runtime> load_runtime(const std::string& name, const std::string& directory) {
@@ -197,8 +193,9 @@ uint32_t full_attention_every(std::string_view architecture, const std::string& 
 }
 
 std::string describe_preset(const std::string& kind, const std::string& name, const std::string& directory) {
-  const Result<std::string> contents = read_preset(kind, name, directory);
-  const Json json = parse_json(contents.value_or(""), {.most_bytes = kMostDocumentBytes}).value_or(Json());
+  const Result<PresetFile> file = read_preset(kind, name, directory);
+  const Json json =
+      parse_json(file ? file->contents : "", {.most_bytes = kMostDocumentBytes}).value_or(Json());
   JsonKeys keys(json);
   const std::string summary = keys.text("summary", keys.text("source", ""));
   return summary.empty() ? "not usable: the file is not a JSON object with a summary" : summary;

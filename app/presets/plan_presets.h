@@ -28,8 +28,12 @@ struct MachinePreset {
   double memory_price_per_gb = 0;  // US dollars
 };
 
-// These functions load a preset by its name. `directory`, which may be empty, is searched before the usual
-// places (presets.h). An error names the preset and the key.
+// What the key `schema` of a preset says.
+inline constexpr const char* kMachineSchema = "spillway.machine/1";
+inline constexpr const char* kDriveSchema = "spillway.drive/1";
+
+// These functions load a preset by its name, or by the path of its file (is_preset_path). `directory`, which
+// may be empty, is searched before the usual places (presets.h). An error names the preset and the key.
 Result<ModelShapePreset> load_model_shape(const std::string& name, const std::string& directory = {});
 Result<MachinePreset> load_machine(const std::string& name, const std::string& directory = {});
 Result<plan::Drive> load_drive(const std::string& name, const std::string& directory = {});

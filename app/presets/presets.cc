@@ -8,6 +8,7 @@
 #include "app/cli/json_file.h"
 #include "app/cli/json_keys.h"
 #include "app/presets/installed.h"
+#include "app/presets/preset_schema.h"
 #include "core/json.h"
 #include "core/parse_json.h"
 #include "core/tensor_type.h"
@@ -55,15 +56,12 @@ std::vector<Mix> read_mixes(const Json& preset, JsonKeys& keys) {
   return mixes;
 }
 
-Result<ModelFile> model_file(const std::string& contents) {
-  const Result<Json> preset = parse_json(contents, {.most_bytes = kMostDocumentBytes});
+Result<ModelFile> model_file(const PresetFile& of) {
+  const Result<Json> preset = parse_preset(of, "spillway.model/1");
   if (!preset) {
     return Unexpected(preset.error());
   }
   JsonKeys keys(*preset);
-  if (keys.text("schema", "") != "spillway.model/1") {
-    return failed("not a JSON object of schema spillway.model/1");
-  }
   ModelFile file;
   file.default_type = keys.text("default_type", "");
   file.geometry.layers = keys.count("layers");
@@ -75,7 +73,7 @@ Result<ModelFile> model_file(const std::string& contents) {
   file.expert_ffn = keys.count("expert_ffn", 0);
   file.mixes = read_mixes(*preset, keys);
   if (keys.problem()) {
-    return Unexpected(*keys.problem());
+    return failed("{}: {}", of.path, keys.problem()->message);
   }
   return file;
 }
@@ -169,14 +167,25 @@ std::vector<std::string> preset_directories(const std::string& directory) {
   return list;
 }
 
-Result<std::string> read_preset(const std::string& kind, const std::string& name,
-                                const std::string& directory) {
-  // A name with a slash is refused, so that it cannot lead out of the preset directories.
-  if (name.find('/') == std::string::npos) {
-    for (const std::string& where : preset_directories(directory)) {
-      if (Result<std::string> text = read_whole(fs::path(where) / kind / (name + ".json"))) {
-        return std::move(*text);
-      }
+bool is_preset_path(std::string_view text) {
+  return text.find('/') != std::string_view::npos || text.ends_with(".json");
+}
+
+std::string schema_of_file(const std::string& path) {
+  const Result<Json> json = read_json(path, kMostDocumentBytes);
+  return json ? JsonKeys(*json).text("schema", "") : "";
+}
+
+Result<PresetFile> read_preset(const std::string& kind, const std::string& name,
+                               const std::string& directory) {
+  if (is_preset_path(name)) {
+    Result<std::string> text = read_whole(name);
+    return text ? Result<PresetFile>({name, std::move(*text)}) : propagate(text);
+  }
+  for (const std::string& where : preset_directories(directory)) {
+    const std::string path = fs::path(where) / kind / (name + ".json");
+    if (Result<std::string> text = read_whole(path)) {
+      return PresetFile{path, std::move(*text)};
     }
   }
   std::string known;
@@ -185,6 +194,20 @@ Result<std::string> read_preset(const std::string& kind, const std::string& name
   }
   return wrong_usage("there is no preset '{}' among the {}; available: {}", name, kind,
                      known.empty() ? "none (check $SPILLWAY_PRESETS and --presets)" : known);
+}
+
+Result<Json> parse_preset(const PresetFile& file, const std::string& schema) {
+  Result<Json> json = parse_json(file.contents, {.most_bytes = kMostDocumentBytes});
+  if (!json) {
+    return failed("{}: {}", file.path, json.error().message);
+  }
+  if (JsonKeys(*json).text("schema", "") != schema) {
+    return failed("{}: not a JSON object of schema {}", file.path, schema);
+  }
+  if (Result<void> valid = check_schema(*json); !valid) {
+    return failed("{}: {}", file.path, valid.error().message);
+  }
+  return json;
 }
 
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory) {
@@ -203,11 +226,11 @@ std::vector<std::string> list_presets(const std::string& kind, const std::string
 }
 
 Result<std::string> describe_model_preset(const std::string& name, const std::string& directory) {
-  Result<std::string> contents = read_preset("models", name, directory);
-  if (!contents) {
-    return propagate(contents);
+  Result<PresetFile> found = read_preset("models", name, directory);
+  if (!found) {
+    return propagate(found);
   }
-  const Result<ModelFile> file = model_file(*contents);
+  const Result<ModelFile> file = model_file(*found);
   if (!file) {
     return Unexpected(file.error());
   }
@@ -220,12 +243,15 @@ Result<ModelPreset> load_model_preset(const std::string& text, const std::string
   const size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
   const std::string type = colon == std::string::npos ? "" : text.substr(colon + 1);
-  Result<std::string> contents = read_preset("models", name, directory);
-  if (!contents) {
-    return propagate(contents);
+  Result<PresetFile> found = read_preset("models", name, directory);
+  if (!found) {
+    return propagate(found);
   }
-  const Result<ModelFile> file = model_file(*contents);
-  Result<ModelPreset> model = file ? model_from(*file, name, type) : Unexpected(file.error());
+  const Result<ModelFile> file = model_file(*found);
+  if (!file) {
+    return Unexpected(file.error());
+  }
+  Result<ModelPreset> model = model_from(*file, fs::path(name).stem(), type);
   if (!model) {
     return Unexpected(
         Error{model.error().kind, fmt::format("model preset {}: {}", text, model.error().message)});

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/geometry.h"
+#include "core/json_fwd.h"
 #include "core/result.h"
 
 // Presets: models, and other things that the program ships as JSON under presets/, which a user can name
@@ -20,10 +22,26 @@ struct ModelPreset {
 // empty, $SPILLWAY_PRESETS, and the presets that are installed with the program.
 std::vector<std::string> preset_directories(const std::string& directory);
 
-// Returns the contents of the first `kind`/`name`.json in preset_directories(). The error lists the
-// available names.
-Result<std::string> read_preset(const std::string& kind, const std::string& name,
-                                const std::string& directory);
+// True if `text` is the path of a user's own preset and not a name: it has a slash or ends in `.json`.
+bool is_preset_path(std::string_view text);
+
+// Returns the text of the key `schema` of the JSON file at `path`, such as `spillway.machine/1`. Returns an
+// empty text if the file cannot be read or is no such file.
+std::string schema_of_file(const std::string& path);
+
+struct PresetFile {
+  std::string path;
+  std::string contents;
+};
+
+// Reads the preset at the path `name` (is_preset_path), or else the first `kind`/`name`.json in
+// preset_directories(). The error about a name lists those available.
+Result<PresetFile> read_preset(const std::string& kind, const std::string& name,
+                               const std::string& directory);
+
+// Parses a preset that must have the schema `schema`, and checks it against that schema. The error names the
+// file.
+Result<Json> parse_preset(const PresetFile& file, const std::string& schema);
 
 // Returns the names of all presets of `kind`, sorted.
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory);

@@ -17,16 +17,20 @@ namespace {
 
 constexpr uint32_t kMostDrives = 64;
 
-// Returns the data sheet of the preset `text` as a device model, or nothing if no preset has that name.
-std::optional<std::string> preset_spec(const std::string& text) {
+// Returns the data sheet of the preset `text`, a name or a path, as a device model. Returns an empty text if no
+// preset has that name and no file of that path is a preset of a drive.
+Result<std::string> preset_spec(const std::string& text) {
   const std::vector<std::string> names = list_presets("drives", {});
-  if (std::find(names.begin(), names.end(), text) == names.end()) {
-    return std::nullopt;
+  const bool is_file = is_preset_path(text) && schema_of_file(text) == kDriveSchema;
+  if (!is_file && std::find(names.begin(), names.end(), text) == names.end()) {
+    return "";
   }
-  const Result<plan::Drive> drive = load_drive(text);
-  return drive ? std::optional(fmt::format("linear:bandwidth={}B/s,latency={}ns", uint64_t(drive->bandwidth),
-                                           from_seconds(drive->latency_s).count()))
-               : std::nullopt;
+  Result<plan::Drive> drive = load_drive(text);
+  if (!drive) {
+    return propagate(drive);
+  }
+  return fmt::format("linear:bandwidth={}B/s,latency={}ns", uint64_t(drive->bandwidth),
+                     from_seconds(drive->latency_s).count());
 }
 
 // True if `text` names an existing file or looks like a path. A missing file is then reported as one that
@@ -230,8 +234,11 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
   drive.page_cache = choice.page_cache.count;
   drive.read_ahead = choice.read_ahead.count;
   drive.warm = choice.warm;
-  const std::optional<std::string> preset = preset_spec(std::string(text));
-  if (!preset && is_profile(text)) {  // a preset goes before a file of the same name
+  const Result<std::string> preset = preset_spec(std::string(text));
+  if (!preset) {
+    return Unexpected(preset.error());
+  }
+  if (preset->empty() && is_profile(text)) {  // a preset goes before a file of the same name
     if (Result<void> taken = take_profile(choice, text, drive); !taken) {
       return propagate(taken);
     }
@@ -239,7 +246,7 @@ Result<OpenDrive> open_drive(const DriveChoice& choice) {
     return wrong_usage("--method {}: only a profile that calibrate wrote has methods; --device is {}",
                        choice.method, choice.device);
   } else {
-    Result<DeviceChoice> model = device_models().choose(preset ? *preset : text);
+    Result<DeviceChoice> model = device_models().choose(preset->empty() ? text : *preset);
     if (!model) {
       return propagate(model);
     }

@@ -65,8 +65,9 @@ TEST(PlanPresets, EverythingThatShipsLoadsAndSaysWhereItIsFrom) {
     for (const std::string& name : names) {
       const auto preset = load(name);
       EXPECT_TRUE(preset) << (preset ? "" : preset.error().message);
-      const Result<std::string> text = read_preset(kind, name, {});
-      EXPECT_NE(text.value_or("").find("\"source\": \""), std::string::npos) << kind << "/" << name;
+      const Result<PresetFile> file = read_preset(kind, name, {});
+      ASSERT_TRUE(file);
+      EXPECT_NE(file->contents.find("\"source\": \""), std::string::npos) << kind << "/" << name;
       EXPECT_EQ(describe_preset(kind, name).find("not usable"), std::string::npos) << kind << "/" << name;
     }
   };
@@ -139,8 +140,8 @@ TEST_F(OwnPreset, IsFoundBesideThoseThatShip) {
 }
 
 TEST_F(OwnPreset, IsRefusedWithItsNameAndTheKey) {
-  EXPECT_NE(drive_error("[]").find("drives preset mine: not a JSON object"), std::string::npos);
-  EXPECT_NE(drive_error("{").find("drives preset mine"), std::string::npos);
+  EXPECT_NE(drive_error("[]").find("drives/mine.json: not a JSON object"), std::string::npos);
+  EXPECT_NE(drive_error("{").find("drives/mine.json: "), std::string::npos);
   EXPECT_NE(
       drive_error(R"({"schema": "spillway.drive/1", "name": "mine", "bandwidth": "fast", "latency": "1us",
                             "price_usd": 5})")
