@@ -65,12 +65,15 @@ Result<void> run_plan(const PlanOptions& options) {
 void add_hardware_options(Command& command, PlanRequest& request) {
   command
       .text("--device", request.device,
-            "A machine or a drive: a preset of 'spillway list machines' or 'list drives', a rate such as\n"
-            "7GB/s, or a profile that calibrate wrote, *.json (default: a desktop PC with a PCIe 4 drive)")
+            "A machine or a drive: a preset of 'spillway list machines' or 'list drives', the path of your "
+            "own\n"
+            "(./machine.json), a rate such as 7GB/s, or a profile that calibrate wrote, *.json\n"
+            "(default: a desktop PC with a PCIe 4 drive)")
       .type_name("MACHINE");
   command
-      .text("--drive", request.drive,
-            "The drive of the machine: a preset, a rate, or a profile that calibrate wrote (*.json)")
+      .text(
+          "--drive", request.drive,
+          "The drive of the machine: a preset, its path, a rate, or a profile that calibrate wrote (*.json)")
       .type_name("DRIVE");
   command
       .text("--ram", request.ram,
@@ -93,8 +96,13 @@ void add_plan_command(Command app, Invocation& invocation) {
       "  spillway plan --model qwen3.5-122b-a10b --bits 2 --ram 36GB --device apple-m4-max\n"
       "  spillway plan --model gpt-oss-120b --device desktop-ddr5 --drive nvme-gen5 --target 10\n"
       "  spillway plan --gguf model.gguf --device 7GB/s --trace trace.bin --explain\n"
-      "  spillway plan --claims");
-  command.text("--model", request.model, "A preset of 'spillway list models'").type_name("PRESET");
+      "  spillway plan --model ./model.json --device ./machine.json --drive ./drive.json\n"
+      "  spillway plan --claims\n\n"
+      "Your own presets are copies of those in share/presets, named by their paths; in the folder that\n"
+      "$SPILLWAY_PRESETS names (machines/NAME.json, drives/…, models/…) they have names like those that "
+      "ship.");
+  command.text("--model", request.model, "A preset of 'spillway list models', or the path of your own")
+      .type_name("PRESET");
   command.text("--gguf", request.gguf, "A model file instead of --model; its own sizes are used")
       .type_name("GGUF");
   command
@@ -109,10 +117,12 @@ void add_plan_command(Command app, Invocation& invocation) {
       .show_default();
   command.count("--experts-per-token", {.least = 1}, request.experts_per_token,
                 "Experts that a token uses in each layer (default: as many as the model was trained with)");
-  command.text("--runtime", request.runtime, "How the model is run: a preset of 'spillway list runtimes'")
+  command
+      .text("--runtime", request.runtime,
+            "How the model is run: a preset of 'spillway list runtimes', or a path")
       .type_name("RUNTIME");
-  Option locality =
-      command.text("--locality", request.locality, "How experts recur: a preset of 'spillway list locality'");
+  Option locality = command.text("--locality", request.locality,
+                                 "How experts recur: a preset of 'spillway list locality', or a path");
   locality.type_name("LOCALITY");
   command
       .text("--trace", request.trace,

@@ -55,8 +55,9 @@ void add_simulate_command(Command app, Invocation& invocation) {
   command
       .text(
           "--device", options->drive.device,
-          "A device model (spillway list devices), a preset (spillway list drives), a profile that\n"
-          "calibrate wrote, or MODEL@PROFILE for the model fitted to a profile; Nx before it: a stripe of N")
+          "A device model (spillway list devices), a preset (spillway list drives) or the path of your own,\n"
+          "a profile that calibrate wrote, or MODEL@PROFILE for the model fitted to a profile;\n"
+          "Nx before it: a stripe of N")
       .show_default()
       .type_name("DEVICE");
   add_drive_options(command, options->drive);

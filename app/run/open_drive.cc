@@ -17,8 +17,8 @@ namespace {
 
 constexpr uint32_t kMostDrives = 64;
 
-// Returns the data sheet of the preset `text`, a name or a path, as a device model. Returns an empty text if no
-// preset has that name and no file of that path is a preset of a drive.
+// Returns the data sheet of the preset `text`, a name or a path, as a device model. Returns an empty text if
+// no preset has that name and no file of that path is a preset of a drive.
 Result<std::string> preset_spec(const std::string& text) {
   const std::vector<std::string> names = list_presets("drives", {});
   const bool is_file = is_preset_path(text) && schema_of_file(text) == kDriveSchema;
