@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -15,6 +16,14 @@ constexpr float kLeastSum = 6.103515625e-5F;
 
 // The output head is as large as hundreds of experts: it is read once for this many tokens.
 constexpr uint32_t kLogitsTogether = 16;
+
+bool all_finite(std::span<const float> values) {
+  uint32_t most = 0;  // a loop without branches, for a vocabulary of 150,000 values
+  for (const float value : values) {
+    most = std::max(most, std::bit_cast<uint32_t>(value) & 0x7fffffffU);
+  }
+  return most < 0x7f800000U;
+}
 
 }  // namespace
 
@@ -161,9 +170,8 @@ Result<void> Decoder::route(const Layer& layer) {
   for (uint32_t token = 0; token < step_.tokens; ++token) {
     float* p = probability_.data() + size_t{token} * experts;
     if (!choose(p)) {
-      return failed(
-          "layer {}: the router's values are not finite: the model is damaged or was computed wrongly",
-          step_.layer);
+      saw_non_finite_ = true;
+      return failed("layer {}: the router's values are no finite numbers: the model is damaged", step_.layer);
     }
     float sum = 0;
     for (uint32_t i = 0; i < chosen; ++i) {
@@ -288,6 +296,10 @@ Result<void> Decoder::end_pass() {
     engine_.multiply(model_.head, last_, logits_.data(), model_.vocabulary);
     for (uint32_t i = 0; i < some; ++i) {
       const std::span<const float> values(logits_.data() + size_t{i} * model_.vocabulary, model_.vocabulary);
+      if (!all_finite(values)) {
+        saw_non_finite_ = true;
+        return failed("a logit is no finite number: the model is damaged");
+      }
       if (Result<void> taken = feed_.logits(first + i, values); !taken) {
         return taken;
       }

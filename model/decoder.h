@@ -61,6 +61,9 @@ class Decoder final : public StepSource, public Compute {
   Nanoseconds shared_expert(const Step& step, Nanoseconds now) override;
   Nanoseconds expert(const Step& step, ExpertId id, ExpertBytes bytes, Nanoseconds now) override;
 
+  // True when an error of next() was a value that is no finite number: a weight is damaged.
+  bool saw_non_finite() const { return saw_non_finite_; }
+
  private:
   Result<void> begin_pass();
   Result<void> end_pass();
@@ -85,6 +88,7 @@ class Decoder final : public StepSource, public Compute {
   Batch batch_;
   uint32_t position_ = 0;  // of the batch's first token
   bool in_step_ = false;
+  bool saw_non_finite_ = false;
   bool shared_is_there_ = false;
   uint64_t next_step_ = 0;
   uint64_t next_pass_ = 0;

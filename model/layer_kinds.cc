@@ -1,5 +1,6 @@
 #include "model/layer_kinds.h"
 
+#include <algorithm>
 #include <string>
 #include <variant>
 
@@ -52,6 +53,30 @@ class Marker {
     return {};
   }
 
+  // Returns true if the key `name` is a list with a 0 in it.
+  bool lists_zeros(std::string_view name) const {
+    const GgufValue* value = find(name);
+    if (value == nullptr || !std::holds_alternative<NumberArray>(*value)) {
+      return false;
+    }
+    const Result<std::vector<uint32_t>> listed =
+        gguf_.metadata().integers<uint32_t>(*gguf_.metadata().arch_key(name));
+    return listed && std::find(listed->begin(), listed->end(), 0U) != listed->end();
+  }
+
+  // Marks the layers whose entry in the list `name` is 0.
+  Result<void> mark_zeros(std::string_view name, LayerKind kind) {
+    for (size_t layer = 0; layer < kinds_.size(); ++layer) {
+      const Result<uint32_t> entry =
+          gguf_.metadata().of_layer<uint32_t>(*gguf_.metadata().arch_key(name), layer);
+      if (!entry) {
+        return Unexpected(entry.error());
+      }
+      kinds_[layer] = *entry == 0 ? kind : kinds_[layer];
+    }
+    return {};
+  }
+
   const std::vector<LayerKind>& kinds() const { return kinds_; }
 
  private:
@@ -64,6 +89,8 @@ class Marker {
 Result<std::vector<LayerKind>> layer_kinds(const Gguf& gguf, uint32_t layers, uint32_t full_every) {
   constexpr std::string_view kPattern = "attention.sliding_window_pattern";
   constexpr std::string_view kRecurrent = "attention.recurrent_layers";
+  constexpr std::string_view kInterval = "full_attention_interval";
+  constexpr std::string_view kKeyHeads = "attention.head_count_kv";
   constexpr uint32_t kUsualInterval = 4;
   Marker marker(gguf, layers);
   const Result<uint32_t> window = marker.number("attention.sliding_window", 0);
@@ -78,10 +105,13 @@ Result<std::vector<LayerKind>> layer_kinds(const Gguf& gguf, uint32_t layers, ui
                  ? marker.mark_listed(kPattern, LayerKind::window)
                  : marker.mark_all_but_every(kPattern, full_every, LayerKind::window);
   }
-  if (marked && *state != 0) {
-    marked = marker.find(kRecurrent) != nullptr
-                 ? marker.mark_listed(kRecurrent, LayerKind::recurrent)
-                 : marker.mark_all_but_every("full_attention_interval", kUsualInterval, LayerKind::recurrent);
+  const bool says_interval = marker.find(kInterval) != nullptr;
+  if (marked && marker.find(kRecurrent) != nullptr && *state != 0) {
+    marked = marker.mark_listed(kRecurrent, LayerKind::recurrent);
+  } else if (marked && !says_interval && marker.lists_zeros(kKeyHeads)) {
+    marked = marker.mark_zeros(kKeyHeads, LayerKind::recurrent);
+  } else if (marked && *state != 0) {
+    marked = marker.mark_all_but_every(kInterval, kUsualInterval, LayerKind::recurrent);
   }
   return marked ? Result<std::vector<LayerKind>>(marker.kinds()) : propagate(marked);
 }

@@ -1,6 +1,8 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <numeric>
 
 #include "core/expects.h"
@@ -24,6 +26,35 @@ std::string_view tensor_of(ExpertPart part) {
   Expects(false);
   return {};
 }
+
+// Keys of llama.cpp's format that change what a model computes and that no architecture here obeys, with the
+// value that changes nothing. A model that has another value would be computed wrongly without a word.
+struct NeutralKey {
+  std::string_view key;
+  double neutral;
+};
+constexpr std::array kNeutralKeys = {
+    NeutralKey{"attention.clamp_kqv", 0},
+    NeutralKey{"attention.max_alibi_bias", 0},
+    NeutralKey{"attention.temperature_scale", 0},
+    NeutralKey{"attn_logit_softcapping", 0},
+    NeutralKey{"final_logit_softcapping", 0},
+    NeutralKey{"router_logit_softcapping", 0},
+    NeutralKey{"attention.sliding_window", 0},
+    NeutralKey{"logit_scale", 1},
+    NeutralKey{"residual_scale", 1},
+    NeutralKey{"embedding_scale", 1},
+    NeutralKey{"attention.output_scale", 1},
+    NeutralKey{"attention.value_scale", 1},
+    NeutralKey{"expert_group_count", 1},
+    NeutralKey{"expert_group_used_count", 1},
+    NeutralKey{"leading_dense_block_count", 0},
+    NeutralKey{"rope.scaling.attn_factor", 1},
+    NeutralKey{"rope.scaling.yarn_log_multiplier", 0},
+    NeutralKey{"attention.causal", 1},
+    NeutralKey{"ssm.v_head_reordered", 1},
+    NeutralKey{"use_parallel_residual", 0},
+};
 
 }  // namespace
 
@@ -91,8 +122,44 @@ Result<void> ModelBuilder::check_routing(const ModelGeometry& geometry) const {
   return {};
 }
 
+Result<void> ModelBuilder::check_keys() const {
+  for (const auto& [name, neutral] : kNeutralKeys) {
+    const std::string key = *gguf.metadata().arch_key(name);
+    const GgufValue* value = gguf.metadata().find(key);
+    if (value == nullptr) {
+      continue;
+    }
+    double number = std::nan("");
+    if (const auto* natural = std::get_if<uint64_t>(value)) {
+      number = double(*natural);
+    } else if (const auto* whole = std::get_if<int64_t>(value)) {
+      number = double(*whole);
+    } else if (const auto* real_number = std::get_if<double>(value)) {
+      number = *real_number;
+    } else if (const auto* flag = std::get_if<bool>(value)) {
+      number = *flag ? 1 : 0;
+    }
+    if (number != neutral && number != 0) {
+      return failed(
+          "{}: {} is {}, which this program's version of the architecture does not obey; the model "
+          "would be computed wrongly",
+          gguf.path(), key, number);
+    }
+    if (number != neutral && neutral == 1 && std::holds_alternative<bool>(*value)) {
+      return failed(
+          "{}: {} is false, which this program's version of the architecture does not obey; the model "
+          "would be computed wrongly",
+          gguf.path(), key);
+    }
+  }
+  return {};
+}
+
 Result<Model> ModelBuilder::trunk() {
   Model model;
+  if (Result<void> obeyed = check_keys(); !obeyed) {
+    return propagate(obeyed);
+  }
   Result<ModelGeometry> geometry = gguf_geometry(gguf, experts);
   if (!geometry) {
     return propagate(geometry);
@@ -109,6 +176,10 @@ Result<Model> ModelBuilder::trunk() {
   }
   if (embedding == nullptr || embedding->dims[1] > std::numeric_limits<int32_t>::max()) {
     return failed("{}: tensor token_embd.weight is missing or impossibly large", gguf.path());
+  }
+  if (!(*epsilon > 0 && *epsilon < 1)) {
+    return failed("{}: attention.layer_norm_rms_epsilon is {}; a number between 0 and 1 is wanted",
+                  gguf.path(), *epsilon);
   }
   model.width = *width;
   model.epsilon = *epsilon;
@@ -133,6 +204,9 @@ Result<ExpertLayout> ModelBuilder::expert_layout(const Model& model, uint32_t in
   const std::vector<GgufExpertTensor>& parts = experts.layers[index];
   if (parts.empty()) {
     return failed("{}: block {} has no routed experts, which is not supported", gguf.path(), index);
+  }
+  if (parts.size() == 2 && parts.front().part == ExpertPart::up) {
+    return failed("{}: the experts of block {} have no gate, which is not supported", gguf.path(), index);
   }
   const GgufTensor* down = gguf.find(name(index, "ffn_down_exps"));
   const uint64_t hidden = down == nullptr ? 0 : down->dims[0];
@@ -212,18 +286,78 @@ Result<Model> ModelBuilder::build(std::string_view ffn_norm, const AttentionShap
   });
 }
 
-Result<AttentionShape> ModelBuilder::attention_shape() const {
-  Result<uint32_t> width = size("embedding_length");
-  Result<uint32_t> heads = size("attention.head_count");
-  Result<float> epsilon = real("attention.layer_norm_rms_epsilon");
-  Result<float> base = real("rope.freq_base", 10000.0F);
-  if (std::optional<Error> error = first_error(width, heads, epsilon, base)) {
+Result<void> ModelBuilder::read_heads(uint32_t block, AttentionShape& shape) const {
+  const GgufMetadata& keys = gguf.metadata();
+  const Result<uint32_t> heads = keys.of_layer<uint32_t>(*keys.arch_key("attention.head_count"), block);
+  if (!heads) {
+    return Unexpected(heads.error());
+  }
+  const Result<uint32_t> kv_heads =
+      keys.of_layer<uint32_t>(*keys.arch_key("attention.head_count_kv"), block, *heads);
+  if (!kv_heads) {
+    return Unexpected(kv_heads.error());
+  }
+  if (*heads == 0 || *kv_heads == 0 || *heads % *kv_heads != 0) {
+    return failed("{}: attention with {} heads and {} key heads, in block {}, is not supported", gguf.path(),
+                  *heads, *kv_heads, block);
+  }
+  shape.heads = *heads;
+  shape.kv_heads = *kv_heads;
+  return {};
+}
+
+// Returns the factor by which positions are multiplied: for models whose context was stretched. A factor
+// without a type means `linear`, as llama.cpp has it; the type `none` makes the factor meaningless.
+Result<float> ModelBuilder::position_scale() const {
+  const GgufMetadata& keys = gguf.metadata();
+  const std::string type_key = *keys.arch_key("rope.scaling.type");
+  const Result<std::string_view> type = keys.text(type_key, "linear");
+  const Result<float> old_factor = real("rope.scale_linear", 1.0F);
+  if (std::optional<Error> error = first_error(type, old_factor)) {
     return Unexpected(*error);
   }
-  Result<uint32_t> kv_heads = size("attention.head_count_kv", *heads);
-  Result<uint32_t> head_size = size("attention.key_length", *width / *heads);
-  if (std::optional<Error> error = first_error(kv_heads, head_size)) {
+  Result<float> factor = real("rope.scaling.factor", *old_factor);
+  if (!factor) {
+    return propagate(factor);
+  }
+  if (*type == "none" || *factor == 0.0F) {
+    return 1.0F;
+  }
+  if (!std::isfinite(*factor) || *factor < 0) {
+    return failed("{}: positions are to be divided by {}, which is no factor", gguf.path(), *factor);
+  }
+  // Yarn with the factor 1 scales neither positions nor attention.
+  if (*type != "linear" && *factor != 1.0F) {
+    return failed("{}: {} is '{}', a scaling of positions that is not supported; 'linear' and 'none' are",
+                  gguf.path(), type_key, *type);
+  }
+  return 1.0F / *factor;
+}
+
+Result<AttentionShape> ModelBuilder::attention_shape() const {
+  AttentionShape shape;
+  const GgufMetadata& keys = gguf.metadata();
+  const std::string kv_key = *keys.arch_key("attention.head_count_kv");
+  uint32_t block = 0;
+  while (block + 1 < experts.layers.size() && keys.of_layer<uint32_t>(kv_key, block, 1U).value_or(1) == 0) {
+    ++block;
+  }
+  if (Result<void> heads = read_heads(block, shape); !heads) {
+    return propagate(heads);
+  }
+  Result<uint32_t> width = size("embedding_length");
+  Result<float> epsilon = real("attention.layer_norm_rms_epsilon");
+  Result<float> base = real("rope.freq_base", 10000.0F);
+  Result<float> scale = position_scale();
+  if (std::optional<Error> error = first_error(width, epsilon, base, scale)) {
     return Unexpected(*error);
+  }
+  if (!(*base > 0 && std::isfinite(*base))) {
+    return failed("{}: rope.freq_base is {}; a number above 0 is wanted", gguf.path(), *base);
+  }
+  Result<uint32_t> head_size = size("attention.key_length", *width / shape.heads);
+  if (!head_size) {
+    return propagate(head_size);
   }
   Result<uint32_t> value_size = size("attention.value_length", *head_size);
   Result<uint32_t> rotated = size("rope.dimension_count", *head_size);
@@ -231,29 +365,24 @@ Result<AttentionShape> ModelBuilder::attention_shape() const {
     return Unexpected(*error);
   }
   constexpr uint64_t kWidest = 1U << 20;  // all heads together; the largest known model has 16384
-  if (uint64_t{*heads} * *head_size > kWidest || *heads % *kv_heads != 0 || *value_size != *head_size ||
-      *rotated > *head_size || *rotated % 2 != 0) {
+  if (uint64_t{shape.heads} * *head_size > kWidest || *value_size != *head_size || *rotated > *head_size ||
+      *rotated % 2 != 0) {
     return failed(
-        "{}: attention with {} heads, {} key heads, keys of {}, values of {} and {} rotated values is not "
-        "supported",
-        gguf.path(), *heads, *kv_heads, *head_size, *value_size, *rotated);
+        "{}: attention with {} heads, keys of {}, values of {} and {} rotated values is not supported",
+        gguf.path(), shape.heads, *head_size, *value_size, *rotated);
   }
-  if (Result<std::string> key = gguf.metadata().arch_key("rope.scaling.type");
-      key && gguf.metadata().has(*key)) {
-    Result<std::string_view> scaling = gguf.metadata().text(*key);
-    if (!scaling || *scaling != "none") {
-      return failed("{}: {} asks for a scaling of positions, which is not supported", gguf.path(), *key);
-    }
-  }
-  return AttentionShape{.heads = *heads,
-                        .kv_heads = *kv_heads,
-                        .head_size = *head_size,
-                        .epsilon = *epsilon,
-                        .rope = {.rotated = *rotated, .base = *base}};
+  shape.head_size = *head_size;
+  shape.epsilon = *epsilon;
+  shape.rope = {.rotated = *rotated, .base = *base, .scale = *scale};
+  return shape;
 }
 
-Result<std::unique_ptr<Mixer>> ModelBuilder::attention(const Model& model, const AttentionShape& shape,
+Result<std::unique_ptr<Mixer>> ModelBuilder::attention(const Model& model, const AttentionShape& usual,
                                                        uint32_t block) {
+  AttentionShape shape = usual;
+  if (Result<void> heads = read_heads(block, shape); !heads) {
+    return propagate(heads);
+  }
   const uint32_t q_width = shape.heads * shape.head_size;
   const uint32_t kv_width = shape.kv_heads * shape.head_size;
   const bool per_head = shape.norm == HeadNorm::per_head;

@@ -77,11 +77,12 @@ class ModelBuilder {
   // Builds a model in which the mixer of every layer is an attention of that shape.
   Result<Model> build(std::string_view ffn_norm, const AttentionShape& shape);
 
-  // Reads the shape of attention from the keys, and fills in the values that most architectures share.
+  // Reads the shape of attention from the keys, and fills in the values that most architectures share. The
+  // numbers of heads are those of the first block with attention.
   Result<AttentionShape> attention_shape() const;
 
-  // Builds the attention of a block from its attn_q, attn_k, attn_v, attn_output,
-  // attn_q_norm and attn_k_norm.
+  // Builds the attention of a block from its attn_q, attn_k, attn_v, attn_output, attn_q_norm and
+  // attn_k_norm, with the block's own numbers of heads.
   Result<std::unique_ptr<Mixer>> attention(const Model& model, const AttentionShape& shape, uint32_t block);
 
   // Returns the name of a tensor: that of `attn_q` in block 3 is blk.3.attn_q.weight.
@@ -90,6 +91,9 @@ class ModelBuilder {
  private:
   Result<Model> trunk();
   Result<void> check_routing(const ModelGeometry& geometry) const;
+  Result<void> check_keys() const;
+  Result<void> read_heads(uint32_t block, AttentionShape& shape) const;
+  Result<float> position_scale() const;
   Result<Layer> layer(const Model& model, uint32_t block, std::string_view ffn_norm);
   Result<ExpertLayout> expert_layout(const Model& model, uint32_t block) const;
 };

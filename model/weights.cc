@@ -1,10 +1,12 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/expects.h"
 #include "core/units.h"
 #include "host/file.h"
+#include "model/gguf/foreign_tensors.h"
 
 namespace spillway {
 namespace {
@@ -13,7 +15,7 @@ constexpr uint64_t kTensorAlignment = 64;
 
 bool is_resident(const GgufTensor& tensor, uint32_t layers) {
   const bool is_expert = tensor.name.ends_with("_exps.weight");
-  return !is_expert && parse_tensor_name(tensor.name).block.value_or(0) < layers;
+  return !is_expert && !is_left_out(tensor, layers);
 }
 
 }  // namespace
@@ -95,7 +97,33 @@ Result<std::span<const float>> ResidentWeights::vector(const std::string& name, 
   if (!data) {
     return propagate(data);
   }
-  return std::span(reinterpret_cast<const float*>(*data), count);
+  const std::span<const float> values(reinterpret_cast<const float*>(*data), count);
+  const auto wrong =
+      std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  if (wrong != values.end()) {
+    return failed("{}: tensor {}: value {} is {}; the file is damaged, get it again", gguf_->path(), name,
+                  wrong - values.begin(), *wrong);
+  }
+  return values;
+}
+
+std::optional<std::string> ResidentWeights::find_damaged() const {
+  std::vector<float> values;
+  for (const auto& [name, place] : loaded_) {
+    const GgufTensor& tensor = *gguf_->find(name);
+    if (!can_multiply(tensor.type)) {
+      continue;
+    }
+    values.resize(tensor.dims[0]);
+    const uint64_t row = *row_bytes(tensor.type, tensor.dims[0]);
+    for (uint64_t at = 0; at < tensor.bytes; at += row) {
+      dequantize(tensor.type, place + at, values);
+      if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+        return name;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 Result<void> ResidentWeights::complain_of_unused() const {

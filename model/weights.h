@@ -35,10 +35,15 @@ class ResidentWeights {
   // the kernels do not support.
   Result<Matrix> matrix(const std::string& name, uint32_t columns, uint32_t rows);
 
-  // Returns a vector of type F32: a norm, a bias, a small filter.
+  // Returns a vector of type F32: a norm, a bias, a small filter. Fails when a value is no finite number:
+  // quantizing the activations behind it would hide that.
   Result<std::span<const float>> vector(const std::string& name, uint64_t count);
 
   Result<void> complain_of_unused() const;
+
+  // Returns the name of the first tensor with a value that is no finite number. Looks at every value, which
+  // takes seconds for gigabytes: to be asked once a computation has gone wrong.
+  std::optional<std::string> find_damaged() const;
 
  private:
   explicit ResidentWeights(const Gguf& gguf) : gguf_(&gguf) {}

@@ -4,6 +4,7 @@
 #include "app/plan/sources.h"
 #include "app/presets/plan_presets.h"
 #include "app/run/open_store.h"
+#include "model/gguf/foreign_tensors.h"
 #include "model/gguf/gguf_experts.h"
 #include "model/layer_kinds.h"
 
@@ -35,9 +36,7 @@ uint64_t weights_of(const GgufTensor& tensor) {
 void add_resident(const Gguf& gguf, uint32_t layers, plan::ModelBytes& model) {
   uint64_t embedding = 0;  // weights
   for (const GgufTensor& tensor : gguf.tensors()) {
-    const bool beyond =
-        parse_tensor_name(tensor.name).block.value_or(0) >= layers;  // a block that predicts further tokens
-    if (!beyond && !contains(tensor.name, "_exps.")) {
+    if (!is_left_out(tensor, layers) && !contains(tensor.name, "_exps.")) {
       model.*class_of(tensor.name) += tensor.bytes;
       model.resident_weights +=
           class_of(tensor.name) == &plan::ModelBytes::embedding ? 0 : weights_of(tensor);
@@ -68,12 +67,15 @@ class Keys {
  public:
   explicit Keys(const Gguf& gguf) : gguf_(gguf) {}
 
-  uint64_t operator()(const char* name, uint64_t otherwise = 0) {
+  uint64_t operator()(const char* name, uint64_t otherwise = 0) { return of_layer(name, 0, otherwise); }
+
+  // The same for a key that may have another value in each layer.
+  uint64_t of_layer(const char* name, uint32_t layer, uint64_t otherwise) {
     const Result<std::string> key = gguf_.metadata().arch_key(name);
     if (!key || !gguf_.metadata().has(*key)) {
       return otherwise;
     }
-    Result<uint64_t> value = gguf_.metadata().integer<uint64_t>(*key);
+    Result<uint64_t> value = gguf_.metadata().of_layer<uint64_t>(*key, layer);
     if (!value || *value > kMost) {
       problem_ = value ? Error{ErrorKind::failed, fmt::format("{}: the key {} is {}, more than any model has",
                                                               gguf_.path(), *key, *value)}
@@ -91,10 +93,34 @@ class Keys {
   std::optional<Error> problem_;
 };
 
-// Adds the bytes of keys and values, and of the recurrent state. The keys and values of all layers are
-// assumed to have the same size.
-Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
+// Heads and bytes of the keys and values of one token in one layer.
+struct LayerContext {
+  uint64_t heads = 0;
+  uint64_t kv_heads = 0;
+  uint64_t bytes = 0;
+};
+
+LayerContext context_of(Keys& keys, uint32_t layer, bool in_window) {
   constexpr uint64_t kValueBytes = 2;  // F16, llama.cpp's default
+  LayerContext made;
+  made.heads = std::max<uint64_t>(keys.of_layer("attention.head_count", layer, 1), 1);
+  made.kv_heads = keys.of_layer("attention.head_count_kv", layer, made.heads);
+  const uint64_t head_size = keys("embedding_length") / made.heads;
+  uint64_t key_size = keys("attention.key_length", head_size);
+  uint64_t value_size = keys("attention.value_length", head_size);
+  if (in_window) {
+    key_size = keys("attention.key_length_swa", key_size);
+    value_size = keys("attention.value_length_swa", value_size);
+  }
+  const uint64_t latent = keys("attention.kv_lora_rank");
+  made.bytes = kValueBytes * (latent != 0 ? latent + keys("rope.dimension_count")
+                                          : made.kv_heads * (key_size + value_size));
+  made.kv_heads = latent != 0 ? 1 : made.kv_heads;
+  return made;
+}
+
+// Adds the bytes of keys and values, and of the recurrent state.
+Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
   constexpr uint64_t kStateBytes = 4;
   Keys keys(gguf);
   const uint64_t window = keys("attention.sliding_window");
@@ -104,26 +130,25 @@ Result<void> add_context(const Gguf& gguf, plan::ModelBytes& model) {
   if (!kinds) {
     return propagate(kinds);
   }
-  const auto layers_of = [&](LayerKind kind) {
-    return uint64_t(std::count(kinds->begin(), kinds->end(), kind));
-  };
-  const uint64_t heads = std::max<uint64_t>(keys("attention.head_count", 1), 1);
-  const uint64_t kv_heads = std::max<uint64_t>(keys("attention.head_count_kv", heads), 1);
-  const uint64_t head_size = keys("embedding_length") / heads;
-  const uint64_t key_size = keys("attention.key_length", head_size);
-  const uint64_t value_size = keys("attention.value_length", head_size);
-  const uint64_t latent = keys("attention.kv_lora_rank");
-  const uint64_t of_layer =
-      latent != 0 ? latent + keys("rope.dimension_count") : kv_heads * (key_size + value_size);
-  model.window = layers_of(LayerKind::window) == 0 ? 0 : window;
-  model.full_kv_per_token = layers_of(LayerKind::full) * of_layer * kValueBytes;
-  model.window_kv_per_token = layers_of(LayerKind::window) * of_layer * kValueBytes;
-  model.query_heads_per_kv = latent != 0 ? double(heads) : double(heads) / double(kv_heads);
+  uint64_t heads = 0;
+  uint64_t kv_heads = 0;
+  for (uint32_t layer = 0; layer < model.layers; ++layer) {
+    const LayerKind kind = (*kinds)[layer];
+    if (kind == LayerKind::recurrent) {
+      continue;
+    }
+    const LayerContext of = context_of(keys, layer, kind == LayerKind::window);
+    (kind == LayerKind::window ? model.window_kv_per_token : model.full_kv_per_token) += of.bytes;
+    model.window = kind == LayerKind::window ? window : model.window;
+    heads += of.kv_heads == 0 ? 0 : of.heads;
+    kv_heads += of.kv_heads;
+  }
+  model.query_heads_per_kv = kv_heads == 0 ? 1 : double(heads) / double(kv_heads);
+  const auto recurrent = uint64_t(std::count(kinds->begin(), kinds->end(), LayerKind::recurrent));
   const uint64_t inner = keys("ssm.inner_size");
   const uint64_t channels = inner + 2 * keys("ssm.group_count") * keys("ssm.state_size");
   const uint64_t history = std::max<uint64_t>(keys("ssm.conv_kernel", 1), 1) - 1;
-  model.state =
-      layers_of(LayerKind::recurrent) * (inner * keys("ssm.state_size") + history * channels) * kStateBytes;
+  model.state = recurrent * (inner * keys("ssm.state_size") + history * channels) * kStateBytes;
   return keys.problem() ? Result<void>(Unexpected(*keys.problem())) : Result<void>();
 }
 

@@ -7,6 +7,7 @@
 #include "app/run/open_store.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/cpu_share.h"
+#include "model/gguf/foreign_tensors.h"
 
 namespace spillway {
 
@@ -44,20 +45,51 @@ Result<std::unique_ptr<LiveModel>> LiveModel::open(const LiveModelOptions& optio
     }
     file->geometry.used_top_k = uint32_t(*options.used_top_k);
   }
-  Result<Vocabulary> vocabulary = read_vocabulary(file->gguf.metadata());
-  if (!vocabulary) {
-    return propagate(vocabulary);
+  std::unique_ptr<LiveModel> live(
+      new LiveModel(std::move(file->gguf), std::move(file->experts), std::move(file->geometry)));
+  if (std::string left_out = describe_left_out(live->gguf_, live->geometry_.layers); !left_out.empty()) {
+    live->notes_.push_back(std::move(left_out));
   }
-  Result<Tokenizer> tokenizer = Tokenizer::make(*vocabulary);
-  if (!tokenizer) {
-    return failed("{}: {}", options.model, tokenizer.error().message);
+  if (Result<void> taken = live->take_vocabulary(); !taken) {
+    return propagate(taken);
   }
-  std::unique_ptr<LiveModel> live(new LiveModel(std::move(file->gguf), std::move(file->experts),
-                                                std::move(file->geometry), std::move(*tokenizer)));
   live->kv_ = options.kv == "f32" ? KvType::f32 : KvType::f16;
   live->isa_ = *isa;
   live->threads_ = options.threads > 0 ? options.threads : usable_threads();
   return live;
+}
+
+Result<void> LiveModel::take_vocabulary() {
+  const GgufTensor* embedding = gguf_.find("token_embd.weight");
+  if (embedding == nullptr || embedding->dims[1] > uint64_t(std::numeric_limits<int32_t>::max())) {
+    return failed("{}: tensor token_embd.weight is missing or impossibly large", gguf_.path());
+  }
+  vocabulary_ = uint32_t(embedding->dims[1]);
+  Result<Vocabulary> vocabulary = read_vocabulary(gguf_.metadata());
+  if (!vocabulary) {
+    tokenizer_ = propagate(vocabulary);
+    return {};
+  }
+  notes_.insert(notes_.end(), vocabulary->notes.begin(), vocabulary->notes.end());
+  tokenizer_ = Tokenizer::make(*vocabulary);
+  return {};
+}
+
+Result<const Tokenizer*> LiveModel::tokenizer() const {
+  if (!tokenizer_) {
+    return failed("{}: {}; with --token-ids the model runs without its tokenizer", gguf_.path(),
+                  tokenizer_.error().message);
+  }
+  if (tokenizer_->size() != vocabulary_) {
+    return failed("{}: token_embd has {} rows and the tokenizer {} tokens; the file contradicts itself",
+                  gguf_.path(), vocabulary_, tokenizer_->size());
+  }
+  return &*tokenizer_;
+}
+
+uint64_t LiveModel::trained_context() const {
+  const Result<std::string> key = gguf_.metadata().arch_key("context_length");
+  return key ? gguf_.metadata().integer<uint64_t>(*key, 0).value_or(0) : 0;
 }
 
 std::string LiveModel::name() const {
@@ -99,10 +131,6 @@ Result<void> LiveModel::load(uint32_t context) {
   Result<Model> model = build_model(gguf_, experts_, *weights_, {.context = context, .kv = kv_});
   if (!model) {
     return propagate(model);
-  }
-  if (model->vocabulary != tokenizer_.size()) {
-    return failed("{}: token_embd has {} rows and the tokenizer {} tokens; the file contradicts itself",
-                  gguf_.path(), model->vocabulary, tokenizer_.size());
   }
   model_.emplace(std::move(*model));
   model_->geometry = geometry_;

@@ -29,7 +29,13 @@ class LiveModel {
   static Result<std::unique_ptr<LiveModel>> open(const LiveModelOptions& options);
 
   const Gguf& gguf() const { return gguf_; }
-  const Tokenizer& tokenizer() const { return tokenizer_; }
+  // Fails with the reason when the file's tokenizer cannot be used; the model then runs on token numbers.
+  Result<const Tokenizer*> tokenizer() const;
+  uint32_t vocabulary() const { return vocabulary_; }  // number of tokens
+  // The number of tokens that the model was trained for; 0 where the file does not say.
+  uint64_t trained_context() const;
+  // What of the file was left out or taken otherwise than it says, a sentence each.
+  const std::vector<std::string>& notes() const { return notes_; }
   const ModelGeometry& geometry() const { return geometry_; }
   std::string name() const;  // the name in the file's metadata, else the file name
   Isa isa() const { return isa_; }
@@ -46,21 +52,25 @@ class LiveModel {
   // of `context` tokens.
   Result<void> load(uint32_t context);
 
+  // Returns the name of a resident tensor with a value that is no finite number. Available after load().
+  std::optional<std::string> find_damaged() const { return weights_->find_damaged(); }
+
   // Available after load().
   Model& model() { return *model_; }
   Engine& engine() { return *engine_; }
 
  private:
-  LiveModel(Gguf gguf, GgufExperts experts, ModelGeometry geometry, Tokenizer tokenizer)
-      : gguf_(std::move(gguf)),
-        experts_(std::move(experts)),
-        geometry_(std::move(geometry)),
-        tokenizer_(std::move(tokenizer)) {}
+  LiveModel(Gguf gguf, GgufExperts experts, ModelGeometry geometry)
+      : gguf_(std::move(gguf)), experts_(std::move(experts)), geometry_(std::move(geometry)) {}
+
+  Result<void> take_vocabulary();
 
   Gguf gguf_;
   GgufExperts experts_;
   ModelGeometry geometry_;
-  Tokenizer tokenizer_;
+  Result<Tokenizer> tokenizer_ = failed("no vocabulary was read");
+  uint32_t vocabulary_ = 0;
+  std::vector<std::string> notes_;
   KvType kv_ = KvType::f16;
   Isa isa_ = Isa::portable;
   unsigned threads_ = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/cli/printable.h"
 #include "app/run/open_store.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/peak_memory.h"
@@ -92,6 +93,7 @@ Result<void> open_live(const LiveRunOptions& options, LiveRun& run) {
     return propagate(live);
   }
   run.live = std::move(*live);
+  run.notes = run.live->notes();
   run.info = {.geometry = run.live->geometry(),
               .has_compute_times = true,
               .has_lookahead = run.lookahead > 0,
@@ -141,6 +143,9 @@ Result<void> load_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> fits = check_beside(options, run); !fits) {
     return fits;
   }
+  for (const std::string& note : run.notes) {
+    fmt::print(stderr, "{}: {}\n", printable(options.live.model), note);
+  }
   return occupy(run.rig);
 }
 
@@ -185,6 +190,13 @@ Result<void> run_live(const LiveRunOptions& options, LiveRun& run, TokenFeed& fe
         decoder, decoder, run.policies, storage, options.cache.timeline, [] { return false; }, report);
   };
   Result<void> ran = run_measured(options.rig, run.rig, report, decode);
+  if (!ran && decoder.saw_non_finite()) {
+    const std::optional<std::string> tensor = run.live->find_damaged();
+    ran = failed(
+        "{}: {}; {}", options.live.model, ran.error().message,
+        tensor ? fmt::format("tensor {} has a value that is no finite number: get the file again", *tensor)
+               : "the weights in memory are sound, so an expert's are not: get the file again");
+  }
   for (const LookaheadRecall::Distance& distance : recall.by_distance()) {
     report.live->lookahead_recall.emplace_back(distance.layers, distance.recall());
   }

@@ -24,6 +24,9 @@ void add_live_run_options(Command command, LiveRunOptions& options);
 // since its parts refer to each other.
 struct LiveRun {
   std::unique_ptr<LiveModel> live;
+  // What the user ought to know of the model and the run, a sentence each. load_live() prints them to stderr:
+  // a command that is refused says why, and nothing else.
+  std::vector<std::string> notes;
   uint32_t context = 0;       // tokens of a sequence
   uint32_t longest_text = 0;  // tokens of a sequence that can really be used
   std::string length_option;  // option that asks for the longest text, as errors name it: `--tokens 4096`

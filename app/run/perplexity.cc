@@ -120,15 +120,24 @@ Result<std::vector<TokenId>> take_text(const PerplexityOptions& options, const L
   if (text->ends_with('\n')) {
     text->pop_back();
   }
-  Result<std::vector<TokenId>> tokens = run.live->tokenizer().encode(*text);
-  if (tokens && run.live->tokenizer().opening()) {
-    tokens->insert(tokens->begin(), *run.live->tokenizer().opening());
+  const Result<const Tokenizer*> tokenizer = run.live->tokenizer();
+  if (!tokenizer) {
+    return Unexpected(tokenizer.error());
+  }
+  Result<std::vector<TokenId>> tokens = (*tokenizer)->encode(*text);
+  if (tokens && (*tokenizer)->opening()) {
+    tokens->insert(tokens->begin(), *(*tokenizer)->opening());
   }
   return tokens;
 }
 
 // Opens and reads everything that decoding needs.
 Result<void> prepare(const PerplexityOptions& options, LiveRun& run) {
+  if (const uint64_t trained = run.live->trained_context(); trained > 0 && options.context > trained) {
+    run.notes.push_back(
+        fmt::format("a window has {} tokens, and the model was trained for {} (context_length)",
+                    options.context, trained));
+  }
   run.context = options.context;
   run.longest_text = options.context;
   run.length_option = fmt::format("--context {}", options.context);
@@ -160,7 +169,7 @@ Result<Perplexity> measure_perplexity(const PerplexityOptions& options, const In
   Report report = begin_live_report("perplexity", options, run, invocation);
   report.config.emplace_back("tokens", fmt::format("{}", tokens->size()));
   report.config.emplace_back("stride", fmt::format("{}", options.stride));
-  Windows windows(std::move(*tokens), run.live->tokenizer().opening(), options);
+  Windows windows(std::move(*tokens), (*run.live->tokenizer())->opening(), options);
   {
     Progress progress("scoring", windows.tokens_to_score(), Progress::Unit::tokens);
     Watched feed(windows, progress);

@@ -39,12 +39,21 @@ Result<std::vector<TokenId>> encode_prompt(const RecordOptions& options, const T
 }
 
 Result<void> take_prompts(const RecordOptions& options, Recording& parts) {
-  const Tokenizer& tokenizer = parts.live->tokenizer();
+  const Result<const Tokenizer*> usable = parts.live->tokenizer();
+  if (!usable) {
+    return Unexpected(usable.error());
+  }
+  const Tokenizer& tokenizer = **usable;
   parts.chatml = !options.raw && speaks_chatml(tokenizer);
   if (!options.system.empty() && !parts.chatml) {
     return wrong_usage("--system: {}", options.raw
                                            ? "--raw prompts have no system message; leave out one of the two"
                                            : "the model speaks no ChatML; put the text into the prompt");
+  }
+  if (!options.raw && !parts.chatml) {
+    parts.notes.push_back(
+        "no chat template was applied: the model has no control tokens <|im_start|> and <|im_end|>, so "
+        "prompts are given to it as they are (--raw)");
   }
   std::vector<std::string> texts = options.prompts;
   for (const std::string& path : options.prompt_files) {
@@ -79,7 +88,7 @@ Result<void> take_token_ids(const RecordOptions& options, Recording& parts) {
   for (size_t at = text->find_first_not_of(kSeparators); at != std::string::npos;) {
     const size_t end = std::min(text->find_first_of(kSeparators, at), text->size());
     const Result<uint64_t> id =
-        parse_count(text->substr(at, end - at), {.most = parts.live->tokenizer().size() - 1});
+        parse_count(text->substr(at, end - at), {.most = parts.live->vocabulary() - 1});
     if (!id) {
       return failed("{}, offset {}: {}", options.token_ids, at, id.error().message);
     }
@@ -108,6 +117,12 @@ Result<void> take_input(const RecordOptions& options, Recording& parts) {
   if (needed > std::numeric_limits<uint32_t>::max() || (options.context > 0 && needed > options.context)) {
     return wrong_usage("--context {}: a prompt of {} tokens and a reply of {} need {}", options.context,
                        longest, more, needed);
+  }
+  if (const uint64_t trained = parts.live->trained_context(); trained > 0 && needed > trained) {
+    parts.notes.push_back(
+        fmt::format("the text may have {} tokens, and the model was trained for {} (context_length): what "
+                    "it writes beyond them may make no sense",
+                    needed, trained));
   }
   parts.context = options.context > 0 ? options.context : uint32_t(needed);
   parts.longest_text = uint32_t(needed);
@@ -187,7 +202,7 @@ Result<void> run_feed(const RecordOptions& options, Recording& parts, std::FILE*
   if (!sampler) {
     return propagate(sampler);
   }
-  Generation feed(parts.live->tokenizer(), parts.prompts, std::move(*sampler), options.generation,
+  Generation feed(**parts.live->tokenizer(), parts.prompts, std::move(*sampler), options.generation,
                   text_sink(text));
   Result<void> ran = decode(options, parts, feed, report);
   report.live->generated_tokens = feed.generated();

@@ -22,10 +22,13 @@ Result<AttentionShape> gated_attention(const ModelBuilder& from) {
   if (!sections) {
     return propagate(sections);
   }
+  if (sections->size() == 3) {
+    sections->push_back(0);  // the fourth component is for positions that text does not have
+  }
   const bool sane = sections->size() == 4 && std::all_of(sections->begin(), sections->end(),
                                                          [](int32_t s) { return s >= 0 && s < (1 << 16); });
   if (!sane) {
-    return failed("{}: {} is not a list of four sizes", from.gguf.path(), *key);
+    return failed("{}: {} is not a list of three or four sizes", from.gguf.path(), *key);
   }
   std::copy_n(sections->begin(), 4, shape->rope.sections.begin());
   shape->gated = true;

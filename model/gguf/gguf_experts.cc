@@ -94,10 +94,58 @@ Result<void> add_part(const Gguf& gguf, const GgufTensor& tensor, const ExpertNa
   return {};
 }
 
+// Returns true for a tensor of one expert, `blk.N.ffn_gate.E.weight`, as files had them before 2024.
+bool is_of_one_expert(std::string_view name) {
+  const auto [block, rest] = parse_tensor_name(name);
+  constexpr std::array<std::string_view, 3> kKinds = {"ffn_gate.", "ffn_up.", "ffn_down."};
+  return block && std::any_of(kKinds.begin(), kKinds.end(), [text = rest](std::string_view kind) {
+           return text.starts_with(kind) && text.size() > kind.size() && text[kind.size()] >= '0' &&
+                  text[kind.size()] <= '9';
+         });
+}
+
+// Says what a file without expert tensors is, and what to do.
+std::string what_it_is_instead(const Gguf& gguf) {
+  const GgufMetadata& keys = gguf.metadata();
+  const std::string kind(keys.text("general.type", "").value_or(""));
+  const std::string architecture(keys.text("general.architecture", "").value_or(""));
+  const auto any = [&](auto has) { return std::any_of(gguf.tensors().begin(), gguf.tensors().end(), has); };
+  const bool is_clip = architecture == "clip" || keys.has("clip.has_vision_encoder");
+  if (kind == "mmproj" || is_clip) {
+    return "is a vision projector, not a model; name the model's file, which usually lies beside it";
+  }
+  if (kind == "adapter" || keys.has("adapter.type") ||
+      any([](const GgufTensor& tensor) { return tensor.name.ends_with(".lora_a"); })) {
+    return "is an adapter (LoRA), not a model; merge it into its model, or name the model's file";
+  }
+  if (kind == "imatrix" || keys.has("imatrix.datasets") ||
+      any([](const GgufTensor& tensor) { return tensor.name.ends_with(".in_sum2"); })) {
+    return "is an importance matrix for quantizing, not a model; name the model's file";
+  }
+  if (any([](const GgufTensor& tensor) { return is_of_one_expert(tensor.name); })) {
+    return "is a mixture of experts in the layout of before 2024, with a tensor for each expert "
+           "(blk.N.ffn_gate.E.weight); convert the model again with a converter of today";
+  }
+  if (gguf.tensors().empty()) {
+    return "has no tensors: it is a vocabulary or the head of a split model, not a model; name a file with "
+           "weights";
+  }
+  if (!architecture.empty() && keys.has(architecture + ".expert_count")) {
+    return fmt::format(
+        "says it has experts ({}.expert_count), but none of its tensors is one "
+        "(blk.N.ffn_*_exps.weight); the file is incomplete or of a layout that is not known here",
+        architecture);
+  }
+  return fmt::format(
+      "is a dense model{}: it has no experts (blk.N.ffn_*_exps.weight) that could lie on a drive",
+      architecture.empty() ? "" : fmt::format(" of the architecture {}", architecture));
+}
+
 // Checks that every layer has all parts or none, and that all layers have the same number of experts.
 Result<void> check_layers(const Gguf& gguf, GgufExperts& experts) {
   constexpr std::array kSplit = {ExpertPart::gate, ExpertPart::up, ExpertPart::down};
   constexpr std::array kFused = {ExpertPart::gate_up, ExpertPart::down};
+  constexpr std::array kUngated = {ExpertPart::up, ExpertPart::down};
   const auto consists_of = [](const std::vector<GgufExpertTensor>& parts, const auto& wanted) {
     return std::equal(parts.begin(), parts.end(), wanted.begin(), wanted.end(),
                       [](const GgufExpertTensor& part, ExpertPart kind) { return part.part == kind; });
@@ -106,7 +154,8 @@ Result<void> check_layers(const Gguf& gguf, GgufExperts& experts) {
     std::vector<GgufExpertTensor>& parts = experts.layers[i];
     std::sort(parts.begin(), parts.end(),
               [](const GgufExpertTensor& a, const GgufExpertTensor& b) { return a.part < b.part; });
-    if (!parts.empty() && !consists_of(parts, kSplit) && !consists_of(parts, kFused)) {
+    if (!parts.empty() && !consists_of(parts, kSplit) && !consists_of(parts, kFused) &&
+        !consists_of(parts, kUngated)) {
       return failed("{}: layer {} lacks some of ffn_gate_exps, ffn_up_exps and ffn_down_exps", gguf.path(),
                     i);
     }
@@ -121,9 +170,7 @@ Result<void> check_layers(const Gguf& gguf, GgufExperts& experts) {
     }
   }
   if (experts.experts_per_layer == 0) {
-    return failed(
-        "{}: the model has no expert tensors (blk.*.ffn_*_exps.weight): it is no mixture of experts",
-        gguf.path());
+    return failed("{}: {}", gguf.path(), what_it_is_instead(gguf));
   }
   return {};
 }

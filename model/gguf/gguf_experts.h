@@ -22,17 +22,17 @@ struct GgufExpertTensor {
 };
 
 struct GgufExperts {
-  // [layer]: gate, up and down; or gate_up (both fused) and down; or nothing in a
-  // layer without routed experts.
+  // [layer]: gate, up and down; or gate_up (both fused) and down; or up and down, for experts without a gate;
+  // or nothing in a layer without routed experts.
   std::vector<std::vector<GgufExpertTensor>> layers;
   uint32_t experts_per_layer = 0;
 
   std::vector<uint64_t> expert_bytes() const;  // [layer]
 };
 
-// Finds the experts in the file. Layers are the blocks that decoding runs; the blocks behind
-// them, which predict further tokens, are left out. Fails when the model has no experts or a
-// layer lacks some of their parts.
+// Finds the experts in the file. Layers are the blocks that decoding runs; the blocks behind them, which
+// predict further tokens, are left out. Fails when a layer lacks some of the parts of its experts, and when
+// there are no experts; the error then says what the file is instead.
 Result<GgufExperts> find_gguf_experts(const Gguf& gguf);
 
 // Returns the shape of the model, from its experts and its architecture's keys. Fails when the two disagree.

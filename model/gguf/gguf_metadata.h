@@ -104,6 +104,11 @@ class GgufMetadata {
   Result<std::vector<T>> per_layer(std::string_view key, size_t layers,
                                    std::optional<T> otherwise = std::nullopt) const;
 
+  // Returns the value of one layer. The file gives it as an array with an entry for each block, those that
+  // decoding leaves out included, or as one integer for all layers.
+  template <std::integral T>
+  Result<T> of_layer(std::string_view key, size_t layer, std::optional<T> otherwise = std::nullopt) const;
+
   // Returns the full name of the architecture's key `name`: `qwen3moe.NAME`.
   Result<std::string> arch_key(std::string_view name) const;
 
@@ -187,6 +192,21 @@ Result<std::vector<T>> GgufMetadata::per_layer(std::string_view key, size_t laye
     return unfit(key, fmt::format("one integer, or one for each of {} layers, is wanted", layers));
   }
   return list;
+}
+
+template <std::integral T>
+Result<T> GgufMetadata::of_layer(std::string_view key, size_t layer, std::optional<T> otherwise) const {
+  const GgufValue* value = find(key);
+  if (value == nullptr || !std::holds_alternative<NumberArray>(*value)) {
+    return integer<T>(key, otherwise);
+  }
+  const NumberArray& list = std::get<NumberArray>(*value);
+  if (layer >= list.size()) {
+    return unfit(
+        key, fmt::format("one integer, or one for each layer, is wanted; there is none for layer {}", layer));
+  }
+  const std::optional<T> fits = integer_of<T>(list[layer]);
+  return fits ? Result<T>(*fits) : unfit_element(key, layer, list[layer], integer_wanted<T>());
 }
 
 }  // namespace spillway

@@ -49,7 +49,8 @@ struct Kernels {
   Isa isa{};
   std::string_view name;  // `avx2`
 
-  // Converts the row `x` to the form `type` at `out`, which is 64-byte aligned.
+  // Converts the row `x` to the form `type` at `out`, which is 64-byte aligned. A value that is no finite
+  // number makes every product with its block NaN.
   void (*quantize)(ActivationType type, std::span<const float> x, std::byte* out);
 
   // out[t * out_stride + r] = dot(weights row r, activations t) for r in [first_row, last_row) and t in

@@ -47,8 +47,22 @@ inline float furthest_of_256(const float* x) {
   return 0;
 }
 
+// Returns 0, or NaN if a value is no finite number: a comparison would skip it.
+template <size_t N>
+inline float poison(const float* x) {
+  F32x8 sum = {};
+  for (size_t i = 0; i < N; i += 8) {
+    sum += load8(x + i) * 0.0F;
+  }
+  return sum_lanes(sum);
+}
+
 void quantize_q8k(const float* x, ActivationQ8K& out) {
   __builtin_memset(&out, 0, sizeof out);
+  out.d = poison<256>(x);
+  if (out.d != 0) {
+    return;
+  }
   const float furthest = furthest_of_256(x);
   const float scale = -127.0F / furthest;
   if (!(__builtin_fabsf(scale) <= FLT_MAX)) {  // all values are zero, or too small to make a difference
@@ -69,6 +83,10 @@ inline F32x8 magnitude(F32x8 v) {
 }
 
 void quantize_32(const float* x, ActivationQ8& out, size_t block) {
+  out.d[block] = poison<32>(x);
+  if (out.d[block] != 0) {
+    return;
+  }
   F32x8 most = magnitude(load8(x));
   for (size_t i = 8; i < 32; i += 8) {
     most = max_lanes(magnitude(load8(x + i)), most);

@@ -70,7 +70,7 @@ class AttentionMixer final : public Mixer {
     const float step = std::pow(shape.rope.base, -2.0F / float(shape.rope.rotated));
     float frequency = 1;
     for (uint32_t pair = 0; pair < shape.rope.rotated / 2; ++pair) {
-      frequencies_.push_back(turns_with_text(pair) ? frequency : 0);
+      frequencies_.push_back(turns_with_text(pair) ? frequency * shape.rope.scale : 0);
       frequency *= step;
     }
   }

@@ -21,6 +21,7 @@ constexpr uint64_t value_bytes(KvType kv) {
 struct Rope {
   uint32_t rotated = 0;  // how many values of a head turn; even
   float base = 10000;
+  float scale = 1;  // multiplies positions: 1 / 4 where the context was stretched to four times its length
   // For models that also see images: the sections select the pairs that turn with the position in the text.
   // All zero: every pair turns. Pair p has s = p mod (sum of the sections); s % 3 picks temporal, height or
   // width while s < 3 × its section. For text, all three of these are the position in the text; the remaining

@@ -191,8 +191,10 @@ size_t first_gpt2_piece(std::string_view text) {
 }  // namespace
 
 Result<PreTokenizer> find_pre_tokenizer(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, PreTokenizer>, 4> kKnown = {{
+  constexpr std::array<std::pair<std::string_view, PreTokenizer>, 6> kKnown = {{
       {"qwen2", PreTokenizer::qwen2},
+      {"deepseek-r1-qwen", PreTokenizer::qwen2},
+      {"kormo", PreTokenizer::qwen2},
       {"qwen35", PreTokenizer::qwen35},
       {"olmo", PreTokenizer::gpt2},
       {"gpt-2", PreTokenizer::gpt2},

@@ -34,10 +34,11 @@ struct Vocabulary {
   std::optional<uint32_t> eot;
   std::optional<uint32_t> eom;
   bool add_bos = false;
+  std::vector<std::string> notes;  // what the file says that cannot be so, and what was taken instead
 };
 
-// Reads the vocabulary of a byte-level BPE model; fails on a model with another kind of tokenizer. `metadata`
-// must outlive it.
+// Reads the vocabulary of a byte-level BPE model; fails on a model with another kind of tokenizer. Keys that
+// many files lack, or have wrong without harm, become notes. `metadata` must outlive it.
 Result<Vocabulary> read_vocabulary(const GgufMetadata& metadata);
 
 }  // namespace spillway

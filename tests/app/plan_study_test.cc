@@ -193,6 +193,38 @@ TEST(PlanStudy, AModelFilesWindowIsWhereItsArchitectureHasIt) {
   EXPECT_EQ(unknown.full_kv_per_token, 2 * kLayerBytes);
 }
 
+// Three layers: one with experts and no attention, one with two key heads, one with one; experts without a
+// gate; and what belongs to a vision tower.
+TEST(PlanStudy, AModelFileMayListHeadsByLayerAndCarryForeignTensors) {
+  const auto bytes_of = [](bool with_tower) {
+    test::GgufBuilder builder;
+    builder.text("general.architecture", "nemotron_h_moe");
+    const auto key = [](const char* name) { return fmt::format("nemotron_h_moe.{}", name); };
+    builder.number(key("block_count"), 3U).number(key("expert_count"), 4U);
+    builder.number(key("expert_used_count"), 2U).number(key("embedding_length"), 32U);
+    builder.numbers<int32_t>(key("attention.head_count"), {4, 4, 4});
+    builder.numbers<int32_t>(key("attention.head_count_kv"), {0, 2, 1});
+    builder.numbers<int32_t>(key("feed_forward_length"), {32, 0, 0});
+    builder.tensor("blk.0.ffn_up_exps.weight", {32, 32, 4}, TensorType::q8_0);
+    builder.tensor("blk.0.ffn_down_exps.weight", {32, 32, 4}, TensorType::q8_0);
+    builder.tensor("token_embd.weight", {32, 8}, TensorType::q8_0);
+    if (with_tower) {
+      builder.tensor("v.blk.0.attn_q.weight", {32, 320}, TensorType::f32);
+      builder.tensor("mtp.norm.weight", {32}, TensorType::f32);
+    }
+    const test::ModelDirectory directory;
+    Result<plan::ModelBytes> model = read_model_bytes(directory.write(builder.bytes()));
+    EXPECT_TRUE(model) << model.error().message;
+    return model.value_or(plan::ModelBytes{});
+  };
+  const plan::ModelBytes alone = bytes_of(false);
+  EXPECT_EQ(alone.full_kv_per_token, (2 + 1) * (8 + 8) * 2U);
+  EXPECT_EQ(alone.moe_layers, 1U);
+  const plan::ModelBytes bundled = bytes_of(true);
+  EXPECT_EQ(bundled.router_and_norms, alone.router_and_norms);
+  EXPECT_EQ(bundled.resident_weights, alone.resident_weights);
+}
+
 TEST(PlanStudy, ATracesLocalityAndTimesReplaceThePresets) {
   const std::string path = std::string(SPILLWAY_SOURCE_DIR) + "/bundled/tiny-moe.trace.bin";
   const Result<TraceFacts> facts = read_trace_facts(path, eviction_policies().known("lfu"));

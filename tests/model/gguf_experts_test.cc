@@ -121,7 +121,7 @@ TEST_F(GgufExpertsTest, MayLieInSeveralFiles) {
 }
 
 TEST_F(GgufExpertsTest, OfWhichSomeAreMissingAreRefused) {
-  EXPECT_TRUE(mentions(refusal(GgufBuilder()), "no expert tensors"));
+  EXPECT_TRUE(mentions(refusal(GgufBuilder()), "has no tensors"));
   GgufBuilder gate;
   gate.tensor("blk.0.ffn_gate_exps.weight", {32, 1, 2}, TensorType::q8_0);
   EXPECT_TRUE(mentions(refusal(gate), "layer 0 lacks some of"));
@@ -235,6 +235,50 @@ TEST(GgufSamples, AreReadWhole) {
     }
   }
   EXPECT_GT(seen, 7U);
+}
+
+TEST_F(GgufExpertsTest, MayHaveNoGate) {
+  GgufBuilder builder;
+  builder.text("general.architecture", "nemotron_h_moe");
+  builder.tensor("blk.1.ffn_down_exps.weight", {32, 4, 3}, TensorType::q8_0);
+  builder.tensor("blk.1.ffn_up_exps.weight", {32, 2, 3}, TensorType::q8_0);
+  const Result<GgufExperts> experts = find_gguf_experts(opened(builder));
+  ASSERT_TRUE(experts) << experts.error().message;
+  EXPECT_EQ(experts->expert_bytes(), (std::vector<uint64_t>{0, 6 * 34}));
+  EXPECT_EQ(experts->layers[1][0].part, ExpertPart::up);
+}
+
+// What a file without experts is, from whatever its writer put into it.
+TEST_F(GgufExpertsTest, SaysWhatAFileWithoutThemIs) {
+  const auto file = [](std::string_view kind, std::string_view architecture, std::string_view tensor) {
+    GgufBuilder builder;
+    if (!kind.empty()) {
+      builder.text("general.type", kind);
+    }
+    if (!architecture.empty()) {
+      builder.text("general.architecture", architecture);
+    }
+    if (!tensor.empty()) {
+      builder.tensor(tensor, {32, 2}, TensorType::q8_0);
+    }
+    return builder;
+  };
+  const auto expect = [&](const GgufBuilder& builder, std::string_view said) {
+    EXPECT_TRUE(mentions(refusal(builder), said)) << refusal(builder);
+  };
+  expect(file("mmproj", "clip", "v.blk.0.attn_q.weight"), "is a vision projector");
+  expect(file("", "clip", "v.blk.0.attn_q.weight"), "is a vision projector");
+  expect(file("adapter", "llama", "blk.0.attn_q.weight.lora_a"), "is an adapter");
+  expect(file("", "llama", "blk.0.attn_q.weight.lora_a"), "is an adapter");
+  expect(file("imatrix", "", "blk.0.attn_q.weight.in_sum2"), "is an importance matrix");
+  expect(file("", "", "blk.0.attn_q.weight.in_sum2"), "is an importance matrix");
+  expect(file("model", "llama", "blk.3.ffn_gate.0.weight"), "layout of before 2024");
+  expect(file("", "llama", "blk.3.ffn_down.12.weight"), "layout of before 2024");
+  expect(file("model", "llama", "blk.3.ffn_gate.weight"), "is a dense model of the architecture llama");
+  expect(file("model", "qwen3", ""), "has no tensors");
+  GgufBuilder incomplete = file("model", "qwen3moe", "blk.0.attn_q.weight");
+  incomplete.number("qwen3moe.expert_count", uint32_t(8));
+  expect(incomplete, "says it has experts (qwen3moe.expert_count)");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ using test::AlignedBlock;
 using test::bits_of;
 using Random = std::mt19937;
 
-struct Activations {
+struct QuantizedRows {
   size_t stride = 0;
   AlignedBlock data;
 };
@@ -119,7 +119,7 @@ void fill_block(TensorType type, std::byte* block, Random& random, bool extreme)
   }
 }
 
-struct Case {
+struct KernelCase {
   TensorType type{};
   uint32_t rows = 0;
   uint32_t columns = 0;
@@ -133,7 +133,7 @@ struct Problem {
   std::vector<float> x;
   uint32_t tokens = 0;
 
-  explicit Problem(const Case& made, uint32_t seed = 1) : tokens(made.tokens) {
+  explicit Problem(const KernelCase& made, uint32_t seed = 1) : tokens(made.tokens) {
     Random random(seed);
     const TensorTypeInfo& info = tensor_type_info(made.type);
     const uint64_t row = *row_bytes(made.type, made.columns);
@@ -148,9 +148,9 @@ struct Problem {
     }
   }
 
-  Activations activations(const Kernels& k) const {
+  QuantizedRows activations(const Kernels& k) const {
     const ActivationType type = activation_type(matrix.type);
-    Activations made;
+    QuantizedRows made;
     made.stride = activation_bytes(type, matrix.columns);
     made.data = aligned_block(made.stride * tokens);
     for (uint32_t t = 0; t < tokens; ++t) {
@@ -161,7 +161,7 @@ struct Problem {
   }
 
   std::vector<float> product(const Kernels& k) const {
-    const Activations a = activations(k);
+    const QuantizedRows a = activations(k);
     std::vector<float> out(size_t(matrix.rows) * tokens, NAN);
     k.multiply(matrix, 0, matrix.rows, a.data.get(), tokens, out.data(), matrix.rows);
     return out;
@@ -214,7 +214,7 @@ TEST_P(KernelsOf, EqualsTheDotProductOfDequantizedRowsInDoublePrecision) {
     for (const bool extreme : {false, true}) {
       const Problem problem({type(), 5, columns, 3, extreme});
       const Kernels& k = kernels(isa());
-      const Activations a = problem.activations(k);
+      const QuantizedRows a = problem.activations(k);
       const std::vector<float> out = problem.product(k);
       std::vector<float> row(columns);
       for (uint32_t r = 0; r < 5; ++r) {
@@ -249,7 +249,7 @@ TEST_P(KernelsOf, AgreesWithThePortableOneBitForBit) {
 TEST_P(KernelsOf, GivesTheSameBitsHoweverTheRowsAreDivided) {
   const Problem problem({type(), 13, 768, 5});
   const Kernels& k = kernels(isa());
-  const Activations a = problem.activations(k);
+  const QuantizedRows a = problem.activations(k);
   std::vector<float> divided(13 * 5, NAN);
   for (const auto& [first, last] : {std::pair<uint32_t, uint32_t>{5, 13}, {0, 1}, {1, 5}, {3, 3}}) {
     k.multiply(problem.matrix, first, last, a.data.get(), 5, divided.data(), 13);
@@ -261,7 +261,7 @@ TEST_P(KernelsOf, GivesTheSameBitsHoweverManyTokensAreMultipliedAtOnce) {
   const uint32_t most = 11;
   const Problem problem({type(), 6, 768, most});
   const Kernels& k = kernels(isa());
-  const Activations a = problem.activations(k);
+  const QuantizedRows a = problem.activations(k);
   const std::vector<float> together = problem.product(k);
   for (uint32_t tokens = 1; tokens < most; ++tokens) {
     std::vector<float> apart(6 * most, NAN);
@@ -277,7 +277,7 @@ TEST_P(KernelsOf, GivesTheSameBitsHoweverManyTokensAreMultipliedAtOnce) {
 TEST_P(KernelsOf, WalksEveryTileOfALargeMatrix) {
   const Problem problem({type(), 600, 2048, 6});
   const Kernels& k = kernels(isa());
-  const Activations a = problem.activations(k);
+  const QuantizedRows a = problem.activations(k);
   const std::vector<float> tiled = problem.product(k);
   std::vector<float> single(600);
   for (uint32_t t = 0; t < 6; ++t) {
@@ -289,7 +289,7 @@ TEST_P(KernelsOf, WalksEveryTileOfALargeMatrix) {
 TEST_P(KernelsOf, LeavesTheOutputBetweenTokensAlone) {
   const Problem problem({type(), 3, 256, 2});
   const Kernels& k = kernels(isa());
-  const Activations a = problem.activations(k);
+  const QuantizedRows a = problem.activations(k);
   std::vector<float> out(20, 7.0F);
   k.multiply(problem.matrix, 1, 3, a.data.get(), 2, out.data(), 10);
   for (const size_t untouched : {0U, 3U, 9U, 10U, 13U, 19U}) {
@@ -307,6 +307,19 @@ TEST_P(KernelsOf, MultipliesNothingWithNothing) {
     problem.x.assign(256, value);
     for (const float y : problem.product(kernels(isa()))) {
       EXPECT_NEAR(y, 0, 1e-30);
+    }
+  }
+}
+
+// A comparison would skip such a value when the activations are quantized, and the product would look sound.
+TEST_P(KernelsOf, HandsOnThatAnActivationIsNoNumber) {
+  for (const float value : {NAN, INFINITY, -INFINITY}) {
+    for (const size_t at : {0U, 100U, 255U}) {
+      Problem problem({type(), 3, 256, 1});
+      problem.x[at] = value;
+      for (const float y : problem.product(kernels(isa()))) {
+        EXPECT_FALSE(std::isfinite(y)) << value << " at " << at;
+      }
     }
   }
 }

@@ -69,13 +69,47 @@ TEST(Vocabulary, NeedsNoTokensThatEndOrBegin) {
 }
 
 TEST(Vocabulary, NamesTheKeyThatIsMissing) {
-  for (const std::string name : {"model", "pre", "tokens", "token_type", "merges"}) {
+  for (const std::string name : {"model", "pre", "tokens", "merges"}) {
     const GgufMetadata keys = metadata(name);
     const Result<Vocabulary> vocabulary = read_vocabulary(keys);
     ASSERT_FALSE(vocabulary) << name;
     EXPECT_NE(vocabulary.error().message.find("tokenizer.ggml." + name), std::string::npos)
         << vocabulary.error().message;
   }
+}
+
+TEST(Vocabulary, TakesTheArchitecturesPreTokenizerWhereNoneIsNamed) {
+  for (const auto& [architecture, pre] : {std::pair<std::string, std::string>{"qwen3moe", "qwen2"},
+                                          {"qwen35moe", "qwen35"},
+                                          {"olmoe", "olmo"}}) {
+    GgufMetadata keys = metadata("pre");
+    keys.add("general.architecture", architecture);
+    const Result<Vocabulary> vocabulary = read_vocabulary(keys);
+    ASSERT_TRUE(vocabulary) << vocabulary.error().message;
+    EXPECT_EQ(vocabulary->pre, pre);
+    ASSERT_EQ(vocabulary->notes.size(), 1U);
+    EXPECT_NE(vocabulary->notes.front().find("tokenizer.ggml.pre is missing"), std::string::npos);
+  }
+}
+
+TEST(Vocabulary, TakesATokenThatDoesNotExistForNone) {
+  for (const int64_t id : {int64_t{-1}, int64_t{UINT32_MAX}, int64_t{1} << 40}) {
+    GgufMetadata keys = metadata();
+    keys.add("tokenizer.ggml.eom_token_id", id);
+    const Result<Vocabulary> vocabulary = read_vocabulary(keys);
+    ASSERT_TRUE(vocabulary) << vocabulary.error().message;
+    EXPECT_EQ(vocabulary->eom, std::nullopt);
+    ASSERT_EQ(vocabulary->notes.size(), 1U) << id;
+    EXPECT_NE(vocabulary->notes.front().find("eom_token_id"), std::string::npos);
+  }
+}
+
+TEST(Vocabulary, TakesEveryTokenForTextWhereNoTypesAreGiven) {
+  const GgufMetadata keys = metadata("token_type");
+  const Result<Vocabulary> vocabulary = read_vocabulary(keys);
+  ASSERT_TRUE(vocabulary) << vocabulary.error().message;
+  EXPECT_EQ(vocabulary->types, std::vector<int32_t>(vocabulary->tokens.size(), 1));
+  EXPECT_EQ(vocabulary->notes.size(), 1U);
 }
 
 TEST(Vocabulary, NamesTheKeyThatIsOfAnotherKind) {
