@@ -13,6 +13,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
 #include "app/cli/shell_line.h"
+#include "host/overdue_read.h"
 
 namespace {
 
@@ -42,6 +43,14 @@ void keep_standard_descriptors() {
 int complain(std::string_view message, ErrorKind kind) {
   std::fputs(fmt::format("spillway: {}\n", spillway::printable(message)).c_str(), stderr);
   return int(kind);
+}
+
+void tell_overdue(const spillway::OverdueRead& read) {
+  std::fputs(fmt::format("{}spillway: {}; Ctrl-C ends the run and keeps what it has\n",
+                         ::isatty(STDERR_FILENO) == 1 ? "\r\033[K" : "",
+                         spillway::printable(spillway::describe(read)))
+                 .c_str(),
+             stderr);
 }
 
 int flush_output(int status) {
@@ -84,6 +93,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   keep_standard_descriptors();
   spillway::catch_interrupts();
+  spillway::tell_overdue_reads(tell_overdue);
   try {
     return run(argc, argv);
   } catch (const std::system_error& problem) {

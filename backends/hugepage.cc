@@ -90,11 +90,13 @@ FileHugePages try_huge_pages(const MappedFiles& mapped) {
 // up to two pages more than they need.
 class MappedHugepages final : public Backend {
  public:
-  MappedHugepages(const HugepageOptions& options, MappedFiles mapped, const FileHugePages& got)
-      : collapse_(got.collapsible),
-        mapped_(std::move(mapped)),
-        pool_(options.threads, options.depth,
-              [this](const IoRequest& request) { return fault_in(request); }) {
+  MappedHugepages(const HugepageOptions& options, std::shared_ptr<const MappedFiles> mapped,
+                  const FileHugePages& got)
+      : mapped_(std::move(mapped)),
+        pool_(options.threads, options.depth, mapped_->store(),
+              [files = mapped_, collapse = got.collapsible](const IoRequest& request) {
+                return fault_in(*files, collapse, request);
+              }) {
     caps_.depth = options.depth;
     caps_.zero_copy = true;
     caps_.note = fmt::format("{}; {} threads take the faults", got.note, pool_.threads());
@@ -103,27 +105,30 @@ class MappedHugepages final : public Backend {
   const BackendCaps& caps() const override { return caps_; }
   Result<void> attach(std::span<std::byte>) override { return {}; }
   size_t submit(std::span<const IoRequest> requests) override { return pool_.submit(requests); }
-  size_t reap(std::span<IoDone> out, size_t at_least) override { return pool_.reap(out, at_least); }
-  void release(const ByteRange& range) override { mapped_.release(range); }
+  size_t reap(std::span<IoDone> out, size_t at_least) override {
+    const size_t count = pool_.reap(out, at_least);
+    caps_.fault = pool_.fault();
+    return count;
+  }
+  void release(const ByteRange& range) override { mapped_->release(range); }
 
  private:
-  IoDone fault_in(const IoRequest& request) const {
-    const ReadExtent extent = read_extent(mapped_.store(), request.range);
+  static IoDone fault_in(const MappedFiles& mapped, bool collapse, const IoRequest& request) {
+    const ReadExtent extent = read_extent(mapped.store(), request.range);
     IoDone done = {.tag = request.tag, .error = extent.error};
     if (extent.error == 0 && extent.need > 0) {
-      done.error = mapped_.touch(request.range);
-      done.data = mapped_.at(request.range);
-      if (collapse_) {
-        mapped_.advise(request.range, MADV_COLLAPSE, kHugePageBytes);
+      done.error = mapped.touch(request.range);
+      done.data = mapped.at(request.range);
+      if (collapse) {
+        mapped.advise(request.range, MADV_COLLAPSE, kHugePageBytes);
       }
     }
     return done;
   }
 
   BackendCaps caps_;
-  const bool collapse_;
-  const MappedFiles mapped_;
-  WorkerPool pool_;  // last: its threads use the members above
+  const std::shared_ptr<const MappedFiles> mapped_;
+  WorkerPool pool_;
 };
 
 // Copies everything into memory before the first request.
@@ -191,7 +196,7 @@ Result<std::unique_ptr<Backend>> make_mapped(const HugepageOptions& options, con
   if (options.strict && !got.mapped) {
     return unavailable("hugepage: strict=1, but {}; use stage=1 or strict=0", got.note);
   }
-  return std::make_unique<MappedHugepages>(options, std::move(*mapped), got);
+  return std::make_unique<MappedHugepages>(options, std::make_shared<MappedFiles>(std::move(*mapped)), got);
 }
 
 Result<std::unique_ptr<Backend>> make(const HugepageOptions& options, const BackendEnv& env) {

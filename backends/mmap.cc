@@ -40,11 +40,12 @@ constexpr std::array<Advice, 5> kAdvice = {{{"normal", MADV_NORMAL, MADV_NORMAL}
 // memory. Pages that the kernel evicts later fault again where they are used.
 class MmapBackend final : public Backend {
  public:
-  MmapBackend(const MmapOptions& options, const Advice& advice, MappedFiles mapped)
-      : advice_(advice),
-        mapped_(std::move(mapped)),
-        pool_(options.threads, options.depth,
-              [this](const IoRequest& request) { return fault_in(request); }) {
+  MmapBackend(const MmapOptions& options, const Advice& advice, std::shared_ptr<const MappedFiles> mapped)
+      : mapped_(std::move(mapped)),
+        pool_(options.threads, options.depth, mapped_->store(),
+              [files = mapped_, &advice](const IoRequest& request) {
+                return fault_in(*files, advice, request);
+              }) {
     caps_.depth = options.depth;
     caps_.zero_copy = true;
     caps_.note =
@@ -54,32 +55,35 @@ class MmapBackend final : public Backend {
   const BackendCaps& caps() const override { return caps_; }
   Result<void> attach(std::span<std::byte>) override { return {}; }
   size_t submit(std::span<const IoRequest> requests) override { return pool_.submit(requests); }
-  size_t reap(std::span<IoDone> out, size_t at_least) override { return pool_.reap(out, at_least); }
-  void release(const ByteRange& range) override { mapped_.release(range); }
+  size_t reap(std::span<IoDone> out, size_t at_least) override {
+    const size_t count = pool_.reap(out, at_least);
+    caps_.fault = pool_.fault();
+    return count;
+  }
+  void release(const ByteRange& range) override { mapped_->release(range); }
 
  private:
-  IoDone fault_in(const IoRequest& request) const {
-    const ReadExtent extent = read_extent(mapped_.store(), request.range);
+  static IoDone fault_in(const MappedFiles& mapped, const Advice& advice, const IoRequest& request) {
+    const ReadExtent extent = read_extent(mapped.store(), request.range);
     IoDone done = {.tag = request.tag, .error = extent.error};
     if (extent.error != 0 || extent.need == 0) {
       return done;
     }
-    if (advice_.for_range != MADV_NORMAL) {
+    if (advice.for_range != MADV_NORMAL) {
       // The result is ignored: where the kernel cannot follow the advice, touching the pages brings the
       // bytes or the error.
-      mapped_.advise(request.range, advice_.for_range, kPage);
+      mapped.advise(request.range, advice.for_range, kPage);
     }
-    done.error = mapped_.touch(request.range);
-    done.data = mapped_.at(request.range);
+    done.error = mapped.touch(request.range);
+    done.data = mapped.at(request.range);
     return done;
   }
 
   static constexpr uint64_t kPage = 4 * kKiB;
 
   BackendCaps caps_;
-  const Advice& advice_;
-  const MappedFiles mapped_;
-  WorkerPool pool_;  // last: its threads use the members above
+  const std::shared_ptr<const MappedFiles> mapped_;
+  WorkerPool pool_;
 };
 
 Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendEnv& env) {
@@ -104,7 +108,7 @@ Result<std::unique_ptr<Backend>> make(const MmapOptions& options, const BackendE
     return unavailable("mmap: the kernel refused advice={}: {}; use advice=normal", options.advice,
                        error_text(error));
   }
-  return std::make_unique<MmapBackend>(options, *advice, std::move(*mapped));
+  return std::make_unique<MmapBackend>(options, *advice, std::make_shared<MappedFiles>(std::move(*mapped)));
 }
 
 }  // namespace

@@ -20,12 +20,28 @@ struct PreadOptions {
   }
 };
 
+IoDone read(const StoreFiles& store, const IoRequest& request) {
+  IoDone done = {.tag = request.tag, .data = request.destination};
+  const ReadExtent extent = read_extent(store, request.range);
+  if (extent.error != 0) {
+    done.error = extent.error;
+    return done;
+  }
+  const ReadOutcome outcome = read_at(store.files[request.range.file].handle.get(),
+                                      {request.destination, extent.ask}, request.range.offset, extent.need);
+  done.error = outcome.error;
+  if (done.error == 0 && outcome.bytes < extent.need) {
+    done.error = EIO;  // the file has shrunk since it was opened
+  }
+  return done;
+}
+
 class PreadBackend final : public Backend {
  public:
-  PreadBackend(const PreadOptions& options, StoreFiles store)
-      : store_(std::move(store)),
-        pool_(options.threads, options.depth, [this](const IoRequest& request) { return read(request); }) {
-    caps_.alignment = store_.alignment;
+  PreadBackend(const PreadOptions& options, const std::shared_ptr<const StoreFiles>& store)
+      : pool_(options.threads, options.depth, *store,
+              [store](const IoRequest& request) { return read(*store, request); }) {
+    caps_.alignment = store->alignment;
     caps_.depth = options.depth;
     caps_.note = fmt::format("{}, {} threads", options.direct ? "O_DIRECT" : "through the page cache",
                              pool_.threads());
@@ -34,28 +50,15 @@ class PreadBackend final : public Backend {
   const BackendCaps& caps() const override { return caps_; }
   Result<void> attach(std::span<std::byte>) override { return {}; }
   size_t submit(std::span<const IoRequest> requests) override { return pool_.submit(requests); }
-  size_t reap(std::span<IoDone> out, size_t at_least) override { return pool_.reap(out, at_least); }
-
- private:
-  IoDone read(const IoRequest& request) const {
-    IoDone done = {.tag = request.tag, .data = request.destination};
-    const ReadExtent extent = read_extent(store_, request.range);
-    if (extent.error != 0) {
-      done.error = extent.error;
-      return done;
-    }
-    const ReadOutcome outcome = read_at(store_.files[request.range.file].handle.get(),
-                                        {request.destination, extent.ask}, request.range.offset, extent.need);
-    done.error = outcome.error;
-    if (done.error == 0 && outcome.bytes < extent.need) {
-      done.error = EIO;  // the file has shrunk since it was opened
-    }
-    return done;
+  size_t reap(std::span<IoDone> out, size_t at_least) override {
+    const size_t count = pool_.reap(out, at_least);
+    caps_.fault = pool_.fault();
+    return count;
   }
 
+ private:
   BackendCaps caps_;
-  const StoreFiles store_;
-  WorkerPool pool_;  // last: its threads use the members above
+  WorkerPool pool_;
 };
 
 Result<std::unique_ptr<Backend>> make(const PreadOptions& options, const BackendEnv& env) {
@@ -66,7 +69,7 @@ Result<std::unique_ptr<Backend>> make(const PreadOptions& options, const Backend
   if (!store) {
     return propagate(store);
   }
-  return std::make_unique<PreadBackend>(options, std::move(*store));
+  return std::make_unique<PreadBackend>(options, std::make_shared<StoreFiles>(std::move(*store)));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "backends/uring_ring.h"
 #include "core/expects.h"
 #include "core/plugins.h"
+#include "host/overdue_read.h"
 
 namespace spillway::backend {
 namespace {
@@ -64,6 +65,7 @@ class UringBackend final : public Backend {
     uint64_t issued = 0;  // bytes of extent.ask for which reads were issued
     uint32_t reads = 0;   // reads in flight
     int error = 0;        // of the first read that failed
+    std::chrono::steady_clock::time_point submitted = {};
   };
 
   // One read in flight: bytes [begin, end) of a request are still to come.
@@ -81,7 +83,9 @@ class UringBackend final : public Backend {
   size_t consume(std::span<IoDone> out);
   bool read_ended(uint32_t read_index, int result);
   IoDone release_request(uint32_t request_index);
-  void give_up(int error);
+  void look_at_slowest();
+  std::vector<bool> active_requests() const;
+  void give_up(int error, std::string fault);
   void await_reads_of_the_kernel();
   void write_note(std::string_view buffers);
 
@@ -99,7 +103,8 @@ class UringBackend final : public Backend {
   std::deque<uint32_t> waiting_;        // requests with bytes that are not issued yet, in order of arrival
   std::vector<uint32_t> retries_;       // reads to issue again
   std::vector<uint32_t> without_read_;  // requests that are complete without a read: empty or refused
-  int refusal_ = 0;                     // errno with which the kernel refused the ring while it was in use
+  int refusal_ = 0;                     // errno with which all requests end once the ring is given up
+  OverdueWatch watch_;
 };
 
 UringBackend::UringBackend(const UringOptions& options, StoreFiles store, UringRing ring)
@@ -163,12 +168,15 @@ void UringBackend::write_note(std::string_view buffers) {
 
 size_t UringBackend::submit(std::span<const IoRequest> requests) {
   const size_t accepted = std::min(requests.size(), free_requests_.size());
+  const auto now = std::chrono::steady_clock::now();
   for (const IoRequest& asked : requests.first(accepted)) {
     const uint32_t index = free_requests_.back();
     free_requests_.pop_back();
     const ReadExtent extent = read_extent(store_, asked.range);
-    requests_[index] = {
-        .asked = asked, .extent = extent, .error = extent.error != 0 ? extent.error : refusal_};
+    requests_[index] = {.asked = asked,
+                        .extent = extent,
+                        .error = extent.error != 0 ? extent.error : refusal_,
+                        .submitted = now};
     if (extent.need > 0 && refusal_ == 0) {
       waiting_.push_back(index);
     } else {
@@ -258,32 +266,55 @@ void UringBackend::prepare(uint32_t read_index) {
 }
 
 void UringBackend::enter(unsigned wait_for) {
-  if (refusal_ == 0) {
-    if (const int error = ring_.enter(wait_for); error != 0) {
-      give_up(error);
-    }
+  const int error = refusal_ == 0 ? ring_.enter(wait_for) : 0;
+  if (error == ETIME) {
+    look_at_slowest();
+  } else if (error != 0) {
+    // A security policy may have come into force after the ring was made.
+    await_reads_of_the_kernel();
+    give_up(error, describe_refusal(error));
   }
 }
 
-// Ends all requests with the error: the kernel takes no more calls for the ring, as when a security policy
-// came into force after it was made.
-void UringBackend::give_up(int error) {
-  refusal_ = error;
-  caps_.fault = describe_refusal(error);
-  waiting_.clear();
-  for (const uint32_t index : retries_) {
-    free_reads_.push_back(index);
-  }
-  retries_.clear();
-  await_reads_of_the_kernel();
-  std::vector<bool> idle(requests_.size());
+// Returns which requests wait for reads.
+std::vector<bool> UringBackend::active_requests() const {
+  std::vector<bool> active(requests_.size(), true);
   for (const std::vector<uint32_t>* list : {&free_requests_, &without_read_}) {
     for (const uint32_t index : *list) {
-      idle[index] = true;
+      active[index] = false;
     }
   }
+  return active;
+}
+
+void UringBackend::look_at_slowest() {
+  const std::vector<bool> active = active_requests();
+  const Request* slowest = nullptr;
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    if (active[i] && (slowest == nullptr || requests_[i].submitted < slowest->submitted)) {
+      slowest = &requests_[i];
+    }
+  }
+  if (slowest == nullptr) {
+    return;
+  }
+  const ByteRange& range = slowest->asked.range;
+  const OverdueRead read = {store_.files[range.file].path, range.offset, range.bytes,
+                            std::chrono::steady_clock::now() - slowest->submitted};
+  if (watch_.gives_up(read)) {
+    give_up(ECANCELED, describe(read));
+  }
+}
+
+// Ends all requests with the error, and all later ones.
+void UringBackend::give_up(int error, std::string fault) {
+  refusal_ = error;
+  caps_.fault = std::move(fault);
+  waiting_.clear();
+  retries_.clear();
+  const std::vector<bool> active = active_requests();
   for (uint32_t i = 0; i < requests_.size(); ++i) {
-    if (!idle[i]) {
+    if (active[i]) {
       requests_[i].error = error;
       without_read_.push_back(i);
     }
@@ -294,9 +325,8 @@ void UringBackend::give_up(int error) {
 // afterwards. A kernel that does not even report completions any more gets the time in which every drive
 // answers.
 void UringBackend::await_reads_of_the_kernel() {
-  constexpr std::chrono::seconds kPatience{1};
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  const unsigned never_sent = io_uring_sq_ready(ring_.get());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const size_t never_sent = io_uring_sq_ready(ring_.get()) + retries_.size();
   while (reads_.size() - free_reads_.size() > never_sent && std::chrono::steady_clock::now() < deadline) {
     io_uring_cqe* event = nullptr;
     if (io_uring_peek_cqe(ring_.get(), &event) == 0) {
@@ -333,6 +363,7 @@ size_t UringBackend::consume(std::span<IoDone> out) {
         out[count++] = release_request(request_index);
       }
     }
+    watch_.relax();
     io_uring_cq_advance(ring_.get(), taken);
   }
   return count;
@@ -373,32 +404,6 @@ IoDone UringBackend::release_request(uint32_t request_index) {
   return {.tag = request.asked.tag, .error = request.error, .data = request.asked.destination};
 }
 
-// Reads one block with polling, since a drive refuses polling only when it is polled.
-Result<void> try_iopoll(const StoreFiles& store, io_uring* ring) {
-  const StoreFile& file = store.files.front();
-  std::vector<std::byte> room(2 * store.alignment);
-  const auto address = reinterpret_cast<uint64_t>(room.data());
-  std::byte* block = room.data() + (round_up(address, store.alignment) - address);
-  io_uring_sqe* entry = io_uring_get_sqe(ring);
-  io_uring_prep_read(entry, file.handle.get(), block, unsigned(store.alignment), 0);
-  io_uring_cqe* event = nullptr;
-  int error = -io_uring_submit_and_wait(ring, 1);
-  if (error <= 0) {
-    error = -io_uring_wait_cqe(ring, &event);
-  }
-  if (error == 0) {
-    error = -event->res;
-    io_uring_cqe_seen(ring, event);
-  }
-  if (error > 0) {
-    return unavailable(
-        "the drive under {} refused iopoll=1: {}; use iopoll=0, or give the drive poll queues with "
-        "nvme.poll_queues=N on the kernel's command line",
-        file.path, error_text(error));
-  }
-  return {};
-}
-
 Result<void> check_options(const UringOptions& options) {
   if (options.depth == 0 || options.depth > kMostDepth) {
     return wrong_usage("uring: depth={} is not between 1 and {}", options.depth, kMostDepth);
@@ -427,7 +432,7 @@ Result<std::unique_ptr<Backend>> make(const UringOptions& options, const Backend
     return propagate(ring);
   }
   if (options.iopoll && !store->files.empty()) {
-    if (Result<void> polled = try_iopoll(*store, ring->get()); !polled) {
+    if (Result<void> polled = ring->try_polling(store->files.front(), store->alignment); !polled) {
       return propagate(polled);
     }
   }

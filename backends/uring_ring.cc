@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "core/units.h"
+#include "host/overdue_read.h"
 #include "host/posix_file.h"
 
 namespace spillway {
@@ -75,11 +77,26 @@ UringRing::~UringRing() {
   }
 }
 
+int UringRing::submit_and_wait(unsigned wait_for) {
+  // Before Linux 5.11 a time limit would be a request of its own in the ring.
+  if (wait_for == 0 || (ring_.features & IORING_FEAT_EXT_ARG) == 0) {
+    return io_uring_submit_and_wait(&ring_, wait_for);
+  }
+  if (io_uring_sq_ready(&ring_) > 0) {
+    if (const int sent = io_uring_submit(&ring_); sent < 0) {
+      return sent;
+    }
+  }
+  __kernel_timespec limit = {.tv_sec = 0, .tv_nsec = OverdueWatch::kLook.count()};
+  io_uring_cqe* first = nullptr;
+  return io_uring_wait_cqes(&ring_, &first, wait_for, &limit, nullptr);
+}
+
 int UringRing::enter(unsigned wait_for) {
-  const int error = std::max(0, -io_uring_submit_and_wait(&ring_, wait_for));
-  if (error == 0 || error == EINTR) {
+  const int error = std::max(0, -submit_and_wait(wait_for));
+  if (error == 0 || error == EINTR || error == ETIME) {
     hindered_since_.reset();
-    return 0;
+    return error == ETIME ? ETIME : 0;
   }
   if (!is_transient(error) && error != EBUSY && error != ENOMEM) {
     return error;
@@ -139,6 +156,30 @@ int UringRing::register_memory(std::span<std::byte> memory) {
   const int error = -io_uring_register_buffers(&ring_, pieces.data(), unsigned(pieces.size()));
   has_memory_ = error == 0;
   return error;
+}
+
+Result<void> UringRing::try_polling(const StoreFile& file, uint64_t block_bytes) {
+  std::vector<std::byte> room(2 * block_bytes);
+  const auto address = reinterpret_cast<uint64_t>(room.data());
+  std::byte* block = room.data() + (round_up(address, block_bytes) - address);
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  io_uring_prep_read(entry, file.handle.get(), block, unsigned(block_bytes), 0);
+  io_uring_cqe* event = nullptr;
+  int error = -io_uring_submit_and_wait(&ring_, 1);
+  if (error <= 0) {
+    error = -io_uring_wait_cqe(&ring_, &event);
+  }
+  if (error == 0) {
+    error = -event->res;
+    io_uring_cqe_seen(&ring_, event);
+  }
+  if (error > 0) {
+    return unavailable(
+        "the drive under {} refused iopoll=1: {}; use iopoll=0, or give the drive poll queues with "
+        "nvme.poll_queues=N on the kernel's command line",
+        file.path, error_text(error));
+  }
+  return {};
 }
 
 }  // namespace spillway

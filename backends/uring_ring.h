@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/store_files.h"
 #include "core/result.h"
 
 namespace spillway {
@@ -32,9 +33,10 @@ class UringRing {
   io_uring* get() { return &ring_; }
   const std::string& granted() const { return granted_; }  // for the report: "DEFER_TASKRUN"
 
-  // Hands prepared reads to the kernel and waits for `wait_for` completions. Returns an errno, 0 for success.
-  // A call that the kernel could not take for the moment also returns 0; its reads stay in the ring for the
-  // next call. If that goes on for seconds, its errno is returned.
+  // Hands prepared reads to the kernel and waits for `wait_for` completions. Returns an errno, 0 for
+  // success; ETIME if they did not come within OverdueWatch::kLook. A call that the kernel could not take
+  // for the moment also returns 0; its reads stay in the ring for the next call. If that goes on for
+  // seconds, its errno is returned.
   int enter(unsigned wait_for);
 
   // Registers files, so that reads may name each by its index in `descriptors`. Returns false if
@@ -45,11 +47,16 @@ class UringRing {
   // the memory registered before. Returns an errno, 0 for success.
   int register_memory(std::span<std::byte> memory);
 
+  // Reads one block of `file` with polling, since a drive refuses polling only when it is polled.
+  Result<void> try_polling(const StoreFile& file, uint64_t block_bytes);
+
   // The kernel's limit on one registered buffer.
   static constexpr uint64_t kRegisteredPiece = uint64_t(1) << 30;
 
  private:
   UringRing() = default;
+
+  int submit_and_wait(unsigned wait_for);
 
   io_uring ring_ = {};
   bool open_ = false;

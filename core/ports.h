@@ -65,9 +65,10 @@ struct Backend {
   // for now: reap first".
   virtual size_t submit(std::span<const IoRequest> requests) = 0;
 
-  // Fills a prefix of `out` with completions and returns its length. With at_least = 0 it polls; otherwise it
-  // waits for at least that many completions, and is the only call in the lab that blocks. `at_least` must
-  // exceed neither the requests in flight nor the size of `out`.
+  // Fills a prefix of `out` with completions and returns its length. With at_least = 0 it polls; otherwise
+  // it waits for at least that many completions, and is the only call in the lab that blocks. Once the end
+  // was asked for, reads that a drive does not answer end with ECANCELED, and BackendCaps::fault names the
+  // slowest. `at_least` must exceed neither the requests in flight nor the size of `out`.
   virtual size_t reap(std::span<IoDone> out, size_t at_least) = 0;
 
   // Allows a zero-copy backend to give back the memory behind `range`, which must not be in flight.

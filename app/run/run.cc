@@ -202,6 +202,12 @@ Result<void> run_session(StepSource& source, Compute& compute, Policies& policie
   if (Result<void> finished = drawn ? drawn->finish() : Result<void>(); !finished) {
     report.failed_output = fmt::format("--timeline {}", finished.error().message);
   }
+  if (!ran && interrupted() && !storage.backend.caps().fault.empty()) {
+    // The drive does not answer any more. What ran before is still worth printing.
+    report.interrupted = true;
+    report.warnings.push_back(ran.error().message);
+    return {};
+  }
   return ran;
 }
 

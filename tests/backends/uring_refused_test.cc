@@ -4,6 +4,7 @@
 #include "backends/list.h"
 #include "core/units.h"
 #include "host/linux/page_memory.h"
+#include "host/posix_file.h"
 #include "tests/support/make_plugin.h"
 #include "tests/support/refused_calls.h"
 #include "tests/support/store_fixture.h"
