@@ -20,7 +20,7 @@
 namespace spillway {
 namespace {
 
-using testing::SilentDrive;
+using test::SilentDrive;
 using testing::TemporaryDirectory;
 
 constexpr uint64_t kAnswered = 4 * kMiB;
@@ -80,12 +80,16 @@ class OverdueReads : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(OverdueReads, are_named_while_they_last_and_given_up_at_an_interrupt) {
   const TemporaryDirectory folder;
+  const std::string content = folder / "content";
+  testing::write_file(content, std::string(16 * kMiB, 'x'));
+  const std::string mounted = folder / "mounted";
+  std::filesystem::create_directory(mounted);
   int results[2];
   ASSERT_EQ(::pipe(results), 0);
   pid_t child = -1;
   char result = kUnavailable;
   {
-    const SilentDrive drive(folder.path(), 16 * kMiB, kAnswered);
+    const SilentDrive drive(mounted, content, kAnswered);
     if (!drive.mounted()) {
       GTEST_SKIP() << "this user cannot mount a file system of its own (FUSE) here";
     }

@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "core/json.h"
 #include "tests/support/program.h"
+#include "tests/support/silent_drive.h"
 
 // The machine as it is shared out, and paths as people have them.
 namespace spillway::test {
@@ -100,6 +103,52 @@ TEST(SharedMachine, a_run_that_was_stopped_says_for_how_long) {
   }
   EXPECT_NEAR(double(report["io"]["stopped_ns"]), 1e9, 0.3e9);
   EXPECT_NE(ran.out.find("did not run for"), std::string::npos) << ran.out;
+}
+
+TEST(SharedMachine, a_drive_that_dies_is_named_and_one_ctrl_c_keeps_what_ran_before) {
+  const TemporaryDirectory folder;
+  const std::string trace = folder / "t.bin";
+  ASSERT_EQ(spillway({"trace", "synth", "-o", trace, "--layers", "4", "--experts", "16", "--top-k", "2",
+                      "--tokens", "100", "--expert-bytes", "256KiB"})
+                .status,
+            0);
+  const std::vector<std::string> run = {"replay",     trace,    "--cache",         "2MiB",
+                                        "--no-probe", "--json", folder / "r.json", "--backend",
+                                        "pread",      "--store"};
+  const auto on = [&run](const std::string& place) {
+    std::vector<std::string> words = run;
+    words.insert(words.begin(), SPILLWAY_BINARY);
+    words.push_back(place);
+    return words;
+  };
+  ASSERT_EQ(Program(on(folder.path())).wait().status, 0);
+  std::string store;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    store = entry.path().extension() == ".store" ? entry.path().string() : store;
+  }
+  const std::string mounted = folder / "mounted";
+  std::filesystem::create_directory(mounted);
+  // The last expert of the last layer is never there.
+  const SilentDrive drive(mounted, store, std::filesystem::file_size(store) - (256 << 10));
+  if (!drive.mounted()) {
+    GTEST_SKIP() << "this user cannot mount a file system of its own (FUSE) here";
+  }
+  Program program(on(drive.file()));
+  std::string said;
+  for (int i = 0; i < 150 && said.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    said = program.errors_so_far();
+  }
+  EXPECT_NE(said.find(drive.file()), std::string::npos) << said;
+  EXPECT_NE(said.find("have not come for 5."), std::string::npos) << said;
+  program.signal(SIGINT);
+  const Ran ran = program.wait();
+  EXPECT_GT(ran.status, 0);
+  EXPECT_LT(ran.status, 128) << "it was killed";
+  const Json report = Json::parse(read_file(folder / "r.json"));
+  EXPECT_EQ(report["run"]["interrupted"], true);
+  EXPECT_GT(double(report["phases"]["measured"]["tok_per_s"]), 0);
+  EXPECT_NE(report["warnings"].dump().find("have not come for"), std::string::npos) << report["warnings"];
 }
 
 // A btrfs file system in a file, mounted in `folder`.

@@ -72,6 +72,7 @@ class Program {
   }
   pid_t pid() const { return pid_; }
   std::string output_so_far() const { return read_file(scratch_ / "out"); }
+  std::string errors_so_far() const { return read_file(scratch_ / "err"); }
 
   Ran wait() {
     int status = 0;

@@ -14,15 +14,19 @@
 #include <string>
 #include <vector>
 
-namespace spillway::testing {
+namespace spillway::test {
 
 // A file system with one file, `data`, whose reads are answered up to an offset and never from there on, as
 // by a drive that has died. A process of its own serves it, by the protocol of FUSE.
 class SilentDrive {
  public:
-  // Mounts it at `folder`. mounted() says whether this user and this machine can.
-  SilentDrive(std::string folder, uint64_t bytes, uint64_t answered)
-      : folder_(std::move(folder)), bytes_(bytes), answered_(answered) {
+  // Mounts it at `folder`, with the content of the file `content`. mounted() says whether this user and this
+  // machine can.
+  SilentDrive(std::string folder, const std::string& content, uint64_t answered)
+      : folder_(std::move(folder)),
+        content_(::open(content.c_str(), O_RDONLY | O_CLOEXEC)),
+        answered_(answered) {
+    bytes_ = uint64_t(::lseek(content_, 0, SEEK_END));
     const int device = ::open("/dev/fuse", O_RDWR | O_CLOEXEC);
     if (device < 0) {
       return;
@@ -43,6 +47,7 @@ class SilentDrive {
       ::waitpid(server_, nullptr, 0);
       ::umount2(folder_.c_str(), MNT_DETACH);
     }
+    ::close(content_);
   }
   SilentDrive(const SilentDrive&) = delete;
   SilentDrive& operator=(const SilentDrive&) = delete;
@@ -102,8 +107,9 @@ class SilentDrive {
 
   void answer_read(int device, uint64_t unique, const fuse_read_in& read) const {
     if (read.offset + read.size <= answered_) {
-      const std::vector<char> content(read.size, 'x');
-      answer(device, unique, 0, content.data(), content.size());
+      std::vector<char> bytes(read.size);
+      const ssize_t got = ::pread(content_, bytes.data(), bytes.size(), off_t(read.offset));
+      answer(device, unique, 0, bytes.data(), size_t(got > 0 ? got : 0));
     }
   }
 
@@ -163,10 +169,11 @@ class SilentDrive {
   }
 
   std::string folder_;
-  uint64_t bytes_;
+  int content_;
+  uint64_t bytes_ = 0;
   uint64_t answered_;
   bool mounted_ = false;
   pid_t server_ = -1;
 };
 
-}  // namespace spillway::testing
+}  // namespace spillway::test
