@@ -46,12 +46,21 @@ bool all_equal(const Groups& groups) {
   });
 }
 
+// Returns true if the places of all groups are values of one and the same axis, whose name is then said once.
+bool on_one_axis(const Groups& groups) {
+  return std::all_of(groups.begin(), groups.end(), [&](const Group* group) {
+    return group->place.size() == 1 && group->place.front().first == groups.front()->place.front().first;
+  });
+}
+
 // Lists the names of the groups, with their speeds if these differ.
 std::string names_of(const Groups& groups, bool with_speeds) {
   constexpr size_t kMost = 4;
+  const bool once = !groups.front()->place.empty() && on_one_axis(groups);
   std::vector<std::string> names;
   for (size_t i = 0; i < std::min(groups.size(), kMost); ++i) {
-    const std::string name = describe(groups[i]->place);
+    const Place& place = groups[i]->place;
+    const std::string name = once && i > 0 ? place.front().second : describe(place);
     names.push_back(with_speeds ? fmt::format("{} ({})", name, speed_text(*groups[i])) : name);
   }
   if (groups.size() > kMost) {
@@ -59,7 +68,7 @@ std::string names_of(const Groups& groups, bool with_speeds) {
   }
   const std::string last = names.back();
   names.pop_back();
-  return names.empty() ? last : join(names, "; ") + " and " + last;
+  return names.empty() ? last : join(names, once ? ", " : "; ") + " and " + last;
 }
 
 // Names the groups at one end: `fastest is lru (29.5 tok/s)`.
@@ -87,7 +96,7 @@ std::string undecided(const Group& best, const Group& worst, const Groups& group
   });
   return fmt::format("{}: {} had the most, {} the least",
                      untold ? "which is fastest is not known, with one run each"
-                            : "the repetitions scatter too much to tell which is fastest",
+                            : "the repetitions are too few or scatter too much to tell which is fastest",
                      names_of({&best}, true), names_of({&worst}, true));
 }
 

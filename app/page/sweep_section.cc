@@ -20,6 +20,15 @@ std::string without_numbers(const std::string& text) {
   return left;
 }
 
+// Says how many runs of the sweep failed or were not available; an empty text if all were done.
+std::string missing_text(const Sweep& sweep) {
+  std::vector<PointResult> results;
+  for (const SweepPoint& point : sweep.points) {
+    results.push_back(point.result);
+  }
+  return describe_missing(results);
+}
+
 // Returns the warnings of all runs. A warning that several runs share appears once, in the words of the
 // first run.
 std::vector<std::string> sweep_cautions(const Sweep& sweep) {
@@ -29,9 +38,7 @@ std::vector<std::string> sweep_cautions(const Sweep& sweep) {
     size_t runs = 0;
   };
   std::map<std::string, Said> all;
-  std::vector<PointResult> results;
   for (const SweepPoint& point : sweep.points) {
-    results.push_back(point.result);
     for (const std::string& caution : point.run ? cautions_of(*point.run) : std::vector<std::string>()) {
       Said& said = all[without_numbers(caution)];
       said.first = said.runs == 0 ? caution : said.first;
@@ -40,11 +47,11 @@ std::vector<std::string> sweep_cautions(const Sweep& sweep) {
     }
   }
   std::vector<std::string> cautions;
-  if (const std::string missing = describe_missing(results); !missing.empty()) {
+  if (const std::string missing = missing_text(sweep); !missing.empty()) {
     cautions.push_back(missing + ".");
   }
   for (const auto& [text, said] : all) {
-    cautions.push_back(fmt::format("{} of {} runs{}: {}", said.runs, results.size(),
+    cautions.push_back(fmt::format("{} of {} runs{}: {}", said.runs, sweep.points.size(),
                                    said.texts.size() > 1 ? ", with other figures" : "", said.first));
   }
   return cautions;
@@ -273,6 +280,9 @@ Section sweep_section(const Sweep& sweep, FigureMaker& figures) {
     return point.run && point.run->simulated;
   });
   section.source = worked_out ? "Calculated, not measured" : source_of(origins, simulated);
+  if (const std::string missing = missing_text(sweep); !missing.empty()) {
+    section.source += (section.source.empty() ? "" : "; ") + missing;
+  }
   const std::vector<std::string> facts = facts_of(origins);
   section.facts.insert(section.facts.end(), facts.begin(), facts.end());
   for (const SweepPoint& point : sweep.points) {

@@ -267,9 +267,10 @@ const PointResult* first_missing(const std::vector<PointResult>& results, bool u
   return found == results.end() ? nullptr : &*found;
 }
 
-// Makes the runs of one experiment and prints its table. The error is unavailable() if no run is available on
-// this machine, and failed() if a run failed.
-Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
+// Makes the runs of one experiment and prints its table. Returns the reason why some runs were not
+// available, or an empty text. The error is unavailable() if no run is available on this machine, and
+// failed() if a run failed.
+Result<std::string> run_one(const PlannedSweep& plan, const SweepOptions& options) {
   Result<ResultFolder> folder = ResultFolder::open(plan.folder, plan.experiment, plan.all);
   if (!folder) {
     return propagate(folder);
@@ -279,7 +280,7 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
     return failed("-o {}: another sweep is using the folder; give each of them a --shard", plan.folder);
   }
   if (Result<void> made = make_inputs(plan); !made) {
-    return made;
+    return propagate(made);
   }
   Result<std::vector<PointResult>> results = run_points(plan, *folder, options.retry);
   if (!results) {
@@ -292,10 +293,11 @@ Result<void> run_one(const PlannedSweep& plan, const SweepOptions& options) {
     return failed("{}: {}; the first: {}", plan.experiment.path,
                   none_done ? "every run failed" : describe_missing(*results), bad->error);
   }
-  if (const PointResult* missing = first_missing(*results, true); missing != nullptr && none_done) {
+  const PointResult* missing = first_missing(*results, true);
+  if (missing != nullptr && none_done) {
     return unavailable("{}", missing->error);
   }
-  return {};
+  return missing == nullptr ? "" : fmt::format("{}: {}", describe_missing(*results), missing->error);
 }
 
 // Counts the questions that were answered and keeps the reasons why others were not.
@@ -303,10 +305,13 @@ class Answers {
  public:
   explicit Answers(size_t questions) : questions_(questions) {}
 
-  void add(const PlannedSweep& plan, const Result<void>& ran) {
+  void add(const PlannedSweep& plan, const Result<std::string>& ran) {
     const std::string name = fs::path(plan.experiment.path).stem();
     if (ran) {
       ++answered_;
+      if (!ran->empty()) {
+        missing_.push_back(fmt::format("{} only in part ({})", name, *ran));
+      }
     } else if (ran.error().kind == ErrorKind::unavailable) {
       missing_.push_back(fmt::format("{} needs what is not available here: {}; see {}", name,
                                      ran.error().message, plan.folder));
@@ -355,9 +360,9 @@ Result<void> run_all(const std::vector<PlannedSweep>& plans, const SweepOptions&
   Answers answers(plans.size());
   // If one experiment cannot run, the others still do.
   for (const PlannedSweep& plan : plans) {
-    Result<void> ran = run_one(plan, options);
+    Result<std::string> ran = run_one(plan, options);
     if (interrupted()) {
-      return ran;  // the stores stay for the sweep that continues this one
+      return ran ? Result<void>() : propagate(ran);  // the stores stay for the sweep that continues this one
     }
     answers.add(plan, ran);
   }

@@ -64,9 +64,9 @@ TEST(SweepAnswer, SomeMayBeClearWhileOthersAreNot) {
 
 TEST(SweepAnswer, TiesOfASimulationAreNamedTogether) {
   EXPECT_EQ(answer_of(sweep_of({{"lru", {29.52}}, {"fifo", {29.52}}, {"lfu", {35}}}, true)),
-            "Fastest is evict lfu (35.0 tok/s), slowest are evict lru and evict fifo (29.5 tok/s each).");
+            "Fastest is evict lfu (35.0 tok/s), slowest are evict lru and fifo (29.5 tok/s each).");
   EXPECT_EQ(answer_of(sweep_of({{"lru", {29.52}}, {"fifo", {29.521}}}, true)),
-            "Evict lru and evict fifo have the same speed (29.5 tok/s).");
+            "Evict lru and fifo have the same speed (29.5 tok/s).");
   EXPECT_EQ(answer_of(sweep_of({{"simulated", {5.01}}}, true)), "The only point has 5.01 tok/s.");
 }
 
