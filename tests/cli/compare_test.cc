@@ -150,7 +150,7 @@ TEST_F(Compare, LeavesOutWhatOnlyOneSideHas) {
   Json small = small_experiment();
   ASSERT_EQ(sweep(write(small), scratch_ / "one").status, 0);
   small["sweep"]["evict"] = {"lru", "s3fifo:small=2"};
-  ASSERT_EQ(sweep(write(small), scratch_ / "two").status, 0);
+  ASSERT_EQ(sweep(write(small), scratch_ / "two").status, 1) << "some of its runs fail";
   const Json json = compare({scratch_ / "one", scratch_ / "two"});
   EXPECT_EQ(json["points"].size(), 2U);
   EXPECT_EQ(json["points_only_in_a"], 2);

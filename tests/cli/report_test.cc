@@ -163,7 +163,7 @@ TEST_F(ReportCommand, AnswersASweepWithinEachValueOfItsAxis) {
   const std::string answer = html.substr(html.find("<p class=\"answer\">"));
   for (const std::string start :
        {"At cache 1MiB: fastest is prefetch ", "At cache 2MiB: fastest is prefetch ",
-        "At cache 4MiB: prefetch none and prefetch popular have the same speed"}) {
+        "At cache 4MiB: prefetch none and popular have the same speed"}) {
     EXPECT_NE(answer.find(start), std::string::npos) << answer.substr(0, 400);
   }
   EXPECT_NE(answer.find("oracle:ahead=1, which knows the future, reaches"), std::string::npos);
