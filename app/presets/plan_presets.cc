@@ -194,11 +194,12 @@ uint32_t full_attention_every(std::string_view architecture, const std::string& 
 
 std::string describe_preset(const std::string& kind, const std::string& name, const std::string& directory) {
   const Result<PresetFile> file = read_preset(kind, name, directory);
-  const Json json =
-      parse_json(file ? file->contents : "", {.most_bytes = kMostDocumentBytes}).value_or(Json());
-  JsonKeys keys(json);
-  const std::string summary = keys.text("summary", keys.text("source", ""));
-  return summary.empty() ? "not usable: the file is not a JSON object with a summary" : summary;
+  const Result<Json> json = file ? parse_preset(*file) : Result<Json>(Unexpected(file.error()));
+  if (!json) {
+    return "not usable: " + json.error().message;
+  }
+  JsonKeys keys(*json);
+  return keys.text("summary", keys.text("source", "(no summary)"));
 }
 
 Result<uint64_t> parse_memory(const std::string& text) {

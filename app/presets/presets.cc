@@ -201,7 +201,7 @@ Result<Json> parse_preset(const PresetFile& file, const std::string& schema) {
   if (!json) {
     return failed("{}: {}", file.path, json.error().message);
   }
-  if (JsonKeys(*json).text("schema", "") != schema) {
+  if (!schema.empty() && JsonKeys(*json).text("schema", "") != schema) {
     return failed("{}: not a JSON object of schema {}", file.path, schema);
   }
   if (Result<void> valid = check_schema(*json); !valid) {

@@ -39,9 +39,9 @@ struct PresetFile {
 Result<PresetFile> read_preset(const std::string& kind, const std::string& name,
                                const std::string& directory);
 
-// Parses a preset that must have the schema `schema`, and checks it against that schema. The error names the
-// file.
-Result<Json> parse_preset(const PresetFile& file, const std::string& schema);
+// Parses a preset and checks it against its schema, which must be `schema` unless that is empty. The error
+// names the file.
+Result<Json> parse_preset(const PresetFile& file, const std::string& schema = {});
 
 // Returns the names of all presets of `kind`, sorted.
 std::vector<std::string> list_presets(const std::string& kind, const std::string& directory);

@@ -312,6 +312,20 @@ TEST_F(OwnFile, OfEachKindIsLoadedByItsPath) {
   EXPECT_EQ(schema_of_file(folder_ / "none.json"), "");
 }
 
+TEST_F(OwnFile, ThatIsWrongIsListedWithWhatIsWrong) {
+  fs::create_directories(folder_ / "drives");
+  Json preset = one_of_each()["drive"];
+  write("drives/good.json", preset);
+  preset["prcie_usd"] = 3;
+  write("drives/bad.json", preset);
+  write("drives/empty.json", Json());
+  EXPECT_EQ(describe_preset("drives", "good", folder_.path()).find("not usable"), std::string::npos);
+  const std::string bad = describe_preset("drives", "bad", folder_.path());
+  EXPECT_TRUE(bad.starts_with("not usable: " + (folder_ / "drives/bad.json"))) << bad;
+  EXPECT_NE(bad.find("did you mean 'price_usd'?"), std::string::npos) << bad;
+  EXPECT_TRUE(describe_preset("drives", "empty", folder_.path()).starts_with("not usable: "));
+}
+
 TEST_F(OwnFile, ThatIsWrongIsRefusedWithItsPathAndKey) {
   Json preset = one_of_each()["drive"];
   preset["latnecy"] = "1us";

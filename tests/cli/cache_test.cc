@@ -61,6 +61,35 @@ TEST_F(CliCache, ALargeStoreNeedsAYesOrAPlace) {
   EXPECT_FALSE(std::filesystem::exists(home_ / ".cache"));
 }
 
+TEST_F(CliCache, ATerminalIsAsked) {
+  if (::access("/usr/bin/script", X_OK) != 0) {
+    GTEST_SKIP() << "no script(1), which gives a program a terminal";
+  }
+  const auto answered = [&](const std::string& answer, const std::string& command) {
+    const std::string line = "HOME=" + home_.path() + " " SPILLWAY_BINARY " " + command;
+    return Program(
+               {"/bin/sh", "-c",
+                "unset XDG_CACHE_HOME; echo " + answer + " | /usr/bin/script -qec '" + line + "' /dev/null"})
+        .wait();
+  };
+  const std::string large = trace("40", "8MB");
+  const Ran refused = answered("n", "replay " + large + " --cache 100MB --backend pread");
+  EXPECT_EQ(refused.status, 1) << refused.out;
+  EXPECT_NE(refused.out.find("makes a store of 5.12 GB"), std::string::npos) << refused.out;
+  EXPECT_NE(refused.out.find("Make it? [y/N]"), std::string::npos) << refused.out;
+  EXPECT_NE(refused.out.find("no store was made"), std::string::npos) << refused.out;
+
+  const Ran made =
+      at_home({"replay", trace("1", "64KiB"), "--cache", "512KiB", "--backend", "pread", "--no-probe"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_EQ(answered("no", "cache clean").status, 1);
+  EXPECT_EQ(Json::parse(at_home({"cache", "list", "--json", "-"}).out)["stores"].size(), 1U);
+  const Ran cleaned = answered("y", "cache clean");
+  EXPECT_EQ(cleaned.status, 0) << cleaned.out;
+  EXPECT_NE(cleaned.out.find("in 1 file of "), std::string::npos) << cleaned.out;
+  EXPECT_TRUE(Json::parse(at_home({"cache", "list", "--json", "-"}).out)["stores"].empty());
+}
+
 TEST_F(CliCache, AHomelessUserLearnsWhatToSet) {
   const std::string small = trace("1", "64KiB");
   for (const char* home : {"HOME=", "HOME=relative/path"}) {

@@ -219,6 +219,21 @@ TEST_F(Sweep, SaysWhichQuestionsAreAnsweredAndWhatTheOthersNeed) {
   EXPECT_EQ(last_line(all.out), "2 of 2 questions answered") << all.out << all.err;
 }
 
+TEST_F(Sweep, HasABarAndNoLineARunOnATerminal) {
+  if (::access("/usr/bin/script", X_OK) != 0) {
+    GTEST_SKIP() << "no script(1), which gives a program a terminal";
+  }
+  const std::string line =
+      std::string(SPILLWAY_BINARY) + " sweep " + write(small_experiment()) + " -o " + out_;
+  const Ran ran =
+      Program({"/bin/sh", "-c", "/usr/bin/script -qec '" + line + "' /dev/null </dev/null"}).wait();
+  EXPECT_EQ(ran.status, 0) << ran.out;
+  EXPECT_NE(ran.out.find("experiment ["), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find(" of 8"), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.out.find("[8/8]"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("8 runs"), std::string::npos) << "the table is missing: " << ran.out;
+}
+
 TEST_F(Sweep, AnnouncesTheStoresOfItsRunsAndRemovesThem) {
   Json experiment = small_experiment();
   experiment["base"] = {{"command", "replay"}, {"trace", "{made}/trace.bin"}, {"backend", "pread:direct=0"},
