@@ -240,6 +240,10 @@ Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometr
     return propagate(memory);
   }
   uint64_t before = 0;
+  const uint64_t total = missing.empty() ? 0 : (missing.front().bytes - kPackedDataOffset) * missing.size();
+  if (!missing.empty() && !progress(0, total)) {
+    return failed("making store {} was stopped; nothing of it is left", missing.front().file.path());
+  }
   for (Piece& piece : missing) {
     // All pieces have the same tables and therefore the same size.
     if (Result<void> made = write_piece(piece, memory->bytes(), before, missing.size(), progress); !made) {

@@ -39,7 +39,8 @@ struct MissingFiles {
 Result<MissingFiles> missing_scratch_files(const ModelGeometry& geometry, const ScratchOptions& options);
 
 // Makes the files, with generated content, unless they exist already. Detects a full disk before anything is
-// written. A run that fails or is stopped leaves nothing behind. Bypasses the page cache.
+// written, and calls `progress` with 0 once there is room for what is missing. A run that fails or is
+// stopped leaves nothing behind. Bypasses the page cache.
 Result<std::vector<std::string>> make_scratch_store(const ModelGeometry& geometry,
                                                     const ScratchOptions& options, StoreProgress progress);
 

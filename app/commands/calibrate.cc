@@ -78,18 +78,12 @@ Result<void> find_target(const CalibrateOptions& options, Target& target) {
   const ModelGeometry geometry = shape_of(options.size.count);
   const ScratchOptions scratch{.directories = {options.target}, .seed = options.seed};
   const bool was_there = fs::exists(scratch_store_paths(geometry, scratch).front(), problem);
-  Result<MissingFiles> missing = missing_scratch_files(geometry, scratch);
-  if (!missing) {
-    return propagate(missing);
-  }
-  const std::string removal = options.keep ? removal_of(missing->paths, false)
-                                           : "removed when the measurement is done (--keep keeps it)";
-  tell_new_store({missing->paths, missing->bytes(), removal});
-  Progress progress("writing a file to read from", geometry.total_bytes(), Progress::Unit::bytes);
-  Result<std::vector<std::string>> made = make_scratch_store(geometry, scratch, [&](uint64_t done, uint64_t) {
-    progress.at(done);
-    return !interrupted();
-  });
+  Result<std::vector<std::string>> made = make_announced_store(
+      {.label = "writing a file to read from",
+       .geometry = geometry,
+       .scratch = scratch,
+       .consent = {.place_named = true},
+       .removal = options.keep ? "" : "removed when the measurement is done (--keep keeps it)"});
   if (!made) {
     return propagate(made);
   }

@@ -1,6 +1,5 @@
 #include "app/run/replay.h"
 
-#include "app/cli/progress.h"
 #include "app/run/open_store.h"
 #include "app/run/store_plan.h"
 #include "app/stores/new_store.h"
@@ -13,32 +12,16 @@
 namespace spillway {
 namespace {
 
-// Says what is made before a missing scratch store is made, and asks if nobody asked for one.
-Result<void> announce_scratch(const ReplayOptions& options, const StorePlan& plan,
-                              const ModelGeometry& geometry, const Invocation& invocation) {
-  Result<MissingFiles> missing = missing_scratch_files(geometry, plan.scratch);
-  if (!missing) {
-    return propagate(missing);
-  }
-  const bool place_named = !options.stores.empty();
-  const NewStore store{missing->paths, missing->bytes(), removal_of(missing->paths, !place_named)};
-  return announce(store, {place_named, options.yes, invocation.command_line});
-}
-
 // Finds or makes the store that `plan` asks for, and returns its files.
 Result<std::vector<std::string>> find_store(const ReplayOptions& options, const StorePlan& plan,
                                             const ModelGeometry& geometry, const Invocation& invocation) {
   if (!plan.is_scratch()) {
     return plan.files;
   }
-  if (Result<void> agreed = announce_scratch(options, plan, geometry, invocation); !agreed) {
-    return propagate(agreed);
-  }
-  Progress progress("making the store", geometry.total_bytes(), Progress::Unit::bytes);
-  return make_scratch_store(geometry, plan.scratch, [&](uint64_t done, uint64_t) {
-    progress.at(done);
-    return !interrupted();
-  });
+  return make_announced_store({.label = "making the store",
+                               .geometry = geometry,
+                               .scratch = plan.scratch,
+                               .consent = {!options.stores.empty(), options.yes, invocation.command_line}});
 }
 
 // Does a dry run before a scratch store of gigabytes is written: opens the backend, memory and limits on

@@ -9,9 +9,11 @@
 #include <filesystem>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/cli/question.h"
 #include "app/cli/shell_line.h"
 #include "core/units.h"
+#include "host/interrupt.h"
 #include "host/linux/device_bytes.h"
 #include "stores/stand_in.h"
 
@@ -84,23 +86,39 @@ BeforeMaking before_making(uint64_t bytes, const StoreConsent& consent, bool ter
 }
 
 void tell_new_store(const NewStore& store) {
-  if (!store.paths.empty()) {
-    fmt::print(stderr, "spillway: {}\n", printable(describe(store)));
-  }
+  fmt::print(stderr, "spillway: {}\n", printable(describe(store)));
 }
 
-Result<void> announce(const NewStore& store, const StoreConsent& consent) {
-  const BeforeMaking step = before_making(store.bytes, consent, can_ask());
+Result<std::vector<std::string>> make_announced_store(const StoreRequest& request) {
+  Result<MissingFiles> missing = missing_scratch_files(request.geometry, request.scratch);
+  if (!missing) {
+    return propagate(missing);
+  }
+  const NewStore store{
+      missing->paths, missing->bytes(),
+      request.removal.empty() ? removal_of(missing->paths, !request.consent.place_named) : request.removal};
+  const BeforeMaking step = before_making(store.bytes, request.consent, can_ask());
   if (step == BeforeMaking::refuse) {
     return wrong_usage(
         "the run has not started, since it {}; allow it with `{} --yes`, or choose a place with --store DIR",
-        describe(store), consent.command_line);
+        describe(store), request.consent.command_line);
   }
-  tell_new_store(store);
-  if (step == BeforeMaking::ask && !asks_for_yes("Make it?")) {
-    return failed("no store was made; --store DIR chooses another place");
+  if (step == BeforeMaking::ask) {
+    tell_new_store(store);
+    if (!asks_for_yes("Make it?")) {
+      return failed("no store was made; --store DIR chooses another place");
+    }
   }
-  return {};
+  bool told = step == BeforeMaking::ask;
+  Progress progress(request.label, store.bytes, Progress::Unit::bytes);
+  return make_scratch_store(request.geometry, request.scratch, [&](uint64_t done, uint64_t) {
+    if (!told) {
+      tell_new_store(store);
+      told = true;
+    }
+    progress.at(done);
+    return !interrupted();
+  });
 }
 
 }  // namespace spillway

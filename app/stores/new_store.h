@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "core/geometry.h"
 #include "core/result.h"
+#include "stores/scratch_store.h"
 
 // A store is never made silently: a line on stderr says first what is made, where, and how to remove it.
 namespace spillway {
@@ -32,8 +34,8 @@ std::string removal_of(const std::vector<std::string>& paths, bool in_cache_fold
 std::string describe(const NewStore& store);
 
 struct StoreConsent {
-  bool place_named = false;  // the user named the place of the store
-  bool yes = false;          // --yes
+  bool place_named = false;       // the user named the place of the store
+  bool yes = false;               // --yes
   std::string command_line = {};  // as typed, for the line that gives consent
 };
 
@@ -42,11 +44,20 @@ enum class BeforeMaking { tell, ask, refuse };
 // Decides what has to happen before a store of `bytes` is made. `terminal`: somebody can answer a question.
 BeforeMaking before_making(uint64_t bytes, const StoreConsent& consent, bool terminal);
 
-// Prints the line about the store. Does nothing if no file is missing.
+// Prints the line about the store.
 void tell_new_store(const NewStore& store);
 
-// Prints the line about the store, and asks for consent if it takes one. Fails if there is none. Does nothing
-// if no file is missing.
-Result<void> announce(const NewStore& store, const StoreConsent& consent);
+// A scratch store that is wanted, and what is said about it.
+struct StoreRequest {
+  std::string label;  // of the bar
+  const ModelGeometry& geometry;
+  const ScratchOptions& scratch;
+  StoreConsent consent;
+  std::string removal = {};  // as in NewStore; empty: removal_of() its files
+};
+
+// Finds or makes the store, and returns its files. Before it is made, the line about it is printed once it is
+// known that there is room, and consent is asked for if it takes one. Fails without consent.
+Result<std::vector<std::string>> make_announced_store(const StoreRequest& request);
 
 }  // namespace spillway
