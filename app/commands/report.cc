@@ -6,6 +6,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/page/sections.h"
 #include "app/report/host.h"
 #include "host/file.h"
@@ -60,8 +61,10 @@ Result<void> run_report(const ReportOptions& options, const Invocation& invocati
                                             : results->left_out.front());
   }
   page::FigureMaker figures(options.plots);
-  page::Page page = page::make_page(*results, title_of(options),
-                                    "Results of Spillway, a storage-tiering laboratory.", figures);
+  Progress progress("drawing", page::most_sections(*results), Progress::Unit::steps);
+  page::Page page =
+      page::make_page(*results, title_of(options), "Results of Spillway, a storage-tiering laboratory.",
+                      figures, [&](size_t done) { progress.at(done); });
   if (interrupted()) {
     return failed("interrupted before the page was whole; nothing was written");
   }

@@ -114,6 +114,7 @@ class Reader {
       JsonKeys plot = keys.child("plot");
       sweep.plot_kind = plot.text("kind", "");
       sweep.plot_x = plot.text("x", "");
+      sweep.plot_answer = plot.text("answer", "");
       sweep.plot_y = plot.text_or_texts("y");
       sweep.plot_series = plot.text_or_texts("series");
     }

@@ -87,7 +87,9 @@ struct Sweep {
   std::string folder;
   std::string question;
   std::string about;
-  std::string plot_kind, plot_x;  // from the experiment file; empty if it does not say
+  // From the experiment file; empty if it does not say. The answer to the question is `ranking`, which point
+  // is fastest, or `along`, how the speed changes along plot_x.
+  std::string plot_kind, plot_x, plot_answer;
   std::vector<std::string> plot_y, plot_series;
   std::vector<SweepAxis> axes;
   std::vector<SweepPoint> points;

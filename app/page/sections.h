@@ -6,6 +6,7 @@
 #include "app/page/figures.h"
 #include "app/page/html.h"
 #include "app/page/results.h"
+#include "core/function_ref.h"
 
 // The sections of a page. Each answers a question about the results.
 namespace spillway::page {
@@ -25,8 +26,12 @@ Section gap_section(const RunResult& run, FigureMaker& figures);
 // Shows all runs beside each other. `runs` must not be empty.
 Section runs_section(const std::vector<RunResult>& runs, FigureMaker& figures);
 
-// Makes the whole page. Each figure takes a second or two.
+// Makes the whole page. Each figure takes a second or two; `tell` is called with the number of sections that
+// are done.
 Page make_page(const Results& results, const std::string& title, const std::string& about,
-               FigureMaker& figures);
+               FigureMaker& figures, FunctionRef<void(size_t done)> tell);
+
+// Returns how many sections a page of these results has at most.
+size_t most_sections(const Results& results);
 
 }  // namespace spillway::page

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 #include "app/page/standing.h"
 #include "core/text.h"
@@ -57,23 +58,36 @@ Slice slice_at(const Sweep& sweep, const std::vector<Group>& groups, const Place
   return slice;
 }
 
-// Returns the slices that are compared. If lines are drawn along an axis, they are compared at its first,
-// middle and last value, with all further axes at their middle value. Otherwise all points are one slice.
-std::vector<Slice> slices_of(const Sweep& sweep, const std::vector<Group>& groups) {
+// Returns the axes beside the one along which lines are drawn that have several values; those that tell the
+// lines apart come first.
+std::vector<std::string> other_axes(const Sweep& sweep) {
   std::vector<std::string> others = sweep.plot_series;
   for (const SweepAxis& axis : sweep.axes) {
     add_once(others, axis.name);
   }
   std::erase_if(others,
                 [&](const std::string& axis) { return axis == sweep.plot_x || !varies(sweep, axis); });
+  return others;
+}
+
+// Returns the middle value of each of the axes but the first.
+Place middle_of_all_but_first(const Sweep& sweep, const std::vector<std::string>& axes) {
+  Place middle;
+  for (size_t i = 1; i < axes.size(); ++i) {
+    const std::vector<std::string> values = values_of(sweep, axes[i]);
+    middle.emplace_back(axes[i], values[values.size() / 2]);
+  }
+  return middle;
+}
+
+// Returns the slices that are compared. If lines are drawn along an axis, they are compared at its first,
+// middle and last value, with all further axes at their middle value. Otherwise all points are one slice.
+std::vector<Slice> slices_of(const Sweep& sweep, const std::vector<Group>& groups) {
+  const std::vector<std::string> others = other_axes(sweep);
   if (sweep.plot_kind != "lines" || !varies(sweep, sweep.plot_x) || others.empty()) {
     return {slice_at(sweep, groups, {})};
   }
-  Place middle;
-  for (size_t i = 1; i < others.size(); ++i) {
-    const std::vector<std::string> values = values_of(sweep, others[i]);
-    middle.emplace_back(others[i], values[values.size() / 2]);
-  }
+  const Place middle = middle_of_all_but_first(sweep, others);
   const std::vector<std::string> along = values_of(sweep, sweep.plot_x);
   std::vector<std::string> stops;
   for (const std::string& value : {along.front(), along[along.size() / 2], along.back()}) {
@@ -123,6 +137,54 @@ std::string sweep_sentence(const Sweep& sweep, const std::vector<Group>& groups)
     text += (text.empty() || sentence.empty() ? "" : "\n") + sentence;
   }
   return text.empty() ? "No run has a speed to compare." : text;
+}
+
+// Says how the speed of one line changes from the first to the last of its groups: `from 32.4 tok/s to 9.66
+// tok/s (−70 %)`. Returns an empty text if it has no speed at one of the ends.
+std::string change_text(const std::vector<Group>& line, const std::string& first, const std::string& last) {
+  const auto at = [&](const std::string& value) {
+    const auto found = std::find_if(line.begin(), line.end(),
+                                    [&](const Group& group) { return group.place.front().second == value; });
+    return found == line.end() || found->speed() <= 0 ? nullptr : &*found;
+  };
+  const Group* begin = at(first);
+  const Group* end = at(last);
+  if (begin == nullptr || end == nullptr) {
+    return "";
+  }
+  const double percent = 100 * (end->speed() / begin->speed() - 1);
+  const Standing standing = standing_of(*begin, *end);
+  const std::string change =
+      standing == Standing::apart   ? fmt::format("{}{:.0f} %", percent < 0 ? "−" : "+", std::abs(percent))
+      : standing == Standing::equal ? std::string("no change")
+      : standing == Standing::level
+          ? std::string("within the scatter of the repetitions")
+          : fmt::format("{}{:.0f} %, one run each", percent < 0 ? "−" : "+", std::abs(percent));
+  return fmt::format("from {} to {} ({})", speed_text(*begin), speed_text(*end), change);
+}
+
+// Says how the speed changes along the axis of the lines, for each of the first lines, with all further axes
+// at their middle value.
+std::string along_sentence(const Sweep& sweep, const std::vector<Group>& groups) {
+  constexpr size_t kMostLines = 4;
+  const std::vector<std::string> along = values_of(sweep, sweep.plot_x);
+  const std::vector<std::string> others = other_axes(sweep);
+  const std::vector<std::string> lines =
+      others.empty() ? std::vector<std::string>{""} : values_of(sweep, others.front());
+  std::vector<std::string> changes;
+  for (const std::string& line : lines) {
+    Place at = middle_of_all_but_first(sweep, others);
+    if (!others.empty()) {
+      at.emplace_back(others.front(), line);
+    }
+    const std::string change = change_text(slice_at(sweep, groups, at).groups, along.front(), along.back());
+    if (!change.empty() && changes.size() < kMostLines) {
+      changes.push_back(others.empty() ? change : fmt::format("{} {} {}", others.front(), line, change));
+    }
+  }
+  return changes.empty() ? ""
+                         : fmt::format("From {} {} to {}: {}.", sweep.plot_x, along.front(), along.back(),
+                                       join(changes, "; "));
 }
 
 // Returns the same run without prefetch, or nullptr if the sweep does not have it.
@@ -229,6 +291,10 @@ bool varies(const Sweep& sweep, const std::string& axis) {
 }
 
 std::string sweep_answer(const Sweep& sweep, const std::vector<Group>& groups) {
+  if (sweep.plot_answer == "along" && varies(sweep, sweep.plot_x)) {
+    const std::string along = along_sentence(sweep, groups);
+    return along.empty() ? sweep_sentence(sweep, groups) : along;
+  }
   const std::string break_even = sweep.plot_kind == "surface" ? break_even_sentence(groups) : "";
   return break_even.empty() ? sweep_sentence(sweep, groups) : break_even;
 }

@@ -265,6 +265,10 @@ Result<void> read_figures(const Json& plot, Experiment& experiment) {
   if (!plot.is_object()) {
     return wrong_usage("'plot' must be an object");
   }
+  if (const auto answer = plot.find("answer");
+      answer != plot.end() && *answer != "ranking" && *answer != "along") {
+    return wrong_usage("plot: 'answer' must be ranking or along");
+  }
   const auto y = plot.find("y");
   if (y == plot.end()) {
     return {};

@@ -202,6 +202,34 @@ TEST(SweepAnswer, TiesOfASimulationAreNamedTogether) {
   EXPECT_EQ(answer_of(sweep_of({{"simulated", {5.01}}}, true)), "The only point has 5.01 tok/s.");
 }
 
+TEST(SweepAnswer, AQuestionAboutAnAxisIsAnsweredAlongIt) {
+  Sweep sweep;
+  sweep.plot_kind = "lines";
+  sweep.plot_x = "context";
+  sweep.plot_answer = "along";
+  sweep.plot_series = {"model"};
+  sweep.axes = {{"context", {"4096", "65536", "131072"}}, {"model", {"a", "b", "c"}}};
+  const auto add = [&](const std::string& context, const std::string& model, double speed, bool known) {
+    SweepPoint point;
+    point.place = {{"context", context}, {"model", model}};
+    point.result.done = speed > 0;
+    point.result.figures = {{"tok_per_s", Unit::tok_per_s, speed, known}};
+    sweep.points.push_back(std::move(point));
+  };
+  add("4096", "a", 30, true);
+  add("65536", "a", 20, true);
+  add("131072", "a", 9, true);
+  add("4096", "b", 7, true);
+  add("131072", "b", 7, true);
+  add("4096", "c", 5, false);
+  EXPECT_EQ(answer_of(sweep),
+            "From context 4096 to 131072: model a from 30.0 tok/s to 9.00 tok/s (−70 %); model b from 7.00 "
+            "tok/s to "
+            "7.00 tok/s (no change).");
+  add("131072", "c", 6, false);
+  EXPECT_TRUE(holds(answer_of(sweep), "model c from 5.00 tok/s to 6.00 tok/s (+20 %, one run each)"));
+}
+
 TEST(SweepAnswer, APageBeginsWithFindingsAndEndsWithWhatIsMissing) {
   Results results;
   results.sweeps = {sweep_of({{"a", {10}}, {"b", {20}}}, true), sweep_of({{"c", {10}}, {"d", {30}}}, true)};
@@ -212,7 +240,11 @@ TEST(SweepAnswer, APageBeginsWithFindingsAndEndsWithWhatIsMissing) {
   missing.points.front().result.error = "cannot make /sys/fs/cgroup/x";
   results.sweeps.insert(results.sweeps.begin(), missing);
   FigureMaker figures("/no/such/folder");
-  const std::string html = to_html(make_page(results, "results", "", figures));
+  size_t told = 0;
+  const std::string html =
+      to_html(make_page(results, "results", "", figures, [&](size_t done) { told = done; }));
+  EXPECT_EQ(told, 2U);
+  EXPECT_EQ(most_sections(results), 3U) << "one of them is not answered";
   const size_t first = html.find("<h2>");
   EXPECT_LT(html.find("<a href=\"#q1\">Which policy?</a>"), first);
   EXPECT_LT(html.find("Fastest is evict b (20.0 tok/s), slowest is evict a (10.0 tok/s)."), first);

@@ -377,6 +377,7 @@ TEST_F(Sweep, RefusesWhatItCannotUnderstandBeforeAnythingRuns) {
   refused([](Json& it) { it["sweep"]["evict"] = {"lru", "lru"}; }, 2, {"evict", "twice"});
   refused([](Json& it) { it["sweep"]["cache"] = {{{"cache", "1MiB"}}}; }, 2, {"cache", "label"});
   refused([](Json& it) { it["repetitions"] = 0; }, 2, {"repetitions"});
+  refused([](Json& it) { it["plot"]["answer"] = "fastest"; }, 2, {"answer", "along"});
   refused([](Json& it) { it["order"] = "backwards"; }, 2, {"order", "interleaved"});
   refused([](Json& it) { it["make"][0]["layers"] = -1; }, 2, {"--layers"});
   refused([](Json& it) { it["let"]["made"] = "x"; }, 2, {"made"});
