@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -18,6 +19,10 @@
 namespace {
 
 using spillway::ErrorKind;
+
+// The exit status when nobody reads the rest of the output, as in `spillway list | head`: that of a program
+// that SIGPIPE ends. No error is told.
+constexpr int kReaderLeft = 128 + SIGPIPE;
 
 std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> list(argv + std::min(argc, 1), argv + argc);
@@ -56,6 +61,9 @@ void tell_overdue(const spillway::OverdueRead& read) {
 int flush_output(int status) {
   errno = 0;
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (lost && errno == EPIPE) {
+    return kReaderLeft;
+  }
   if (lost && status == 0) {
     return complain(fmt::format("stdout: the output cannot be written{}{}", errno == 0 ? "" : ": ",
                                 errno == 0 ? "" : std::strerror(errno)),
@@ -98,6 +106,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const std::system_error& problem) {
     // fmt throws this when stdout takes no more.
+    if (problem.code() == std::errc::broken_pipe) {
+      return kReaderLeft;
+    }
     return complain(fmt::format("the output cannot be written: {}", problem.code().message()),
                     ErrorKind::failed);
   } catch (const std::exception& problem) {

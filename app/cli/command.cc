@@ -2,12 +2,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <set>
 #include <sstream>
 
 #include "app/cli/path_list.h"
 #include "core/options.h"
 #include "core/text.h"
+#include "host/file_place.h"
 
 namespace spillway {
 namespace {
@@ -65,6 +68,54 @@ Result<void> check_commands(const CLI::App& app, const std::vector<std::string>&
   return {};
 }
 
+// The program's own command, which knows the outputs of all commands.
+class Program : public CLI::App {
+ public:
+  using CLI::App::App;
+  std::set<const CLI::Option*> outputs;
+};
+
+Program& program_of(CLI::App& app) {
+  CLI::App* at = &app;
+  while (at->get_parent() != nullptr) {
+    at = at->get_parent();
+  }
+  return static_cast<Program&>(*at);  // CommandLine makes no other
+}
+
+std::string usual_name(const CLI::Option& option) {
+  return option.get_positional() ? option.get_name(true) : option.get_name();
+}
+
+// Refuses an output that is an input or another output.
+Result<void> check_outputs(const Program& program, const CLI::App& command) {
+  for (const CLI::Option* output : command.get_options()) {
+    if (!program.outputs.contains(output) || output->empty()) {
+      continue;
+    }
+    const std::string path = output->results().back();
+    for (const CLI::Option* other : command.get_options()) {
+      const bool writes = program.outputs.contains(other);
+      // Of two outputs the later one is named.
+      if (other == output || other->empty() || (!writes && !is_path_name(other->get_type_name())) ||
+          (writes && other > output)) {
+        continue;
+      }
+      for (const std::string& word : other->results()) {
+        for (const std::string& one : split_paths(word)) {
+          if (one == "-" ? writes && path == "-" : same_file(path, one)) {
+            return writes ? wrong_usage("{} {}: {} writes to the same place; name another file",
+                                        usual_name(*output), path, usual_name(*other))
+                          : wrong_usage("{} {}: this is the input file of {} ({}); name another file",
+                                        usual_name(*output), path, usual_name(*other), one);
+          }
+        }
+      }
+    }
+  }
+  return {};
+}
+
 // Adds an option whose text `read` accepts or refuses. CLI11 wants a refusal to be thrown.
 CLI::Option* add_checked(CLI::App& app, const std::string& name,
                          std::function<Result<void>(const std::string&)> read, const std::string& help) {
@@ -94,6 +145,13 @@ CountRange within_32_bits(CountRange range) {
 }
 
 }  // namespace
+
+bool is_path_name(std::string_view value_name) {
+  constexpr std::array<std::string_view, 18> kPaths = {
+      "FILE",   "TRACE",  "DIR",   "FILE|DIR", "PATH",     "GGUF",   "IN.gguf", "OUT.gguf", "RESULT",
+      "REPORT", "DEVICE", "DRIVE", "MACHINE",  "LOCALITY", "PRESET", "RUNTIME", "MODEL",    "STORE"};
+  return std::find(kPaths.begin(), kPaths.end(), value_name) != kPaths.end();
+}
 
 Result<uint64_t> parse_count(const std::string& text, CountRange range) {
   uint64_t value = 0;
@@ -176,6 +234,12 @@ Option Command::text(const std::string& name, std::string& value, const std::str
 
 Option Command::texts(const std::string& name, std::vector<std::string>& values, const std::string& help) {
   return {app_->add_option(name, values, help), join(values, ",")};
+}
+
+Option Command::output(const std::string& name, std::string& value, const std::string& help) {
+  CLI::Option* const option = app_->add_option(name, value, help)->type_name("FILE");
+  program_of(*app_).outputs.insert(option);
+  return {option, value};
 }
 
 Option Command::paths(const std::string& name, std::vector<std::string>& values, const std::string& help) {
@@ -263,7 +327,7 @@ void Command::runs(Invocation& invocation, std::function<Result<void>()> run) {
 }
 
 CommandLine::CommandLine(const std::string& program, const std::string& summary, const std::string& version)
-    : app_(std::make_unique<CLI::App>(summary)) {
+    : app_(std::make_unique<Program>(summary)) {
   app_->name(program);
   app_->set_version_flag("--version", version);
 }
@@ -287,6 +351,13 @@ Result<bool> CommandLine::parse(std::vector<std::string> words) {
       return false;
     }
     return wrong_usage("{}; see {} --help", problem.what(), parsed_path(*app_));
+  }
+  const CLI::App* command = app_.get();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+  }
+  if (Result<void> apart = check_outputs(static_cast<const Program&>(*app_), *command); !apart) {
+    return propagate(apart);
   }
   return true;
 }

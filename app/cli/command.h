@@ -67,6 +67,9 @@ class Option {
   std::string default_text_;
 };
 
+// Returns true if a value of this name in the help may be a path: FILE, TRACE, DEVICE.
+bool is_path_name(std::string_view value_name);
+
 // Handle of a command whose options are being declared, valid as long as its CommandLine. Option names are
 // `-n,--name` or `--name`; `name` is a word without an option's name before it, and `--on,!--off` is a flag.
 // A value must outlive the parsing, and keeps its content if its option is absent.
@@ -81,6 +84,11 @@ class Command {
 
   Option text(const std::string& name, std::string& value, const std::string& help);
   Option texts(const std::string& name, std::vector<std::string>& values, const std::string& help);
+
+  // Declares an option that takes the path of a file (or folder) that the command writes. The command line is
+  // refused when the path is an input's or another output's, in whatever spelling and through whatever links;
+  // an input is every other option whose value is_path_name().
+  Option output(const std::string& name, std::string& value, const std::string& help);
   // Declares an option that takes paths, each word as in split_paths().
   Option paths(const std::string& name, std::vector<std::string>& values, const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);

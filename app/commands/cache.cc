@@ -100,7 +100,8 @@ void add_cache_options(Command command, KeptStoreOptions& options) {
             "Folder to look into (default: the cache folder, ~/.cache/spillway or $XDG_CACHE_HOME/spillway)")
       .type_name("DIR");
   command
-      .text("--json", options.json, "Write the stores as JSON to this file; - writes them to stdout instead")
+      .output("--json", options.json,
+              "Write the stores as JSON to this file; - writes them to stdout instead")
       .type_name("FILE");
 }
 

@@ -328,7 +328,7 @@ void add_calibrate_command(Command app, Invocation& invocation) {
       .text("target", options->target,
             "A directory on the drive, in which a test file is made and removed again; or a large file there")
       .required();
-  command.text("-o,--output", options->output, "The profile to write; - writes to stdout")
+  command.output("-o,--output", options->output, "The profile to write; - writes to stdout")
       .required()
       .type_name("FILE");
   command

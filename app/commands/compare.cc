@@ -78,8 +78,8 @@ void add_compare_command(Command app, Invocation& invocation) {
       .show_default()
       .type_name("P");
   command
-      .text("--json", options->json,
-            "Write all figures as JSON to this file; - writes them to stdout instead of the table")
+      .output("--json", options->json,
+              "Write all figures as JSON to this file; - writes them to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [options] { return run_compare(*options); });
 }

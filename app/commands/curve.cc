@@ -135,8 +135,8 @@ void add_curve_command(Command app, Invocation& invocation) {
       "Write at most N points of the LRU curve to the JSON (default: every size at which it changes)");
   command.count("--seed", {}, options->seed, "Seed of random policies").show_default();
   command
-      .text("--json", options->json,
-            "Write the points as JSON to this file; - writes them to stdout instead of the table")
+      .output("--json", options->json,
+              "Write the points as JSON to this file; - writes them to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [options] { return run_curve(*options); });
 }

@@ -9,6 +9,7 @@
 #include "app/gap/gap_runs.h"
 #include "core/json.h"
 #include "host/file.h"
+#include "traces/identity.h"
 
 namespace spillway {
 namespace {
@@ -24,6 +25,7 @@ struct RecordedRun {
   std::map<std::string, std::string> config;  // cache_bytes, evict, prefetch, warm_up
   std::string memory_bytes;
   std::string model;
+  std::string trace_identity;
   uint64_t passes = 0;  // of decode, without warm-up
   uint64_t tokens = 0;
   double wall_s = 0;   // of decode
@@ -51,6 +53,9 @@ Result<RecordedRun> read_live(const std::string& path) {
   }
   live.memory_bytes = config.text("memory_bytes");
   live.model = keys.child("trace").text("model");
+  if (keys.child("run").has("identity")) {
+    live.trace_identity = keys.child("run").child("identity").text("trace", "");
+  }
   JsonKeys measured = keys.child("phases").child("measured");
   live.passes = measured.large_count("passes");
   live.tokens = measured.large_count("tokens");
@@ -76,6 +81,16 @@ Result<void> check_same_run(const std::string& path, const RecordedRun& live, co
       return wrong_usage("--live {}: was recorded with {} {}, but this run has {}", path, key, other->second,
                          value);
     }
+  }
+  const Result<std::string> identity = trace_identity(options.trace);
+  if (!identity) {
+    return Unexpected(identity.error());
+  }
+  if (!live.trace_identity.empty() && *identity != live.trace_identity) {
+    return wrong_usage(
+        "--live {}: is the report of another run: it recorded another trace than {}; name the report of this "
+        "trace",
+        path, options.trace);
   }
   if (const std::string& model = parts->trace->header.model; model != live.model) {
     return wrong_usage("--live {}: was recorded from {}, but {} is a trace of {}", path, live.model,

@@ -77,7 +77,7 @@ void add_list_command(Command app, Invocation& invocation) {
       "An option follows a colon: --backend uring:depth=64. The type of a model's experts does so too:\n"
       "--model olmoe-1b-7b:Q4_K");
   command.text("family", *family, "List only this family").one_of(family_names());
-  command.text("--json", *json, "Write the list as JSON to this file; - writes it to stdout")
+  command.output("--json", *json, "Write the list as JSON to this file; - writes it to stdout")
       .type_name("FILE");
   command.runs(invocation, [family, json] { return run_list(*family, *json); });
 }

@@ -29,16 +29,6 @@ Result<void> check_arguments(const PackArguments& arguments) {
   if (Result<void> file = check_binary_output("-o", arguments.store); !file) {
     return file;
   }
-  for (const std::string& other : {arguments.model, arguments.trace}) {
-    if (same_file(arguments.store, other)) {
-      return wrong_usage("-o {}: this is an input file; name another file", arguments.store);
-    }
-  }
-  for (const std::string& other : {arguments.store, arguments.model, arguments.trace}) {
-    if (same_file(arguments.json, other)) {
-      return wrong_usage("--json {}: this is the store or an input file; name another file", arguments.json);
-    }
-  }
   return check_json_path(arguments.json);
 }
 
@@ -88,7 +78,7 @@ void add_pack_command(Command app, Invocation& invocation) {
   command.text("--model", arguments->model, "A GGUF, or the first file of a split one")
       .required()
       .type_name("GGUF");
-  command.text("-o,--output", arguments->store, "The store to write").required().type_name("FILE");
+  command.output("-o,--output", arguments->store, "The store to write").required().type_name("FILE");
   command.flag("--force", arguments->replace, "Replace the file if it exists");
   command
       .text("--layout", arguments->layout,
@@ -99,8 +89,8 @@ void add_pack_command(Command app, Invocation& invocation) {
   command.text("--trace", arguments->trace, "A trace of this model, for --layout coactivation")
       .type_name("TRACE");
   command
-      .text("--json", arguments->json,
-            "Write a description of the store as JSON to this file; - writes it to stdout")
+      .output("--json", arguments->json,
+              "Write a description of the store as JSON to this file; - writes it to stdout")
       .type_name("FILE");
   command.runs(invocation, [arguments] { return run_pack(*arguments); });
 }

@@ -147,8 +147,8 @@ void add_plan_command(Command app, Invocation& invocation) {
   command.flag("--explain", options->explain, "Show the arithmetic");
   command.flag("--claims", options->claims, "Only compare the planner with figures that others published");
   command
-      .text("--json", options->json,
-            "Write the plan as JSON to this file; - writes it to stdout instead of the table")
+      .output("--json", options->json,
+              "Write the plan as JSON to this file; - writes it to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [options] { return run_plan(*options); });
 }

@@ -48,9 +48,6 @@ Result<void> check_arguments(const QuantizeArguments& arguments, const Gguf& ggu
     return wrong_usage("{}: is not a regular file, so a model cannot be written to it; name another file",
                        arguments.output);
   }
-  if (same_file(arguments.json, arguments.output)) {
-    return wrong_usage("--json {}: this is the new model's file; name another file", arguments.json);
-  }
   return check_json_path(arguments.json);
 }
 
@@ -114,7 +111,7 @@ void add_quantize_command(Command app, Invocation& invocation) {
   command.text("input", arguments->input, "A GGUF, or the first file of a split one")
       .required()
       .type_name("IN.gguf");
-  command.text("output", arguments->output, "The GGUF to write, as a single file")
+  command.output("output", arguments->output, "The GGUF to write, as a single file")
       .required()
       .type_name("OUT.gguf");
   command.text("--rule", arguments->rule, "The rule that gives each weight its bits: static:LOW,HIGH")
@@ -124,8 +121,8 @@ void add_quantize_command(Command app, Invocation& invocation) {
   command.count("--threads", {.least = 1, .most = 1024}, arguments->threads,
                 "Threads to quantize with (default: one for each core that this process may use)");
   command
-      .text("--json", arguments->json,
-            "Write the table as JSON to this file; - writes it to stdout instead of the table")
+      .output("--json", arguments->json,
+              "Write the table as JSON to this file; - writes it to stdout instead of the table")
       .type_name("FILE");
   command.runs(invocation, [arguments] { return run_quantize(*arguments); });
 }

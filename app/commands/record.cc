@@ -13,26 +13,6 @@ Result<void> check_outputs(const RecordOptions& options) {
       return file;
     }
   }
-  std::vector<std::string> inputs = options.live.store;
-  inputs.push_back(options.live.model);
-  for (const std::string& input : inputs) {
-    for (const std::string& output :
-         {options.output, options.logits, options.cache.json, options.cache.timeline}) {
-      if (!output.empty() && same_file(output, input)) {
-        return wrong_usage("{}: this is the input file {}; write to another file", output, input);
-      }
-    }
-  }
-  if (same_file(options.output, options.cache.json)) {
-    return wrong_usage("--json {}: the trace is written to this file; name another file", options.cache.json);
-  }
-  for (const std::string& output : {options.output, options.logits}) {
-    if (!output.empty() && same_file(output, options.cache.timeline)) {
-      return wrong_usage(
-          "--timeline {}: another output of this command is written to this file; name another file",
-          options.cache.timeline);
-    }
-  }
   return {};
 }
 
@@ -85,8 +65,8 @@ void add_prompt_options(Command command, RecordOptions& options) {
   command.text("--token-ids", options.token_ids, "Feed the token numbers in this file instead of prompts")
       .type_name("FILE");
   command
-      .text("--logits", options.logits,
-            "Write the logits after each of --token-ids, raw f32, one row of the vocabulary per token")
+      .output("--logits", options.logits,
+              "Write the logits after each of --token-ids, raw f32, one row of the vocabulary per token")
       .type_name("FILE");
 }
 
@@ -122,7 +102,7 @@ void add_record_command(Command app, Invocation& invocation) {
       "  spillway record --model M.gguf -f essay.txt --raw --no-trace --prefetch router:ahead=1\n"
       "  spillway record --model M.gguf --token-ids ids.txt --batch 1 --logits out.f32 --no-trace");
   add_prompt_options(command, *options);
-  command.text("-o,--output", options->output, "The trace to write").type_name("FILE");
+  command.output("-o,--output", options->output, "The trace to write").type_name("FILE");
   command.flag("--force", options->force, "Replace the trace and the logits if they exist");
   command.flag("--no-trace", options->no_trace, "Only generate text, without writing a trace");
   add_live_run_options(command, *options);

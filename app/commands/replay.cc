@@ -32,13 +32,6 @@ Result<void> check_watch(const ReplayOptions& options) {
   if (options.watch_drive == "-") {
     return wrong_usage("--watch-drive -: stdout is for the report; name a file");
   }
-  for (const std::string& other : {options.run.json, options.run.timeline}) {
-    if (!other.empty() && same_file(options.watch_drive, other)) {
-      return wrong_usage(
-          "--watch-drive {}: the report or timeline is written to this file; name another file",
-          options.watch_drive);
-    }
-  }
   return check_output_path("--watch-drive", options.watch_drive, options.run.trace);
 }
 

@@ -97,7 +97,7 @@ void add_report_command(Command app, Invocation& invocation) {
              "Files that --json and --timeline wrote, or folders with such files, as a sweep's")
       .required()
       .type_name("FILE|DIR");
-  command.text("-o,--output", options->output, "The page to write; - writes to stdout")
+  command.output("-o,--output", options->output, "The page to write; - writes to stdout")
       .required()
       .type_name("FILE");
   command.text("--title", options->title, "Title of the page (default: the folder's name)");

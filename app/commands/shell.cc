@@ -109,8 +109,8 @@ void add_man_command(Command app, Invocation& invocation) {
              "The command whose page is printed, as in 'trace synth' (default: the program's own page)")
       .type_name("COMMAND");
   command
-      .text("-o,--output", options->folder,
-            "Write the page, and those of all commands in it, into this folder instead of to stdout")
+      .output("-o,--output", options->folder,
+              "Write the page, and those of all commands in it, into this folder instead of to stdout")
       .type_name("DIR");
   command.text("--date", options->date, "Date at the foot of a page, as YYYY-MM-DD").type_name("DATE");
   command.runs(invocation, [app, options] { return run_man(describe_program(app), *options); });

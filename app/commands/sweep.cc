@@ -20,8 +20,8 @@ void add_sweep_command(Command app, Invocation& invocation) {
       .required()
       .type_name("FILE");
   command
-      .text("-o,--output", options->directory,
-            "Folder for the results; each of several experiments gets a folder in it")
+      .output("-o,--output", options->directory,
+              "Folder for the results; each of several experiments gets a folder in it")
       .required()
       .type_name("DIR");
   command.flag("--quick", options->overrides.quick,

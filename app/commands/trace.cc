@@ -18,19 +18,12 @@ void add_trace_commands(Command app, Invocation& invocation) {
 }
 
 void OutputOptions::declare(Command command) {
-  command.text("-o,--output", path, "The file to write").required().type_name("FILE");
+  command.output("-o,--output", path, "The file to write").required().type_name("FILE");
   command.flag("--force", force, "Replace the file if it exists");
 }
 
-Result<void> OutputOptions::check_against(const std::string& input) const {
-  return same_file(path, input)
-             ? wrong_usage("-o {}: this is the input file {}; name another file", path, input)
-             : Result<void>();
-}
-
-Result<void> OutputOptions::check_trace_against(const std::string& input) const {
-  Result<void> file = check_binary_output("-o", path);
-  return file ? check_against(input) : file;
+Result<void> OutputOptions::check_binary() const {
+  return check_binary_output("-o", path);
 }
 
 std::vector<Option> ModelOptions::declare(Command command) {

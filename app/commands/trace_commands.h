@@ -29,11 +29,8 @@ struct OutputOptions {
 
   void declare(Command command);
 
-  // Refuses to overwrite `input`, by whatever name and also with --force: the input is read meanwhile.
-  Result<void> check_against(const std::string& input) const;
-
-  // Checks the same for a trace, and refuses stdout, since a trace is binary.
-  Result<void> check_trace_against(const std::string& input) const;
+  // Refuses stdout, since a trace is binary.
+  Result<void> check_binary() const;
 };
 
 // The model behind a trace, by preset or by numbers. A number overrides the preset's.

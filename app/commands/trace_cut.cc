@@ -47,7 +47,7 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
   if (!passes || !sequences) {
     return propagate(passes ? sequences : passes);
   }
-  if (Result<void> other = arguments.output.check_trace_against(arguments.input); !other) {
+  if (Result<void> other = arguments.output.check_binary(); !other) {
     return other;
   }
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);

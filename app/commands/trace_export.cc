@@ -36,9 +36,6 @@ Result<void> export_as(const std::string& format, StepSource& source, const Trac
 }
 
 Result<void> run_export(const ExportArguments& arguments) {
-  if (Result<void> other = arguments.output.check_against(arguments.input); !other) {
-    return other;
-  }
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);
   if (!reader) {
     return propagate(reader);

@@ -20,7 +20,7 @@ Result<uint64_t> content_bytes(const std::string& path) {
 }
 
 Result<void> run_import(const ImportArguments& arguments, const std::string& command_line) {
-  if (Result<void> other = arguments.output.check_trace_against(arguments.input); !other) {
+  if (Result<void> other = arguments.output.check_binary(); !other) {
     return other;
   }
   Result<const Importer*> importer = find_importer(arguments.format, arguments.input);

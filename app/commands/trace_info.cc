@@ -46,8 +46,8 @@ void add_trace_info(Command trace, Invocation& invocation) {
   auto arguments = std::make_shared<InfoArguments>();
   command.text("trace", arguments->path, "A trace file").required().type_name("TRACE");
   command
-      .text("--json", arguments->json_path,
-            "Write the figures as JSON to this file; - writes them to stdout instead of the table")
+      .output("--json", arguments->json_path,
+              "Write the figures as JSON to this file; - writes them to stdout instead of the table")
       .type_name("FILE");
   command.flag("--layers", arguments->per_layer, "Add a line for each layer");
   command.footer("Example:\n  spillway trace info qwen.bin --layers");

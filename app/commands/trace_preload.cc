@@ -42,10 +42,8 @@ Result<void> check_same_model(const PreloadArguments& arguments, const ModelGeom
 }
 
 Result<void> run_preload(const PreloadArguments& arguments, const std::string& command_line) {
-  for (const std::string& input : {arguments.input, arguments.like}) {
-    if (Result<void> other = arguments.output.check_trace_against(input); !other) {
-      return other;
-    }
+  if (Result<void> file = arguments.output.check_binary(); !file) {
+    return file;
   }
   Result<std::unique_ptr<TraceReader>> reader = TraceReader::open(arguments.input);
   if (!reader) {

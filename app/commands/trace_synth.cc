@@ -93,7 +93,7 @@ Result<SynthPlan> plan_like(const std::string& path) {
 }
 
 Result<void> run_synth(const SynthArguments& arguments, const std::string& command_line) {
-  if (Result<void> other = arguments.output.check_trace_against(arguments.like); !other) {
+  if (Result<void> other = arguments.output.check_binary(); !other) {
     return other;
   }
   Result<SynthPlan> plan = arguments.like.empty() ? plan_from_options(arguments) : plan_like(arguments.like);

@@ -67,6 +67,14 @@ struct LiveFacts {
   std::vector<std::pair<uint32_t, double>> lookahead_recall;  // layers ahead, share of experts foreseen
 };
 
+// What tells the inputs of a run from others of the same name: hashes in hexadecimal digits; empty where
+// there is no such input.
+struct RunIdentity {
+  std::string trace;
+  std::string store;
+  std::string model;
+};
+
 // One run, real or simulated. Both the printed table and the JSON (spillway.report/1) are made from this.
 struct Report {
   std::string command;  // replay, simulate or record
@@ -81,6 +89,7 @@ struct Report {
   bool interrupted = false;
 
   std::string trace_path;
+  RunIdentity identity;
   std::string model;
   ModelGeometry geometry;
 

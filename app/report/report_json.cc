@@ -31,6 +31,10 @@ Json latency_json(const std::vector<Nanoseconds>& latencies) {
   return json;
 }
 
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
 Json phase_json(const PhaseMetrics& phase) {
   const double seconds_taken = seconds(phase.wall);
   return {{"passes", phase.passes},
@@ -73,6 +77,10 @@ Json run_json(const Report& report) {
             {"file_system", report.store.file_system},
             {"device", report.store.device},
             {"read_ahead_bytes", or_null(report.store.read_ahead_bytes)}}},
+          {"identity",
+           {{"trace", text_or_null(report.identity.trace)},
+            {"store", text_or_null(report.identity.store)},
+            {"model", text_or_null(report.identity.model)}}},
           {"interrupted", report.interrupted}};
 }
 

@@ -153,6 +153,9 @@ Report begin_live_report(std::string command, const LiveRunOptions& options, con
                          const Invocation& invocation) {
   Report report = begin_report(std::move(command), run.cache, invocation);
   report.model = run.live->name();
+  if (const Result<PackedOrigin> origin = gguf_origin(run.live->gguf())) {
+    report.identity.model = fmt::format("{:016x}", origin->fingerprint);
+  }
   report.geometry = run.info.geometry;
   const auto add = [&](const char* key, auto value) {
     report.config.emplace_back(key, fmt::format("{}", value));

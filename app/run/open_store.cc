@@ -107,6 +107,28 @@ Result<PackedOrigin> gguf_origin(const Gguf& gguf) {
   return model_fingerprint(files);
 }
 
+Result<std::string> store_identity(const std::vector<std::string>& paths) {
+  if (paths.empty()) {
+    return std::string();
+  }
+  Result<std::optional<PackedOrigin>> origin = origin_of_store(paths.front());
+  if (!origin) {
+    return propagate(origin);
+  }
+  if (*origin) {
+    return fmt::format("{:016x}", (*origin)->fingerprint);
+  }
+  Result<InputFile> file = InputFile::open(paths.front());
+  if (!file) {
+    return propagate(file);
+  }
+  Result<PackedHeader> header = read_packed_header(*file);
+  if (!header) {
+    return propagate(header);
+  }
+  return fmt::format("{:016x}", header->seed.value_or(0));
+}
+
 Result<void> check_store_is_of(const std::vector<std::string>& paths, const Gguf& model) {
   if (paths.empty()) {
     return wrong_usage("--store names no file");

@@ -35,6 +35,10 @@ ExpertTables expert_tables(const Gguf& gguf, const GgufExperts& experts);
 // Returns the fingerprint that tells this model from others. Stores packed from the model hold it.
 Result<PackedOrigin> gguf_origin(const Gguf& gguf);
 
+// Returns what tells the content of a store from others: of a GGUF and of a packed model its fingerprint, of
+// a scratch store the number that its content is made from. In hexadecimal digits; empty for no store.
+Result<std::string> store_identity(const std::vector<std::string>& paths);
+
 // Fails if the store in `paths` does not hold the bytes of this model's experts, because it was packed from
 // another model (the error names both), is another GGUF, or is a scratch store. Damaged bytes are found only
 // when they are read.

@@ -9,6 +9,7 @@
 #include "app/run/run.h"
 #include "host/file.h"
 #include "model/text/chat_template.h"
+#include "traces/identity.h"
 #include "traces/writer.h"
 
 namespace spillway {
@@ -267,6 +268,9 @@ Result<Report> record(const RecordOptions& options, const Invocation& invocation
   }
   if (Result<void> finished = finish_outputs(parts); !finished) {
     return propagate(finished);
+  }
+  if (!options.output.empty()) {
+    report.identity.trace = trace_identity(options.output).value_or("");
   }
   if (Result<void> added = add_live_ceilings(options, parts, report); !added) {
     return propagate(added);

@@ -165,10 +165,10 @@ void add_replay_options(Command command, ReplayOptions& options) {
       .one_of({"1", "3"})
       .type_name("UINT");
   command
-      .text("--watch-drive", options.watch_drive,
-            "Pause the run and its clock every second to measure the drive for half a second or more;\n"
-            "write the drive's profile during this run to this file, for `simulate --device`.\n"
-            "Takes 256 MiB of memory")
+      .output("--watch-drive", options.watch_drive,
+              "Pause the run and its clock every second to measure the drive for half a second or more;\n"
+              "write the drive's profile during this run to this file, for `simulate --device`.\n"
+              "Takes 256 MiB of memory")
       .type_name("FILE");
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "app/report/host.h"
+#include "app/run/open_store.h"
 #include "backends/probe.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/device_bytes.h"
@@ -332,6 +333,7 @@ void add_rig_options(Command command, RigOptions& options) {
 
 void describe_storage(const RigOptions& options, const Rig& rig, Report& report) {
   report.store = describe_files(rig.store->files());
+  report.identity.store = store_identity({rig.store->files().begin(), rig.store->files().end()}).value_or("");
   report.backend_note = fmt::format("{}: {}", options.backend.text, rig.backend->caps().note);
   report.io.verify = rig.verify == Verify::off ? "off" : options.verify;
   report.io.lost_page_seen = lost_page_seen(rig, report.geometry);

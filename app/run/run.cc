@@ -10,6 +10,7 @@
 #include "policies/list.h"
 #include "runtime/cache_run.h"
 #include "runtime/session.h"
+#include "traces/identity.h"
 #include "traces/limit.h"
 
 namespace spillway {
@@ -31,12 +32,12 @@ Option add_cache_options(Command command, CacheOptions& options) {
              "simulated latency tails")
       .show_default();
   command
-      .text("--json", options.json,
-            "Write the report as JSON to this file; - writes it to stdout instead of the table")
+      .output("--json", options.json,
+              "Write the report as JSON to this file; - writes it to stdout instead of the table")
       .type_name("FILE");
   command
-      .text("--timeline", options.timeline,
-            "Write a timeline of the run to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
+      .output("--timeline", options.timeline,
+              "Write a timeline of the run to this file, for Perfetto (ui.perfetto.dev) or chrome://tracing")
       .type_name("FILE");
   return cache;
 }
@@ -127,9 +128,6 @@ Result<void> check_timeline_path(const CacheOptions& options, const std::string&
   if (options.timeline == "-") {
     return wrong_usage("--timeline -: a timeline cannot go to stdout, which is for the report; name a file");
   }
-  if (!options.timeline.empty() && same_file(options.timeline, options.json)) {
-    return wrong_usage("--timeline {}: --json writes to the same file; name another file", options.timeline);
-  }
   return check_output_path("--timeline", options.timeline, source);
 }
 
@@ -153,6 +151,7 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
                     const Invocation& invocation) {
   Report report = begin_report(std::move(command), options, invocation);
   report.trace_path = options.trace;
+  report.identity.trace = trace_identity(options.trace).value_or("");
   report.model = parts.trace->header.model;
   report.geometry = parts.trace->header.geometry;
   report.config.emplace_back("compute", describe(options.compute));

@@ -202,7 +202,9 @@ Result<PointResult> point_result_of(const Json& json) {
   result.host = keys.text("host", "");
   result.figures = figures_of(json.value("result", Json()));
   if (keys.has("result") && keys.child("result").has("run")) {
-    result.commit = keys.child("result").child("run").text("commit", "");
+    JsonKeys run = keys.child("result").child("run");
+    result.commit = run.text("commit", "");
+    result.trace = run.has("identity") ? run.child("identity").text("trace", "") : "";
   }
   if (keys.problem()) {
     return Unexpected(*keys.problem());

@@ -24,6 +24,7 @@ struct PointResult {
   double wall_s = 0;
   std::string host;
   std::string commit;  // the commit of the program that ran it, if the result says
+  std::string trace;   // the identity of the trace that was run, if the result says
   std::vector<Figure> figures;
 };
 

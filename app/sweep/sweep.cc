@@ -26,6 +26,7 @@
 #ifdef SPILLWAY_STORAGE
 #include "host/linux/cgroup.h"
 #include "host/linux/process_limits.h"
+#include "traces/identity.h"
 #endif
 
 namespace spillway {
@@ -216,10 +217,43 @@ void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder
   }
 }
 
+// Fails if a trace that the runs name is another one than that of the existing results: both would stand in
+// one table as repetitions of the same run.
+Result<void> check_traces(const PlannedSweep& plan, const ResultFolder& folder) {
+  std::map<std::string, std::string> known;  // the identity of each file that is a trace
+  std::map<std::string, size_t> others;      // results of another trace, by the path
+  for (const PlannedRun& run : plan.mine) {
+    const std::optional<PointResult> there = folder.find(run.key);
+    if (!there || there->trace.empty()) {
+      continue;
+    }
+    const Result<std::vector<std::string>> words = plan.writer->words(run.command, plan.values(run));
+    for (const std::string& word : words ? *words : std::vector<std::string>()) {
+      if (!known.contains(word)) {
+        known[word] = trace_identity(word).value_or("");
+      }
+      others[word] += !known[word].empty() && known[word] != there->trace ? 1 : 0;
+    }
+  }
+  for (const auto& [path, results] : others) {
+    if (results > 0) {
+      return failed(
+          "{}: is another trace than the one that {} of the results in {} were made with; name another "
+          "folder with "
+          "-o, or remove {}/points",
+          path, results, folder.directory(), folder.directory());
+    }
+  }
+  return {};
+}
+
 // Runs the runs of `plan.mine` that have no result yet, and returns the results of all of them.
 Result<std::vector<PointResult>> run_points(const PlannedSweep& plan, const ResultFolder& folder,
                                             bool retry) {
   SweepProgress progress(plan.experiment, plan.mine.size());
+  if (Result<void> same = check_traces(plan, folder); !same) {
+    return propagate(same);
+  }
   warn_of_other_versions(plan, folder);
   std::vector<PointResult> results;
   for (const PlannedRun& run : plan.mine) {

@@ -115,5 +115,23 @@ TEST_F(LiveGapCli, WarnsOfALiveRunWhoseProcessorsWereHeldBack) {
   }
 }
 
+TEST_F(LiveGapCli, RefusesTheReportOfARunThatRecordedAnotherTrace) {
+  const std::string other = scratch_ / "other.json";
+  const Ran recorded =
+      spillway({"record",  "--model",      kBundled,    "-p",    "A drive",   "-n",
+                "12",      "--ignore-eos", "--warm-up", "4",     "--threads", "1",
+                "--cache", "2MB",          "--backend", "pread", "-o",        scratch_ / "other.bin",
+                "--json",  other});
+  ASSERT_EQ(recorded.status, 0) << recorded.err;
+  live_ = other;
+  expect_one_line(gap({"--warm-up", "4"}), 2, {other, "another run", trace_});
+  // A report of a version that named no identity is taken as it is.
+  Json report = Json::parse(read_file(other));
+  report["run"].erase("identity");
+  write_file(other, report.dump());
+  const Ran old = gap({"--warm-up", "4", "--no-probe"});
+  EXPECT_EQ(old.err.find("another run"), std::string::npos) << old.err;
+}
+
 }  // namespace
 }  // namespace spillway::test

@@ -393,6 +393,12 @@ TEST_F(Hostile, AnOutputNobodyReadsIsAnError) {
                     {"output"});
   }
   expect_one_line(shell(program + " trace info " + trace_ + " >&-"), 1, {"output"});
+  // Whoever reads the output may stop: that is no error to tell.
+  for (const std::string& command :
+       {std::string("list"), std::string("trace info " + trace_), std::string("--help")}) {
+    shell("{ sleep 0.2; " + program + " " + command + " 2>" + (scratch_ / "err") + "; } | true");
+    EXPECT_EQ(read_file(scratch_ / "err"), "") << command;
+  }
   // With stdout closed, the trace must not get the descriptor that messages go to.
   const std::string out = scratch_ / "out.bin";
   shell(program + " trace synth --layers 1 --experts 16 --top-k 4 --expert-bytes 1MB -o " + out +

@@ -396,5 +396,33 @@ TEST_F(Sweep, RefusesAFileThatIsNoExperiment) {
   expect_one_line(sweep(good, out_, {"--set", "cache=huge"}), 2, {"huge"});
 }
 
+TEST_F(Sweep, DoesNotMixTheResultsOfTwoTracesOfOneName) {
+  const std::string trace = scratch_ / "s.bin";
+  const auto make = [&](const char* seed) {
+    const Ran ran =
+        spillway({"trace", "synth", "--layers", "4", "--experts", "16", "--top-k", "4", "--expert-bytes",
+                  "64KiB", "--tokens", "20", "--seed", seed, "-o", trace, "--force"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+  };
+  Json experiment = small_experiment();
+  experiment["base"]["trace"] = trace;
+  experiment.erase("make");
+  experiment.erase("let");
+  experiment.erase("quick");
+  experiment["repetitions"] = 1;
+  make("1");
+  const std::string results = scratch_ / "results";
+  ASSERT_EQ(sweep(write(experiment), results).status, 0);
+  experiment["repetitions"] = 2;
+  make("2");
+  const Ran mixed = sweep(write(experiment), results);
+  EXPECT_EQ(mixed.status, 1);
+  EXPECT_NE(mixed.err.find(trace + ": is another trace than the one that 4 of the results"),
+            std::string::npos)
+      << mixed.err;
+  make("1");  // the same seed and command make the same trace again
+  EXPECT_EQ(sweep(write(experiment), results).status, 0);
+}
+
 }  // namespace
 }  // namespace spillway::test
