@@ -140,7 +140,8 @@ std::string ranking_of(const Groups& groups) {
   if (groups.size() == 1) {
     return fmt::format("{} has {}", describe(best.place), speed_text(best));
   }
-  const Groups top = level_with(best, groups);
+  Groups top = level_with(best, groups);
+  std::stable_sort(top.begin(), top.end(), [&](const Group* a, const Group* b) { return slower(b, a); });
   if (top.size() == groups.size()) {
     return undecided(best, worst, groups);
   }
