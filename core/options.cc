@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/nearest.h"
+
 namespace spillway {
 namespace {
 
@@ -121,7 +123,11 @@ Result<void> check_keys(const Spec& spec, const std::vector<OptionInfo>& options
     const auto found = std::find_if(options.begin(), options.end(),
                                     [&name = key](const OptionInfo& option) { return option.name == name; });
     if (found == options.end()) {
-      return wrong_usage("{} has no option '{}'; it has: {}", spec.name, key, name_list(options));
+      std::vector<std::string> names;
+      for (const OptionInfo& option : options) {
+        names.push_back(option.name);
+      }
+      return wrong_usage("{} has no option '{}'{}", spec.name, key, meant_or_all(key, names));
     }
     if (text ? text->empty() : !found->is_switch) {
       return wrong_usage("{}: option {} has no value; write it like {}={} (the options are: {})", spec.name,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/expects.h"
+#include "core/nearest.h"
 #include "core/options.h"
 #include "core/result.h"
 #include "core/traits.h"
@@ -86,7 +87,7 @@ class Family {
     if (!spec) {
       return propagate(spec);
     }
-    std::string known;
+    std::vector<std::string> known;
     for (const Plugin<Port, Env>& member : members_) {
       if (member.name == spec->name) {
         Result<Choice<Port, Env>> chosen = member.choose(*spec);
@@ -95,9 +96,9 @@ class Family {
         }
         return chosen;
       }
-      known += known.empty() ? member.name : ", " + member.name;
+      known.push_back(member.name);
     }
-    return wrong_usage("there is no {} '{}'; there are: {}", noun_, spec->name, known);
+    return wrong_usage("there is no {} '{}'{}", noun_, spec->name, meant_or_all(spec->name, known));
   }
 
   // Chooses by a text that the program itself wrote, such as a default. An invalid text is a bug and aborts.

@@ -1,5 +1,6 @@
 #include "core/units.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -12,24 +13,25 @@ struct Unit {
   double factor;
 };
 
+// In small letters: a size is written in any case.
 constexpr std::array<Unit, 18> kByteUnits = {{{"", 1},
-                                              {"B", 1},
+                                              {"b", 1},
                                               {"k", 1e3},
-                                              {"K", 1e3},
-                                              {"kB", 1e3},
-                                              {"KB", 1e3},
-                                              {"M", 1e6},
-                                              {"MB", 1e6},
-                                              {"G", 1e9},
-                                              {"GB", 1e9},
-                                              {"T", 1e12},
-                                              {"TB", 1e12},
-                                              {"KiB", double(kKiB)},
-                                              {"MiB", double(kMiB)},
-                                              {"GiB", double(kGiB)},
-                                              {"TiB", 1024.0 * double(kGiB)},
-                                              {"Ki", double(kKiB)},
-                                              {"Mi", double(kMiB)}}};
+                                              {"kb", 1e3},
+                                              {"m", 1e6},
+                                              {"mb", 1e6},
+                                              {"g", 1e9},
+                                              {"gb", 1e9},
+                                              {"t", 1e12},
+                                              {"tb", 1e12},
+                                              {"ki", double(kKiB)},
+                                              {"kib", double(kKiB)},
+                                              {"mi", double(kMiB)},
+                                              {"mib", double(kMiB)},
+                                              {"gi", double(kGiB)},
+                                              {"gib", double(kGiB)},
+                                              {"ti", 1024.0 * double(kGiB)},
+                                              {"tib", 1024.0 * double(kGiB)}}};
 
 constexpr std::array<Unit, 4> kTimeUnits = {{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
 
@@ -62,7 +64,10 @@ std::string three_digits(double value, std::string_view unit) {
 }  // namespace
 
 Result<Bytes> parse_bytes(std::string_view text) {
-  const double value = parse_with_unit(text, kByteUnits);
+  std::string small(text);
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+  const double value = parse_with_unit(small, kByteUnits);
   if (std::isnan(value) || value >= 9.2e18) {
     return wrong_usage("'{}' is not a size; write it like 10GB, 512MiB or 4096", text);
   }

@@ -30,8 +30,8 @@ inline constexpr uint64_t kMiB = 1024 * kKiB;
 inline constexpr uint64_t kGiB = 1024 * kMiB;
 
 // Parses a size. Decimal suffixes are powers of 1000 (kB, MB, GB, TB), binary ones powers of 1024 (KiB, MiB,
-// GiB, TiB); a bare number counts bytes. Fractions are allowed (`1.5GB`). Fails on anything else, and on
-// more than 2^63 bytes.
+// GiB, TiB), in any case and with or without the B; a bare number counts bytes. Fractions are allowed
+// (`1.5GB`). Fails on anything else, and on more than 2^63 bytes.
 Result<Bytes> parse_bytes(std::string_view text);
 
 // Parses a rate: a size as for parse_bytes() with `/s` at the end, `3.6GB/s`. The result

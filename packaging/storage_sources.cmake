@@ -3,7 +3,7 @@
 # since it only parses text.
 string(JOIN "|" SPILLWAY_STORAGE_SOURCES
   "/backends/"
-  "/host/linux/(cgroup|device_bytes|page_cache|page_memory|peak_memory|process_limits)[.]cc"
+  "/host/linux/(cgroup|cpu_share|device_bytes|page_cache|page_memory|peak_memory|process_limits)[.]cc"
   "/stores/(pack_store|partial_file|scratch_store|stand_in|store_use)[.]cc"
   "/app/calibrate/"
   "/app/gap/"

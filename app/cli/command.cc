@@ -7,31 +7,16 @@
 #include <set>
 #include <sstream>
 
+#include "app/cli/command_words.h"
 #include "app/cli/path_list.h"
+#include "app/cli/progress.h"
+#include "core/nearest.h"
 #include "core/options.h"
 #include "core/text.h"
 #include "host/file_place.h"
 
 namespace spillway {
 namespace {
-
-std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
-
-std::string command_names(const CLI::App& app) {
-  std::string names;
-  for (const CLI::App* command : commands_of(app)) {
-    if (!command->get_group().empty()) {  // a command without a group is hidden
-      names += names.empty() ? command->get_name() : ", " + command->get_name();
-    }
-  }
-  return names;
-}
-
-std::string path_of(const CLI::App& app) {
-  return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name();
-}
 
 // Returns the innermost command that was recognised, as the user would type it.
 std::string parsed_path(const CLI::App& app) {
@@ -40,32 +25,6 @@ std::string parsed_path(const CLI::App& app) {
     at = at->get_subcommands().front();
   }
   return path_of(*at);
-}
-
-// Fails if a word of `words` should be a command of `app` and is none, or if a command is missing. The error
-// names the commands that exist.
-Result<void> check_commands(const CLI::App& app, const std::vector<std::string>& words) {
-  const CLI::App* at = &app;
-  for (size_t i = 0; at->get_require_subcommand_min() > 0; ++i) {
-    const std::string names = command_names(*at);
-    if (i == words.size()) {
-      return wrong_usage("{} needs a command; there are: {}", path_of(*at), names);
-    }
-    const std::string& word = words[i];
-    if (word.starts_with('-')) {
-      return at->get_option_no_throw(word) != nullptr
-                 ? Result<void>()
-                 : wrong_usage("{} has no option '{}'; it needs a command: {}", path_of(*at), word, names);
-    }
-    const std::vector<const CLI::App*> commands = commands_of(*at);
-    const auto next = std::find_if(commands.begin(), commands.end(),
-                                   [&](const CLI::App* command) { return command->get_name() == word; });
-    if (next == commands.end()) {
-      return wrong_usage("there is no command '{} {}'; there are: {}", path_of(*at), word, names);
-    }
-    at = *next;
-  }
-  return {};
 }
 
 // The program's own command, which knows the outputs of all commands.
@@ -323,13 +282,14 @@ Option Command::parsed(const std::string& name, std::string default_text,
 }
 
 void Command::runs(Invocation& invocation, std::function<Result<void>()> run) {
+  app_->add_flag_callback("--quiet", be_quiet, "Print neither progress nor notes to stderr, only errors");
   app_->callback([&invocation, run = std::move(run)] { invocation.run = run; });
 }
 
 CommandLine::CommandLine(const std::string& program, const std::string& summary, const std::string& version)
     : app_(std::make_unique<Program>(summary)) {
   app_->name(program);
-  app_->set_version_flag("--version", version);
+  app_->set_version_flag("-V,--version", version);
 }
 
 CommandLine::~CommandLine() = default;
@@ -339,7 +299,11 @@ Command CommandLine::program() {
 }
 
 Result<bool> CommandLine::parse(std::vector<std::string> words) {
+  words = as_options(std::move(words));
   if (Result<void> known = check_commands(*app_, words); !known) {
+    return propagate(known);
+  }
+  if (Result<void> known = check_options(*app_, words); !known) {
     return propagate(known);
   }
   try {

@@ -67,14 +67,14 @@ void append_line(const std::string& text, std::optional<size_t> width, std::stri
 
 }  // namespace
 
-std::optional<size_t> output_width() {
+std::optional<size_t> output_width(int descriptor) {
   if (const char* columns = std::getenv("COLUMNS"); columns != nullptr) {
     if (const Result<uint64_t> width = parse_count(columns, {.least = 1, .most = 100'000})) {
       return *width;
     }
   }
   winsize size{};
-  const bool is_terminal = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  const bool is_terminal = ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return is_terminal ? std::optional<size_t>(size.ws_col) : std::nullopt;
 }
 

@@ -8,9 +8,9 @@
 
 namespace spillway {
 
-// Returns how wide lines on stdout may be: $COLUMNS, or else the terminal's width. Nothing if stdout is a
+// Returns how wide lines may be: $COLUMNS, or else the width of the terminal at `descriptor`. Nothing for a
 // file or a pipe: lines are not broken there.
-std::optional<size_t> output_width();
+std::optional<size_t> output_width(int descriptor = 1);
 
 // Rows of cells in columns as wide as their widest cell. A line break follows each row.
 class TextTable {

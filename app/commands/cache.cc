@@ -5,6 +5,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/cli/question.h"
 #include "app/report/report.h"
 #include "app/stores/cache_folder.h"
@@ -82,7 +83,7 @@ Result<void> run_cache_clean(const KeptStoreOptions& options, const Invocation& 
     (*gone ? removed : kept).stores.push_back(store);
   }
   for (const ScratchFile& store : kept.stores) {
-    fmt::print(stderr, "spillway: {}: kept, since a run is using it\n", printable(name_of(store)));
+    note("spillway: {}: kept, since a run is using it\n", printable(name_of(store)));
   }
   if (!options.json.empty()) {
     Json json = to_json(removed);

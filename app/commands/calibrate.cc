@@ -296,7 +296,7 @@ Result<void> run_calibrate(const CalibrateOptions& options) {
     return propagate(profile);
   }
   for (const std::string& refusal : refusals) {
-    fmt::print(stderr, "spillway: not measured: {}\n", printable(refusal));
+    note("spillway: not measured: {}\n", printable(refusal));
   }
   Json json = to_json(*profile);
   json["verdicts"] = Json::array();

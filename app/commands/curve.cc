@@ -6,6 +6,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/report/report.h"
 #include "core/json.h"
 #include "policies/list.h"
@@ -76,8 +77,8 @@ Result<void> run_curve(const CurveOptions& options) {
     return propagate(trace);
   }
   if (!trace->truncation.empty()) {
-    fmt::print(stderr, "spillway: {}: the trace is incomplete: {}\n", printable(options.trace),
-               printable(trace->truncation));
+    note("spillway: {}: the trace is incomplete: {}\n", printable(options.trace),
+         printable(trace->truncation));
   }
   Result<std::vector<uint64_t>> sizes = parse_sizes(options, trace->header.geometry);
   if (!sizes) {

@@ -33,13 +33,12 @@ Result<void> check_arguments(const PackArguments& arguments) {
 }
 
 void tell(const PackRequest& request, const PackedModel& made) {
-  fmt::print(stderr, "{}: {}; {}, in the order of {}\n", printable(request.store), made.geometry.describe(),
-             format_bytes(made.bytes),
-             request.layout == kLayoutById
-                 ? "their numbers"
-                 : fmt::format("co-activation: {:.2f} runs of neighbours per decode "
-                               "step of the trace, {:.2f} by number",
-                               made.runs, made.runs_by_id));
+  note("{}: {}; {}, in the order of {}\n", printable(request.store), made.geometry.describe(),
+       format_bytes(made.bytes),
+       request.layout == kLayoutById ? "their numbers"
+                                     : fmt::format("co-activation: {:.2f} runs of neighbours per decode "
+                                                   "step of the trace, {:.2f} by number",
+                                                   made.runs, made.runs_by_id));
 }
 
 Result<void> run_pack(const PackArguments& arguments) {

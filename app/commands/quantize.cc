@@ -16,7 +16,11 @@
 #include "app/run/open_store.h"
 #include "core/json.h"
 #include "host/file.h"
+#ifdef SPILLWAY_STORAGE
 #include "host/linux/cpu_share.h"
+#else
+#include <thread>
+#endif
 
 namespace spillway {
 namespace {
@@ -29,6 +33,14 @@ struct QuantizeArguments {
   uint32_t threads = 0;  // 0: as many as can run at the same time
   std::string json;
 };
+
+uint32_t usual_threads() {
+#ifdef SPILLWAY_STORAGE
+  return usable_threads();
+#else
+  return std::max(1U, std::thread::hardware_concurrency());
+#endif
+}
 
 Result<void> check_arguments(const QuantizeArguments& arguments, const Gguf& gguf) {
   if (Result<void> file = check_binary_output("output", arguments.output); !file) {
@@ -72,7 +84,7 @@ Result<void> run_quantize(const QuantizeArguments& arguments) {
     total += choice.tensor->bytes;
   }
   const QuantizePlan plan = {&model->gguf, std::move(*choices), arguments.output, arguments.force,
-                             arguments.threads > 0 ? arguments.threads : usable_threads()};
+                             arguments.threads > 0 ? arguments.threads : usual_threads()};
   std::optional<Progress> progress(std::in_place, "quantizing", total, Progress::Unit::bytes);
   Result<QuantizedFile> made = quantize_file(plan, [&](uint64_t done) {
     progress->at(done);
@@ -84,9 +96,9 @@ Result<void> run_quantize(const QuantizeArguments& arguments) {
   }
   const QuantizeTable table = make_table(plan.choices, made->losses);
   for (const std::string& line : describe_shortfalls(table)) {
-    fmt::print(stderr, "{}\n", line);
+    note("{}\n", line);
   }
-  fmt::print(stderr, "{}: {}\n", printable(arguments.output), format_bytes(made->bytes));
+  note("{}: {}\n", printable(arguments.output), format_bytes(made->bytes));
   if (arguments.json != "-") {
     fmt::print("{}", to_table(table));
   }

@@ -71,11 +71,11 @@ Result<void> run_report(const ReportOptions& options, const Invocation& invocati
   page.colophon = fmt::format("Made {} by: {}", utc_date(), invocation.command_line);
   for (const page::Section& section : page.sections) {
     if (!section.no_figure.empty()) {
-      fmt::print(stderr, "spillway: not drawn: {}\n", printable(section.no_figure));
+      note("spillway: not drawn: {}\n", printable(section.no_figure));
     }
   }
   for (const std::string& line : page.left_out) {
-    fmt::print(stderr, "spillway: left out: {}\n", printable(line));
+    note("spillway: left out: {}\n", printable(line));
   }
   return write_page(page, options.output);
 }

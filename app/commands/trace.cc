@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/commands/trace_commands.h"
 #include "app/report/report.h"
 #include "core/for_each_step.h"
@@ -96,8 +97,7 @@ Result<void> finish_trace(TraceWriter& writer, const OutputOptions& output) {
   if (Result<void> finished = writer.finish(); !finished) {
     return finished;
   }
-  fmt::print(stderr, "{}: {} steps, {}\n", printable(output.path), writer.steps(),
-             format_bytes(writer.bytes_written()));
+  note("{}: {} steps, {}\n", printable(output.path), writer.steps(), format_bytes(writer.bytes_written()));
   return {};
 }
 

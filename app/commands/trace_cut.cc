@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/commands/trace_commands.h"
 #include "traces/cut.h"
 #include "traces/limit.h"
@@ -75,7 +76,7 @@ Result<void> run_cut(const CutArguments& arguments, const std::string& command_l
     return copied;
   }
   if ((*reader)->truncated()) {
-    fmt::print(stderr, "{}: {}\n", printable(arguments.input), printable((*reader)->truncation()));
+    note("{}: {}\n", printable(arguments.input), printable((*reader)->truncation()));
   }
   if ((*writer)->steps() == 0) {
     return failed("{}: has no steps in these ranges; nothing was written", arguments.input);

@@ -4,6 +4,7 @@
 
 #include "app/cli/interruptible.h"
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/commands/trace_commands.h"
 #include "traces/export/export.h"
 #include "traces/reader.h"
@@ -53,7 +54,7 @@ Result<void> run_export(const ExportArguments& arguments) {
     return exported;
   }
   if ((*reader)->truncated()) {
-    fmt::print(stderr, "{}: {}\n", printable(arguments.input), printable((*reader)->truncation()));
+    note("{}: {}\n", printable(arguments.input), printable((*reader)->truncation()));
   }
   return file->finish();
 }

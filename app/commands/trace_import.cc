@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/commands/trace_commands.h"
 
 namespace spillway {
@@ -62,8 +63,8 @@ Result<void> run_import(const ImportArguments& arguments, const std::string& com
     return imported;
   }
   progress.reset();
-  for (const std::string& note : notes) {
-    fmt::print(stderr, "{}: {}\n", printable(arguments.input), note);
+  for (const std::string& sentence : notes) {
+    note("{}: {}\n", printable(arguments.input), sentence);
   }
   return finish_trace(*writer, arguments.output);
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/commands/trace_commands.h"
 #include "app/report/report.h"
 #include "core/json.h"
@@ -27,7 +28,7 @@ Result<void> run_info(const InfoArguments& arguments) {
     return propagate(info);
   }
   if (!info->truncation.empty()) {
-    fmt::print(stderr, "{}: {}\n", printable(info->path), printable(info->truncation));
+    note("{}: {}\n", printable(info->path), printable(info->truncation));
   }
   Result<void> written;
   if (!arguments.json_path.empty()) {

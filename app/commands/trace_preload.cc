@@ -2,6 +2,7 @@
 
 #include "app/cli/interruptible.h"
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/commands/trace_commands.h"
 #include "traces/preload.h"
 #include "traces/reader.h"
@@ -76,8 +77,8 @@ Result<void> run_preload(const PreloadArguments& arguments, const std::string& c
   if (Result<void> copied = copy_steps(source, **writer); !copied) {
     return copied;
   }
-  fmt::print(stderr, "{}: begins with {} of {} experts\n", printable(arguments.output.path), count,
-             header.geometry.expert_count());
+  note("{}: begins with {} of {} experts\n", printable(arguments.output.path), count,
+       header.geometry.expert_count());
   return finish_trace(**writer, arguments.output);
 }
 

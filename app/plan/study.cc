@@ -14,8 +14,7 @@ namespace {
 using plan::Question;
 
 bool is_preset(const std::string& kind, const std::string& name) {
-  const std::vector<std::string> names = list_presets(kind, {});
-  return std::binary_search(names.begin(), names.end(), name);
+  return !presets_with_part(kind, name, {}).empty();
 }
 
 // The machine and the drive that are used if the user names none.

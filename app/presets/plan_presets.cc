@@ -203,14 +203,20 @@ std::string describe_preset(const std::string& kind, const std::string& name, co
 }
 
 Result<uint64_t> parse_memory(const std::string& text) {
+  constexpr uint64_t kLeast = 64 * kMiB;  // no machine of this field has less
   const size_t unit = text.find_first_not_of("0123456789. ");
   std::string binary = text;
-  if (unit != std::string::npos && text.size() == unit + 2 && text[unit + 1] == 'B') {
-    binary.insert(unit + 1, "i");
+  if (unit != std::string::npos && text.find_first_of("iI", unit) == std::string::npos) {
+    binary.insert(unit + 1, "i");  // memory is sold in powers of 1024, whatever its letters say
   }
   Result<Bytes> size = parse_bytes(binary);
   if (!size || size->count == 0) {
     return wrong_usage("'{}' is not an amount of memory; give an amount such as 36GB", text);
+  }
+  if (size->count < kLeast) {
+    return wrong_usage("'{}' is {} bytes of memory; {}", text, size->count,
+                       unit == std::string::npos ? fmt::format("{}GB was probably meant", text)
+                                                 : "give an amount such as 36GB");
   }
   return size->count;
 }

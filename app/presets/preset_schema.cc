@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "app/cli/json_file.h"
-#include "app/cli/nearest.h"
 #include "app/presets/installed.h"
 #include "core/json.h"
+#include "core/nearest.h"
 #include "core/text.h"
 
 namespace spillway {

@@ -10,6 +10,7 @@
 #include "app/presets/installed.h"
 #include "app/presets/preset_schema.h"
 #include "core/json.h"
+#include "core/nearest.h"
 #include "core/parse_json.h"
 #include "core/tensor_type.h"
 #include "core/text.h"
@@ -188,12 +189,40 @@ Result<PresetFile> read_preset(const std::string& kind, const std::string& name,
       return PresetFile{path, std::move(*text)};
     }
   }
-  std::string known;
-  for (const std::string& one : list_presets(kind, directory)) {
-    known += (known.empty() ? "" : ", ") + one;
+  const std::vector<std::string> parts = presets_with_part(kind, name, directory);
+  if (parts.size() == 1 && parts.front() != name) {
+    return read_preset(kind, parts.front(), directory);
   }
-  return wrong_usage("there is no preset '{}' among the {}; available: {}", name, kind,
-                     known.empty() ? "none (check $SPILLWAY_PRESETS and --presets)" : known);
+  if (parts.size() == 1) {
+    return failed(
+        "the preset '{}' among the {} cannot be read: it is no regular file, or not this user's to read",
+        name, kind);
+  }
+  if (parts.size() > 1) {
+    return wrong_usage("'{}' is a part of several {}: {}; name one of them", name, kind, join(parts, ", "));
+  }
+  const std::vector<std::string> known = list_presets(kind, directory);
+  if (known.empty()) {
+    return wrong_usage(
+        "there is no preset '{}' among the {}, and there are none at all; check $SPILLWAY_PRESETS "
+        "and --presets",
+        name, kind);
+  }
+  return wrong_usage("there is no preset '{}' among the {}{}", name, kind, meant_or_all(name, known));
+}
+
+std::vector<std::string> presets_with_part(const std::string& kind, const std::string& part,
+                                           const std::string& directory) {
+  std::vector<std::string> found;
+  for (const std::string& name : list_presets(kind, directory)) {
+    if (name == part) {
+      return {name};
+    }
+    if (!part.empty() && (name.starts_with(part) || name.ends_with("-" + part))) {
+      found.push_back(name);
+    }
+  }
+  return found;
 }
 
 Result<Json> parse_preset(const PresetFile& file, const std::string& schema) {

@@ -35,9 +35,14 @@ struct PresetFile {
 };
 
 // Reads the preset at the path `name` (is_preset_path), or else the first `kind`/`name`.json in
-// preset_directories(). The error about a name lists those available.
+// preset_directories(). A name may be cut short to its beginning, or to its end behind a hyphen, where that
+// is one preset's alone. The error about a name says which was probably meant, or lists those there are.
 Result<PresetFile> read_preset(const std::string& kind, const std::string& name,
                                const std::string& directory);
+
+// Returns the preset `part`, or else those whose names begin with it or end with it behind a hyphen.
+std::vector<std::string> presets_with_part(const std::string& kind, const std::string& part,
+                                           const std::string& directory);
 
 // Parses a preset and checks it against its schema, which must be `schema` unless that is empty. The error
 // names the file.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/run/open_store.h"
 #include "host/linux/cgroup.h"
 #include "host/linux/peak_memory.h"
@@ -115,6 +116,8 @@ Result<void> equip_live(const LiveRunOptions& options, LiveRun& run) {
   if (!options.cache_option.given()) {
     run.cache.cache.count = default_cache(options, run);
   }
+  run.cache.cache = cache_size(run.cache, run.live->geometry());
+  run.cache.cache_share.reset();
   Result<Policies> policies = make_policies(run.cache, run.info, options.live.model);
   if (!policies) {
     return propagate(policies);
@@ -143,8 +146,8 @@ Result<void> load_live(const LiveRunOptions& options, LiveRun& run) {
   if (Result<void> fits = check_beside(options, run); !fits) {
     return fits;
   }
-  for (const std::string& note : run.notes) {
-    fmt::print(stderr, "{}: {}\n", printable(options.live.model), note);
+  for (const std::string& sentence : run.notes) {
+    note("{}: {}\n", printable(options.live.model), sentence);
   }
   return occupy(run.rig);
 }

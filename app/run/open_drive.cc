@@ -20,9 +20,8 @@ constexpr uint32_t kMostDrives = 64;
 // Returns the data sheet of the preset `text`, a name or a path, as a device model. Returns an empty text if
 // no preset has that name and no file of that path is a preset of a drive.
 Result<std::string> preset_spec(const std::string& text) {
-  const std::vector<std::string> names = list_presets("drives", {});
   const bool is_file = is_preset_path(text) && schema_of_file(text) == kDriveSchema;
-  if (!is_file && std::find(names.begin(), names.end(), text) == names.end()) {
+  if (!is_file && presets_with_part("drives", text, {}).empty()) {
     return "";
   }
   Result<plan::Drive> drive = load_drive(text);

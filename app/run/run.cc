@@ -16,8 +16,22 @@
 namespace spillway {
 
 Option add_cache_options(Command command, CacheOptions& options) {
-  Option cache = command.size("--cache", options.cache,
-                              "Memory for experts; 0: every expert is read each time it is used");
+  const auto read_cache = [&options](const std::string& text) -> Result<void> {
+    options.cache_share.reset();
+    if (!text.ends_with('%')) {
+      return read_option(text, options.cache);
+    }
+    Result<double> percent = parse_real(text.substr(0, text.size() - 1), {0, 100});
+    if (!percent) {
+      return wrong_usage("'{}' is not a share of all experts; write it like 60%", text);
+    }
+    options.cache_share = *percent / 100;
+    return {};
+  };
+  Option cache = command.parsed("--cache", exact_bytes(options.cache), read_cache,
+                                "Memory for experts, as 10GB or as a share of all experts like 60%;\n"
+                                "0: every expert is read each time it is used");
+  cache.type_name("SIZE");
   command
       .plugin("--evict", options.evict, eviction_policies(), "Eviction policy (see: spillway list policies)")
       .show_default()
@@ -61,23 +75,29 @@ void add_run_options(Command command, RunOptions& options) {
   command.count("--tokens", {.least = 1}, options.tokens, "Run only the first N decode tokens of the trace");
 }
 
+Bytes cache_size(const CacheOptions& options, const ModelGeometry& geometry) {
+  return options.cache_share ? Bytes{uint64_t(*options.cache_share * double(geometry.total_bytes()))}
+                             : options.cache;
+}
+
 Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& source, const std::string& name,
                                const StepSeries* future) {
   const ModelGeometry& geometry = source.geometry;
+  const Bytes cache = cache_size(options, geometry);
   const uint64_t least = geometry.largest_token_step_bytes();
-  if (options.cache.count > 0 && options.cache.count < least) {
+  if (cache.count > 0 && cache.count < least) {
     return wrong_usage(
         "--cache {}: one step of {} needs {} ({} experts of {}); give at least that much, or 0 for no cache",
-        exact_bytes(options.cache), name, format_bytes(least), geometry.used_top_k,
+        exact_bytes(cache), name, format_bytes(least), geometry.used_top_k,
         format_bytes(geometry.largest_expert_bytes()));
   }
-  if (options.cache.count == 0 && !options.prefetch.traits.does_nothing) {
+  if (cache.count == 0 && !options.prefetch.traits.does_nothing) {
     return wrong_usage(
         "--prefetch {}: without a cache there is nowhere to put what is prefetched; give --cache a size",
         options.prefetch.text);
   }
   Policies policies;
-  policies.cache_bytes = std::min(options.cache.count, geometry.total_bytes());
+  policies.cache_bytes = std::min(cache.count, geometry.total_bytes());
   const PolicyEnv env{&source, policies.cache_bytes, options.seed, future};
   Result<std::unique_ptr<EvictionPolicy>> eviction = options.evict.make(env);
   if (!eviction) {
@@ -154,6 +174,7 @@ Report begin_report(std::string command, const RunOptions& options, const Compos
   report.identity.trace = trace_identity(options.trace).value_or("");
   report.model = parts.trace->header.model;
   report.geometry = parts.trace->header.geometry;
+  report.config.front().second = fmt::format("{}", cache_size(options, report.geometry).count);
   report.config.emplace_back("compute", describe(options.compute));
   report.config.emplace_back("tokens", options.tokens ? fmt::format("{}", *options.tokens) : "all");
   const bool no_compute = options.compute.kind == ComputePace::Kind::none ||

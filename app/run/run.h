@@ -17,6 +17,7 @@ namespace spillway {
 // Options of every run with a cache, wherever its steps come from.
 struct CacheOptions {
   Bytes cache{0};
+  std::optional<double> cache_share;  // of the bytes of all experts; takes the place of `cache`
   EvictionChoice evict = eviction_policies().known("lru");
   PrefetchChoice prefetch = prefetchers().known("none");
   uint64_t warm_up = 0;
@@ -27,6 +28,9 @@ struct CacheOptions {
 
 // Declares the options and returns --cache, which some commands require.
 Option add_cache_options(Command command, CacheOptions& options);
+
+// Returns the size of the cache for a model of that shape.
+Bytes cache_size(const CacheOptions& options, const ModelGeometry& geometry);
 
 // Options of every run of a trace, on real and on simulated storage.
 struct RunOptions : CacheOptions {

@@ -86,7 +86,7 @@ BeforeMaking before_making(uint64_t bytes, const StoreConsent& consent, bool ter
 }
 
 void tell_new_store(const NewStore& store) {
-  fmt::print(stderr, "spillway: {}\n", printable(describe(store)));
+  note("spillway: {}\n", printable(describe(store)));
 }
 
 Result<std::vector<std::string>> make_announced_store(const StoreRequest& request) {

@@ -9,6 +9,7 @@
 #include "app/cli/json_file.h"
 #include "app/cli/json_keys.h"
 #include "core/json.h"
+#include "core/nearest.h"
 #include "core/parse_json.h"
 #include "host/file.h"
 
@@ -28,7 +29,8 @@ bool is_word(const Json& value) {
 Result<void> only_keys(const Json& object, const std::string& where, const std::set<std::string>& known) {
   for (const auto& [key, value] : object.items()) {
     if (!known.contains(key)) {
-      return wrong_usage("{}: there is no key '{}'; known keys: {}", where, key, fmt::join(known, ", "));
+      return wrong_usage("{}: there is no key '{}'{}", where, key,
+                         meant_or_all(key, std::vector<std::string>(known.begin(), known.end())));
     }
   }
   return {};

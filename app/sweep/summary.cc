@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/cli/text_table.h"
 #include "app/sweep/results.h"
 #include "core/json.h"
@@ -79,13 +80,13 @@ std::string cell_of(const std::vector<const PointResult*>& runs, const std::stri
 SweepProgress::SweepProgress(const Experiment& experiment, size_t runs)
     : experiment_(experiment),
       runs_(runs),
-      terminal_(::isatty(STDERR_FILENO) == 1),
+      terminal_(can_redraw(STDERR_FILENO)),
       bar_(printable(std::filesystem::path(experiment.path).stem().string()), runs, Progress::Unit::steps) {
   say(printable(experiment.question));
 }
 
 void SweepProgress::say(const std::string& line) const {
-  fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", line);
+  note("{}{}\n", terminal_ ? "\r\033[K" : "", line);
 }
 
 void SweepProgress::count(const PlannedRun&, const PointResult& result) {

@@ -14,6 +14,7 @@
 #include <set>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/cli/shell_line.h"
 #include "app/report/report.h"
 #include "app/stores/new_store.h"
@@ -160,7 +161,7 @@ Result<void> make_one(const PlannedSweep& plan, size_t index) {
   if (!words) {
     return propagate(words);
   }
-  fmt::print(stderr, "making: {}\n", printable(typed(*words)));
+  note("making: {}\n", printable(typed(*words)));
   const auto ignore = [](std::string_view) {};
   Result<ChildRun> child = run_child(*words, false, 0, ignore);
   if (!child) {
@@ -210,10 +211,10 @@ void warn_of_other_versions(const PlannedSweep& plan, const ResultFolder& folder
     }
   }
   if (others > 0) {
-    fmt::print(stderr,
-               "spillway: {} of the existing results are from another version of this program ({}; this "
-               "is {}); name another folder to keep the versions apart\n",
-               others, printable(commit), program_commit());
+    note(
+        "spillway: {} of the existing results are from another version of this program ({}; this "
+        "is {}); name another folder to keep the versions apart\n",
+        others, printable(commit), program_commit());
   }
 }
 

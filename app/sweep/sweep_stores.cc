@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/cli/printable.h"
+#include "app/cli/progress.h"
 #include "app/cli/shell_line.h"
 #include "core/units.h"
 #ifdef SPILLWAY_STORAGE
@@ -41,8 +42,8 @@ Sum remove_stores(const std::string&, bool) {
 
 void SweepStores::tell() {
   if (!told_) {
-    fmt::print(stderr, "spillway: runs make their stores in {}; {}\n", printable(directory_),
-               keep_ ? "they are kept" : "they are removed at the end (--keep-stores keeps them)");
+    note("spillway: runs make their stores in {}; {}\n", printable(directory_),
+         keep_ ? "they are kept" : "they are removed at the end (--keep-stores keeps them)");
   }
   told_ = true;
 }
@@ -52,13 +53,12 @@ void SweepStores::clean() {
   std::error_code ignored;
   std::filesystem::remove(directory_, ignored);  // fails unless it is empty
   if (sum.removed > 0) {
-    fmt::print(stderr, "spillway: removed {} of stores from {}\n", format_bytes(sum.removed),
-               printable(directory_));
+    note("spillway: removed {} of stores from {}\n", format_bytes(sum.removed), printable(directory_));
   }
   if (sum.kept > 0) {
     const std::vector<std::string> words = {"spillway", "cache", "clean", "--dir", directory_};
-    fmt::print(stderr, "spillway: {} of stores are kept in {}; to remove them: {}\n", format_bytes(sum.kept),
-               printable(directory_), shell_line(words));
+    note("spillway: {} of stores are kept in {}; to remove them: {}\n", format_bytes(sum.kept),
+         printable(directory_), shell_line(words));
   }
 }
 

@@ -111,8 +111,13 @@ TEST(PlanPresets, MemoryIsWhatIsSoldUnderItsName) {
   EXPECT_EQ(parse_memory("36GiB").value(), 36ULL << 30);
   EXPECT_EQ(parse_memory("36 GB").value(), 36ULL << 30);
   EXPECT_EQ(parse_memory("1.5TB").value(), 1536ULL << 30);
-  EXPECT_EQ(parse_memory("1000").value(), 1000U);
-  for (const char* text : {"", "0GB", "GB", "-1GB", "36GB/s", "9999999999TB"}) {
+  for (const char* text : {"36gb", "36G", "36 gib", "36g"}) {
+    EXPECT_EQ(parse_memory(text).value(), 36ULL << 30) << text;
+  }
+  const Result<uint64_t> bare = parse_memory("64");
+  ASSERT_FALSE(bare);
+  EXPECT_NE(bare.error().message.find("64GB was probably meant"), std::string::npos) << bare.error().message;
+  for (const char* text : {"", "1000", "36B", "4KB", "0GB", "GB", "-1GB", "36GB/s", "9999999999TB"}) {
     EXPECT_FALSE(parse_memory(text)) << text;
   }
 }

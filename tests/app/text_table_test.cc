@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "app/cli/progress.h"
+
 namespace spillway {
 namespace {
 
@@ -73,6 +75,33 @@ TEST(TextTable, LinesBetweenRowsWidenNoColumnAndKeepTheirIndent) {
   table.line("  a note that is longer than the rows above it");
   EXPECT_EQ(table.text(std::nullopt), "  a b\n\n  a note that is longer than the rows above it\n");
   EXPECT_EQ(table.text(30), "  a b\n\n  a note that is longer than\n  the rows above it\n");
+}
+
+const ProgressParts kParts = {.label = "making the store",
+                              .share = 0.25,
+                              .amounts = "436 MB of 1.74 GB",
+                              .rate = "1.20 GB/s",
+                              .left = "3 min 05 s left",
+                              .more = "hits 54.3 %"};
+
+TEST(ProgressLine, IsNeverWiderThanTheTerminal) {
+  for (size_t width = 20; width < 200; ++width) {
+    EXPECT_LT(progress_line(kParts, width).size(), width) << width;
+  }
+}
+
+TEST(ProgressLine, LeavesOutWhatMattersLeast) {
+  EXPECT_EQ(progress_line(kParts, 120),
+            "making the store [#######.....................] 436 MB of 1.74 GB, 1.20 GB/s, 3 min 05 s left, "
+            "hits 54.3 %");
+  EXPECT_EQ(progress_line(kParts, 60), "making the store 1.20 GB/s, 3 min 05 s left, hits 54.3 %");
+  EXPECT_EQ(progress_line(kParts, 40), "making the store 3 min 05 s left");
+}
+
+TEST(ProgressLine, SaysTheTimeThatIsLeftInMinutesAndHours) {
+  EXPECT_EQ(time_left(12.4), "12 s left");
+  EXPECT_EQ(time_left(185), "3 min 05 s left");
+  EXPECT_EQ(time_left(5400), "1 h 30 min left");
 }
 
 }  // namespace

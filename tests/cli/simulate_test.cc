@@ -239,7 +239,7 @@ TEST_F(SimulateCli, takes_a_limit_that_saves_up_for_what_it_gives_in_the_long_ru
 TEST_F(SimulateCli, calibrates_a_drive_into_a_profile_that_simulate_takes) {
   const std::string profile = scratch_ / "drive.json";
   const Ran ran =
-      spillway({"calibrate", scratch_.path(), "-o", profile, "--size", "64MiB", "--time", "3s", "--rounds",
+      spillway({"calibrate", scratch_.path(), "-o", profile, "--size", "64MiB", "--time", "8s", "--rounds",
                 "2", "--method", "pread:direct=1", "--block", "4KiB,256KiB,1MiB", "--depth", "1,2,8"});
   if (ran.status != 0 && (ran.err.find("came from a drive") != std::string::npos || ran.status == 77)) {
     GTEST_SKIP() << ran.err;

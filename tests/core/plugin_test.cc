@@ -86,8 +86,8 @@ TEST(Plugin, DescribesEachOptionOnce) {
 
 TEST(Plugin, NamesWhatIsWrongWithASpec) {
   const std::pair<const char*, const char*> cases[] = {
-      {"thin", "there is no thing 'thin'; there are: thing, twin"},
-      {"thing:dept=3", "thing has no option 'dept'; it has: depth, chunk, loud, colour"},
+      {"thin", "there is no thing 'thin'; did you mean 'thing'?"},
+      {"thing:dept=3", "thing has no option 'dept'; did you mean 'depth'?"},
       {"thing:depth=many", "thing: option depth: 'many' is not a number this option takes"},
       {"thing:depth=-1", "thing: option depth: '-1' is not a number this option takes"},
       {"thing:depth=4294967296", "thing: option depth: 4294967296 is too large"},

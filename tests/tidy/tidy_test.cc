@@ -228,14 +228,18 @@ TEST(Tidy, NoFileIsLongerThanItsLimit) {
 }
 
 TEST(Tidy, NobodyCallsWhatMakesRunsDifferOrHidesState) {
-  const std::regex banned(R"(\b(srand|std::rand|random_device|system_clock|usleep|getenv_s|shared_ptr)\b)");
+  const std::regex banned(R"(\b(srand|std::rand|random_device|system_clock|usleep|getenv_s)\b)");
+  // A thread that waits for a drive that is dead outlives its backend, and keeps what it uses.
+  const std::regex shared(R"(\bshared_ptr\b)");
   for (const SourceFile& file : sources()) {
     if (file.path == "tests/tidy/tidy_test.cc") {
       continue;
     }
     for (size_t i = 0; i < file.lines.size(); ++i) {
       const std::string code = file.lines[i].substr(0, file.lines[i].find("//"));
-      EXPECT_FALSE(std::regex_search(code, banned)) << file.path << ":" << i + 1 << ": " << code;
+      const bool may_share = file.folder == "backends";
+      EXPECT_FALSE(std::regex_search(code, banned) || (!may_share && std::regex_search(code, shared)))
+          << file.path << ":" << i + 1 << ": " << code;
     }
   }
 }

@@ -1,4 +1,4 @@
-#include "app/cli/nearest.h"
+#include "core/nearest.h"
 
 #include <algorithm>
 #include <numeric>
@@ -39,6 +39,17 @@ std::optional<std::string> nearest_name(std::string_view word, std::span<const s
     }
   }
   return best.second == nullptr ? std::nullopt : std::optional(*best.second);
+}
+
+std::string meant_or_all(std::string_view word, std::span<const std::string> names) {
+  if (const std::optional<std::string> meant = nearest_name(word, names)) {
+    return "; did you mean '" + *meant + "'?";
+  }
+  std::string all;
+  for (const std::string& name : names) {
+    all += (all.empty() ? "" : ", ") + name;
+  }
+  return "; there are: " + (all.empty() ? "none" : all);
 }
 
 }  // namespace spillway
