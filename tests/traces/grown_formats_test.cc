@@ -59,6 +59,31 @@ TEST_F(GrownFormat, FindsColumnsByNameInAnyOrderAmongUnknownOnes) {
   EXPECT_FALSE(got.header.columns.weights) << "there is no such column";
 }
 
+TEST_F(GrownFormat, HasNoWeightsWhereTheEngineDoesNotTellThem) {
+  for (const char* untold : {"nan", "-nan", "inf", ""}) {
+    const Imported got =
+        import_rows(fmt::format("phase,step,layer,expert,weight\n1,0,0,3,0.5\n1,0,0,1,{}\n", untold));
+    ASSERT_EQ(got.error, "") << untold;
+    EXPECT_FALSE(got.header.columns.weights);
+    ASSERT_EQ(got.steps.size(), 1U);
+    EXPECT_EQ(got.steps[0].choices, (std::vector<uint16_t>{3, 1}));
+    EXPECT_TRUE(got.steps[0].weights.empty());
+  }
+  const Imported told = import_rows("phase,step,layer,expert,weight\n1,0,0,3,0.5\n1,0,0,1,0.25\n");
+  ASSERT_EQ(told.steps.size(), 1U) << told.error;
+  EXPECT_EQ(told.steps[0].weights, (std::vector<float>{0.5F, 0.25F}));
+  EXPECT_NE(import_rows("phase,step,layer,expert,weight\n1,0,0,3,much\n").error, "");
+}
+
+TEST_F(GrownFormat, TakesQuotesInsideQuotesAndRefusesAColumnThatIsThereTwice) {
+  const Imported got =
+      import_rows("note,phase,step,layer,expert\n\"he said \"\"a, b\"\", c\",1,0,0,3\n\"\",1,0,0,1\n");
+  ASSERT_EQ(got.error, "");
+  EXPECT_EQ(choices_of(got), (std::vector<std::vector<uint16_t>>{{3, 1}}));
+  const Imported twice = import_rows("phase,step,layer,expert,expert\n1,0,0,3,4\n");
+  EXPECT_NE(twice.error.find("column 'expert' twice"), std::string::npos) << twice.error;
+}
+
 TEST_F(GrownFormat, NeedsOnlyTheColumnsWithoutWhichThereIsNoTrace) {
   const Imported got = import_rows("step,layer,expert,phase\n0,0,3,1\n0,0,1,1\n0,1,2,1\n0,1,4,1\n");
   ASSERT_EQ(got.error, "");

@@ -90,6 +90,42 @@ TEST_F(Npy, LeavesOutPaddingAndLayersWithoutExperts) {
   EXPECT_EQ(got.header.geometry.expert_bytes, (std::vector<uint64_t>{0, 4096}));
 }
 
+TEST_F(Npy, TakesTheHighestUnsignedNumberAndAnUnrecordedLayerForNone) {
+  const Imported wrapped = import(npy("<u2", "(2, 2, 2)", items<uint16_t>({3, 1, 2, 4, -1, -1, -1, -1})));
+  ASSERT_EQ(wrapped.error, "");
+  EXPECT_EQ(wrapped.steps.size(), 2U) << "the second token is padding";
+  const Imported byte = import(npy("|u1", "(2, 1, 2)", items<uint8_t>({255, 255, 3, 1})));
+  ASSERT_EQ(byte.error, "");
+  EXPECT_EQ(byte.steps.size(), 1U);
+  const Imported dense = import(npy("<i4", "(2, 2, 2)", items<int32_t>({-1, -1, 3, 1, -1, -1, 4, 2})));
+  ASSERT_EQ(dense.error, "");
+  EXPECT_EQ(dense.steps.size(), 2U);
+  EXPECT_EQ(dense.header.geometry.expert_bytes, (std::vector<uint64_t>{0, 4096}));
+}
+
+TEST_F(Npy, TheHighestNumberIsAnExpertWhereThereAreSoMany) {
+  ImportOptions options = kOptions;
+  options.experts_per_layer = 256;
+  const Imported got = import(npy("|u1", "(2, 1, 1)", items<uint8_t>({255, 3})), options);
+  ASSERT_EQ(got.error, "");
+  ASSERT_EQ(got.steps.size(), 2U);
+  EXPECT_EQ(got.steps[0].choices, (std::vector<uint16_t>{255}));
+}
+
+TEST_F(Npy, ThatIsNoneButAnArchiveOrSomethingElseIsNamedWithTheRemedy) {
+  for (const auto& [bytes, remedy] :
+       {std::pair<std::string, const char*>{"PK\x03\x04 and so on", "numpy.save"},
+        {"\xfd"
+         "7zXZ and so on",
+         "xz -dk"},
+        {"PAR1 and so on", "CSV"},
+        {"GGUF and so on", "spillway record"},
+        {"", "is empty"}}) {
+    const Imported got = import(bytes);
+    EXPECT_NE(got.error.find(remedy), std::string::npos) << got.error;
+  }
+}
+
 TEST_F(Npy, SaysWhatIsWrong) {
   const std::string data = items<uint8_t>(kRouting);
   const std::vector<std::pair<std::string, const char*>> cases = {

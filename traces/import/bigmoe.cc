@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "traces/import/columns.h"
@@ -29,7 +30,7 @@ struct Row {
   uint32_t layer = 0;
   uint32_t slot = 0;
   uint32_t expert = 0;
-  float weight = 0;
+  std::optional<float> weight;  // none where the cell is empty
 };
 
 class BigMoeImport final : public RowImport {
@@ -40,7 +41,7 @@ class BigMoeImport final : public RowImport {
 
   Result<void> read_header();
   Result<void> read_header_line(std::string_view line);
-  Result<void> count_dropped();
+  Result<void> look_ahead();
   Result<Row> parse(std::string_view line);
   bool is_next_token(const Row& row) const;
   bool is_next_layer(const Row& row) const;
@@ -156,22 +157,23 @@ Result<void> BigMoeImport::begin() {
   note_source("BigMoeOnEdge route trace v1", rows_.path(), header_);
   header_.columns.weights = columns_->has(kWeight);
   chosen_.resize(geometry.experts_per_layer);
-  if (columns_->has(kDropped)) {
-    if (Result<void> counted = count_dropped(); !counted) {
-      return counted;
+  if (columns_->has(kDropped) || columns_->has(kWeight)) {
+    if (Result<void> looked = look_ahead(); !looked) {
+      return looked;
     }
   }
   return sink_.begin(header_);
 }
 
-// Counts the choices that the engine dropped: it read no bytes for them and gave them no weight. The header
-// is written before the rows, so they are looked at twice.
-Result<void> BigMoeImport::count_dropped() {
+// Counts the choices that the engine dropped (it read no bytes for them and gave them no weight) and those
+// whose weight it does not tell: `nan`. The header is written before the rows, so they are looked at twice.
+Result<void> BigMoeImport::look_ahead() {
   Result<RowReader> again = RowReader::open(rows_.path());
   if (!again) {
     return propagate(again);
   }
   uint64_t dropped = 0;
+  uint64_t weightless = 0;
   for (std::string_view line;;) {
     Result<bool> more = again->next(line);
     if (!more) {
@@ -180,7 +182,22 @@ Result<void> BigMoeImport::count_dropped() {
     if (!*more) {
       break;
     }
-    dropped += !line.starts_with('#') && columns_->cut(line) && columns_->cell(kDropped) == "1" ? 1 : 0;
+    if (line.empty() || line.starts_with('#') || !columns_->cut(line)) {
+      continue;
+    }
+    dropped += columns_->cell(kDropped) == "1" ? 1 : 0;
+    std::optional<float> weight;
+    // The first line here is that of the names, which are no numbers; add() tells of a row that has none.
+    weightless += columns_->number(kWeight, weight) && !std::isfinite(weight.value_or(NAN)) ? 1 : 0;
+  }
+  if (header_.columns.weights && weightless > 0) {
+    header_.columns.weights = false;
+    if (sink_.note) {
+      sink_.note(fmt::format("{} choices have no weight (nan); the trace has no weights", weightless));
+    }
+  }
+  if (!columns_->has(kDropped)) {
+    return {};
   }
   header_.provenance.emplace_back("dropped_choices", fmt::format("{}", dropped));
   if (dropped > 0 && sink_.note) {
@@ -236,8 +253,8 @@ Result<void> BigMoeImport::add(std::string_view line) {
   }
   chosen_[row.expert] = true;
   step_.choices.push_back(uint16_t(row.expert));
-  if (columns_->has(kWeight)) {
-    step_.weights.push_back(row.weight);
+  if (header_.columns.weights) {
+    step_.weights.push_back(row.weight.value_or(NAN));
   }
   last_ = row;
   return {};

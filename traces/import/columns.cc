@@ -6,11 +6,20 @@ namespace spillway {
 namespace {
 
 // Returns the place of the comma behind the cell that begins at `begin`, or the end of the row. A quote
-// begins a cell that may have commas in it.
+// begins a cell that may have commas in it; two quotes in a row stand for one that is text.
 size_t end_of_cell(std::string_view row, size_t begin) {
-  const bool quoted = begin < row.size() && row[begin] == '"';
-  const size_t from = quoted ? row.find('"', begin + 1) : begin;
-  return from == std::string_view::npos ? row.size() : std::min(row.find(',', from), row.size());
+  if (begin >= row.size() || row[begin] != '"') {
+    return std::min(row.find(',', begin), row.size());
+  }
+  bool quoted = false;
+  for (size_t at = begin; at < row.size(); ++at) {
+    if (row[at] == '"') {
+      quoted = !quoted;
+    } else if (row[at] == ',' && !quoted) {
+      return at;
+    }
+  }
+  return row.size();
 }
 
 // Removes blanks and quotes around a cell.
@@ -50,6 +59,9 @@ Result<Columns> Columns::of(std::string_view names, const std::vector<std::strin
   columns.count_ = found.size();
   for (const std::string_view name : known) {
     const auto place = std::find(found.begin(), found.end(), name);
+    if (std::count(place, found.end(), name) > 1) {
+      return failed("has the column '{}' twice; the columns are '{}'", name, names.substr(0, 200));
+    }
     columns.places_.push_back(place == found.end() ? std::nullopt
                                                    : std::optional<size_t>(place - found.begin()));
   }

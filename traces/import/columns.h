@@ -14,7 +14,8 @@ namespace spillway {
 // for do no harm.
 class Columns {
  public:
-  // Reads the line of names. Fails when one of `needed` is missing; `known` are the columns that are read.
+  // Reads the line of names. Fails when one of `needed` is missing, or one of `known` is there twice; `known`
+  // are the columns that are read.
   static Result<Columns> of(std::string_view names, const std::vector<std::string_view>& needed,
                             const std::vector<std::string_view>& known);
 

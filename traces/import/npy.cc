@@ -8,8 +8,8 @@
 // Imports a numpy array [tokens, layers, top-k] of expert numbers, as engines hand out what their routers
 // chose (vLLM's `routed_experts`, TensorRT-LLM's likewise). The file (numpy.lib.format, versions 1 to 3) has
 // the shape and the type, and neither phases nor the number of experts. A layer in which every token has the
-// same number top-k times has no experts: engines fill its place with zeros. A token that is -1 throughout is
-// padding.
+// same number top-k times has no experts: engines fill its place with zeros or -1. A token that is -1 in all
+// other layers (or the highest number of an unsigned type, which is -1 stored so) is padding.
 namespace spillway::importer {
 namespace {
 
@@ -55,6 +55,7 @@ class NpyImport {
   Result<void> find_dense_layers();
   Result<void> each_token(const std::function<Result<void>(uint64_t token)>& visit);
   int64_t number(uint64_t layer, uint64_t slot) const;
+  bool is_none(uint64_t layer, uint64_t slot) const;
   Result<bool> is_padding(uint64_t token) const;
   Result<void> take_choices(uint64_t token, uint32_t layer, Step& step);
   Result<void> append_prompt();
@@ -246,18 +247,25 @@ Result<void> NpyImport::begin() {
   return sink_.begin(header_);
 }
 
+bool NpyImport::is_none(uint64_t layer, uint64_t slot) const {
+  const uint32_t bits = 8 * head_.item_bytes;
+  const int64_t none = head_.is_signed ? -1 : bits == 64 ? INT64_MAX : (int64_t{1} << bits) - 1;
+  return number(layer, slot) == none && (head_.is_signed || uint64_t(none) >= chosen_.size());
+}
+
 Result<bool> NpyImport::is_padding(uint64_t token) const {
   uint64_t absent = 0;
-  for (uint64_t layer = 0; layer < layers(); ++layer) {
-    for (uint64_t slot = 0; slot < top_k(); ++slot) {
-      absent += number(layer, slot) == -1 ? 1 : 0;
+  uint64_t all = 0;
+  for (uint32_t layer = 0; layer < layers(); ++layer) {
+    for (uint64_t slot = 0; slot < top_k() && has_experts(layer); ++slot, ++all) {
+      absent += is_none(layer, slot) ? 1 : 0;
     }
   }
-  if (absent != 0 && absent != layers() * top_k()) {
+  if (absent != 0 && absent != all) {
     return wrong(
-        "token {} has {} of {} expert numbers that are -1; a token without routing has all of them "
-        "so, and is left out",
-        token, absent, layers() * top_k());
+        "token {} has {} of {} expert numbers that are -1; a token without routing has all of them so, and "
+        "is left out; places that the model does not use are cut off with ARRAY[:, :, :K]",
+        token, absent, all);
   }
   return absent != 0;
 }

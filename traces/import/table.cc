@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -294,6 +295,12 @@ Result<void> TableImport::check(const RowReader& at, const Row& row) const {
     if (std::find(row.experts.begin(), row.experts.begin() + ptrdiff_t(i), row.experts[i]) !=
         row.experts.begin() + ptrdiff_t(i)) {
       return at.here("token {}, layer {}: expert {} is chosen twice", row.token, row.layer, row.experts[i]);
+    }
+  }
+  for (const float weight : row.weights) {
+    if (!std::isfinite(weight)) {
+      return at.here("token {}, layer {}: weight {} is no finite number; leave the weights out", row.token,
+                     row.layer, weight);
     }
   }
   if (row.experts.size() > geometry.used_top_k) {
