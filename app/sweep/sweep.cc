@@ -24,10 +24,10 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "host/interrupt.h"
+#include "traces/identity.h"
 #ifdef SPILLWAY_STORAGE
 #include "host/linux/cgroup.h"
 #include "host/linux/process_limits.h"
-#include "traces/identity.h"
 #endif
 
 namespace spillway {
