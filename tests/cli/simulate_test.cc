@@ -278,9 +278,9 @@ TEST_F(SimulateCli, calibrates_within_the_time_that_it_is_given) {
     GTEST_SKIP() << ran.err;
   }
   ASSERT_EQ(ran.status, 0) << ran.err;
-  // Of the 138 default loads, each measured five times, those fit that tell most. On a busy machine the loads
-  // that were begun may take longer than planned.
-  EXPECT_LT(took.count(), 9);
+  // Of the 138 default loads, each measured five times, those fit that tell most; all of them take over a
+  // minute. On a busy machine the loads that were begun may take longer than planned.
+  EXPECT_LT(took.count(), 30);
   EXPECT_NE(ran.err.find("--time"), std::string::npos) << ran.err;
   EXPECT_NE(ran.out.find("for experts of 4MiB: "), std::string::npos) << ran.out;
 }
