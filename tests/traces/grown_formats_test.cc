@@ -40,6 +40,19 @@ class GrownFormat : public ::testing::Test {
 
 const std::vector<std::vector<uint16_t>> kTwoSteps = {{3, 1}, {2, 4}};
 
+TEST_F(GrownFormat, ARowThatEndsEarlyIsRefusedWithItsLine) {
+  const std::string table = "token,layer,expert\n0,0,1\n0,0\n";
+  const std::string csv = "# spillway.trace.csv/1 " +
+                          header_to_json({{2, 8, 2, 2, {4096, 4096}}, "m", {}, {}, {}}) +
+                          "\npass,phase,sequence,layer,tokens,token,expert\n0\n";
+  for (const auto& [text, line] : {std::pair(table, ":3: "), std::pair(csv, ":3: ")}) {
+    EXPECT_NE(import(text, eight_experts()).error.find(line), std::string::npos)
+        << import(text, eight_experts()).error;
+  }
+  EXPECT_NE(import_rows("turn,phase,step,layer,slot,expert,weight\n0,0\n").error.find(":6: "),
+            std::string::npos);
+}
+
 TEST_F(GrownFormat, KeepsTheChoicesThatBigMoeOnEdgeDroppedAndCountsThem) {
   const Imported got = import_rows(
       "turn,phase,step,layer,slot,expert,weight,residency,expert_bytes,dropped\n"

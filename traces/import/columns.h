@@ -25,9 +25,10 @@ class Columns {
   // quotes. The text must outlive the next calls.
   bool cut(std::string_view row);
 
-  // Returns the cell of column number `known` of the list; empty if the table lacks the column.
+  // Returns the cell of column number `known` of the list; empty if the table or the row lacks the column.
   std::string_view cell(size_t known) const {
-    return places_[known] ? cells_[*places_[known]] : std::string_view();
+    const std::optional<size_t> place = places_[known];
+    return place && *place < cells_.size() ? cells_[*place] : std::string_view();
   }
 
   // Reads the whole cell as a number. Returns false if it is not a number. `value` stays as it is if the

@@ -5,7 +5,7 @@
 namespace spillway {
 namespace {
 
-constexpr size_t kChunkBytes = 1U << 20;
+constexpr size_t kChunkBytes = 64U << 10;
 constexpr size_t kLongestLine = 64U << 20;
 
 }  // namespace
