@@ -3,6 +3,7 @@
 
 #include "app/page/sections.h"
 #include "app/page/wording.h"
+#include "app/report/saturated.h"
 
 // The sections on curves, plans, drives and timelines.
 namespace spillway::page {
@@ -103,14 +104,15 @@ Table device_table(const DeviceProfile& profile) {
   for (const AccessMethod& method : profile.methods) {
     if (const LoadPoint* point = fastest_of(method)) {
       constexpr size_t kMedian = 2;  // of kLatencyQuantiles
-      table.rows.push_back({{method.name},
-                            number(rate_text(point->bytes_per_s)),
-                            number(fmt::format("{} to {}", rate_text(point->bytes_per_s_low),
-                                               rate_text(point->bytes_per_s_high))),
-                            number(exact_bytes(Bytes{point->block_bytes})),
-                            number(fmt::format("{}", point->depth)),
-                            number(format_duration(Nanoseconds(int64_t(point->latency_ns[kMedian])))),
-                            number(fmt::format("{:.4f}", point->cpu_s_per_gb))});
+      table.rows.push_back(
+          {{method.name},
+           number(rate_text(point->bytes_per_s)),
+           number(fmt::format("{} to {}", rate_text(point->bytes_per_s_low),
+                              rate_text(point->bytes_per_s_high))),
+           number(exact_bytes(Bytes{point->block_bytes})),
+           number(fmt::format("{}", point->depth)),
+           number(format_duration(Nanoseconds(saturated<int64_t>(point->latency_ns[kMedian])))),
+           number(fmt::format("{:.4f}", point->cpu_s_per_gb))});
     }
   }
   return table;

@@ -5,6 +5,7 @@
 #include "app/cli/json_keys.h"
 #include "app/cli/shell_line.h"
 #include "app/report/figures.h"
+#include "app/report/saturated.h"
 #include "core/json.h"
 
 namespace spillway::page {
@@ -53,7 +54,9 @@ void take_figures(const std::vector<Figure>& figures, RunResult& run) {
                                     [&](const Figure& figure) { return figure.name == name; });
     return found == figures.end() ? std::nullopt : std::optional(found->value);
   };
-  const auto time = [&](std::string_view name) { return Nanoseconds(int64_t(find(name).value_or(0))); };
+  const auto time = [&](std::string_view name) {
+    return Nanoseconds(saturated<int64_t>(find(name).value_or(0)));
+  };
   run.tok_per_s = find("tok_per_s").value_or(0);
   run.hit_ratio = find("hit_ratio").value_or(0);
   run.p50 = time("p50_ns");

@@ -1,9 +1,11 @@
 #include "app/report/figures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <sstream>
 
+#include "app/report/saturated.h"
 #include "app/report/traits.h"
 #include "core/json.h"
 #include "core/units.h"
@@ -41,7 +43,8 @@ std::optional<double> value_in_report(const FigureDefinition& figure, const Json
   if (value && !figure.per.empty()) {
     *value /= *number_at(report, figure.per);
   }
-  return value;
+  // A quotient of two numbers that a file claims may be none itself.
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 std::vector<Figure> figures_of_report(const Json& report) {
@@ -80,7 +83,7 @@ std::vector<Figure> figures_of_curve(const Json& curve) {
       continue;
     }
     const std::string name_of_policy = policy.get<std::string>();
-    const std::string of = fmt::format("{} {}", name_of_policy, format_bytes(uint64_t(*bytes)));
+    const std::string of = fmt::format("{} {}", name_of_policy, format_bytes(saturated<uint64_t>(*bytes)));
     for (const FigureDefinition& figure : figure_table()) {
       const std::optional<double> value =
           figure.in_curve_point.empty() ? std::nullopt : number_at(point, figure.in_curve_point);
@@ -117,11 +120,11 @@ std::string format_figure(double value, Unit unit) {
     case Unit::share:
       return fmt::format("{:.2f} %", 100 * value);
     case Unit::nanoseconds:
-      return format_duration(Nanoseconds(int64_t(value)));
+      return format_duration(Nanoseconds(saturated<int64_t>(value)));
     case Unit::bytes:
-      return format_bytes(uint64_t(value));
+      return format_bytes(saturated<uint64_t>(value));
     case Unit::bytes_per_s:
-      return format_bytes(uint64_t(value)) + "/s";
+      return format_bytes(saturated<uint64_t>(value)) + "/s";
     case Unit::seconds:
       return fmt::format("{:.4g} s", value);
     case Unit::number:

@@ -33,7 +33,10 @@ Result<LoadedReport> load_report(const std::string& path) {
         "{}: has no figures to compare; give a spillway.report/1, spillway.curve/1 or spillway.plan/1", path);
   }
   loaded.result.done = true;
-  Json config = json->value("config", Json());
+  Json config = json->value("config", Json::object());
+  if (!config.is_object()) {
+    return failed("{}: 'config' must be an object of options", path);
+  }
   for (const char* key : {"run", "trace"}) {
     const Json part = json->value(key, Json());
     config[key] =

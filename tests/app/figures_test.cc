@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "app/report/saturated.h"
+#include "app/sweep/compare.h"
 #include "core/json.h"
+#include "tests/support/files.h"
 
 namespace spillway {
 namespace {
@@ -41,10 +45,55 @@ std::optional<double> value_of(const std::vector<Figure>& figures, const std::st
   return std::nullopt;
 }
 
+TEST(Saturated, CutsOffFractions) {
+  EXPECT_EQ(saturated<int64_t>(2.9), 2);
+  EXPECT_EQ(saturated<int64_t>(-2.9), -2);
+  EXPECT_EQ(saturated<uint32_t>(0.0), 0U);
+}
+
+TEST(Saturated, TakesTheNearestNumberThatTheTypeHolds) {
+  EXPECT_EQ(saturated<int64_t>(1.7e308), INT64_MAX);
+  EXPECT_EQ(saturated<int64_t>(-1.7e308), INT64_MIN);
+  EXPECT_EQ(saturated<int64_t>(0x1p63), INT64_MAX);
+  EXPECT_EQ(saturated<uint64_t>(0x1p64), UINT64_MAX);
+  EXPECT_EQ(saturated<uint64_t>(-1.0), 0U);
+  EXPECT_EQ(saturated<uint32_t>(INFINITY), UINT32_MAX);
+  EXPECT_EQ(saturated<int64_t>(std::nan("")), 0);
+}
+
 TEST(Figures, AreWrittenWithTheirUnits) {
   EXPECT_EQ(format_figure(7.4e9, Unit::bytes_per_s), "7.40 GB/s");
   EXPECT_EQ(format_figure(7.4e9, Unit::bytes), "7.40 GB");
   EXPECT_EQ(format_figure(0.125, Unit::share), "12.50 %");
+}
+
+TEST(Figures, AreWrittenHoweverLargeAFileClaimsThem) {
+  EXPECT_EQ(format_figure(1.7e308, Unit::nanoseconds), format_duration(Nanoseconds::max()));
+  EXPECT_EQ(format_figure(-1.7e308, Unit::nanoseconds), format_duration(Nanoseconds::min()));
+  EXPECT_EQ(format_figure(1e30, Unit::bytes), format_bytes(UINT64_MAX));
+  EXPECT_EQ(format_figure(-1, Unit::bytes), format_bytes(0));
+}
+
+TEST(Figures, AreLeftOutIfTheyAreNoNumber) {
+  const Json report = {{"schema", "spillway.report/1"},
+                       {"phases", {{"measured", {{"tokens", 0.1}, {"prefetched_bytes", 1.7e308}}}}}};
+  for (const Figure& figure : figures_of(report)) {
+    EXPECT_TRUE(std::isfinite(figure.value)) << figure.name;
+  }
+}
+
+TEST(Figures, AreNotComparedIfTheOptionsOfTheirRunAreNone) {
+  const test::TemporaryDirectory scratch;
+  for (const Json& config : {Json(-1), Json("text"), Json::array({1})}) {
+    const Json report = {{"schema", "spillway.report/1"},
+                         {"config", config},
+                         {"phases", {{"measured", {{"tokens", 1}, {"hit_ratio", 0.5}}}}}};
+    test::write_file(scratch / "r.json", report.dump());
+    const Result<ComparedSide> side = load_side(scratch / "r.json", {});
+    ASSERT_FALSE(side) << config;
+    EXPECT_NE(side.error().message.find("r.json: 'config' must be"), std::string::npos)
+        << side.error().message;
+  }
 }
 
 TEST(Figures, HaveTheirMedianAsTheirCentre) {
