@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/json.h"
+#include "core/nearest.h"
 
 namespace spillway {
 namespace {
@@ -119,6 +121,27 @@ ComparedPoint compare_point(const std::string& point, const std::vector<PointRes
   return compared;
 }
 
+// Describes a point of both sides; that of reports needs no words.
+std::string name_of(const PointOf& a, const PointOf& b) {
+  const auto words = [](const PointOf& point) { return point.empty() ? "" : describe(point); };
+  return a == b ? words(a) : words(a) + " / " + words(b);
+}
+
+// Returns the identities of the traces that were run, as far as the results say.
+std::set<std::string> traces_of(const std::vector<PointResult>& runs) {
+  std::set<std::string> traces;
+  for (const PointResult& run : runs) {
+    if (!run.trace.empty()) {
+      traces.insert(run.trace);
+    }
+  }
+  return traces;
+}
+
+bool differ(const std::set<std::string>& a, const std::set<std::string>& b) {
+  return !a.empty() && !b.empty() && a != b;
+}
+
 // Removes the runs that failed, and returns their number.
 size_t drop_failures(ComparedSide& side) {
   size_t dropped = 0;
@@ -131,12 +154,30 @@ size_t drop_failures(ComparedSide& side) {
 
 }  // namespace
 
+const FigureDefinition* definition_of(const std::string& name) {
+  return find_definition(std::string_view(name).substr(0, name.find(' ')));
+}
+
+Result<void> check_figures(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (definition_of(name) == nullptr) {
+      std::vector<std::string> known;
+      for (const FigureDefinition& figure : figure_table()) {
+        known.emplace_back(figure.name);
+      }
+      return wrong_usage("there is no figure '{}'{}", name, meant_or_all(name, known));
+    }
+  }
+  return {};
+}
+
 Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence) {
   Comparison comparison;
   comparison.confidence = confidence;
   comparison.failed_runs = drop_failures(a) + drop_failures(b);
   // Interleaved runs of one sweep are neighbours in time: a disturbance that slowed one slowed the other too.
   const bool neighbours = !a.directory.empty() && a.directory == b.directory && a.interleaved;
+  size_t of_other_traces = 0;
   const bool one_each = a.points.size() == 1 && b.points.size() == 1;
   for (const auto& [point, runs] : a.points) {
     const auto other = one_each ? b.points.begin() : b.points.find(point);
@@ -144,14 +185,22 @@ Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence) {
       ++comparison.only_in_a;
       continue;
     }
-    const std::string name = one_each && point != other->first ? point + " / " + other->first : point;
-    comparison.points.push_back(compare_point(name, runs, other->second, neighbours, confidence));
+    comparison.points.push_back(
+        compare_point(name_of(point, other->first), runs, other->second, neighbours, confidence));
+    of_other_traces += differ(traces_of(runs), traces_of(other->second)) ? 1 : 0;
   }
   comparison.only_in_b = b.points.size() - comparison.points.size();
   const bool any = std::any_of(comparison.points.begin(), comparison.points.end(),
                                [](const ComparedPoint& point) { return !point.figures.empty(); });
   if (!any) {
     return failed("{} and {} have no point with a figure in common", a.name, b.name);
+  }
+  if (of_other_traces > 0) {
+    const size_t all = comparison.points.size();
+    comparison.warnings.push_back(fmt::format(
+        "A and B ran different traces{}: part of each difference may come from the traces; compare runs of "
+        "the same trace",
+        all == 1 ? "" : fmt::format(" at {} of {} points", of_other_traces, all)));
   }
   comparison.a = std::move(a);
   comparison.b = std::move(b);

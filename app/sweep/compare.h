@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "app/sweep/condition.h"
+#include "app/sweep/point_order.h"
 #include "app/sweep/results.h"
 #include "core/json_fwd.h"
 #include "sim/difference.h"
@@ -15,7 +17,8 @@ struct ComparedSide {
   std::string name;       // the path and the parts as the user gave them
   std::string directory;  // the sweep's folder; empty for reports
   bool interleaved = false;
-  std::map<std::string, std::vector<PointResult>> points;  // for each point, its repetitions in order
+  // For each point, its repetitions in order. The point of reports is empty.
+  std::map<PointOf, std::vector<PointResult>, PointOrder> points;
 };
 
 // Loads one side. `path` is a report, a curve or a plan; a folder with reports of the same run, which are its
@@ -52,10 +55,19 @@ struct Comparison {
   size_t only_in_a = 0;
   size_t only_in_b = 0;
   size_t failed_runs = 0;
+  std::vector<std::string> warnings;
+  std::vector<JudgedCondition> conditions;  // those of --fail-if
 };
 
 // Compares the two sides. Fails if they have no point with a figure in common.
 Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence);
+
+// Returns the figure of the table that `name` belongs to, or null if there is none. In a curve the name is
+// followed by its point: `hit_ratio lru 4GB`.
+const FigureDefinition* definition_of(const std::string& name);
+
+// Fails if a name is not that of a figure, with the name that was probably meant.
+Result<void> check_figures(const std::vector<std::string>& names);
 
 Json to_json(const Comparison& comparison);
 

@@ -67,12 +67,21 @@ std::string difference_text(const ComparedFigure& figure) {
   return text;
 }
 
+// Returns `: better` or `: worse` for a figure of B that is higher or lower.
+std::string judgement(const ComparedFigure& figure) {
+  const FigureDefinition* definition = definition_of(figure.name);
+  if (definition == nullptr) {
+    return "";
+  }
+  return (figure.verdict == Verdict::higher) == definition->more_is_better ? ": better" : ": worse";
+}
+
 std::string verdict_text(const ComparedFigure& figure) {
   switch (figure.verdict) {
     case Verdict::higher:
-      return "B is higher";
+      return "B is higher" + judgement(figure);
     case Verdict::lower:
-      return "B is lower";
+      return "B is lower" + judgement(figure);
     case Verdict::equal:
       return "equal";
     case Verdict::noise:
@@ -92,7 +101,8 @@ std::vector<const ComparedFigure*> shown(const ComparedPoint& point, const std::
   const std::vector<std::string> wanted = names.empty() ? usual_figures() : names;
   std::vector<const ComparedFigure*> list;
   for (const ComparedFigure& figure : point.figures) {
-    if (std::find(wanted.begin(), wanted.end(), figure.name) != wanted.end()) {
+    const auto is_it = [&](const std::string& name) { return is_named(figure, name); };
+    if (std::any_of(wanted.begin(), wanted.end(), is_it)) {
       list.push_back(&figure);
     }
   }
@@ -139,6 +149,10 @@ Json to_json(const Comparison& comparison) {
     }
     points.push_back({{"point", point.point}, {"figures", figures}});
   }
+  Json conditions = Json::array();
+  for (const JudgedCondition& condition : comparison.conditions) {
+    conditions.push_back(to_json(condition));
+  }
   return {{"schema", "spillway.compare/1"},
           {"a", comparison.a.name},
           {"b", comparison.b.name},
@@ -146,13 +160,12 @@ Json to_json(const Comparison& comparison) {
           {"points", points},
           {"points_only_in_a", comparison.only_in_a},
           {"points_only_in_b", comparison.only_in_b},
-          {"failed_runs", comparison.failed_runs}};
+          {"failed_runs", comparison.failed_runs},
+          {"warnings", comparison.warnings},
+          {"conditions", conditions}};
 }
 
 std::string to_table(const Comparison& comparison, const std::vector<std::string>& figures) {
-  std::string text =
-      fmt::format("A {}\nB {}\nB against A, with {:.4g} % intervals\n\n", printable(comparison.a.name),
-                  printable(comparison.b.name), 100 * comparison.confidence);
   const bool one_point = comparison.points.size() == 1 && comparison.points.front().point.empty();
   TextTable table = one_point ? TextTable({{.gap = 0}, {}, {}, {}, {}})
                               : TextTable({{.gap = 0, .wraps = true}, {}, {}, {}, {}, {}});
@@ -161,11 +174,13 @@ std::string to_table(const Comparison& comparison, const std::vector<std::string
     table.row(std::move(row));
   };
   add({"point", "figure", "A", "B", "difference", "verdict"});
+  size_t intervals = 0;
   size_t judged = 0;
   for (const ComparedPoint& point : comparison.points) {
     const std::vector<const ComparedFigure*> list = shown(point, figures);
     for (const ComparedFigure* figure : list) {
       const bool measured = figure->interval && figure->method != Difference::Method::exact;
+      intervals += measured ? 1 : 0;
       judged += measured && figure->verdict != Verdict::equal ? 1 : 0;
       add({figure == list.front() ? printable(point.point) : "", figure->name,
            mean_text(figure->mean_a, figure->count_a, figure->unit),
@@ -173,6 +188,9 @@ std::string to_table(const Comparison& comparison, const std::vector<std::string
            verdict_text(*figure)});
     }
   }
+  std::string text =
+      fmt::format("A {}\nB {}\nB against A{}\n\n", printable(comparison.a.name), printable(comparison.b.name),
+                  intervals > 0 ? fmt::format(", with {:.4g} % intervals", 100 * comparison.confidence) : "");
   text += table.text() + "\n" + chance_note(comparison, judged);
   if (comparison.only_in_a + comparison.only_in_b > 0) {
     text += fmt::format("left out: {} points that only A has, {} that only B has\n", comparison.only_in_a,
@@ -180,6 +198,12 @@ std::string to_table(const Comparison& comparison, const std::vector<std::string
   }
   if (comparison.failed_runs > 0) {
     text += fmt::format("left out: {} runs that failed or were not available\n", comparison.failed_runs);
+  }
+  for (const std::string& warning : comparison.warnings) {
+    text += fmt::format("warning: {}\n", printable(warning));
+  }
+  for (const JudgedCondition& condition : comparison.conditions) {
+    text += to_text(condition);
   }
   return text;
 }

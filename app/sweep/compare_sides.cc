@@ -33,6 +33,11 @@ Result<LoadedReport> load_report(const std::string& path) {
         "{}: has no figures to compare; give a spillway.report/1, spillway.curve/1 or spillway.plan/1", path);
   }
   loaded.result.done = true;
+  JsonKeys keys(*json);
+  read_origin(keys, loaded.result);
+  if (keys.problem()) {
+    return failed("{}: {}", path, keys.problem()->message);
+  }
   Json config = json->value("config", Json::object());
   if (!config.is_object()) {
     return failed("{}: 'config' must be an object of options", path);
@@ -80,7 +85,7 @@ Result<void> load_reports(const std::vector<std::string>& files, ComparedSide& s
           files.front());
     }
     config = loaded->config;
-    std::vector<PointResult>& runs = side.points[""];
+    std::vector<PointResult>& runs = side.points[{}];
     loaded->result.repetition = uint32_t(runs.size() + 1);
     runs.push_back(std::move(loaded->result));
   }
@@ -136,7 +141,7 @@ Result<void> load_sweep(const std::string& directory, const Selection& selection
   for (PointResult& result : *results) {
     PointOf point = result.point;
     if (select(selection, point)) {
-      side.points[describe(point)].push_back(result);
+      side.points[point].push_back(result);
     }
   }
   if (side.points.empty()) {

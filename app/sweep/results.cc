@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "app/cli/json_file.h"
-#include "app/cli/json_keys.h"
 #include "app/report/host.h"
 #include "app/report/report.h"
 #include "core/json.h"
@@ -181,6 +180,14 @@ Result<PointResult> ResultFolder::keep(const PlannedRun& run, const std::vector<
   return point_result_of(json);
 }
 
+void read_origin(JsonKeys& report, PointResult& result) {
+  if (report.has("run")) {
+    JsonKeys run = report.child("run");
+    result.commit = run.text("commit", "");
+    result.trace = run.has("identity") ? run.child("identity").text("trace", "") : "";
+  }
+}
+
 Result<PointResult> point_result_of(const Json& json) {
   JsonKeys keys(json);
   if (keys.text("schema", "") != kPointSchema) {
@@ -201,10 +208,9 @@ Result<PointResult> point_result_of(const Json& json) {
   result.wall_s = keys.real("wall_s", 0);
   result.host = keys.text("host", "");
   result.figures = figures_of(json.value("result", Json()));
-  if (keys.has("result") && keys.child("result").has("run")) {
-    JsonKeys run = keys.child("result").child("run");
-    result.commit = run.text("commit", "");
-    result.trace = run.has("identity") ? run.child("identity").text("trace", "") : "";
+  if (keys.has("result")) {
+    JsonKeys report = keys.child("result");
+    read_origin(report, result);
   }
   if (keys.problem()) {
     return Unexpected(*keys.problem());

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/json_keys.h"
 #include "app/report/figures.h"
 #include "app/sweep/child.h"
 #include "app/sweep/points.h"
@@ -51,6 +52,9 @@ class ResultFolder {
 
   std::string directory_;
 };
+
+// Reads from a report what tells where it comes from: the commit and the trace.
+void read_origin(JsonKeys& report, PointResult& result);
 
 // Reads a document of spillway.point/1.
 Result<PointResult> point_result_of(const Json& point);

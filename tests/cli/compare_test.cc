@@ -176,6 +176,70 @@ TEST_F(Compare, ComparesCurvesPointByPoint) {
   EXPECT_EQ(json["points"][0]["figures"].size(), 4U) << json.dump(1);
 }
 
+TEST_F(Compare, FailsTheRunOfAScriptByItsConditions) {
+  const std::string fast = simulate("fast.json", {"--device", "linear:bandwidth=2GB/s,latency=0ns"});
+  const std::string slow = simulate("slow.json", {"--device", "linear:bandwidth=1GB/s,latency=0ns"});
+  const Ran drop = spillway({"compare", fast, slow, "--fail-if", "tok_per_s<-5%"});
+  expect_one_line(drop, 1, {"tok_per_s<-5%", "1 of 1", "-50.0"});
+  EXPECT_NE(drop.out.find("fail-if tok_per_s<-5%: FAILS"), std::string::npos) << drop.out;
+  EXPECT_NE(drop.out.find("B is lower: worse"), std::string::npos) << drop.out;
+  EXPECT_EQ(drop.out.find("intervals"), std::string::npos) << "both are exact: " << drop.out;
+  const Ran gain = spillway({"compare", slow, fast, "--fail-if", "tok_per_s<-5%,p99_ns>10%"});
+  EXPECT_EQ(gain.status, 0) << gain.err;
+  EXPECT_NE(gain.out.find("B is higher: better"), std::string::npos) << gain.out;
+  EXPECT_NE(gain.out.find("B is lower: better"), std::string::npos) << "of latency: " << gain.out;
+  expect_one_line(spillway({"compare", fast, slow, "--fail-if", "hit_ratio<0%", "--fail-if", "p50_ns>10%"}),
+                  1, {"1 of 2", "p50_ns"});
+
+  measured(scratch_ / "one.json", 10);
+  measured(scratch_ / "two.json", 9);
+  const std::string json = scratch_ / "verdicts.json";
+  const Ran single = spillway({"compare", scratch_ / "one.json", scratch_ / "two.json", "--fail-if",
+                               "tok_per_s<-5%", "--json", json});
+  expect_one_line(single, 1, {"one run on each side"});
+  EXPECT_EQ(single.out.find("intervals"), std::string::npos) << single.out;
+  expect_schema("compare-1.json", json);
+  const Json told = Json::parse(read_file(json))["conditions"][0];
+  EXPECT_EQ(told["fails"], true);
+  EXPECT_EQ(told["figures"][0]["basis"], "values");
+}
+
+TEST_F(Compare, RefusesFiguresThatDoNotExist) {
+  const std::string report = simulate("a.json", {});
+  expect_one_line(spillway({"compare", report, report, "--fail-if", "tok_pr_s<-5%"}), 2,
+                  {"tok_pr_s", "did you mean 'tok_per_s'"});
+  expect_one_line(spillway({"compare", report, report, "--fail-if", "perplexity>1%"}), 2, {"perplexity"});
+  expect_one_line(spillway({"compare", report, report, "--figures", "hit_ratio,p98_ns"}), 2, {"'p98_ns'"});
+}
+
+TEST_F(Compare, SaysThatTheTracesDiffer) {
+  const std::string first = simulate("first.json", {});
+  const std::string second = scratch_ / "second.json";
+  const std::string trace = scratch_ / "other.bin";
+  ASSERT_EQ(spillway({"trace", "synth", "--layers", "4", "--experts", "16", "--top-k", "4", "--expert-bytes",
+                      "64KiB", "--tokens", "60", "--seed", "8", "-o", trace})
+                .status,
+            0);
+  ASSERT_EQ(spillway({"simulate", trace, "--cache", "1MiB", "--json", second}).status, 0);
+  const Ran ran = spillway({"compare", first, second});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("warning: A and B ran different traces"), std::string::npos) << ran.out;
+  EXPECT_EQ(compare({first, first})["warnings"].size(), 0U);
+}
+
+TEST_F(Compare, TablesThePointsOfASweepBySize) {
+  Json experiment = small_experiment();
+  experiment["sweep"] = {{"cache", {"2MB", "1MiB", "512KiB", "10MB"}}};
+  experiment["plot"].erase("series");
+  ASSERT_EQ(sweep(write(experiment), scratch_ / "one").status, 0);
+  std::vector<std::string> points;
+  const Json json = compare({scratch_ / "one", scratch_ / "one"});
+  for (const Json& point : json["points"]) {
+    points.push_back(point["point"]);
+  }
+  EXPECT_EQ(points, (std::vector<std::string>{"cache=512KiB", "cache=1MiB", "cache=2MB", "cache=10MB"}));
+}
+
 TEST_F(Compare, RefusesWhatCannotBeCompared) {
   const std::string report = simulate("a.json", {});
   expect_one_line(spillway({"compare", report}), 2, {report, "--a"});
