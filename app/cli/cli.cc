@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <climits>
@@ -174,12 +175,15 @@ void add_commands(Command app, Invocation& invocation) {
   add_completion_commands(app, invocation);
 }
 
-std::vector<std::string> split_list(const std::string& text) {
+std::vector<std::string> split_list(const std::string& text, const std::vector<std::string>& names) {
   std::vector<std::string> list;
   std::istringstream pieces(text);
   for (std::string piece; std::getline(pieces, piece, ',');) {
-    const bool continues = piece.find('=') != std::string::npos && piece.find(':') == std::string::npos;
-    if (continues && !list.empty()) {
+    const bool is_value = piece.find('=') < piece.find(':');  // npos is the largest position
+    const bool is_switch = piece.find_first_of("=:") == std::string::npos && !names.empty() &&
+                           !list.empty() && list.back().find(':') != std::string::npos &&
+                           std::find(names.begin(), names.end(), piece) == names.end();
+    if ((is_value || is_switch) && !list.empty()) {
       list.back() += ',' + piece;
     } else if (!piece.empty()) {
       list.push_back(piece);

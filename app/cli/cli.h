@@ -35,8 +35,9 @@ void add_completion_commands(Command app, Invocation& invocation);
 void add_commands(Command app, Invocation& invocation);
 
 // Splits `lru,lfu:halve_every=9,keep=0,belady` into its members. A piece that is only `key=value` belongs to
-// the member before it.
-std::vector<std::string> split_list(const std::string& text);
+// the member before it. With `names`, so does a single word that is none of them if that member has options,
+// such as the switch `sqpoll` in `uring:depth=8,sqpoll`. Any other piece is a member.
+std::vector<std::string> split_list(const std::string& text, const std::vector<std::string>& names = {});
 
 // Makes signals ask for the end (core/interrupt.h). A second signal ends the process at once, without
 // destructors, but still takes the steps that OnSuddenEnd promises. A crash takes them too.

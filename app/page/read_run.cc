@@ -171,16 +171,15 @@ Result<PlanResult> plan_of(const Json& plan, const std::string& path) {
   return checked(std::move(result), keys, path);
 }
 
-Result<SweepPoint> point_of(const Json& json, const std::string& path) {
+namespace {
+
+// Reads one run of several. `result` is what the run has in common with those of other files.
+Result<SweepPoint> point_from(PointResult result, const Json& json, const std::string& command,
+                              const std::string& path) {
   SweepPoint point;
   point.path = path;
-  JsonKeys keys(json);
-  point.command = shell_line(keys.texts("command"));
-  Result<PointResult> result = point_result_of(json);
-  if (!result || keys.problem()) {
-    return failed("{}: {}", path, result ? keys.problem()->message : result.error().message);
-  }
-  point.result = std::move(*result);
+  point.command = command;
+  point.result = std::move(result);
   for (const auto& [axis, value] : point.result.point) {
     point.place.emplace_back(axis, plain_label(value));
   }
@@ -191,9 +190,41 @@ Result<SweepPoint> point_of(const Json& json, const std::string& path) {
       return propagate(run);
     }
     point.run = std::move(*run);
-    point.run->origin.command = point.command;
+    point.run->origin.command = command;
   }
   return point;
+}
+
+}  // namespace
+
+Result<SweepPoint> point_of(const Json& json, const std::string& path) {
+  JsonKeys keys(json);
+  const std::string command = shell_line(keys.texts("command"));
+  Result<PointResult> result = point_result_of(json);
+  if (!result || keys.problem()) {
+    return failed("{}: {}", path, result ? keys.problem()->message : result.error().message);
+  }
+  return point_from(std::move(*result), json, command, path);
+}
+
+Result<Sweep> runs_of(const Json& json, const std::string& path) {
+  JsonKeys keys(json);
+  Sweep sweep;
+  sweep.folder = path;
+  sweep.question = keys.text("command_line");
+  keys.each("axes", [&](JsonKeys& axis) { sweep.axes.push_back({axis.text("name"), axis.texts("values")}); });
+  Result<std::vector<PointResult>> results = read_runs(json);
+  if (!results || keys.problem()) {
+    return failed("{}: {}", path, results ? keys.problem()->message : results.error().message);
+  }
+  for (size_t i = 0; i < results->size(); ++i) {
+    Result<SweepPoint> point = point_from(std::move((*results)[i]), json["runs"][i], sweep.question, path);
+    if (!point) {
+      return propagate(point);
+    }
+    sweep.points.push_back(std::move(*point));
+  }
+  return sweep;
 }
 
 }  // namespace spillway::page

@@ -11,6 +11,7 @@ namespace spillway::page {
 Result<RunResult> run_of(const Json& report, const std::string& path);
 Result<CurveResult> curve_of(const Json& curve, const std::string& path);
 Result<PlanResult> plan_of(const Json& plan, const std::string& path);
+Result<Sweep> runs_of(const Json& runs, const std::string& path);
 Result<SweepPoint> point_of(const Json& point, const std::string& path);
 
 }  // namespace spillway::page

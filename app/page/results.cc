@@ -51,6 +51,8 @@ class Reader {
     const std::string schema = JsonKeys(json).text("schema", "");
     if (schema == "spillway.report/1") {
       keep(run_of(json, path), results_.runs);
+    } else if (schema == "spillway.runs/1") {
+      keep(runs_of(json, path), results_.sweeps);
     } else if (schema == "spillway.curve/1") {
       keep(curve_of(json, path), results_.curves);
     } else if (schema == "spillway.point/1") {

@@ -147,9 +147,9 @@ Result<Report> replay(const ReplayOptions& options, Composition& parts, Rig& rig
   return report;
 }
 
-void add_replay_options(Command command, ReplayOptions& options) {
-  add_run_options(command, options.run);
-  add_rig_options(command, options.rig);
+void add_replay_options(Command command, ReplayOptions& options, ListedOptions* listed) {
+  add_run_options(command, options.run, listed);
+  add_rig_options(command, options.rig, listed);
   command
       .paths("--store", options.stores,
              "Where the expert bytes are: a packed store, the pieces of a striped one as a,b,c, a GGUF,\n"

@@ -19,7 +19,8 @@ struct ReplayOptions {
   std::string watch_drive;  // file for the drive's profile during the run; empty: none
 };
 
-void add_replay_options(Command command, ReplayOptions& options);
+// With `listed`, the command takes several values of some options.
+void add_replay_options(Command command, ReplayOptions& options, ListedOptions* listed = nullptr);
 
 // Finds or makes the store and everything that is built on it. Whatever can be refused is refused before a
 // store of gigabytes is made, and a store is announced before it is made.

@@ -311,8 +311,9 @@ Result<void> run_measured(const RigOptions& options, Rig& rig, Report& report,
   return {};
 }
 
-void add_rig_options(Command command, RigOptions& options) {
-  command.plugin("--backend", options.backend, backends(), "Storage backend (see: spillway list backends)")
+void add_rig_options(Command command, RigOptions& options, ListedOptions* listed) {
+  add_listed_plugin(command, listed, "backend", options.backend, backends(),
+                    "Storage backend (see: spillway list backends)")
       .show_default()
       .type_name("BACKEND");
   command

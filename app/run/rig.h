@@ -24,7 +24,8 @@ struct RigOptions {
   bool no_probe = false;
 };
 
-void add_rig_options(Command command, RigOptions& options);
+// With `listed`, the command takes several backends.
+void add_rig_options(Command command, RigOptions& options, ListedOptions* listed = nullptr);
 
 // Everything between the ports and the kernel. The members are declared in the order in which they are made:
 // later ones use earlier ones and must be destroyed first.

@@ -15,7 +15,7 @@
 
 namespace spillway {
 
-Option add_cache_options(Command command, CacheOptions& options) {
+Option add_cache_options(Command command, CacheOptions& options, ListedOptions* listed) {
   const auto read_cache = [&options](const std::string& text) -> Result<void> {
     options.cache_share.reset();
     if (!text.ends_with('%')) {
@@ -28,15 +28,16 @@ Option add_cache_options(Command command, CacheOptions& options) {
     options.cache_share = *percent / 100;
     return {};
   };
-  Option cache = command.parsed("--cache", exact_bytes(options.cache), read_cache,
-                                "Memory for experts, as 10GB or as a share of all experts like 60%;\n"
-                                "0: every expert is read each time it is used");
+  Option cache = add_listed(command, listed, "cache", exact_bytes(options.cache), read_cache, {},
+                            "Memory for experts, as 10GB or as a share of all experts like 60%;\n"
+                            "0: every expert is read each time it is used");
   cache.type_name("SIZE");
-  command
-      .plugin("--evict", options.evict, eviction_policies(), "Eviction policy (see: spillway list policies)")
+  add_listed_plugin(command, listed, "evict", options.evict, eviction_policies(),
+                    "Eviction policy (see: spillway list policies)")
       .show_default()
       .type_name("POLICY");
-  command.plugin("--prefetch", options.prefetch, prefetchers(), "Prefetcher (see: spillway list prefetchers)")
+  add_listed_plugin(command, listed, "prefetch", options.prefetch, prefetchers(),
+                    "Prefetcher (see: spillway list prefetchers)")
       .show_default()
       .type_name("PREFETCHER");
   command.count("--warm-up", {}, options.warm_up, "Decode tokens to run before measuring").show_default();
@@ -56,9 +57,9 @@ Option add_cache_options(Command command, CacheOptions& options) {
   return cache;
 }
 
-void add_run_options(Command command, RunOptions& options) {
+void add_run_options(Command command, RunOptions& options, ListedOptions* listed) {
   command.text("trace", options.trace, "A trace file (see: spillway trace)").required().type_name("TRACE");
-  add_cache_options(command, options).required();
+  add_cache_options(command, options, listed).required();
   const auto read_pace = [&options](const std::string& text) -> Result<void> {
     Result<ComputePace> pace = parse_compute(text);
     if (!pace) {
@@ -112,20 +113,23 @@ Result<Policies> make_policies(const CacheOptions& options, const SourceInfo& so
   return policies;
 }
 
+Result<void> check_outputs(const RunOptions& options) {
+  Result<void> writable = check_json_path(options.json, options.trace);
+  return writable ? check_timeline_path(options, options.trace) : writable;
+}
+
 Result<Composition> compose(const RunOptions& options) {
-  Composition parts;
-  if (Result<void> writable = check_json_path(options.json, options.trace); !writable) {
+  if (Result<void> writable = check_outputs(options); !writable) {
     return propagate(writable);
   }
-  if (Result<void> writable = check_timeline_path(options, options.trace); !writable) {
-    return propagate(writable);
-  }
-  parts.timeline = options.timeline;
   Result<OpenTrace> trace = open_trace(options.trace, options.tokens);
-  if (!trace) {
-    return propagate(trace);
-  }
-  parts.trace = std::make_unique<OpenTrace>(std::move(*trace));
+  return trace ? compose(options, std::make_unique<OpenTrace>(std::move(*trace))) : propagate(trace);
+}
+
+Result<Composition> compose(const RunOptions& options, std::unique_ptr<OpenTrace> trace) {
+  Composition parts;
+  parts.timeline = options.timeline;
+  parts.trace = std::move(trace);
   if (options.warm_up >= parts.trace->steps.decode_passes() && options.warm_up > 0) {
     return wrong_usage("--warm-up {}: the run has only {} decode tokens", options.warm_up,
                        parts.trace->steps.decode_passes());

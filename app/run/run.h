@@ -7,6 +7,7 @@
 
 #include "app/cli/cli.h"
 #include "app/report/report.h"
+#include "app/run/listed_options.h"
 #include "app/run/open_trace.h"
 #include "core/ports.h"
 #include "policies/list.h"
@@ -26,8 +27,9 @@ struct CacheOptions {
   std::string timeline;
 };
 
-// Declares the options and returns --cache, which some commands require.
-Option add_cache_options(Command command, CacheOptions& options);
+// Declares the options and returns --cache, which some commands require. With `listed`, the command takes
+// several sizes, policies and prefetchers.
+Option add_cache_options(Command command, CacheOptions& options, ListedOptions* listed = nullptr);
 
 // Returns the size of the cache for a model of that shape.
 Bytes cache_size(const CacheOptions& options, const ModelGeometry& geometry);
@@ -39,7 +41,7 @@ struct RunOptions : CacheOptions {
   std::optional<uint64_t> tokens;
 };
 
-void add_run_options(Command command, RunOptions& options);
+void add_run_options(Command command, RunOptions& options, ListedOptions* listed = nullptr);
 
 // The parts that decide about the cache, checked against each other and against the source of steps.
 struct Policies {
@@ -66,6 +68,12 @@ struct Composition {
 Result<void> check_timeline_path(const CacheOptions& options, const std::string& source);
 
 Result<Composition> compose(const RunOptions& options);
+
+// The same with the trace that open_trace() opened from the same options.
+Result<Composition> compose(const RunOptions& options, std::unique_ptr<OpenTrace> trace);
+
+// Fails if the outputs cannot be written to their places.
+Result<void> check_outputs(const RunOptions& options);
 
 // The parts that read and that keep the time.
 struct Storage {

@@ -176,7 +176,7 @@ Result<Comparison> compare(ComparedSide a, ComparedSide b, double confidence) {
   comparison.confidence = confidence;
   comparison.failed_runs = drop_failures(a) + drop_failures(b);
   // Interleaved runs of one sweep are neighbours in time: a disturbance that slowed one slowed the other too.
-  const bool neighbours = !a.directory.empty() && a.directory == b.directory && a.interleaved;
+  const bool neighbours = !a.origin.empty() && a.origin == b.origin && a.interleaved;
   size_t of_other_traces = 0;
   const bool one_each = a.points.size() == 1 && b.points.size() == 1;
   for (const auto& [point, runs] : a.points) {

@@ -14,15 +14,16 @@ namespace spillway {
 
 // Results of one side of a comparison: of a single run with its repetitions, or of the points of a sweep.
 struct ComparedSide {
-  std::string name;       // the path and the parts as the user gave them
-  std::string directory;  // the sweep's folder; empty for reports
+  std::string name;    // the path and the parts as the user gave them
+  std::string origin;  // the folder of the sweep, or the file of several runs; empty for reports
   bool interleaved = false;
   // For each point, its repetitions in order. The point of reports is empty.
   std::map<PointOf, std::vector<PointResult>, PointOrder> points;
 };
 
 // Loads one side. `path` is a report, a curve or a plan; a folder with reports of the same run, which are its
-// repetitions; or a sweep's folder, from which `parts`, each AXIS=VALUE, select points.
+// repetitions; or a file of several runs or a sweep's folder, from which `parts`, each AXIS=VALUE, select
+// points.
 Result<ComparedSide> load_side(const std::string& path, const std::vector<std::string>& parts);
 
 enum class Verdict { higher, lower, equal, noise, unknown };

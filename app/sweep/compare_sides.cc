@@ -133,19 +133,17 @@ std::string points_in(const std::vector<PointResult>& results) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-Result<void> load_sweep(const std::string& directory, const Selection& selection, ComparedSide& side) {
-  Result<std::vector<PointResult>> results = read_results(directory);
-  if (!results) {
-    return propagate(results);
-  }
-  for (PointResult& result : *results) {
+// Sorts results into the points of the side. `path` is the file or folder that they come from.
+Result<void> sort_into_points(const std::string& path, const std::vector<PointResult>& results,
+                              const Selection& selection, ComparedSide& side) {
+  for (const PointResult& result : results) {
     PointOf point = result.point;
     if (select(selection, point)) {
       side.points[point].push_back(result);
     }
   }
   if (side.points.empty()) {
-    return wrong_usage("{}: has no result of that part; available parts: {}", directory, points_in(*results));
+    return wrong_usage("{}: has no result of that part; available parts: {}", path, points_in(results));
   }
   for (auto& [point, runs] : side.points) {
     std::sort(runs.begin(), runs.end(), [](const PointResult& one, const PointResult& other) {
@@ -153,10 +151,46 @@ Result<void> load_sweep(const std::string& directory, const Selection& selection
     });
   }
   std::error_code ignored;
-  side.directory = fs::canonical(directory, ignored).string();
+  side.origin = fs::canonical(path, ignored).string();
+  return {};
+}
+
+Result<void> load_sweep(const std::string& directory, const Selection& selection, ComparedSide& side) {
+  Result<std::vector<PointResult>> results = read_results(directory);
+  if (!results) {
+    return propagate(results);
+  }
+  if (Result<void> sorted = sort_into_points(directory, *results, selection, side); !sorted) {
+    return sorted;
+  }
   const Result<Json> experiment = read_json(directory + "/experiment.json", kMostDocumentBytes);
   side.interleaved = experiment && JsonKeys(*experiment).text("order", "") != "sequential";
   return {};
+}
+
+// Loads a file that `replay --runs --json` wrote. Its runs are interleaved.
+Result<void> load_runs(const std::string& path, const Json& document, const Selection& selection,
+                       ComparedSide& side) {
+  Result<std::vector<PointResult>> results = read_runs(document);
+  if (!results) {
+    return failed("{}: {}", path, results.error().message);
+  }
+  side.interleaved = true;
+  return sort_into_points(path, *results, selection, side);
+}
+
+// Loads a file: one with several runs, or a single report.
+Result<void> load_file(const std::string& path, const Selection& selection, ComparedSide& side) {
+  const Result<Json> json = read_json(path, kMostResultBytes);
+  if (!json) {
+    return Unexpected(json.error());
+  }
+  if (holds_runs(*json)) {
+    return load_runs(path, *json, selection, side);
+  }
+  return selection.empty() ? load_reports({path}, side)
+                           : wrong_usage("{}: is not the folder of a sweep, so it has no part {}={}", path,
+                                         selection.front().first, selection.front().second);
 }
 
 }  // namespace
@@ -172,19 +206,18 @@ Result<ComparedSide> load_side(const std::string& path, const std::vector<std::s
     return propagate(selection);
   }
   const bool is_sweep = is_result_folder(path);
-  if (!is_sweep && !selection->empty()) {
-    return wrong_usage("{}: is not the folder of a sweep, so it has no part {}", path, parts.front());
-  }
   Result<void> loaded;
   if (is_sweep) {
     loaded = load_sweep(path, *selection, side);
-  } else if (std::error_code ignored; fs::is_directory(path, ignored)) {
+  } else if (std::error_code ignored; !fs::is_directory(path, ignored)) {
+    loaded = load_file(path, *selection, side);
+  } else if (!selection->empty()) {
+    loaded = wrong_usage("{}: is not the folder of a sweep, so it has no part {}", path, parts.front());
+  } else {
     Result<std::vector<std::string>> files = json_files_in(path);
     loaded = !files           ? propagate(files)
              : files->empty() ? failed("{}: the folder has no reports", path)
                               : load_reports(*files, side);
-  } else {
-    loaded = load_reports({path}, side);
   }
   return loaded ? Result<ComparedSide>(std::move(side)) : propagate(loaded);
 }

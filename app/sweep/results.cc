@@ -188,11 +188,8 @@ void read_origin(JsonKeys& report, PointResult& result) {
   }
 }
 
-Result<PointResult> point_result_of(const Json& json) {
+Result<PointResult> run_result_of(const Json& json) {
   JsonKeys keys(json);
-  if (keys.text("schema", "") != kPointSchema) {
-    return failed("not a JSON object of schema {}", kPointSchema);
-  }
   PointResult result;
   const Json point = json.value("point", Json());
   if (!point.is_object()) {
@@ -202,11 +199,7 @@ Result<PointResult> point_result_of(const Json& json) {
     result.point.emplace_back(axis, value.dump());
   }
   result.repetition = keys.count("repetition");
-  result.done = keys.text("status", "") == "done";
-  result.unavailable = !result.done && is_unavailable(json.value("exit_status", Json()));
-  result.error = keys.text("error", "");
-  result.wall_s = keys.real("wall_s", 0);
-  result.host = keys.text("host", "");
+  result.done = true;
   result.figures = figures_of(json.value("result", Json()));
   if (keys.has("result")) {
     JsonKeys report = keys.child("result");
@@ -216,6 +209,45 @@ Result<PointResult> point_result_of(const Json& json) {
     return Unexpected(*keys.problem());
   }
   return result;
+}
+
+bool holds_runs(const Json& document) {
+  return document.is_object() && document.value("schema", Json()) == "spillway.runs/1";
+}
+
+Result<std::vector<PointResult>> read_runs(const Json& document) {
+  JsonKeys keys(document);
+  std::vector<PointResult> results;
+  for (const Json& run : keys.list("runs")) {
+    Result<PointResult> result =
+        run.is_object() ? run_result_of(run) : failed("'runs' must be a list of objects");
+    if (!result) {
+      return propagate(result);
+    }
+    results.push_back(std::move(*result));
+  }
+  if (keys.problem()) {
+    return Unexpected(*keys.problem());
+  }
+  return results.empty() ? failed("'runs' holds no run; write the file with --json")
+                         : Result<std::vector<PointResult>>(std::move(results));
+}
+
+Result<PointResult> point_result_of(const Json& json) {
+  JsonKeys keys(json);
+  if (keys.text("schema", "") != kPointSchema) {
+    return failed("not a JSON object of schema {}", kPointSchema);
+  }
+  Result<PointResult> result = run_result_of(json);
+  if (!result) {
+    return result;
+  }
+  result->done = keys.text("status", "") == "done";
+  result->unavailable = !result->done && is_unavailable(json.value("exit_status", Json()));
+  result->error = keys.text("error", "");
+  result->wall_s = keys.real("wall_s", 0);
+  result->host = keys.text("host", "");
+  return keys.problem() ? Unexpected(*keys.problem()) : result;
 }
 
 std::optional<Figure> find_figure(const PointResult& result, const std::string& name) {

@@ -56,6 +56,15 @@ class ResultFolder {
 // Reads from a report what tells where it comes from: the commit and the trace.
 void read_origin(JsonKeys& report, PointResult& result);
 
+// Reads one run of a document of spillway.runs/1, or what all runs of sweeps have in common with it.
+Result<PointResult> run_result_of(const Json& run);
+
+// Reads the runs of a document of spillway.runs/1. Fails if it has none.
+Result<std::vector<PointResult>> read_runs(const Json& document);
+
+// Returns true if the document is spillway.runs/1.
+bool holds_runs(const Json& document);
+
 // Reads a document of spillway.point/1.
 Result<PointResult> point_result_of(const Json& point);
 

@@ -20,8 +20,8 @@ const std::vector<std::string> kFolders = {"core",     "host",    "sim",   "trac
 
 // The rooms of app/, lowest first.
 const std::vector<std::string> kFloors = {"cli",  "report", "stores", "presets", "calibrate",
-                                          "run",  "trace",  "curve",  "gap",     "plan",
-                                          "pack", "sweep",  "page",   "commands"};
+                                          "run",  "repeat", "trace",  "curve",   "gap",
+                                          "plan", "pack",   "sweep",  "page",    "commands"};
 
 struct SourceFile {
   std::string path;  // relative to the root
