@@ -83,9 +83,10 @@ void add_compare_command(Command app, Invocation& invocation) {
       app.subcommand("compare", "Show how two results differ, and whether that is more than noise");
   command.footer(
       "A result is a report or a curve (--json), a folder of reports of the same run, or the points of a\n"
-      "sweep's folder or of a file of several runs (replay --runs --json), which are compared one by one. "
-      "Intervals come from the repetitions: Welch's, or paired where\n"
-      "the two took turns in one sweep. A simulation has no error of its own unless it is random.\n\n"
+      "sweep's folder or of a file of several runs (replay --runs --json), which are compared one by one.\n"
+      "Intervals come from the repetitions: Welch's, or paired where the two took turns. A simulation has "
+      "no\n"
+      "error of its own unless it is random.\n\n"
       "--fail-if FIGURE<-P% (or FIGURE>P%) makes the exit status 1 when B's figure dropped (or rose) by "
       "more\n"
       "than P percent at any point and the interval excludes zero; of a share like hit_ratio, by more than "

@@ -164,7 +164,7 @@ void add_repeat_options(Command command, RepeatOptions& options) {
             "make a table of a single run too")
       .one_of({"table", "json", "csv", "markdown"})
       .show_default()
-      .type_name("FORM");
+      .type_name("FORMAT");
 }
 
 Result<void> repeat(const RepeatOptions& options, RunOptions& run, const Invocation& invocation,

@@ -70,10 +70,10 @@ TEST_F(Outputs, MayBeNamedInATextThatIsNoPath) {
 // A new name of a value must be decided on: may it be a path, which an output must not replace?
 TEST(ValueNames, AreEachOfAPathOrNot) {
   const std::set<std::string> no_paths = {
-      "",       "AGE",      "AXIS=VALUE", "BACKEND",    "BITS", "COMMAND", "DATE",  "FLOAT",
-      "FORMAT", "I/N",      "IMPORTER",   "INT",        "N",    "NAME",    "NAMES", "NAME=VALUE",
-      "P",      "POLICIES", "POLICY",     "PREFETCHER", "R",    "RANGE",   "RATE",  "RULE",
-      "S",      "SIZE",     "TEXT",       "TIME",       "UINT"};
+      "",           "AGE",    "AXIS=VALUE", "BACKEND",  "BITS",       "COMMAND", "CONDITION", "DATE",
+      "FLOAT",      "FORMAT", "I/N",        "IMPORTER", "INT",        "N",       "NAME",      "NAMES",
+      "NAME=VALUE", "P",      "POLICIES",   "POLICY",   "PREFETCHER", "R",       "RANGE",     "RATE",
+      "RULE",       "S",      "SIZE",       "TEXT",     "TIME",       "UINT"};
   CommandLine line("spillway", "", "");
   Invocation invocation;
   add_commands(line.program(), invocation);
