@@ -8,6 +8,7 @@
 #include "app/sweep/compare.h"
 #include "core/json.h"
 #include "core/options.h"
+#include "core/text.h"
 
 namespace spillway {
 namespace {
@@ -174,7 +175,7 @@ Result<void> check(const std::vector<JudgedCondition>& judged) {
     return {};
   }
   return failed("--fail-if: {} of {} conditions fail: {}", failures.size(), judged.size(),
-                fmt::join(failures, "; "));
+                join(failures, "; "));
 }
 
 }  // namespace spillway
