@@ -123,7 +123,7 @@ ComparedPoint compare_point(const std::string& point, const std::vector<PointRes
 
 // Describes a point of both sides; that of reports needs no words.
 std::string name_of(const PointOf& a, const PointOf& b) {
-  const auto words = [](const PointOf& point) { return point.empty() ? "" : describe(point); };
+  const auto words = [](const PointOf& point) { return point.empty() ? "" : spillway::describe(point); };
   return a == b ? words(a) : words(a) + " / " + words(b);
 }
 
